@@ -1,0 +1,125 @@
+// One error class for failed requests: a gRPC status code, a stable reason for programs, a sentence
+// for people and, where a retry helps, a delay.
+import type { Error as WireError } from "./generated/parley/v1/session.ts";
+
+/** gRPC status codes, by their standard names (grpc/status). */
+export const StatusCode = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
+
+/** Every reason that an operation can fail with, and its status code. Stable: programs match on it. */
+export const REASONS = {
+  // The request itself.
+  MALFORMED: StatusCode.INVALID_ARGUMENT,
+  INVALID_ARGUMENT: StatusCode.INVALID_ARGUMENT,
+  TOO_LARGE: StatusCode.INVALID_ARGUMENT,
+  UNKNOWN_OPERATION: StatusCode.UNIMPLEMENTED,
+  PROTOCOL_VERSION: StatusCode.FAILED_PRECONDITION,
+  WRONG_CLUSTER: StatusCode.FAILED_PRECONDITION,
+  // Who asks.
+  UNAUTHENTICATED: StatusCode.UNAUTHENTICATED,
+  WRONG_CREDENTIALS: StatusCode.UNAUTHENTICATED,
+  PERMISSION_DENIED: StatusCode.PERMISSION_DENIED,
+  NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
+  BANNED: StatusCode.PERMISSION_DENIED,
+  // What it is about.
+  ACCOUNT_NOT_FOUND: StatusCode.NOT_FOUND,
+  ROOM_NOT_FOUND: StatusCode.NOT_FOUND,
+  MESSAGE_NOT_FOUND: StatusCode.NOT_FOUND,
+  SESSION_NOT_FOUND: StatusCode.NOT_FOUND,
+  USERNAME_TAKEN: StatusCode.ALREADY_EXISTS,
+  ROOM_NAME_TAKEN: StatusCode.ALREADY_EXISTS,
+  ALREADY_A_MEMBER: StatusCode.ALREADY_EXISTS,
+  LAST_OWNER: StatusCode.FAILED_PRECONDITION,
+  DIRECT_ROOM: StatusCode.FAILED_PRECONDITION,
+  LIMIT_REACHED: StatusCode.RESOURCE_EXHAUSTED,
+  // Exactly once (P2, P3).
+  ID_REUSED: StatusCode.ALREADY_EXISTS,
+  ID_EXPIRED: StatusCode.FAILED_PRECONDITION,
+  PREDECESSOR_MISSING: StatusCode.FAILED_PRECONDITION,
+  CREDENTIALS_CHANGED: StatusCode.ABORTED,
+  // The cluster; a retry, often on another node, helps.
+  NOT_LEADER: StatusCode.UNAVAILABLE,
+  NO_QUORUM: StatusCode.UNAVAILABLE,
+  BEHIND: StatusCode.UNAVAILABLE,
+  OUTCOME_UNKNOWN: StatusCode.UNAVAILABLE,
+  SHUTTING_DOWN: StatusCode.UNAVAILABLE,
+  NOT_READY: StatusCode.UNAVAILABLE,
+  RATE_LIMITED: StatusCode.RESOURCE_EXHAUSTED,
+  OVERLOADED: StatusCode.RESOURCE_EXHAUSTED,
+  SLOW_SUBSCRIBER: StatusCode.RESOURCE_EXHAUSTED,
+  DISK_FULL: StatusCode.RESOURCE_EXHAUSTED,
+  DEADLINE_EXCEEDED: StatusCode.DEADLINE_EXCEEDED,
+  CANCELLED: StatusCode.CANCELLED,
+  INTERNAL: StatusCode.INTERNAL,
+} as const satisfies Record<string, StatusCode>;
+export type Reason = keyof typeof REASONS;
+
+export interface ParleyErrorDetails {
+  /** Milliseconds after which a retry can help; 0 = it does not. */
+  readonly retryAfterMs?: number;
+  readonly leaderId?: number;
+  /** The node's applied revision, with BEHIND. */
+  readonly revision?: number;
+}
+
+/** A failed request. `reason` is stable; `message` is a sentence for people. */
+export class ParleyError extends Error {
+  override readonly name = "ParleyError";
+  readonly code: StatusCode;
+  readonly reason: Reason;
+  readonly retryAfterMs: number;
+  readonly leaderId: number;
+  readonly revision: number;
+
+  constructor(reason: Reason, message: string, details: ParleyErrorDetails = {}) {
+    super(message);
+    this.reason = reason;
+    this.code = REASONS[reason];
+    this.retryAfterMs = details.retryAfterMs ?? 0;
+    this.leaderId = details.leaderId ?? 0;
+    this.revision = details.revision ?? 0;
+  }
+
+  toWire(): WireError {
+    return {
+      code: this.code,
+      reason: this.reason,
+      message: this.message,
+      retryAfterMs: this.retryAfterMs,
+      leaderId: this.leaderId,
+      revision: this.revision,
+    };
+  }
+
+  /** The error that a peer or server sent; an unknown reason of a newer version becomes INTERNAL. */
+  static fromWire(error: WireError): ParleyError {
+    const known = Object.hasOwn(REASONS, error.reason);
+    const reason = known ? (error.reason as Reason) : "INTERNAL";
+    const message = known ? error.message : `${error.reason}: ${error.message}`;
+    return new ParleyError(reason, message, error);
+  }
+
+  /** Whatever was thrown, as a ParleyError; anything foreign is INTERNAL. */
+  static from(cause: unknown): ParleyError {
+    if (cause instanceof ParleyError) return cause;
+    return new ParleyError("INTERNAL", cause instanceof Error ? cause.message : String(cause));
+  }
+}

@@ -1,0 +1,49 @@
+// Every bound on what comes from outside (P11). Lengths of text are in bytes of UTF-8.
+
+/** Version of the session and peer protocols; a hello with another one is refused. */
+export const PROTOCOL_VERSION = 1;
+/** Version of the replicated commands. */
+export const COMMAND_VERSION = 1;
+
+export const LIMITS = {
+  usernameBytesMax: 64,
+  displayNameBytesMax: 128,
+  passwordBytesMin: 8,
+  passwordBytesMax: 1024,
+  roomNameBytesMax: 128,
+  topicBytesMax: 1024,
+  deviceBytesMax: 128,
+  bodyBytesMax: 16_384,
+  clientMessageIdBytesMax: 64,
+  patternBytesMax: 128,
+  pageTokenBytesMax: 256,
+  deleteSeqsMax: 100,
+  accountsPageMax: 200,
+  accountsPageDefault: 50,
+  membersPageMax: 200,
+  membersPageDefault: 50,
+  roomsPageMax: 1_000,
+  roomsPageDefault: 1_000,
+  historyPageMax: 200,
+  historyPageDefault: 50,
+  roomsPerAccountMax: 5_000,
+  membersPerRoomMax: 50_000,
+  loginSessionsPerAccountMax: 50,
+  rememberedRequestsPerAccountMax: 1_000,
+  /** How long a request id is remembered, in milliseconds of replicated time. */
+  requestIdTtlMs: 24 * 60 * 60 * 1000,
+  tokenTtlMs: 30 * 24 * 60 * 60 * 1000,
+  /** A client's frame and a unary request. */
+  clientFrameBytesMax: 1024 * 1024,
+  requestsPerFrameMax: 1_000,
+  unansweredRequestsPerSessionMax: 4_096,
+  /** A node's frame to a client. */
+  serverFrameBytesMax: 4 * 1024 * 1024,
+  peerFrameBytesMax: 8 * 1024 * 1024,
+  /** What may wait for a slow subscriber before it is disconnected with its cursor. */
+  sessionBacklogBytesMax: 4 * 1024 * 1024,
+  requestTimeoutMsMax: 60_000,
+  requestTimeoutMsDefault: 10_000,
+  /** How long a read waits for min_revision at the most, unless its deadline is shorter. */
+  behindWaitMsMax: 1_000,
+} as const;

@@ -1,0 +1,54 @@
+// Generates packages/protocol/src/generated from proto/ with buf and ts-proto.
+// `--check` compares instead, and fails when the committed code is not current.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const target = join(root, "packages/protocol/src/generated");
+const buf = join(root, "node_modules/.bin/buf");
+
+function run(args) {
+  const result = spawnSync(buf, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+function filesOf(folder) {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return new Map(
+    names
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [path.slice(folder.length), readFileSync(path, "utf8")]),
+  );
+}
+
+run(["lint"]);
+if (process.argv.includes("--check")) {
+  const scratch = mkdtempSync(join(tmpdir(), "parley-generate-"));
+  try {
+    const template = readFileSync(join(root, "buf.gen.yaml"), "utf8").replace(
+      "packages/protocol/src/generated",
+      scratch,
+    );
+    const templatePath = join(scratch, "..", `${scratch.split("/").pop()}.gen.yaml`);
+    writeFileSync(templatePath, template);
+    run(["generate", "--template", templatePath]);
+    rmSync(templatePath);
+    const committed = filesOf(target);
+    const current = filesOf(scratch);
+    const stale = [...new Set([...committed.keys(), ...current.keys()])].filter(
+      (name) => committed.get(name) !== current.get(name),
+    );
+    if (stale.length > 0) {
+      console.error(`Generated code is not current: ${stale.join(", ")}. Run: npm run generate`);
+      process.exit(1);
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+} else {
+  run(["generate"]);
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: [
+      "packages/*/{src,test}/**/*.test.ts",
+      "apps/*/{src,test}/**/*.test.ts",
+      "tests/**/*.test.ts",
+    ],
+    exclude: ["**/node_modules/**"],
+    // Two noisy cores: bounds are generous, tests wait for conditions and never for a time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
