@@ -1,0 +1,60 @@
+// What a node is told at its start. Validated by whoever reads it from a file.
+
+export interface ConfiguredNode {
+  /** As in the configuration; ≥ 1, unique. */
+  readonly id: number;
+  /** host:port of gRPC (peers and clients). */
+  readonly address: string;
+  /** host:port of HTTP; empty = none. */
+  readonly httpAddress: string;
+}
+
+export interface NodeTuning {
+  /** The core's tick, in milliseconds of elapsed time. */
+  readonly tickMs: number;
+  /** A leader's heartbeat, in ticks. */
+  readonly heartbeatTicks: number;
+  /** The least election timeout, in ticks; randomised up to twice of it. */
+  readonly electionTicks: number;
+  /** Upper bound of the pause before the pre-campaign that a death notice starts (P7). */
+  readonly deathNoticeDelayMsMax: number;
+  /** Writes that wait for their result on this node at the most; more are refused (P11). */
+  readonly pendingWritesMax: number;
+  /** Reads under way at the most. */
+  readonly pendingReadsMax: number;
+  /** Bytes of log entries kept in memory for followers; older ones are read from disk. */
+  readonly logCacheBytesMax: number;
+  /** Sends of one account: sustained rate and burst. */
+  readonly sendsPerSecond: number;
+  readonly sendsBurst: number;
+  /** Failed logins of one account or address before a pause, and the length of the pause. */
+  readonly loginFailuresMax: number;
+  readonly loginPauseMs: number;
+  readonly sessionsMax: number;
+  readonly tokenTtlMs: number;
+  /** Writes are refused and leadership is handed over below this much free disk. */
+  readonly diskReserveBytes: number;
+}
+
+export const DEFAULT_TUNING: NodeTuning = {
+  tickMs: 10,
+  heartbeatTicks: 5,
+  electionTicks: 30,
+  deathNoticeDelayMsMax: 50,
+  pendingWritesMax: 16_384,
+  pendingReadsMax: 4_096,
+  logCacheBytesMax: 64 * 1024 * 1024,
+  sendsPerSecond: 5_000,
+  sendsBurst: 10_000,
+  loginFailuresMax: 10,
+  loginPauseMs: 30_000,
+  sessionsMax: 20_000,
+  tokenTtlMs: 30 * 24 * 60 * 60 * 1000,
+  diskReserveBytes: 32 * 1024 * 1024,
+};
+
+export interface NodeConfig {
+  readonly nodeId: number;
+  readonly nodes: readonly ConfiguredNode[];
+  readonly tuning: NodeTuning;
+}

@@ -1,0 +1,179 @@
+// Everything the node needs from outside, as interfaces: the server wires real ones, the simulator
+// virtual ones, and the node cannot tell them apart.
+import type {
+  AdmissionSnapshot,
+  AppliedBatch,
+  ChatAnswer,
+  ChatQuery,
+  CommittedEntry,
+} from "@parley/chat";
+import type { ConfState, Entry, HardState } from "@parley/raft";
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since some start; never goes back. Everything that measures time uses it. */
+  monotonicMs(): number;
+  /** Milliseconds since the Unix epoch; may jump. Used for the replicated stamp only. */
+  wallMs(): number;
+  /** Calls `action` once, not before `delayMs` have passed. */
+  after(delayMs: number, action: () => void): Timer;
+}
+
+export interface Random {
+  /** Uniform in 0 … bound - 1. */
+  int(bound: number): number;
+  /** Unguessable bytes, for tokens and ids. */
+  bytes(length: number): Uint8Array;
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Password hashing (argon2id in the server). Both may take tens of milliseconds. */
+export interface PasswordHasher {
+  /** A PHC string. */
+  hash(password: string): Promise<string>;
+  verify(password: string, phc: string): Promise<boolean>;
+}
+
+/** SHA-256, for token hashes. */
+export type Sha256 = (data: Uint8Array) => Uint8Array;
+
+// ---- The raft log (DESIGN sections 5 and 7) --------------------------------------------------
+
+/** Who this node is; written durably once, before anything else (P9). */
+export interface NodeIdentity {
+  readonly serverUuid: string;
+  /** The encoded `BootstrapRecord` that the node adopted; undefined = still fresh. */
+  readonly bootstrap: Uint8Array | undefined;
+}
+
+export interface LogState {
+  readonly identity: NodeIdentity | undefined;
+  readonly hardState: HardState;
+  /** Index and term of the entry before the first one kept; 0 and 0 when the log is whole. */
+  readonly compactedIndex: number;
+  readonly compactedTerm: number;
+  readonly lastIndex: number;
+  readonly lastTerm: number;
+}
+
+/** One durable step. Both parts are in one transaction. */
+export interface LogWrite {
+  readonly hardState: HardState | undefined;
+  /** Contiguous; replaces whatever stands at and above the first one's index. */
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * The durable log. Any failure is final: the promise rejects, and the node must stop (no retry, P1).
+ * Opening a log that is shorter than its high-water record, or unreadable above what is durably
+ * applied, rejects with a `StorageError` whose message names the file and what was found (P9).
+ */
+export interface LogStore {
+  open(): Promise<LogState>;
+  /** Writes the identity durably. */
+  setIdentity(identity: NodeIdentity): Promise<void>;
+  /**
+   * Resolves when the write is on disk (fsynced). Writes are applied in the order of the calls;
+   * all that arrive while a sync runs share the next one (group commit).
+   */
+  append(write: LogWrite): Promise<void>;
+  /** Entries lo … hi - 1, at least one, ending early at about `bytesMax`; checksums verified. */
+  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]>;
+  /** Bytes left on the disk of the log. */
+  freeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+// ---- The chat file -----------------------------------------------------------------------------
+
+export interface ChatStoreState {
+  readonly admission: AdmissionSnapshot;
+  /** As of the applied index; undefined in a new file. */
+  readonly confState: ConfState | undefined;
+}
+
+export interface ApplyRequest {
+  readonly entries: readonly CommittedEntry[];
+  /** The configuration after the last entry, when one of the entries changed it. */
+  readonly confState: ConfState | undefined;
+}
+
+/** The chat database: applying is one transaction with the applied index in it. */
+export interface ChatStore {
+  open(initial: ConfState | undefined): Promise<ChatStoreState>;
+  /** Calls are served in order. Rejects only when the store is broken: the node must stop. */
+  apply(request: ApplyRequest): Promise<AppliedBatch>;
+  /** Served concurrently with apply, from a state at least as new as the last resolved apply. */
+  read(query: ChatQuery): Promise<ChatAnswer>;
+  /**
+   * The state hash at `atIndex` exactly when it is still kept (the newest applied index always is,
+   * and a bounded number of round ones), else undefined. 0 = the newest.
+   */
+  stateHash(
+    atIndex: number,
+  ): Promise<{ readonly appliedIndex: number; readonly hash: string } | undefined>;
+  close(): Promise<void>;
+}
+
+// ---- Peers -------------------------------------------------------------------------------------
+
+/** Why an outgoing link ended. `refused`: nothing listens there (the process is gone). */
+export type LinkEnd = "closed" | "refused" | "timeout" | "rejected";
+
+/** What happens on a link that this node dialled. */
+export interface OutgoingLinkEvents {
+  /** The transport is up; the peer has not spoken yet. */
+  onOpen(): void;
+  /** An encoded PeerFrame from the other end. */
+  onFrame(frame: Uint8Array): void;
+  /** Once, last. */
+  onEnd(end: LinkEnd, detail: string): void;
+  /** The backlog fell below half of its bound after a send was refused. */
+  onDrain(): void;
+}
+
+export interface OutgoingLink {
+  /** Queues an encoded PeerFrame in order; false = the backlog is full and the frame was dropped. */
+  send(frame: Uint8Array): boolean;
+  close(): void;
+}
+
+/** A link that a peer dialled to this node. */
+export interface IncomingLink {
+  readonly remote: string;
+  send(frame: Uint8Array): boolean;
+  close(): void;
+}
+
+export interface IncomingLinkEvents {
+  onFrame(frame: Uint8Array): void;
+  onEnd(): void;
+}
+
+export interface PeerTransport {
+  /** Dials once; no retry. `address` is host:port. */
+  dial(address: string, events: OutgoingLinkEvents): OutgoingLink;
+  /** Called once, before any dial: how this node takes links from peers. */
+  listen(accept: (link: IncomingLink) => IncomingLinkEvents): void;
+}
+
+// ---- Clients -----------------------------------------------------------------------------------
+
+/** Where a session's or subscription's frames go: a gRPC stream, a WebSocket, a virtual wire. */
+export interface FrameSink {
+  /** Queues encoded bytes in order. */
+  send(bytes: Uint8Array): void;
+  /** Bytes queued and not yet taken by the network; the node's bound on it is P11. */
+  backlogBytes(): number;
+  /** Ends the stream after what is queued. `error` is for streams that end with a status. */
+  end(error?: Error): void;
+}

@@ -1,0 +1,58 @@
+// What the chat service sees of the replicated log: a place to put writes, a source of applied
+// entries, and the truth about how fresh this node is.
+import type { Admission, AppliedBatch, AppliedEntry } from "@parley/chat";
+import type { ClusterView, Command, StatusResponse } from "@parley/protocol";
+
+export interface ProposeOptions {
+  /** On the node's monotonic clock; past it the result is OUTCOME_UNKNOWN or NO_QUORUM. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Replica {
+  /** The tables for admission, always as of `appliedRevision`. */
+  readonly admission: Admission;
+  /** What this node has applied and shown to its listeners. */
+  readonly appliedRevision: number;
+
+  /**
+   * Puts a command (without its stamp) into the log, wherever the leader is, and resolves with what
+   * applying it on this node gave. Re-sends it by itself when the leader changes or another entry took its place: that is
+   * harmless, because the command carries its id (P2). Rejects with a ParleyError: OVERLOADED, NO_QUORUM, OUTCOME_UNKNOWN,
+   * SHUTTING_DOWN, DISK_FULL.
+   */
+  propose(command: Command, options: ProposeOptions): Promise<AppliedEntry>;
+
+  /** Resolves with the revision that a linearizable read must wait for (ReadIndex). Rejects with NO_QUORUM. */
+  readIndex(options: ProposeOptions): Promise<number>;
+
+  /** Resolves when `appliedRevision` ≥ revision; rejects with BEHIND at the deadline. */
+  waitApplied(revision: number, options: ProposeOptions): Promise<void>;
+
+  /** Called for every applied entry in order; see AppliedListener. */
+  onApplied(listener: AppliedListener): void;
+
+  /** What clients need to know of the cluster, now. */
+  view(): ClusterView;
+  /** Called when the view changed (leader, term, quorum, nodes). */
+  onViewChanged(listener: (view: ClusterView) => void): void;
+
+  status(): StatusResponse;
+
+  /** How many members have `revision` on disk, as far as this node knows. */
+  replicasAt(revision: number): number;
+
+  /** 0 while in touch with a leader that has a quorum; else the age of this node's data. */
+  staleMs(): number;
+
+  /** Accounts with a session somewhere, by gossip; this node's own are set by the service. */
+  isOnline(accountId: number): boolean;
+  setLocalPresence(accountId: number, online: boolean): void;
+}
+
+export interface AppliedListener {
+  /** One entry; its admission changes have just been applied, later entries' have not. */
+  onEntry(entry: AppliedEntry): void;
+  /** The whole batch has been handed out: flush what was gathered. */
+  onBatchEnd(batch: AppliedBatch): void;
+}
