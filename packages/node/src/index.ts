@@ -1,1 +1,3 @@
-export {};
+export * from "./config.ts";
+export type * from "./ports.ts";
+export type * from "./replica.ts";

@@ -1,0 +1,66 @@
+// The shape of the configuration file. `nodes` alone is enough; everything else has a default.
+import { z } from "zod";
+import { LOG_LEVELS } from "../platform/logger.ts";
+
+const port = z
+  .int("a port is a whole number of 1–65535")
+  .min(1, "a port is a whole number of 1–65535")
+  .max(65_535, "a port is a whole number of 1–65535");
+
+const positive = (name: string) =>
+  z.int(`${name} is a whole number above 0`).min(1, `${name} is a whole number above 0`);
+
+const node = z.strictObject({
+  id: positive("id").max(1_000_000, "id is at most 1000000"),
+  host: z
+    .string("host is a name or an address, as text")
+    .min(1, "host is empty; write a name or an address such as 127.0.0.1")
+    .max(253, "host is longer than a host name can be")
+    .regex(/^[A-Za-z0-9._:-]+$/, "host is a bare name or address, without a port or brackets"),
+  port,
+  db_path: z.string("db_path is a path, as text").min(1, "db_path is empty; write a path"),
+  /** 0 = no HTTP. Default: port + 1000. */
+  http_port: z.int().min(0, "http_port is 0 (none) or 1–65535").max(65_535).optional(),
+  /** The address to listen on, where that is not `host` (behind a NAT, or 0.0.0.0). */
+  listen_host: z.string().min(1).max(253).optional(),
+});
+
+const limits = z.strictObject({
+  connections_max: positive("connections_max").max(1_000_000).optional(),
+  sessions_max: positive("sessions_max").max(1_000_000).optional(),
+  pending_writes_max: positive("pending_writes_max").optional(),
+  pending_reads_max: positive("pending_reads_max").optional(),
+  log_cache_bytes_max: positive("log_cache_bytes_max").optional(),
+  sends_per_second: positive("sends_per_second").optional(),
+  sends_burst: positive("sends_burst").optional(),
+  login_failures_max: positive("login_failures_max").optional(),
+  login_pause_ms: positive("login_pause_ms").optional(),
+  token_ttl_ms: positive("token_ttl_ms").optional(),
+  disk_reserve_bytes: z.int().min(0).optional(),
+});
+
+const timing = z.strictObject({
+  tick_ms: positive("tick_ms").max(1_000).optional(),
+  heartbeat_ms: positive("heartbeat_ms").max(10_000).optional(),
+  election_ms: positive("election_ms").max(60_000).optional(),
+});
+
+const log = z.strictObject({
+  level: z.enum(LOG_LEVELS, `level is one of ${LOG_LEVELS.join(", ")}`).optional(),
+});
+
+export const fileSchema = z.strictObject({
+  nodes: z
+    .array(node, "nodes is a list of {id, host, port, db_path}")
+    .min(1, "nodes is empty; list at least one {id, host, port, db_path}")
+    .max(64, "more than 64 nodes"),
+  /** Folder that relative db_paths start from. Default: the folder of the file. */
+  data_dir: z.string().min(1).optional(),
+  /** Says in so many words that anybody who reaches the ports may listen in and speak (P10). */
+  insecure: z.boolean("insecure is true or false").optional(),
+  limits: limits.optional(),
+  timing: timing.optional(),
+  log: log.optional(),
+});
+
+export type ConfigFile = z.infer<typeof fileSchema>;
