@@ -1,5 +1,5 @@
 // What goes into the chat state and what comes out: plain data, so that it crosses threads.
-import type { Error as WireError, RoomRole, RoomVisibility } from "@parley/protocol";
+import type { RoomRole, RoomVisibility, Error as WireError } from "@parley/protocol";
 
 /** A committed log entry. `command` is an encoded `parley.v1.Command`; empty = nothing to apply. */
 export interface CommittedEntry {

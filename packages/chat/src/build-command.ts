@@ -1,0 +1,267 @@
+// Requests to commands: validated, normalised, complete but for the leader's stamp. What needs I/O
+// (hashes, tokens, looking up who a username is) comes in as an argument. Every function throws a
+// ParleyError with a sentence for the person who asked; `requestId` must be there already.
+import {
+  COMMAND_VERSION,
+  type Command,
+  type CreateRoomRequest,
+  type DeleteAccountRequest,
+  type DeleteRequest,
+  type DeleteRoomRequest,
+  type InviteMemberRequest,
+  type JoinRoomRequest,
+  type LeaveRoomRequest,
+  type LoginRequest,
+  type MarkReadRequest,
+  type OpenDirectRequest,
+  type RegisterRequest,
+  type RemoveMemberRequest,
+  type SendRequest,
+  type SetRoleRequest,
+  type UpdateProfileRequest,
+  type UpdateRoomRequest,
+} from "@parley/protocol";
+import { commandProblem } from "./check-command.ts";
+import {
+  normaliseRoomName,
+  normaliseUsername,
+  validateBody,
+  validateDevice,
+  validateDisplayName,
+  validateRoomName,
+  validateTopic,
+  validateUsername,
+} from "./text.ts";
+
+/** Who asks, as the bearer token says. `sessionId` 0 = through no session. */
+export interface Actor {
+  readonly accountId: number;
+  readonly sessionId: number;
+}
+
+const NOBODY: Actor = { accountId: 0, sessionId: 0 };
+
+function command(actor: Actor, requestId: string, op: NonNullable<Command["op"]>): Command {
+  const built: Command = {
+    version: COMMAND_VERSION,
+    stampMs: 0,
+    accountId: actor.accountId,
+    sessionId: actor.sessionId,
+    requestId: requestId.toLowerCase(),
+    op,
+  };
+  const problem = commandProblem(built);
+  if (problem !== undefined) throw problem;
+  return built;
+}
+
+/** What a new session needs: SHA-256 of its token (32 bytes) and how long it lives. */
+export interface NewToken {
+  readonly tokenHash: Uint8Array;
+  readonly tokenTtlMs: number;
+}
+
+/** `passwordHash`: a PHC string over the validated password. */
+export function registerCommand(
+  request: Pick<RegisterRequest, "username" | "displayName" | "requestId">,
+  made: NewToken & { readonly passwordHash: string; readonly device: string },
+): Command {
+  const username = validateUsername(request.username);
+  return command(NOBODY, request.requestId, {
+    $case: "register",
+    value: {
+      username,
+      usernameKey: normaliseUsername(username),
+      displayName: validateDisplayName(request.displayName, username),
+      passwordHash: made.passwordHash,
+      tokenHash: made.tokenHash,
+      tokenTtlMs: made.tokenTtlMs,
+      device: validateDevice(made.device),
+    },
+  });
+}
+
+/** After the password was found right at `credentialsRevision`; a change since then refuses it. */
+export function createSessionCommand(
+  request: Pick<LoginRequest, "device" | "requestId">,
+  accountId: number,
+  credentialsRevision: number,
+  made: NewToken,
+): Command {
+  return command({ accountId, sessionId: 0 }, request.requestId, {
+    $case: "createSession",
+    value: {
+      tokenHash: made.tokenHash,
+      tokenTtlMs: made.tokenTtlMs,
+      device: validateDevice(request.device),
+      credentialsRevision,
+    },
+  });
+}
+
+/** Logout (`sessionId` = the actor's) and RevokeSession. */
+export function endSessionCommand(
+  request: { readonly requestId: string },
+  actor: Actor,
+  sessionId: number,
+): Command {
+  return command(actor, request.requestId, { $case: "endSession", value: { sessionId } });
+}
+
+/**
+ * ChangePassword (`targetAccountId` 0, the revision that the old password was checked against) and
+ * ResetPassword by the instance's owner (the target's id; `credentialsRevision` 0).
+ */
+export function setPasswordCommand(
+  request: { readonly requestId: string },
+  actor: Actor,
+  made: {
+    readonly passwordHash: string;
+    readonly credentialsRevision: number;
+    readonly targetAccountId: number;
+    readonly keepSessionId: number;
+  },
+): Command {
+  return command(actor, request.requestId, { $case: "setPassword", value: { ...made } });
+}
+
+export function deleteAccountCommand(
+  request: Pick<DeleteAccountRequest, "requestId">,
+  actor: Actor,
+  credentialsRevision: number,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "deleteAccount",
+    value: { credentialsRevision },
+  });
+}
+
+/** An empty display name becomes `username`, the actor's own. */
+export function updateProfileCommand(
+  request: Pick<UpdateProfileRequest, "displayName" | "requestId">,
+  actor: Actor,
+  username: string,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "updateProfile",
+    value: { displayName: validateDisplayName(request.displayName, username) },
+  });
+}
+
+export function createRoomCommand(request: CreateRoomRequest, actor: Actor): Command {
+  const name = validateRoomName(request.name);
+  return command(actor, request.requestId, {
+    $case: "createRoom",
+    value: {
+      name,
+      nameKey: normaliseRoomName(name),
+      visibility: request.visibility,
+      topic: validateTopic(request.topic),
+    },
+  });
+}
+
+export function updateRoomCommand(request: UpdateRoomRequest, actor: Actor): Command {
+  const name = request.name === "" ? "" : validateRoomName(request.name);
+  return command(actor, request.requestId, {
+    $case: "updateRoom",
+    value: {
+      roomId: request.roomId,
+      name,
+      nameKey: normaliseRoomName(name),
+      topic: validateTopic(request.topic),
+      visibility: request.visibility,
+    },
+  });
+}
+
+export function deleteRoomCommand(request: DeleteRoomRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "deleteRoom",
+    value: { roomId: request.roomId },
+  });
+}
+
+export function joinRoomCommand(request: JoinRoomRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "joinRoom",
+    value: { roomId: request.roomId },
+  });
+}
+
+export function leaveRoomCommand(request: LeaveRoomRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "leaveRoom",
+    value: { roomId: request.roomId },
+  });
+}
+
+export function inviteMemberCommand(
+  request: Pick<InviteMemberRequest, "roomId" | "requestId">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "inviteMember",
+    value: { roomId: request.roomId, accountId },
+  });
+}
+
+export function removeMemberCommand(
+  request: Pick<RemoveMemberRequest, "roomId" | "ban" | "requestId">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "removeMember",
+    value: { roomId: request.roomId, accountId, ban: request.ban },
+  });
+}
+
+export function setRoleCommand(
+  request: Pick<SetRoleRequest, "roomId" | "role" | "requestId">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "setRole",
+    value: { roomId: request.roomId, accountId, role: request.role },
+  });
+}
+
+export function openDirectCommand(
+  request: Pick<OpenDirectRequest, "requestId">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  return command(actor, request.requestId, { $case: "openDirect", value: { accountId } });
+}
+
+/** Carries no request id: `clientMessageId` is its id (P2). */
+export function sendCommand(request: SendRequest, actor: Actor): Command {
+  return command(actor, "", {
+    $case: "send",
+    value: {
+      roomId: request.roomId,
+      body: validateBody(request.body),
+      clientMessageId: request.clientMessageId,
+      replyToSeq: request.replyToSeq,
+      afterClientMessageId: request.afterClientMessageId,
+    },
+  });
+}
+
+export function deleteCommand(request: DeleteRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "delete",
+    value: { roomId: request.roomId, seqs: request.seqs },
+  });
+}
+
+/** May carry a request id, but needs none: the read position is a maximum. */
+export function markReadCommand(request: MarkReadRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "markRead",
+    value: { roomId: request.roomId, seq: request.seq },
+  });
+}

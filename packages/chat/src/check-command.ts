@@ -1,0 +1,305 @@
+// Whether bytes are a command that may stand in the log. Asked twice: before a command is proposed
+// (`checkCommand`, with everything), and by apply (`commandProblem`, only what gives the same answer
+// under every version of Unicode), so that apply is total and two Node versions cannot differ.
+import {
+  COMMAND_VERSION,
+  Command,
+  joinBytes,
+  LIMITS,
+  ParleyError,
+  varintField,
+} from "@parley/protocol";
+import { isUuidV7 } from "./request-id.ts";
+import {
+  bodyProblem,
+  lineProblem,
+  normaliseRoomName,
+  normaliseUsername,
+  validateBody,
+  validateDisplayName,
+  validateRoomName,
+  validateTopic,
+  validateUsername,
+} from "./text.ts";
+
+/** The year 2248: a stamp beyond it can only be an error, and would end every session for good. */
+export const STAMP_MS_MAX = 2 ** 43;
+/** Longest life of a token that a command may ask for. */
+export const TOKEN_TTL_MS_MAX = 10 * 365 * 24 * 60 * 60 * 1000;
+const PASSWORD_HASH_BYTES_MAX = 512;
+const TOKEN_HASH_BYTES = 32;
+/** Nothing legitimate is larger: a body, its ids, and some room. */
+export const COMMAND_BYTES_MAX = 32 * 1024;
+
+type Op = NonNullable<Command["op"]>;
+type OpName = Op["$case"];
+
+/** The command in `bytes`, or why there is none. `newerVersion`: written by a newer program. */
+export type DecodedCommand =
+  | { readonly kind: "command"; readonly command: Command }
+  | { readonly kind: "malformed"; readonly error: ParleyError }
+  | { readonly kind: "newer-version"; readonly version: number };
+
+/** Never throws. */
+export function decodeCommand(bytes: Uint8Array): DecodedCommand {
+  let command: Command;
+  try {
+    command = Command.decode(bytes);
+  } catch {
+    // The version stands first in every encoded command; what follows may be beyond this program.
+    const version = bytes[0] === 0x08 && bytes.length > 1 ? (bytes[1] as number) : 0;
+    if (version > COMMAND_VERSION && version < 0x80) return { kind: "newer-version", version };
+    return {
+      kind: "malformed",
+      error: new ParleyError("MALFORMED", "The command is not readable."),
+    };
+  }
+  if (command.version > COMMAND_VERSION) {
+    return { kind: "newer-version", version: command.version };
+  }
+  return { kind: "command", command };
+}
+
+/**
+ * The encoded command with the leader's stamp: a field that stands twice counts as its last, so the
+ * stamp is appended without decoding. `stampMs`: replicated time, milliseconds since the Unix epoch.
+ */
+export function stampCommand(command: Uint8Array, stampMs: number): Uint8Array {
+  return joinBytes([command, varintField(2, stampMs)]);
+}
+
+/**
+ * Why a command must not be proposed; undefined when it may be. Static: looks at nothing but the
+ * command (version, bounds, lengths, normalised forms, ids). Never throws.
+ */
+export function checkCommand(command: Uint8Array | Command): ParleyError | undefined {
+  if (!(command instanceof Uint8Array)) return commandProblem(command) ?? formsProblem(command);
+  if (command.length > COMMAND_BYTES_MAX) {
+    return new ParleyError("TOO_LARGE", `A command has at most ${COMMAND_BYTES_MAX} bytes.`);
+  }
+  const decoded = decodeCommand(command);
+  switch (decoded.kind) {
+    case "malformed":
+      return decoded.error;
+    case "newer-version":
+      return versionProblem(decoded.version);
+    case "command":
+      return commandProblem(decoded.command) ?? formsProblem(decoded.command);
+  }
+}
+
+/** The part of `checkCommand` that apply repeats. */
+export function commandProblem(command: Command): ParleyError | undefined {
+  if (command.version !== COMMAND_VERSION) return versionProblem(command.version);
+  const { op } = command;
+  if (op === undefined) {
+    return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
+  }
+  if (!(isWhole(command.stampMs) && command.stampMs <= STAMP_MS_MAX)) {
+    return invalid("The command's time stamp is out of bounds.");
+  }
+  return actorProblem(command, op.$case) ?? opProblem(op);
+}
+
+function versionProblem(version: number): ParleyError {
+  return new ParleyError("PROTOCOL_VERSION", `Commands of version ${version} are not known here.`);
+}
+
+function invalid(message: string): ParleyError {
+  return new ParleyError("INVALID_ARGUMENT", message);
+}
+
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function isId(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
+}
+
+/** Send has its own id (P2), and MarkRead is harmless however often it is done. */
+export function needsRequestId(op: OpName): boolean {
+  return op !== "send" && op !== "markRead";
+}
+
+function actorProblem(command: Command, op: OpName): ParleyError | undefined {
+  if (op === "register" ? command.accountId !== 0 : !isId(command.accountId)) {
+    return invalid("The command names no account, or one where none belongs.");
+  }
+  if (!isWhole(command.sessionId)) return invalid("The session's id is out of bounds.");
+  if (needsRequestId(op) ? !isUuidV7(command.requestId) : command.requestId.length > 64) {
+    return invalid("A request id is a UUID of version 7 in lower case.");
+  }
+  return undefined;
+}
+
+function roomProblem(roomId: number): ParleyError | undefined {
+  return isId(roomId) ? undefined : invalid("A room's id is a positive number.");
+}
+
+function accountProblem(accountId: number): ParleyError | undefined {
+  return isId(accountId) ? undefined : invalid("An account's id is a positive number.");
+}
+
+function tokenProblem(tokenHash: Uint8Array, ttlMs: number): ParleyError | undefined {
+  if (tokenHash.length !== TOKEN_HASH_BYTES) return invalid("A token's hash has 32 bytes.");
+  if (!(isId(ttlMs) && ttlMs <= TOKEN_TTL_MS_MAX))
+    return invalid("A token's life is out of bounds.");
+  return undefined;
+}
+
+function messageIdProblem(id: string, bytesMin: number): ParleyError | undefined {
+  return lineProblem("A message's client id", id, bytesMin, LIMITS.clientMessageIdBytesMax);
+}
+
+function passwordHashProblem(hash: string): ParleyError | undefined {
+  return lineProblem("The password's hash", hash, 1, PASSWORD_HASH_BYTES_MAX);
+}
+
+function opProblem(op: Op): ParleyError | undefined {
+  switch (op.$case) {
+    case "register":
+      return (
+        lineProblem("The username", op.value.username, 1, LIMITS.usernameBytesMax) ??
+        lineProblem("The username", op.value.usernameKey, 1, LIMITS.usernameBytesMax) ??
+        lineProblem("The display name", op.value.displayName, 1, LIMITS.displayNameBytesMax) ??
+        passwordHashProblem(op.value.passwordHash) ??
+        tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
+        lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax)
+      );
+    case "createSession":
+      return (
+        tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
+        lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax) ??
+        (isId(op.value.credentialsRevision) ? undefined : invalid("No credentials revision."))
+      );
+    case "endSession":
+      return isId(op.value.sessionId) ? undefined : invalid("A session's id is a positive number.");
+    case "setPassword":
+      return (
+        passwordHashProblem(op.value.passwordHash) ??
+        (isWhole(op.value.keepSessionId) &&
+        isWhole(op.value.credentialsRevision) &&
+        isWhole(op.value.targetAccountId)
+          ? undefined
+          : invalid("An id is out of bounds."))
+      );
+    case "deleteAccount":
+      return isId(op.value.credentialsRevision) ? undefined : invalid("No credentials revision.");
+    case "updateProfile":
+      return lineProblem("The display name", op.value.displayName, 1, LIMITS.displayNameBytesMax);
+    case "createRoom":
+      return (
+        lineProblem("The room's name", op.value.name, 1, LIMITS.roomNameBytesMax) ??
+        lineProblem("The room's name", op.value.nameKey, 1, LIMITS.roomNameBytesMax) ??
+        lineProblem("The topic", op.value.topic, 0, LIMITS.topicBytesMax) ??
+        (op.value.visibility === 1 || op.value.visibility === 2
+          ? undefined
+          : invalid("A room is public or private."))
+      );
+    case "updateRoom":
+      return (
+        roomProblem(op.value.roomId) ??
+        lineProblem("The room's name", op.value.name, 0, LIMITS.roomNameBytesMax) ??
+        lineProblem("The room's name", op.value.nameKey, 0, LIMITS.roomNameBytesMax) ??
+        lineProblem("The topic", op.value.topic, 0, LIMITS.topicBytesMax) ??
+        ((op.value.name === "") === (op.value.nameKey === "")
+          ? undefined
+          : invalid("The room's name and its normalised form go together.")) ??
+        (op.value.visibility === 0 || op.value.visibility === 1 || op.value.visibility === 2
+          ? undefined
+          : invalid("A room is public or private."))
+      );
+    case "deleteRoom":
+    case "joinRoom":
+    case "leaveRoom":
+      return roomProblem(op.value.roomId);
+    case "inviteMember":
+    case "removeMember":
+      return roomProblem(op.value.roomId) ?? accountProblem(op.value.accountId);
+    case "setRole":
+      return (
+        roomProblem(op.value.roomId) ??
+        accountProblem(op.value.accountId) ??
+        (op.value.role === 1 || op.value.role === 2 || op.value.role === 3
+          ? undefined
+          : invalid("A role is member, admin or owner."))
+      );
+    case "openDirect":
+      return accountProblem(op.value.accountId);
+    case "send":
+      return (
+        roomProblem(op.value.roomId) ??
+        messageIdProblem(op.value.clientMessageId, 1) ??
+        messageIdProblem(op.value.afterClientMessageId, 0) ??
+        bodyProblem(op.value.body) ??
+        (isWhole(op.value.replyToSeq) ? undefined : invalid("A sequence number is out of bounds."))
+      );
+    case "delete":
+      return roomProblem(op.value.roomId) ?? seqsProblem(op.value.seqs);
+    case "markRead":
+      return (
+        roomProblem(op.value.roomId) ??
+        (isWhole(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
+      );
+    default:
+      op satisfies never;
+      return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
+  }
+}
+
+function seqsProblem(seqs: readonly number[]): ParleyError | undefined {
+  if (seqs.length === 0) return invalid("Name at least one message.");
+  if (seqs.length > LIMITS.deleteSeqsMax) {
+    return new ParleyError("TOO_LARGE", `At most ${LIMITS.deleteSeqsMax} messages at once.`);
+  }
+  return seqs.every(isId) ? undefined : invalid("A sequence number is out of bounds.");
+}
+
+/** Whether names are what normalising them gives, by this program's Unicode tables. */
+function formsProblem(command: Command): ParleyError | undefined {
+  const { op } = command;
+  try {
+    switch (op?.$case) {
+      case "register": {
+        const username = validateUsername(op.value.username);
+        const shown = validateDisplayName(op.value.displayName, username);
+        const same =
+          username === op.value.username &&
+          shown === op.value.displayName &&
+          normaliseUsername(username) === op.value.usernameKey;
+        return same ? undefined : invalid("The username is not in its normalised form.");
+      }
+      case "updateProfile": {
+        const shown = validateDisplayName(op.value.displayName, "");
+        return shown === op.value.displayName
+          ? undefined
+          : invalid("The display name is not in its normalised form.");
+      }
+      case "createRoom":
+        return roomFormsProblem(op.value);
+      case "updateRoom":
+        return roomFormsProblem(op.value);
+      case "send":
+        validateBody(op.value.body);
+        return undefined;
+      default:
+        return undefined;
+    }
+  } catch (cause) {
+    return ParleyError.from(cause);
+  }
+}
+
+function roomFormsProblem(room: {
+  readonly name: string;
+  readonly nameKey: string;
+  readonly topic: string;
+}): ParleyError | undefined {
+  const same =
+    (room.name === "" ||
+      (validateRoomName(room.name) === room.name &&
+        normaliseRoomName(room.name) === room.nameKey)) &&
+    validateTopic(room.topic) === room.topic;
+  return same ? undefined : invalid("The room's name is not in its normalised form.");
+}

@@ -1,0 +1,218 @@
+// Text from outside: what names, bodies and ids may be, and the forms in which names are compared.
+// Two kinds of check live here. `…Problem` functions look at lengths and fixed code points only and
+// give the same answer under every version of Unicode: apply uses them. `validate…` and `normalise…`
+// functions use Unicode tables, run once before a command is proposed, and their result travels in it.
+import { LIMITS, ParleyError } from "@parley/protocol";
+
+/** Bytes of the text in UTF-8. Unpaired surrogates count as three, as their replacement would. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) {
+      bytes += 1;
+      continue;
+    }
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+      const next = text.charCodeAt(i + 1);
+      if (next >= 0xdc00 && next <= 0xdfff) {
+        // Two units became four bytes.
+        bytes += 2;
+        i += 1;
+        continue;
+      }
+    }
+    bytes += 2;
+  }
+  return bytes;
+}
+
+function longerThan(text: string, bytesMax: number): boolean {
+  if (text.length > bytesMax) return true;
+  return text.length * 3 > bytesMax && utf8Length(text) > bytesMax;
+}
+
+/** C0, C1, DEL, line and paragraph separators: never in a name, a topic or an id. */
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || (unit >= 0x7f && unit < 0xa0) || unit === 0x2028 || unit === 0x2029) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Bidirectional controls, zero-width and other invisible characters that make names look alike. */
+const DECEPTIVE = new RegExp(
+  [
+    "\\u00ad|\\u034f|\\u061c|\\u115f|\\u1160|\\u17b4|\\u17b5|[\\u180b-\\u180f]|[\\u200b-\\u200f]",
+    "[\\u202a-\\u202e]|[\\u2060-\\u206f]|\\u3164|[\\ufe00-\\ufe0f]|\\ufeff|\\uffa0",
+    "[\\ufff0-\\ufffb]|[\\u{e0000}-\\u{e0fff}]",
+  ].join("|"),
+  "u",
+);
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
+
+/**
+ * Why `text` can't be a line of `bytesMin`–`bytesMax` bytes without control characters, as a
+ * sentence; undefined when it can. The same under every version of Unicode.
+ */
+export function lineProblem(
+  what: string,
+  text: string,
+  bytesMin: number,
+  bytesMax: number,
+): ParleyError | undefined {
+  if (!text.isWellFormed()) return new ParleyError("MALFORMED", `${what} is not well-formed text.`);
+  if (text.length < bytesMin) {
+    return new ParleyError("INVALID_ARGUMENT", `${what} must not be empty.`);
+  }
+  if (longerThan(text, bytesMax)) {
+    return new ParleyError("TOO_LARGE", `${what} is longer than ${bytesMax} bytes.`);
+  }
+  if (hasControl(text)) {
+    return new ParleyError("INVALID_ARGUMENT", `${what} contains a control character.`);
+  }
+  return undefined;
+}
+
+/** Why `body` can't be stored, by length and well-formedness; undefined when it can. */
+export function bodyProblem(body: string): ParleyError | undefined {
+  if (!body.isWellFormed()) {
+    return new ParleyError("MALFORMED", "The message is not well-formed text.");
+  }
+  if (body.length === 0) return new ParleyError("INVALID_ARGUMENT", "The message is empty.");
+  if (longerThan(body, LIMITS.bodyBytesMax)) {
+    return new ParleyError("TOO_LARGE", `The message is longer than ${LIMITS.bodyBytesMax} bytes.`);
+  }
+  if (body.includes("\0")) {
+    return new ParleyError("INVALID_ARGUMENT", "The message contains a NUL character.");
+  }
+  return undefined;
+}
+
+function check(problem: ParleyError | undefined): void {
+  if (problem !== undefined) throw problem;
+}
+
+/** Case folding as near as JavaScript's tables come to it: equal for names that read the same. */
+function fold(text: string): string {
+  return text.normalize("NFKC").toUpperCase().toLowerCase().replaceAll("ς", "σ").normalize("NFKC");
+}
+
+/** NFKC and case folding, twice: the first round can make room for the second. Never throws. */
+export function foldName(text: string): string {
+  return fold(fold(text));
+}
+
+/**
+ * A username as it is shown: NFKC, letters, digits, `.`, `_` and `-`, 1–64 bytes.
+ * Throws a ParleyError whose message says what is wrong.
+ */
+export function validateUsername(username: string): string {
+  check(lineProblem("The username", username, 1, LIMITS.usernameBytesMax));
+  const shown = username.normalize("NFKC");
+  check(lineProblem("The username", shown, 1, LIMITS.usernameBytesMax));
+  check(lineProblem("The username", foldName(shown), 1, LIMITS.usernameBytesMax));
+  if (DECEPTIVE.test(shown) || !/^[\p{L}\p{M}\p{N}._-]+$/u.test(shown)) {
+    throw new ParleyError(
+      "INVALID_ARGUMENT",
+      "A username consists of letters, digits, dots, underscores and hyphens.",
+    );
+  }
+  if (!/[\p{L}\p{N}]/u.test(shown)) {
+    throw new ParleyError("INVALID_ARGUMENT", "A username needs a letter or a digit.");
+  }
+  return shown;
+}
+
+/** The form of a username that must be unique. Never throws, so that any text can be looked up. */
+export function normaliseUsername(username: string): string {
+  return foldName(username);
+}
+
+function validateShown(what: string, text: string, bytesMin: number, bytesMax: number): string {
+  check(lineProblem(what, text, 0, bytesMax));
+  const shown = text.normalize("NFC").trim();
+  check(lineProblem(what, shown, bytesMin, bytesMax));
+  if (shown === "") return shown;
+  // Emoji sequences need the joiner and variation selectors, so these two are allowed in shown text.
+  if (DECEPTIVE.test(shown.replace(/[\u200d\ufe0e\ufe0f]/gu, ""))) {
+    throw new ParleyError("INVALID_ARGUMENT", `${what} contains an invisible character.`);
+  }
+  if (!VISIBLE.test(shown)) {
+    throw new ParleyError("INVALID_ARGUMENT", `${what} needs a visible character.`);
+  }
+  return shown;
+}
+
+/** The display name, trimmed; an empty one becomes the username. Throws a ParleyError. */
+export function validateDisplayName(displayName: string, username: string): string {
+  const shown = validateShown("The display name", displayName, 0, LIMITS.displayNameBytesMax);
+  return shown === "" ? username : shown;
+}
+
+/** A room's name, trimmed: visible text of 1–128 bytes. Throws a ParleyError. */
+export function validateRoomName(name: string): string {
+  const shown = validateShown("The room's name", name, 1, LIMITS.roomNameBytesMax);
+  check(lineProblem("The room's name", foldName(shown), 1, LIMITS.roomNameBytesMax));
+  return shown;
+}
+
+/** The form of a public room's name that must be unique. Never throws. */
+export function normaliseRoomName(name: string): string {
+  return foldName(name);
+}
+
+/** A topic, trimmed; may be empty. Throws a ParleyError. */
+export function validateTopic(topic: string): string {
+  return validateShown("The topic", topic, 0, LIMITS.topicBytesMax);
+}
+
+/** What a list of sessions shows of a device; may be empty. Throws a ParleyError. */
+export function validateDevice(device: string): string {
+  return validateShown("The device's name", device, 0, LIMITS.deviceBytesMax);
+}
+
+/** A message of 1–16,384 bytes with something to see in it, unchanged. Throws a ParleyError. */
+export function validateBody(body: string): string {
+  check(bodyProblem(body));
+  if (!VISIBLE.test(body)) {
+    throw new ParleyError("INVALID_ARGUMENT", "The message has nothing to see in it.");
+  }
+  return body;
+}
+
+/**
+ * A password of 8–1,024 bytes in NFKC (so that it can be typed on any keyboard), to be hashed.
+ * Throws a ParleyError.
+ */
+export function validatePassword(password: string): string {
+  if (!password.isWellFormed()) {
+    throw new ParleyError("MALFORMED", "The password is not well-formed text.");
+  }
+  if (longerThan(password, LIMITS.passwordBytesMax)) {
+    throw new ParleyError("TOO_LARGE", `A password has at most ${LIMITS.passwordBytesMax} bytes.`);
+  }
+  const typed = password.normalize("NFKC");
+  if (utf8Length(typed) < LIMITS.passwordBytesMin) {
+    throw new ParleyError(
+      "INVALID_ARGUMENT",
+      `A password has at least ${LIMITS.passwordBytesMin} bytes.`,
+    );
+  }
+  if (longerThan(typed, LIMITS.passwordBytesMax)) {
+    throw new ParleyError("TOO_LARGE", `A password has at most ${LIMITS.passwordBytesMax} bytes.`);
+  }
+  return typed;
+}
+
+/**
+ * The form in which a password is hashed and compared. Never throws; the caller bounds the length
+ * (a password longer than the limit is wrong without hashing it).
+ */
+export function normalisePassword(password: string): string {
+  return password.normalize("NFKC");
+}
