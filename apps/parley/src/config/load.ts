@@ -16,6 +16,8 @@ const FILE_BYTES_MAX = 1024 * 1024;
 const PROBLEMS_SHOWN_MAX = 20;
 
 export interface ServerNode extends ConfiguredNode {
+  /** As others reach it. */
+  readonly host: string;
   /** Where this node itself listens, which may differ from the address that others dial. */
   readonly listenHost: string;
   readonly port: number;
@@ -46,7 +48,7 @@ class Source {
 
   constructor(file: string, text: string) {
     this.#file = file;
-    this.#document = parseDocument(text, { lineCounter: this.#lines, maxAliasCount: 100 });
+    this.#document = parseDocument(text, { lineCounter: this.#lines });
     for (const error of this.#document.errors) {
       this.#add(error.pos[0], error.message.split("\n")[0] ?? "is not YAML");
     }
@@ -73,7 +75,8 @@ class Source {
   }
 
   #offsetOfKey(path: Path, key: string): number | undefined {
-    const found: unknown = path.length === 0 ? this.#document.contents : this.#document.getIn(path, true);
+    const found: unknown =
+      path.length === 0 ? this.#document.contents : this.#document.getIn(path, true);
     if (!isMap(found)) return this.#offsetOf(path);
     for (const pair of found.items) {
       if (isScalar(pair.key) && pair.key.value === key) return pair.key.range?.[0];
@@ -136,12 +139,27 @@ function checkUnique(source: Source, file: ConfigFile, nodes: readonly ServerNod
   };
   nodes.forEach((node, at) => {
     const owner = `node ${node.id}`;
-    claim(`id ${node.id}`, owner, ["nodes", at, "id"], `id ${node.id} is used twice; ids are unique`);
+    claim(
+      `id ${node.id}`,
+      owner,
+      ["nodes", at, "id"],
+      `id ${node.id} is used twice; ids are unique`,
+    );
     const grpc = formatAddress({ host: node.listenHost, port: node.port });
-    claim(grpc, `the gRPC port of ${owner}`, ["nodes", at, "port"], `${grpc} is also %s; choose another port`);
+    claim(
+      grpc,
+      `the gRPC port of ${owner}`,
+      ["nodes", at, "port"],
+      `${grpc} is also %s; choose another port`,
+    );
     const file_ = `db_path ${node.dbPath}`;
     const sameMachine = `${file_} on ${node.listenHost}`;
-    claim(sameMachine, owner, ["nodes", at, "db_path"], `${file_} is also the db_path of %s; every node needs its own`);
+    claim(
+      sameMachine,
+      owner,
+      ["nodes", at, "db_path"],
+      `${file_} is also the db_path of %s; every node needs its own`,
+    );
   });
   nodes.forEach((node, at) => {
     if (node.httpPort === 0) return;
@@ -149,7 +167,12 @@ function checkUnique(source: Source, file: ConfigFile, nodes: readonly ServerNod
     const explicit = file.nodes[at]?.http_port !== undefined;
     const path = ["nodes", at, explicit ? "http_port" : "port"];
     const why = explicit ? "" : ` (by default the gRPC port + ${HTTP_PORT_OFFSET})`;
-    claim(http, `the HTTP port of node ${node.id}`, path, `the HTTP port${why} ${http} is also %s; set http_port`);
+    claim(
+      http,
+      `the HTTP port of node ${node.id}`,
+      path,
+      `the HTTP port${why} ${http} is also %s; set http_port`,
+    );
   });
 }
 
@@ -157,7 +180,10 @@ function checkUnique(source: Source, file: ConfigFile, nodes: readonly ServerNod
 function checkReach(source: Source, nodes: readonly ServerNode[], insecure: boolean): void {
   if (insecure) return;
   nodes.forEach((node, at) => {
-    for (const [key, host] of [["host", node.host], ["listen_host", node.listenHost]] as const) {
+    for (const [key, host] of [
+      ["host", node.host],
+      ["listen_host", node.listenHost],
+    ] as const) {
       if (isLoopback(host)) continue;
       source.problemAt(
         ["nodes", at, key],
@@ -232,6 +258,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     const httpPort = node.http_port ?? defaultHttpPort(node.port);
     return {
       id: node.id,
+      host: node.host,
       address: formatAddress(node),
       httpAddress: httpPort === 0 ? "" : formatAddress({ host: node.host, port: httpPort }),
       listenHost: node.listen_host ?? node.host,
@@ -241,11 +268,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     };
   });
   checkUnique(source, parsed, nodes);
-  checkReach(
-    source,
-    nodes.map((node, at) => ({ ...node, host: parsed.nodes[at]?.host ?? node.listenHost })),
-    insecure,
-  );
+  checkReach(source, nodes, insecure);
   const tuning = tuningOf(parsed, source);
   source.throwProblems();
   return {

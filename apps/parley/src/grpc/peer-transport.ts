@@ -1,0 +1,76 @@
+// Peers over gRPC: outgoing links are dialled one by one, incoming ones are calls of Raft.Peer.
+import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
+import type {
+  IncomingLink,
+  IncomingLinkEvents,
+  OutgoingLink,
+  OutgoingLinkEvents,
+  PeerTransport,
+} from "@parley/node";
+import { ParleyError } from "@parley/protocol";
+import { StreamOutbox } from "./outbox.ts";
+import { dialPeer } from "./peer-dial.ts";
+import { toStatusError } from "./status.ts";
+
+/** The answering direction carries a hello and a refusal, nothing else. */
+const ANSWER_BACKLOG_BYTES_MAX = 1024 * 1024;
+/** Streams of peers at once: a cluster has tens of nodes, each with one or two. */
+const INCOMING_LINKS_MAX = 256;
+
+export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
+
+export class GrpcPeerTransport implements PeerTransport {
+  #accept: ((link: IncomingLink) => IncomingLinkEvents) | undefined;
+  #incoming = 0;
+
+  dial(address: string, events: OutgoingLinkEvents): OutgoingLink {
+    return dialPeer(address, events);
+  }
+
+  listen(accept: (link: IncomingLink) => IncomingLinkEvents): void {
+    this.#accept = accept;
+  }
+
+  /** Handler of Raft.Peer. */
+  onCall(call: PeerCall): void {
+    call.on("error", () => {});
+    const accept = this.#accept;
+    if (accept === undefined || this.#incoming >= INCOMING_LINKS_MAX) {
+      const reason = accept === undefined ? "NOT_READY" : "OVERLOADED";
+      call.emit("error", toStatusError(new ParleyError(reason, "takes no link now")));
+      return;
+    }
+    this.#incoming += 1;
+    const outbox = new StreamOutbox(call);
+    let ended = false;
+    const end = () => {
+      if (ended) return;
+      ended = true;
+      this.#incoming -= 1;
+      outbox.discard();
+      events.onEnd();
+    };
+    // Tells the dialler that the stream stands, before anything is said on it.
+    call.sendMetadata(new Metadata());
+    const events = accept({
+      remote: call.getPeer(),
+      send: (frame) => {
+        if (ended || outbox.backlogBytes + frame.length > ANSWER_BACKLOG_BYTES_MAX) return false;
+        outbox.write(frame);
+        return true;
+      },
+      close: () => {
+        if (!ended) call.end();
+      },
+    });
+    call.on("data", (frame: Uint8Array) => {
+      if (!ended) events.onFrame(frame);
+    });
+    call.once("end", () => {
+      end();
+      call.end();
+    });
+    call.once("cancelled", end);
+    call.once("close", end);
+  }
+}
