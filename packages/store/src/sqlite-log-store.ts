@@ -1,0 +1,114 @@
+/** The raft log in SQLite, on a thread of its own. See DESIGN.md beside this folder. */
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node/ports";
+import type { Entry } from "@parley/raft";
+import { packWrites, unpackEntries } from "./entry-codec.ts";
+import { StorageError } from "./errors.ts";
+import type { LogEngineOptions } from "./log-engine.ts";
+import type { LogRequest, LogWorkerData } from "./log-worker.ts";
+import { WorkerLink } from "./worker-link.ts";
+
+const WORKER = new URL("./log-worker.ts", import.meta.url);
+
+/** Writes of one turn of the event loop, and the promise that their callers share. */
+interface Gathered {
+  readonly writes: LogWrite[];
+  readonly done: PromiseWithResolvers<void>;
+}
+
+interface Opened {
+  readonly state: LogState;
+  readonly chatGeneration: number;
+}
+
+/**
+ * `LogStore` on the raft file at `path` and the high-water record beside it. All rejections are
+ * {@link StorageError}s; all but `invalid` reads are final.
+ */
+export class SqliteLogStore implements LogStore {
+  readonly path: string;
+  private readonly link: WorkerLink<LogRequest>;
+  private gathered: Gathered | undefined;
+  private generation = 0;
+
+  constructor(path: string, options: LogEngineOptions = {}) {
+    this.path = path;
+    this.link = new WorkerLink(WORKER, { path, options } satisfies LogWorkerData, path);
+  }
+
+  async open(): Promise<LogState> {
+    const opened = (await this.link.call({ kind: "open" })) as Opened;
+    this.generation = opened.chatGeneration;
+    return opened.state;
+  }
+
+  async setIdentity(identity: NodeIdentity): Promise<void> {
+    this.flush();
+    await this.link.call({ kind: "set-identity", identity });
+  }
+
+  append(write: LogWrite): Promise<void> {
+    // Calls of one turn travel together: a hop between threads costs more than their packing.
+    if (this.gathered === undefined) {
+      this.gathered = { writes: [], done: Promise.withResolvers() };
+      queueMicrotask(() => this.flush());
+    }
+    this.gathered.writes.push(write);
+    return this.gathered.done.promise;
+  }
+
+  async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]> {
+    this.flush();
+    const packed = await this.link.call({ kind: "read", lo, hi, bytesMax });
+    return unpackEntries(packed as Uint8Array);
+  }
+
+  async freeBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await statfs(dirname(this.path));
+      return bavail * bsize;
+    } catch (cause) {
+      throw StorageError.from(cause, this.path, "asking for the free space");
+    }
+  }
+
+  async close(): Promise<void> {
+    this.flush();
+    await this.link.close();
+  }
+
+  /** Which chat file is current. Known once the log is open. */
+  get chatGeneration(): number {
+    return this.generation;
+  }
+
+  /** Switches to another chat file, durably; generations only rise. */
+  async setChatGeneration(generation: number): Promise<void> {
+    await this.link.call({ kind: "set-chat-generation", generation });
+    this.generation = generation;
+  }
+
+  /**
+   * Everything up to `index` is durably applied, so a later start need not verify those entries
+   * before it trusts the log. Saved along with the next write.
+   */
+  async noteDurableApplied(index: number): Promise<void> {
+    await this.link.call({ kind: "note-durable-applied", index });
+  }
+
+  private flush(): void {
+    const { gathered } = this;
+    if (gathered === undefined) return;
+    this.gathered = undefined;
+    const { writes, done } = gathered;
+    try {
+      const packed = packWrites(writes);
+      this.link
+        .call({ kind: "append", packed }, [packed.buffer])
+        .then(() => done.resolve(), done.reject);
+    } catch (cause) {
+      done.reject(StorageError.from(cause, this.path, "packing a write"));
+    }
+  }
+}
