@@ -33,6 +33,8 @@ export const REASONS = {
   UNKNOWN_OPERATION: StatusCode.UNIMPLEMENTED,
   PROTOCOL_VERSION: StatusCode.FAILED_PRECONDITION,
   WRONG_CLUSTER: StatusCode.FAILED_PRECONDITION,
+  // A node whose disk was lost comes under an identity that the cluster knows differently (P9).
+  WIPED_DISK: StatusCode.FAILED_PRECONDITION,
   // Who asks.
   UNAUTHENTICATED: StatusCode.UNAUTHENTICATED,
   WRONG_CREDENTIALS: StatusCode.UNAUTHENTICATED,

@@ -1,0 +1,301 @@
+// Drives the core on asynchronous storage writes (DESIGN section 3): ready → persist and send in
+// parallel → apply → answer. Everything here runs on the loop; the disk work is behind the ports.
+import type { AppliedBatch } from "@parley/chat";
+import {
+  type ConfState,
+  decodeConfChange,
+  type Entry,
+  type HardState,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  type RaftStatus,
+  RawNode,
+  type ReadState,
+  type SoftState,
+} from "@parley/raft";
+import type { NodeTuning } from "./config.ts";
+import type { LogCache } from "./log-cache.ts";
+import type { ChatStore, Clock, Logger, LogStore, Random, Timer } from "./ports.ts";
+
+const MAX_SIZE_PER_MESSAGE = 512 * 1024;
+const MAX_COMMITTED_SIZE = 1024 * 1024;
+const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
+const MAX_INFLIGHT_MESSAGES = 256;
+const MAX_INFLIGHT_BYTES = 8 * 1024 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+export interface DriverEvents {
+  /** To a peer; the driver calls `flush` when a turn's messages are out. */
+  send(message: Message): void;
+  flush(): void;
+  /** Entries were applied and are visible to reads. */
+  onApplied(batch: AppliedBatch): void;
+  onReadState(state: ReadState): void;
+  onSoftState(state: SoftState): void;
+  onTerm(term: number): void;
+  /** Storage failed or an invariant broke: the node must stop, at once and for good. */
+  onFatal(error: unknown): void;
+}
+
+export interface DriverPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logStore: LogStore;
+  readonly chatStore: ChatStore;
+  readonly logger: Logger;
+}
+
+export class Driver {
+  readonly raft: RawNode;
+  readonly #ports: DriverPorts;
+  readonly #cache: LogCache;
+  readonly #tuning: NodeTuning;
+  readonly #events: DriverEvents;
+  #applyQueue: { readonly entries: readonly Entry[]; readonly responses: readonly Message[] }[] =
+    [];
+  #applying = false;
+  #pumpScheduled = false;
+  #pumping = false;
+  #stopped = false;
+  #tickTimer: Timer | undefined;
+  #lastTickMs: number;
+  #term: number;
+  #appendsPending = 0;
+  #oldestAppendMs = 0;
+  /** Ticks that were owed at once after a stall; for coverage. */
+  stalls = 0;
+
+  constructor(
+    raftId: number,
+    applied: number,
+    cache: LogCache,
+    tuning: NodeTuning,
+    ports: DriverPorts,
+    events: DriverEvents,
+  ) {
+    this.#ports = ports;
+    this.#cache = cache;
+    this.#tuning = tuning;
+    this.#events = events;
+    this.raft = new RawNode({
+      id: raftId,
+      storage: cache,
+      applied,
+      electionTick: tuning.electionTicks,
+      heartbeatTick: tuning.heartbeatTicks,
+      random: (bound) => ports.random.int(bound),
+      asyncStorageWrites: true,
+      maxSizePerMsg: MAX_SIZE_PER_MESSAGE,
+      maxCommittedSizePerReady: MAX_COMMITTED_SIZE,
+      maxUncommittedEntriesSize: MAX_UNCOMMITTED_BYTES,
+      maxInflightMsgs: MAX_INFLIGHT_MESSAGES,
+      maxInflightBytes: MAX_INFLIGHT_BYTES,
+      checkQuorum: true,
+      preVote: true,
+      readOnly: "safe",
+      // Forwarded proposals can be lost silently; the node forwards requests itself.
+      disableProposalForwarding: true,
+      stepDownOnRemoval: true,
+      logger: {
+        info: (text) => ports.logger.debug({}, text),
+        warn: (text) => ports.logger.warn({}, text),
+      },
+    });
+    this.#term = this.raft.term;
+    this.#lastTickMs = ports.clock.monotonicMs();
+  }
+
+  start(): void {
+    this.#lastTickMs = this.#ports.clock.monotonicMs();
+    this.#armTick();
+    this.schedulePump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#tickTimer?.cancel();
+  }
+
+  /** How long the oldest write that isn't durable yet has been under way, in milliseconds. */
+  diskStallMs(): number {
+    return this.#appendsPending === 0 ? 0 : this.#ports.clock.monotonicMs() - this.#oldestAppendMs;
+  }
+
+  /** Nothing is being written or applied. */
+  get isQuiet(): boolean {
+    return this.#appendsPending === 0 && !this.#applying && this.#applyQueue.length === 0;
+  }
+
+  status(): RaftStatus {
+    return this.raft.status();
+  }
+
+  /** Takes in a peer's message. Ticks that are owed come first: a lease may have run out meanwhile. */
+  step(message: Message): void {
+    if (this.#stopped) return;
+    this.guard(() => {
+      this.catchUpTicks();
+      const result = this.raft.step(message);
+      if (!result.ok) this.#ports.logger.debug({ type: message.type }, result.detail);
+    });
+    this.schedulePump();
+  }
+
+  /** Runs `action` on the core; whatever it throws stops the node. */
+  guard(action: () => void): void {
+    if (this.#stopped) return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Does the work that the core has ready, once for everything that arrives in this turn. */
+  schedulePump(): void {
+    if (this.#pumpScheduled || this.#stopped) return;
+    this.#pumpScheduled = true;
+    this.#ports.clock.after(0, () => {
+      this.#pumpScheduled = false;
+      this.pump();
+    });
+  }
+
+  pump(): void {
+    // Handing out applied entries may propose; the loop below takes that in.
+    if (this.#pumping || this.#stopped) return;
+    this.#pumping = true;
+    this.guard(() => {
+      while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
+      if (this.raft.term !== this.#term) {
+        this.#term = this.raft.term;
+        this.#events.onTerm(this.#term);
+      }
+      this.#events.flush();
+    });
+    this.#pumping = false;
+  }
+
+  /** Ticks by elapsed time (DESIGN section 5), so that a loop that stalled gives leadership up. */
+  catchUpTicks(): void {
+    const elapsed = this.#ports.clock.monotonicMs() - this.#lastTickMs;
+    const owed = Math.floor(elapsed / this.#tuning.tickMs);
+    if (owed <= 0) return;
+    this.#lastTickMs += owed * this.#tuning.tickMs;
+    // Three election timeouts change everything that time can change.
+    const ticks = Math.min(owed, 3 * this.#tuning.electionTicks);
+    if (ticks >= this.#tuning.electionTicks) this.stalls += 1;
+    for (let i = 0; i < ticks; i += 1) this.raft.tick();
+  }
+
+  #armTick(): void {
+    this.#tickTimer = this.#ports.clock.after(this.#tuning.tickMs, () => {
+      if (this.#stopped) return;
+      this.guard(() => this.catchUpTicks());
+      this.pump();
+      this.#armTick();
+    });
+  }
+
+  #handleReady(): void {
+    const ready = this.raft.ready();
+    if (ready.softState !== null) this.#events.onSoftState(ready.softState);
+    for (const state of ready.readStates) this.#events.onReadState(state);
+    for (const message of ready.messages) {
+      if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
+      else if (message.to === LOCAL_APPLY_THREAD) {
+        this.#applyQueue.push({ entries: message.entries, responses: message.responses });
+        this.#applyNext();
+      } else this.#events.send(message);
+    }
+  }
+
+  #append(message: Message): void {
+    const hardState: HardState | undefined =
+      message.term === 0 && message.vote === 0 && message.commit === 0
+        ? undefined
+        : { term: message.term, vote: message.vote, commit: message.commit };
+    if (this.#appendsPending === 0) this.#oldestAppendMs = this.#ports.clock.monotonicMs();
+    this.#appendsPending += 1;
+    this.#ports.logStore.append({ hardState, entries: message.entries }).then(
+      () => {
+        this.#appendsPending -= 1;
+        this.#oldestAppendMs = this.#ports.clock.monotonicMs();
+        if (this.#stopped) return;
+        this.guard(() => {
+          this.catchUpTicks();
+          this.#cache.append(message.entries);
+          this.#deliver(message.responses);
+        });
+        this.schedulePump();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Entries go to the chat store in order; a configuration change ends its batch. */
+  #applyNext(): void {
+    const next = this.#applyQueue[0];
+    if (this.#applying || next === undefined || this.#stopped) return;
+    this.#applying = true;
+    this.#applyQueue.shift();
+    this.#apply(next.entries).then(
+      () => {
+        this.#applying = false;
+        if (this.#stopped) return;
+        this.guard(() => {
+          this.#deliver(next.responses);
+          this.#cache.trim(this.raft.applied);
+        });
+        this.#applyNext();
+        this.schedulePump();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  async #apply(entries: readonly Entry[]): Promise<void> {
+    let from = 0;
+    while (from < entries.length) {
+      let to = from;
+      while (to < entries.length && entries[to]?.type === "EntryNormal") to += 1;
+      const isChange = to < entries.length;
+      if (isChange) to += 1;
+      const part = entries.slice(from, to);
+      const confState = isChange ? this.#applyConfChange(part.at(-1)) : undefined;
+      const batch = await this.#ports.chatStore.apply({
+        entries: part.map((entry) => ({
+          index: entry.index,
+          term: entry.term,
+          command: entry.type === "EntryNormal" ? entry.data : NO_BYTES,
+        })),
+        confState,
+      });
+      if (this.#stopped) return;
+      this.#events.onApplied(batch);
+      from = to;
+    }
+  }
+
+  #applyConfChange(entry: Entry | undefined): ConfState | undefined {
+    if (entry === undefined) return undefined;
+    const decoded = decodeConfChange(entry.data);
+    // What can't be decoded was never proposed by a correct leader; it changes nothing anywhere.
+    if (!decoded.ok) return undefined;
+    return this.raft.applyConfChange(decoded.change);
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    for (const response of responses) {
+      if (response.to === this.raft.id) this.raft.step(response);
+      else this.#events.send(response);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#events.onFatal(error);
+  }
+}

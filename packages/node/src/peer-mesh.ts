@@ -1,0 +1,214 @@
+// The links to and from all peers. Frames flow from the dialler; the answering direction carries
+// only the greeting and a refusal. Every link is greeted with cluster id, identities of both ends
+// and protocol version, and refused on a mismatch (DESIGN section 6).
+import { ParleyError, PeerFrame, type PeerHello, PROTOCOL_VERSION } from "@parley/protocol";
+import type { ConfiguredNode } from "./config.ts";
+import { type PEER_FIELD, PeerLink } from "./peer-link.ts";
+import type {
+  Clock,
+  IncomingLink,
+  IncomingLinkEvents,
+  Logger,
+  PeerTransport,
+  Random,
+} from "./ports.ts";
+
+/** Who this node says it is, and what it expects of a peer. */
+export interface MeshIdentity {
+  /** The hello without its `to…` fields. */
+  hello(): Omit<PeerHello, "toNodeId" | "toServerUuid">;
+  /** The server uuid that the peer must have; empty = not known yet. */
+  uuidOf(peerId: number): string;
+  /** Looks at a peer's well-formed hello; a sentence = refuse it for that reason. */
+  accept(hello: PeerHello): ParleyError | undefined;
+}
+
+export interface MeshEvents {
+  onPeerUp(peerId: number): void;
+  onPeerDown(peerId: number): void;
+  /** The peer's process is gone: nothing listens at its address. */
+  onPeerDead(peerId: number): void;
+  /** A frame from a greeted peer. */
+  onFrame(peerId: number, frame: PeerFrame): void;
+  /** A peer refused this node. */
+  onRejected(peerId: number, error: ParleyError): void;
+  onDrain(peerId: number): void;
+}
+
+interface Incoming {
+  readonly link: IncomingLink;
+  peerId: number;
+}
+
+/** Unauthenticated incoming links at the most; a peer needs one. */
+const INCOMING_MAX = 256;
+
+export class PeerMesh {
+  readonly #nodeId: number;
+  readonly #links = new Map<number, PeerLink>();
+  readonly #incoming = new Set<Incoming>();
+  readonly #identity: MeshIdentity;
+  readonly #events: MeshEvents;
+  readonly #logger: Logger;
+  #closed = false;
+
+  constructor(
+    nodeId: number,
+    peers: readonly ConfiguredNode[],
+    ports: {
+      readonly transport: PeerTransport;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly logger: Logger;
+    },
+    identity: MeshIdentity,
+    events: MeshEvents,
+  ) {
+    this.#nodeId = nodeId;
+    this.#identity = identity;
+    this.#events = events;
+    this.#logger = ports.logger;
+    ports.transport.listen((link) => this.#accept(link));
+    for (const peer of peers) {
+      if (peer.id === nodeId) continue;
+      this.#links.set(peer.id, new PeerLink(peer.id, peer.address, ports, this.#owner));
+    }
+  }
+
+  get peerIds(): IterableIterator<number> {
+    return this.#links.keys();
+  }
+
+  isUp(peerId: number): boolean {
+    return this.#links.get(peerId)?.isUp ?? false;
+  }
+
+  dialAll(): void {
+    for (const link of this.#links.values()) link.dial();
+  }
+
+  /** Queues an encoded field of PeerFrame; false when there is no link to that peer. */
+  queue(peerId: number, field: keyof typeof PEER_FIELD, encoded: Uint8Array): boolean {
+    return this.#links.get(peerId)?.queue(field, encoded) ?? false;
+  }
+
+  /** Sends everything queued, one frame a peer. Calls `dropped` for each peer whose frame was lost. */
+  flush(dropped: (peerId: number) => void): void {
+    for (const [peerId, link] of this.#links) if (!link.flush()) dropped(peerId);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const link of this.#links.values()) link.close();
+    for (const incoming of this.#incoming) incoming.link.close();
+    this.#incoming.clear();
+  }
+
+  readonly #owner = {
+    hello: (peerId: number): PeerHello => this.#helloTo(peerId),
+    checkHello: (peerId: number, hello: PeerHello): string | undefined => {
+      const error = this.#checkHello(hello, peerId);
+      if (error !== undefined)
+        this.#logger.warn({ peer: peerId }, `peer refused: ${error.message}`);
+      return error?.message;
+    },
+    onUp: (peerId: number) => this.#events.onPeerUp(peerId),
+    onDown: (peerId: number) => this.#events.onPeerDown(peerId),
+    onRefused: (peerId: number) => this.#events.onPeerDead(peerId),
+    onRejected: (peerId: number, error: ParleyError) => this.#events.onRejected(peerId, error),
+    onDrain: (peerId: number) => this.#events.onDrain(peerId),
+  };
+
+  #helloTo(peerId: number): PeerHello {
+    return {
+      ...this.#identity.hello(),
+      toNodeId: peerId,
+      toServerUuid: this.#identity.uuidOf(peerId),
+    };
+  }
+
+  #checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
+    if (hello.protocolVersion !== PROTOCOL_VERSION) {
+      return new ParleyError(
+        "PROTOCOL_VERSION",
+        `node ${hello.nodeId} speaks peer protocol ${hello.protocolVersion}, this node ${PROTOCOL_VERSION}`,
+      );
+    }
+    if (!this.#links.has(hello.nodeId) || (expectedId ?? hello.nodeId) !== hello.nodeId) {
+      return new ParleyError(
+        "WRONG_CLUSTER",
+        `node id ${hello.nodeId} is not the one expected at this address by node ${this.#nodeId}`,
+      );
+    }
+    if (hello.toNodeId !== this.#nodeId) {
+      return new ParleyError(
+        "WRONG_CLUSTER",
+        `meant for node ${hello.toNodeId}, but this is node ${this.#nodeId}: check host and port in the configuration`,
+      );
+    }
+    return this.#identity.accept(hello);
+  }
+
+  #accept(link: IncomingLink): IncomingLinkEvents {
+    const incoming: Incoming = { link, peerId: 0 };
+    if (this.#closed || this.#incoming.size >= INCOMING_MAX) {
+      link.close();
+      return { onFrame: () => {}, onEnd: () => {} };
+    }
+    this.#incoming.add(incoming);
+    return {
+      onFrame: (bytes) => {
+        if (this.#incoming.has(incoming)) this.#receive(incoming, bytes);
+      },
+      onEnd: () => this.#incoming.delete(incoming),
+    };
+  }
+
+  #receive(incoming: Incoming, bytes: Uint8Array): void {
+    let frame: PeerFrame;
+    try {
+      frame = PeerFrame.decode(bytes);
+    } catch {
+      this.#refuse(
+        incoming,
+        new ParleyError("MALFORMED", "that is not a frame of the peer protocol"),
+      );
+      return;
+    }
+    if (incoming.peerId === 0) {
+      this.#greet(incoming, frame);
+      return;
+    }
+    this.#events.onFrame(incoming.peerId, frame);
+  }
+
+  #greet(incoming: Incoming, frame: PeerFrame): void {
+    const hello = frame.hello;
+    if (hello === undefined) {
+      this.#refuse(incoming, new ParleyError("MALFORMED", "the first frame must be a hello"));
+      return;
+    }
+    const error = this.#checkHello(hello, undefined);
+    // A refused peer is told who answers all the same: bootstrap decides on it.
+    if (error !== undefined) {
+      this.#logger.warn(
+        { peer: hello.nodeId, remote: incoming.link.remote },
+        `peer refused: ${error.message}`,
+      );
+      this.#refuse(incoming, error);
+      return;
+    }
+    incoming.peerId = hello.nodeId;
+    incoming.link.send(
+      PeerFrame.encode(PeerFrame.fromPartial({ hello: this.#helloTo(hello.nodeId) })).finish(),
+    );
+    // The peer is alive: no need to wait for the pause before the next dial.
+    this.#links.get(hello.nodeId)?.dial();
+  }
+
+  #refuse(incoming: Incoming, error: ParleyError): void {
+    this.#incoming.delete(incoming);
+    incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ error: error.toWire() })).finish());
+    incoming.link.close();
+  }
+}

@@ -1,0 +1,65 @@
+// Who is online, by gossip between the nodes: ephemeral, never in the log. Each node says which
+// accounts have a session on it; a node that is gone for a while takes its accounts with it.
+import type { PresenceReport } from "@parley/protocol";
+
+/** Accounts named in one report; the rest follows in the next ones. */
+const ACCOUNTS_PER_REPORT_MAX = 10_000;
+
+export class Presence {
+  readonly #local = new Set<number>();
+  readonly #remote = new Map<number, Set<number>>();
+  #cameOnline = new Set<number>();
+  #wentOffline = new Set<number>();
+
+  setLocal(accountId: number, online: boolean): void {
+    if (online === this.#local.has(accountId)) return;
+    if (online) {
+      this.#local.add(accountId);
+      this.#wentOffline.delete(accountId);
+      this.#cameOnline.add(accountId);
+    } else {
+      this.#local.delete(accountId);
+      this.#cameOnline.delete(accountId);
+      this.#wentOffline.add(accountId);
+    }
+  }
+
+  isOnline(accountId: number): boolean {
+    if (this.#local.has(accountId)) return true;
+    for (const accounts of this.#remote.values()) if (accounts.has(accountId)) return true;
+    return false;
+  }
+
+  /** Everything, for a peer that has just connected. */
+  full(): PresenceReport {
+    return {
+      full: true,
+      onlineAccountIds: [...this.#local].slice(0, ACCOUNTS_PER_REPORT_MAX),
+      offlineAccountIds: [],
+    };
+  }
+
+  /** What changed since the last call, for all peers; undefined = nothing. */
+  takeChanges(): PresenceReport | undefined {
+    if (this.#cameOnline.size === 0 && this.#wentOffline.size === 0) return undefined;
+    const report = {
+      full: false,
+      onlineAccountIds: [...this.#cameOnline],
+      offlineAccountIds: [...this.#wentOffline],
+    };
+    this.#cameOnline = new Set();
+    this.#wentOffline = new Set();
+    return report;
+  }
+
+  take(peerId: number, report: PresenceReport): void {
+    const accounts = report.full ? new Set<number>() : (this.#remote.get(peerId) ?? new Set());
+    for (const id of report.onlineAccountIds) accounts.add(id);
+    for (const id of report.offlineAccountIds) accounts.delete(id);
+    this.#remote.set(peerId, accounts);
+  }
+
+  forget(peerId: number): void {
+    this.#remote.delete(peerId);
+  }
+}

@@ -1,0 +1,127 @@
+// Messages of the core to and from the wire. An entry is encoded once and shared by the messages to
+// all followers.
+import {
+  joinBytes,
+  lengthDelimitedField,
+  type RaftConfState,
+  RaftEntry,
+  RaftMessage,
+} from "@parley/protocol";
+import type { ConfState, Entry, EntryType, Message, MessageType } from "@parley/raft";
+import { makeMessage } from "@parley/raft";
+
+/** Numbers of the message types on the wire: stable, never reused. */
+const MESSAGE_TYPES: readonly MessageType[] = [
+  "MsgProp",
+  "MsgApp",
+  "MsgAppResp",
+  "MsgVote",
+  "MsgVoteResp",
+  "MsgPreVote",
+  "MsgPreVoteResp",
+  "MsgSnap",
+  "MsgHeartbeat",
+  "MsgHeartbeatResp",
+  "MsgTransferLeader",
+  "MsgTimeoutNow",
+  "MsgReadIndex",
+  "MsgReadIndexResp",
+];
+const TYPE_NUMBERS = new Map(MESSAGE_TYPES.map((type, number) => [type, number]));
+const ENTRY_TYPES: readonly EntryType[] = ["EntryNormal", "EntryConfChange", "EntryConfChangeV2"];
+
+/** Field of RaftMessage that holds the entries. */
+const ENTRIES_FIELD = 8;
+
+const encodedEntries = new WeakMap<Entry, Uint8Array>();
+
+function encodeEntryField(entry: Entry): Uint8Array {
+  const known = encodedEntries.get(entry);
+  if (known !== undefined) return known;
+  const encoded = lengthDelimitedField(
+    ENTRIES_FIELD,
+    RaftEntry.encode({
+      term: entry.term,
+      index: entry.index,
+      type: ENTRY_TYPES.indexOf(entry.type),
+      data: entry.data,
+    }).finish(),
+  );
+  encodedEntries.set(entry, encoded);
+  return encoded;
+}
+
+export function confStateToWire(state: ConfState): RaftConfState {
+  return {
+    voters: [...state.voters],
+    learners: [...state.learners],
+    votersOutgoing: [...state.votersOutgoing],
+    learnersNext: [...state.learnersNext],
+    autoLeave: state.autoLeave,
+  };
+}
+
+/** An encoded `RaftMessage`. Storage messages never cross the network and have no number. */
+export function encodeMessage(message: Message): Uint8Array {
+  const type = TYPE_NUMBERS.get(message.type);
+  if (type === undefined) throw new Error(`${message.type} is local and can't be sent`);
+  const head = RaftMessage.encode({
+    type,
+    to: message.to,
+    from: message.from,
+    term: message.term,
+    logTerm: message.logTerm,
+    index: message.index,
+    commit: message.commit,
+    entries: [],
+    reject: message.reject,
+    rejectHint: message.rejectHint,
+    context: message.context,
+    vote: message.vote,
+    snapshot:
+      message.snapshot === null
+        ? undefined
+        : {
+            index: message.snapshot.index,
+            term: message.snapshot.term,
+            confState: confStateToWire(message.snapshot.confState),
+            data: message.snapshot.data,
+          },
+  }).finish();
+  if (message.entries.length === 0) return head;
+  return joinBytes([head, ...message.entries.map(encodeEntryField)]);
+}
+
+/** The core's message, or undefined for one that no version of this protocol sends. */
+export function messageFromWire(wire: RaftMessage): Message | undefined {
+  const type = MESSAGE_TYPES[wire.type];
+  if (type === undefined) return undefined;
+  const entries: Entry[] = [];
+  for (const entry of wire.entries) {
+    const entryType = ENTRY_TYPES[entry.type];
+    if (entryType === undefined) return undefined;
+    entries.push({ type: entryType, term: entry.term, index: entry.index, data: entry.data });
+  }
+  // A snapshot without its membership is no snapshot.
+  if (wire.snapshot !== undefined && wire.snapshot.confState === undefined) return undefined;
+  const snapshot = wire.snapshot;
+  const confState = snapshot?.confState;
+  return makeMessage({
+    type,
+    to: wire.to,
+    from: wire.from,
+    term: wire.term,
+    logTerm: wire.logTerm,
+    index: wire.index,
+    commit: wire.commit,
+    entries,
+    reject: wire.reject,
+    rejectHint: wire.rejectHint,
+    context: wire.context,
+    vote: wire.vote,
+    snapshot:
+      snapshot === undefined || confState === undefined
+        ? null
+        : { index: snapshot.index, term: snapshot.term, data: snapshot.data, confState },
+  });
+}

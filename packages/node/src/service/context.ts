@@ -1,0 +1,53 @@
+// What the parts of the service share: the ports that they work with and who is asking.
+import type { NodeTuning } from "../config.ts";
+import type {
+  ChatStore,
+  Clock,
+  Logger,
+  PasswordHasher,
+  Random,
+  Sha256,
+} from "../ports.ts";
+import type { Replica } from "../replica.ts";
+
+export interface ServiceParts {
+  readonly replica: Replica;
+  readonly chatStore: ChatStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hasher: PasswordHasher;
+  readonly sha256: Sha256;
+  readonly logger: Logger;
+  readonly tuning: NodeTuning;
+  readonly nodeId: number;
+}
+
+/** A unary call, as a transport hands it over. */
+export interface CallContext {
+  /** The bearer token; empty = none. */
+  readonly token: string;
+  /** Address of the caller, for the throttle of logins. */
+  readonly remote: string;
+  /** On the node's monotonic clock. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whose token it is. */
+export interface Identity {
+  readonly accountId: number;
+  readonly sessionId: number;
+  /** Wall clock; the token is worth nothing from then on. */
+  readonly expiresAtMs: number;
+}
+
+/** Who asks for an operation, and for how long they wait. */
+export interface Caller {
+  readonly identity: Identity | undefined;
+  readonly remote: string;
+  /** On the node's monotonic clock. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Told when a Register or Login succeeded, before its response is returned. */
+  readonly onSignIn?: (identity: Identity) => void;
+}

@@ -1,0 +1,407 @@
+// One client's connection: hello, requests and replies, events, farewell. The same for a gRPC
+// stream, a WebSocket and the simulator's wire.
+import {
+  ClientFrame,
+  type ClusterView,
+  Error as ErrorCodec,
+  type Hello,
+  LIMITS,
+  OPERATIONS,
+  ParleyError,
+  PROTOCOL_VERSION,
+  type Reason,
+  type Request,
+} from "@parley/protocol";
+import type { FrameSink } from "../ports.ts";
+import { ownAccount } from "./account-message.ts";
+import { unauthenticated } from "./authentication.ts";
+import type { Caller, Identity } from "./context.ts";
+import type { Operations } from "./operations.ts";
+import { Outbox } from "./outbox.ts";
+import type { Presence } from "./presence.ts";
+import { ReadQueue } from "./read-queue.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import type { SharedEvent } from "./shared-event.ts";
+import { type Outlet, Subscription, type SubscriptionParts } from "./subscription.ts";
+import type { Flushable, Turn } from "./turn.ts";
+
+const ERROR_FIELD = 2;
+/** Frames that may wait while a hello is answered, in bytes. */
+const INBOX_BYTES_MAX = 4 * LIMITS.clientFrameBytesMax;
+const RETRY_AFTER_MS = 200;
+/** How long requests under way may delay the farewell of a session whose token ended. */
+const REVOKED_GRACE_MS = 1_000;
+
+/** What a transport tells a session. Neither call ever throws. */
+export interface SessionHandler {
+  /** An encoded ClientFrame. */
+  onFrame(bytes: Uint8Array): void;
+  /** The connection is gone. */
+  onEnd(): void;
+}
+
+export interface SessionParts extends SubscriptionParts {
+  readonly nodeId: number;
+  readonly operations: Operations;
+  readonly presence: Presence;
+  readonly registry: SessionRegistry;
+  readonly turn: Turn;
+}
+
+export class Session implements SessionHandler, Outlet, Flushable {
+  readonly openedMs: number;
+  readonly #parts: SessionParts;
+  readonly #remote: string;
+  readonly #outbox: Outbox;
+  readonly #reads: ReadQueue;
+  readonly #abort = new AbortController();
+  #state: "new" | "greeting" | "open" | "ended" = "new";
+  #identity: Identity | undefined;
+  #subscription: Subscription | undefined;
+  #unanswered = 0;
+  #revokedAtMs: number | undefined;
+  #leaving: { readonly reason: Reason; readonly retryAfterMs: number } | undefined;
+  #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+
+  constructor(parts: SessionParts, sink: FrameSink, remote: string) {
+    this.#parts = parts;
+    this.#remote = remote;
+    this.#outbox = new Outbox(sink);
+    this.#reads = new ReadQueue(parts.clock, () => this.#outbox.backlogBytes);
+    this.openedMs = parts.clock.monotonicMs();
+  }
+
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  get isGreeted(): boolean {
+    return this.#state === "open";
+  }
+
+  get hasEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Whether its subscriber follows the newest entries, so that its cursor may be moved. */
+  get isLive(): boolean {
+    return this.#subscription?.isLive === true;
+  }
+
+  onFrame(bytes: Uint8Array): void {
+    if (this.#state === "ended") return;
+    if (bytes.length > LIMITS.clientFrameBytesMax) {
+      this.leave("TOO_LARGE", 0);
+      return;
+    }
+    if (this.#state === "greeting") {
+      this.#inboxBytes += bytes.length + 64;
+      if (this.#inboxBytes > INBOX_BYTES_MAX) this.leave("OVERLOADED", RETRY_AFTER_MS);
+      else this.#inbox.push(bytes);
+      return;
+    }
+    let frame: ClientFrame;
+    try {
+      frame = ClientFrame.decode(bytes);
+    } catch {
+      this.leave("MALFORMED", 0);
+      return;
+    }
+    this.#handle(frame);
+  }
+
+  onEnd(): void {
+    this.#release();
+  }
+
+  // ---- Frames in -----------------------------------------------------------------------------
+
+  #handle(frame: ClientFrame): void {
+    if (frame.hello !== undefined) {
+      const greeted = this.#greet(frame.hello);
+      if (greeted !== undefined) {
+        this.#state = "greeting";
+        greeted.then(
+          () => this.#greetingDone(frame),
+          (cause: unknown) => {
+            const error = ParleyError.from(cause);
+            this.leave(error.reason, error.retryAfterMs);
+          },
+        );
+        return;
+      }
+    } else if (this.#state === "new") {
+      this.leave("MALFORMED", 0);
+      return;
+    }
+    this.#handleRest(frame);
+  }
+
+  #greetingDone(frame: ClientFrame): void {
+    if (this.#state !== "greeting") return;
+    this.#state = "open";
+    this.#handleRest(frame);
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+    // A further hello among them makes the rest wait again, in order.
+    for (const bytes of inbox) this.onFrame(bytes);
+  }
+
+  #handleRest(frame: ClientFrame): void {
+    if (this.hasEnded) return;
+    if (frame.requests.length > LIMITS.requestsPerFrameMax) {
+      this.leave("TOO_LARGE", 0);
+      return;
+    }
+    for (const request of frame.requests) {
+      if (this.hasEnded) return;
+      this.#request(request);
+    }
+    if (frame.ping !== undefined && !this.hasEnded) {
+      this.#outbox.pong(frame.ping.nonce, this.#parts.clock.wallMs());
+      this.flush();
+    }
+  }
+
+  /** Resolves when the hello is answered; undefined = it was answered at once. */
+  #greet(hello: Hello): Promise<void> | undefined {
+    const { registry, operations } = this.#parts;
+    if (hello.protocolVersion !== PROTOCOL_VERSION) {
+      this.leave("PROTOCOL_VERSION", 0);
+      return undefined;
+    }
+    if (registry.isClosing) {
+      this.leave("SHUTTING_DOWN", RETRY_AFTER_MS);
+      return undefined;
+    }
+    if (this.#parts.replica.view().clusterId === "") {
+      this.leave("NOT_READY", RETRY_AFTER_MS);
+      return undefined;
+    }
+    this.#signOut();
+    if (hello.token === "") {
+      this.#welcome(hello, undefined);
+      return undefined;
+    }
+    const identity = operations.authentication.lookUp(hello.token);
+    if (identity !== undefined) {
+      this.#welcome(hello, identity);
+      return undefined;
+    }
+    const patience = {
+      deadlineMs: this.#parts.clock.monotonicMs() + LIMITS.behindWaitMsMax,
+      signal: this.#abort.signal,
+    };
+    return operations.authentication.lookUpCurrent(hello.token, patience).then((found) => {
+      if (!this.hasEnded) this.#welcome(hello, found);
+    });
+  }
+
+  #welcome(hello: Hello, identity: Identity | undefined): void {
+    const { replica, clock, nodeId, fanOut } = this.#parts;
+    if (identity !== undefined) this.#signIn(identity);
+    this.#state = "open";
+    const cluster = replica.view();
+    this.#outbox.startCursor(0);
+    this.#outbox.welcome({
+      protocolVersion: PROTOCOL_VERSION,
+      nodeId,
+      account: identity === undefined ? undefined : ownAccount(replica, identity.accountId),
+      cluster,
+      revision: replica.appliedRevision,
+      serverTimeMs: clock.wallMs(),
+    });
+    const foreign = hello.clusterId !== "" && hello.clusterId !== cluster.clusterId;
+    if (hello.subscribe && identity !== undefined) {
+      if (!foreign) this.#outbox.startCursor(hello.afterRevision);
+      const start = {
+        accountId: identity.accountId,
+        afterRevision: hello.afterRevision,
+        eventsMax: hello.maxCatchUpEvents,
+        resyncReason: foreign ? "foreign cluster" : undefined,
+      };
+      this.flush();
+      this.#subscription = new Subscription(this.#parts, start, this);
+    } else if (foreign) {
+      this.#outbox.resync("foreign cluster", fanOut.applied);
+    }
+    this.flush();
+  }
+
+  #request(request: Request): void {
+    const { id, op } = request;
+    if (id === 0) {
+      this.leave("MALFORMED", 0);
+    } else if (op === undefined) {
+      this.#refuse(id, new ParleyError("UNKNOWN_OPERATION", "this node knows no such operation"));
+    } else if (this.#leaving !== undefined || this.#parts.registry.isClosing) {
+      const error = new ParleyError("SHUTTING_DOWN", "the session is ending", {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+      this.#refuse(id, this.#revokedAtMs === undefined ? error : unauthenticated());
+    } else if (this.#unanswered >= LIMITS.unansweredRequestsPerSessionMax) {
+      this.#refuse(
+        id,
+        new ParleyError("OVERLOADED", "too many unanswered requests in this session", {
+          retryAfterMs: RETRY_AFTER_MS,
+        }),
+      );
+    } else {
+      this.#start(request, op);
+    }
+  }
+
+  /** Writes are proposed before this returns, so that pipelined ones keep their order (P3). */
+  #start(request: Request, op: NonNullable<Request["op"]>): void {
+    const operation = OPERATIONS[op.$case];
+    const timeoutMs = Math.min(
+      request.timeoutMs === 0 ? LIMITS.requestTimeoutMsDefault : request.timeoutMs,
+      LIMITS.requestTimeoutMsMax,
+    );
+    const caller: Caller = {
+      identity: this.#identity,
+      remote: this.#remote,
+      deadlineMs: this.#parts.clock.monotonicMs() + timeoutMs,
+      signal: this.#abort.signal,
+      onSignIn: (identity) => {
+        if (!this.hasEnded && this.#identity === undefined) this.#signIn(identity);
+      },
+    };
+    this.#unanswered += 1;
+    const run = () =>
+      this.#parts.operations.execute(op.$case, op.value, caller).then(
+        (response) => this.#answer(request.id, operation.fieldNumber, response),
+        (cause: unknown) => {
+          const error = ParleyError.from(cause).toWire();
+          this.#answer(request.id, ERROR_FIELD, ErrorCodec.encode(error).finish());
+        },
+      );
+    if (operation.kind === "read") this.#reads.add(run);
+    else void run();
+  }
+
+  #answer(requestId: number, resultField: number, result: Uint8Array): void {
+    this.#unanswered -= 1;
+    if (this.hasEnded) return;
+    this.#outbox.reply(requestId, resultField, result);
+    this.#parts.turn.add(this);
+  }
+
+  #refuse(requestId: number, error: ParleyError): void {
+    this.#outbox.reply(requestId, ERROR_FIELD, ErrorCodec.encode(error.toWire()).finish());
+    this.#parts.turn.add(this);
+  }
+
+  // ---- Events out ----------------------------------------------------------------------------
+
+  event(revision: number, event: SharedEvent): void {
+    if (this.hasEnded) return;
+    this.#outbox.event(revision, event);
+    if (this.#outbox.gatheredBytes > LIMITS.sessionBacklogBytesMax) this.flush();
+    else this.#parts.turn.add(this);
+  }
+
+  resync(reason: string, revision: number): void {
+    this.#outbox.resync(reason, revision);
+    this.#parts.turn.add(this);
+  }
+
+  backlogBytes(): number {
+    return this.#outbox.backlogBytes;
+  }
+
+  fail(error: ParleyError): void {
+    this.leave(error.reason, error.retryAfterMs);
+  }
+
+  cluster(view: ClusterView): void {
+    if (this.#state !== "open") return;
+    this.#outbox.cluster(view);
+    this.#parts.turn.add(this);
+  }
+
+  flush(): void {
+    if (this.hasEnded) return;
+    if (this.#outbox.tooSlow) {
+      this.leave("SLOW_SUBSCRIBER", RETRY_AFTER_MS);
+      return;
+    }
+    this.#outbox.flush(this.#subscription?.position ?? 0);
+    const leaving = this.#leaving;
+    if (leaving !== undefined && this.#unanswered === 0) {
+      this.leave(leaving.reason, leaving.retryAfterMs);
+    }
+  }
+
+  // ---- The end -------------------------------------------------------------------------------
+
+  /** Its token was revoked, or the account deleted: what is under way may still be answered. */
+  revoke(): void {
+    if (this.hasEnded || this.#revokedAtMs !== undefined) return;
+    this.#revokedAtMs = this.#parts.clock.monotonicMs();
+    this.#subscription?.end();
+    this.leaveWhenAnswered("UNAUTHENTICATED", 0);
+  }
+
+  /** Leaves as soon as no request is unanswered; nothing new is taken from now on. */
+  leaveWhenAnswered(reason: Reason, retryAfterMs: number): void {
+    if (this.hasEnded) return;
+    this.#leaving ??= { reason, retryAfterMs };
+    this.#parts.turn.add(this);
+  }
+
+  /** Called once a second: ends what has waited too long. */
+  sweep(nowMs: number, helloMsMax: number): void {
+    if (this.hasEnded) return;
+    if (this.#state === "new" && nowMs - this.openedMs > helloMsMax) {
+      this.leave("DEADLINE_EXCEEDED", 0);
+    } else if (this.#revokedAtMs !== undefined && nowMs - this.#revokedAtMs > REVOKED_GRACE_MS) {
+      this.leave("UNAUTHENTICATED", 0);
+    } else if (
+      this.#identity !== undefined &&
+      this.#parts.operations.authentication.isExpired(this.#identity)
+    ) {
+      this.revoke();
+    } else if (this.#outbox.tooSlow) {
+      this.leave("SLOW_SUBSCRIBER", RETRY_AFTER_MS);
+    }
+  }
+
+  /** Says farewell, with the cursor to resume from, and ends. */
+  leave(reason: Reason, retryAfterMs: number): void {
+    if (this.hasEnded) return;
+    const position = this.#subscription?.position ?? 0;
+    this.#release();
+    this.#outbox.goAway(reason, position, retryAfterMs);
+    this.#outbox.clear();
+  }
+
+  #signIn(identity: Identity): void {
+    this.#identity = identity;
+    this.#parts.presence.enter(identity.accountId);
+    this.#parts.registry.signedIn(this, identity.sessionId);
+  }
+
+  #signOut(): void {
+    this.#subscription?.end();
+    this.#subscription = undefined;
+    const identity = this.#identity;
+    if (identity === undefined) return;
+    this.#identity = undefined;
+    this.#parts.presence.leave(identity.accountId);
+    this.#parts.registry.signedOut(this, identity.sessionId);
+  }
+
+  #release(): void {
+    if (this.hasEnded) return;
+    this.#state = "ended";
+    this.#signOut();
+    this.#reads.close();
+    this.#abort.abort();
+    this.#inbox = [];
+    this.#parts.turn.remove(this);
+    this.#parts.registry.remove(this);
+  }
+}
