@@ -33,10 +33,14 @@ const BANNED = [
   [/\bprocess\s*\./, "process"],
 ];
 const BANNED_IN_RAFT = [
-  [/\basync\b/, "async"],
+  [/\basync\s+(?:function|\(|\w+\s*(?:\(|=>))/, "async"],
   [/\bPromise\b/, "Promise"],
   [/\bawait\b/, "await"],
 ];
+
+/** Static imports and re-exports, bare imports, and import(). */
+const IMPORT =
+  /^\s*(?:(?:import|export)\b[^;"']*?\bfrom\s+|import\s+)"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
 
 function matches(rule, specifier) {
   if (rule.endsWith("*")) return specifier.startsWith(rule.slice(0, -1));
@@ -60,8 +64,8 @@ for (const [folder, allowed] of Object.entries(LAYERS)) {
     const code = withoutComments(readFileSync(join(root, file), "utf8"));
     const adapter = Object.entries(CLIENT_ADAPTERS).find(([prefix]) => file.startsWith(prefix));
     const rules = [...allowed, ...(adapter?.[1] ?? [])];
-    for (const match of code.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
-      const specifier = match[1];
+    for (const match of code.matchAll(IMPORT)) {
+      const specifier = match[1] ?? match[2];
       if (specifier.startsWith(".")) {
         const target = relative(root, join(root, dirname(file), specifier));
         if (!target.startsWith(folder))
