@@ -33,7 +33,12 @@ export class Authentication {
   }
 
   byHash(tokenHash: Uint8Array): Identity | undefined {
-    return this.#replica.admission.authenticate(toHex(tokenHash), this.#clock.wallMs());
+    const { admission } = this.#replica;
+    const found = admission.authenticate(toHex(tokenHash), this.#clock.wallMs());
+    const session = found === undefined ? undefined : admission.session(found.sessionId);
+    if (session === undefined) return undefined;
+    const { accountId, sessionId, expiresAtMs } = session;
+    return { accountId, sessionId, expiresAtMs };
   }
 
   /**

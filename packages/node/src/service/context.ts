@@ -1,13 +1,6 @@
 // What the parts of the service share: the ports that they work with and who is asking.
 import type { NodeTuning } from "../config.ts";
-import type {
-  ChatStore,
-  Clock,
-  Logger,
-  PasswordHasher,
-  Random,
-  Sha256,
-} from "../ports.ts";
+import type { ChatStore, Clock, Logger, PasswordHasher, Random, Sha256 } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 
 export interface ServiceParts {

@@ -82,9 +82,7 @@ export class Outbox {
   reply(requestId: number, resultField: number, result: Uint8Array): void {
     if (this.#partsBytes > FRAME_BYTES) this.#closeFrame(this.#openRevision);
     const id = varintField(1, requestId);
-    this.#part(
-      lengthDelimitedField(FIELD.replies, id, lengthDelimitedField(resultField, result)),
-    );
+    this.#part(lengthDelimitedField(FIELD.replies, id, lengthDelimitedField(resultField, result)));
   }
 
   /** Events come in revision order; those of one revision stay in one frame. */

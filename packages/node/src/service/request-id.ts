@@ -1,9 +1,8 @@
 // Request ids: UUIDv7 (RFC 9562 section 5.7), made here when a client sent none.
+import { isUuidV7 } from "@parley/chat";
 import { ParleyError } from "@parley/protocol";
 import type { Clock, Random } from "../ports.ts";
 import { toHex } from "./encoding.ts";
-
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** A fresh UUIDv7 stamped with the node's wall clock. */
 export function makeRequestId(clock: Clock, random: Random): string {
@@ -32,7 +31,7 @@ export function makeRequestId(clock: Clock, random: Random): string {
 export function requestIdOf(given: string, clock: Clock, random: Random): string {
   if (given === "") return makeRequestId(clock, random);
   const id = given.toLowerCase();
-  if (!UUID_V7.test(id)) {
+  if (!isUuidV7(id)) {
     throw new ParleyError("INVALID_ARGUMENT", "request_id must be a UUIDv7");
   }
   return id;

@@ -181,6 +181,8 @@ export class Subscription implements LiveSubscriber {
       if (bytes > HAND_OVER_BYTES_MAX) return false;
     }
     for (const { revision, event } of missing) this.#outlet.event(revision, event);
+    // Taking them may have shown the reader to be too slow.
+    if (this.#ended) return true;
     this.#position = Math.max(this.#position, fanOut.applied);
     this.#live = true;
     fanOut.join(this);

@@ -1,0 +1,73 @@
+// Subscribe: the events alone, one by one, for tools that can't use the session.
+import { LIMITS, ParleyError } from "@parley/protocol";
+import type { FrameSink } from "../ports.ts";
+import type { Presence } from "./presence.ts";
+import type { SharedEvent } from "./shared-event.ts";
+import {
+  type Outlet,
+  Subscription,
+  type SubscriptionParts,
+  type SubscriptionStart,
+} from "./subscription.ts";
+
+export class EventStream implements Outlet {
+  readonly loginSessionId: number;
+  readonly #sink: FrameSink;
+  readonly #presence: Presence;
+  readonly #onEnd: (stream: EventStream) => void;
+  readonly #subscription: Subscription;
+  #ended = false;
+
+  constructor(
+    parts: SubscriptionParts,
+    presence: Presence,
+    start: SubscriptionStart & { readonly loginSessionId: number },
+    sink: FrameSink,
+    onEnd: (stream: EventStream) => void,
+  ) {
+    this.loginSessionId = start.loginSessionId;
+    this.#sink = sink;
+    this.#presence = presence;
+    this.#onEnd = onEnd;
+    presence.enter(start.accountId);
+    this.#subscription = new Subscription(parts, start, this);
+  }
+
+  event(_revision: number, event: SharedEvent): void {
+    if (this.#ended) return;
+    if (this.#sink.backlogBytes() > LIMITS.sessionBacklogBytesMax) {
+      this.fail(new ParleyError("SLOW_SUBSCRIBER", "events are not taken fast enough"));
+      return;
+    }
+    this.#sink.send(event.event);
+  }
+
+  flush(): void {}
+
+  backlogBytes(): number {
+    return this.#sink.backlogBytes();
+  }
+
+  /** There is no frame for it in this stream: the tool must start again, from 0. */
+  resync(reason: string): void {
+    this.fail(new ParleyError("WRONG_CLUSTER", `subscribe again from 0: ${reason}`));
+  }
+
+  fail(error: ParleyError): void {
+    if (this.#release()) this.#sink.end(error);
+  }
+
+  /** The reader is gone. */
+  cancel(): void {
+    if (this.#release()) this.#sink.end(new ParleyError("CANCELLED", "the reader has gone"));
+  }
+
+  #release(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#subscription.end();
+    this.#presence.leave(this.#subscription.accountId);
+    this.#onEnd(this);
+    return true;
+  }
+}
