@@ -9,7 +9,6 @@ import type {
   Storage,
   Unavailable,
 } from "@parley/raft";
-import { EMPTY_SNAPSHOT } from "@parley/raft";
 import type { LogState, LogStore } from "./ports.ts";
 
 /** Bytes that an entry counts for in every bound on entries. */
@@ -133,7 +132,7 @@ export class LogCache implements Storage {
   }
 
   snapshot(): Snapshot | Unavailable {
-    return this.#compactedIndex === 0 ? EMPTY_SNAPSHOT : "unavailable";
+    return "unavailable";
   }
 
   /** What has just become durable; replaces everything at and above its first index. */
@@ -148,9 +147,9 @@ export class LogCache implements Storage {
     this.#lastIndex = head.index + entries.length - 1;
   }
 
-  /** Lets go of what is above the bound in bytes, oldest first, never above `applied`. */
+  /** Lets go of what is over the bound in bytes, oldest first, never the entry at `applied` or above it. */
   trim(applied: number): void {
-    while (this.#bytes > this.#bytesMax && this.#first <= applied) {
+    while (this.#bytes > this.#bytesMax && this.#first < applied) {
       const entry = this.#window[this.#start];
       if (entry === undefined) return;
       this.#bytes -= entryBytes(entry);

@@ -235,13 +235,16 @@ export class RaftLog {
     this.unstable.restore(snapshot);
   }
 
-  /** Entries from `lo` to the end, within `maxSize` but at least one if there are any. */
-  entriesFrom(lo: Index, maxSize: number): readonly Entry[] | Compacted {
+  /**
+   * Entries from `lo` to the end, within `maxSize` but at least one if there are any. "unavailable" when
+   * the storage has yet to fetch them.
+   */
+  entriesFrom(lo: Index, maxSize: number): readonly Entry[] | Compacted | Unavailable {
     return lo > this.lastIndex() ? NO_ENTRIES : this.slice(lo, this.lastIndex() + 1, maxSize);
   }
 
   /** Entries of [lo, hi), fewer if they exceed `maxSize`, but at least one. */
-  slice(lo: Index, hi: Index, maxSize: number): readonly Entry[] | Compacted {
+  slice(lo: Index, hi: Index, maxSize: number): readonly Entry[] | Compacted | Unavailable {
     assert(lo < hi && hi <= this.lastIndex() + 1, () => `slice [${lo}, ${hi}) is out of bounds`);
     if (lo < this.firstIndex()) return "compacted";
     const offset = this.unstable.offset;
@@ -249,8 +252,7 @@ export class RaftLog {
 
     const cut = Math.min(hi, offset);
     const stored = this.#storage.entries(lo, cut, maxSize);
-    if (stored === "compacted") return stored;
-    assert(stored !== "unavailable", () => `entries [${lo}, ${cut}) are unavailable from storage`);
+    if (typeof stored === "string") return stored;
     if (hi <= offset || stored.length < cut - lo) return stored;
 
     const size = entriesSize(stored);

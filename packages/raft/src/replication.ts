@@ -68,6 +68,8 @@ export function sendAppend(r: RaftState, to: NodeId, evenIfEmpty: boolean): bool
   const full = progress.state === "StateReplicate" && progress.inflights.full();
   const entries = full ? NO_ENTRIES : r.log.entriesFrom(progress.next, r.settings.maxSizePerMsg);
   if (entries === "compacted") return sendSnapshot(r, to, progress);
+  // The storage fetches them; the follower's next sign of life asks again.
+  if (entries === "unavailable") return false;
   if (entries.length === 0 && !evenIfEmpty) return false;
 
   const commit = r.log.committed;
