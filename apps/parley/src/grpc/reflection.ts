@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { protoPath as healthProto } from "grpc-health-check";
 
 const PROTO_FOLDER = fileURLToPath(new URL("../../../../proto", import.meta.url));
 const FILES = ["chat", "cluster", "raft"].map((name) => `parley/v1/${name}.proto`);
@@ -33,7 +32,7 @@ function bounded(server: Server): Server {
 }
 
 export function addReflection(server: Server): void {
-  const definition = loadSync([...FILES, healthProto], {
+  const definition = loadSync(FILES, {
     includeDirs: [PROTO_FOLDER],
     keepCase: true,
   });

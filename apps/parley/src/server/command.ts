@@ -1,0 +1,83 @@
+// The process around a server: its command line, its signals, its last words.
+import { resolve } from "node:path";
+import { StartupError } from "@parley/node";
+import { StorageError } from "@parley/store";
+import { ExitCode } from "../cli/exit-codes.ts";
+import { UsageError } from "../cli/usage-error.ts";
+import { loadConfig } from "../config/load.ts";
+import { createLogger, type ProcessLogger } from "../platform/logger.ts";
+import { ListenError, ParleyServer } from "./server.ts";
+
+export interface ServerCommandOptions {
+  readonly id: number;
+  readonly config: string;
+  readonly insecure: boolean;
+}
+
+/** How long a stop may take to hand over and drain. */
+const STOP_GRACE_MS = 3_000;
+/** When even that hangs, the process ends anyway. */
+const STOP_FORCED_MS = 6_000;
+
+function lastWords(logger: ProcessLogger, error: unknown): void {
+  const known =
+    error instanceof StorageError || error instanceof StartupError || error instanceof ListenError;
+  const message = error instanceof Error ? error.message : String(error);
+  // A stack helps only where the failure is a surprise.
+  const stack = !known && error instanceof Error ? { stack: error.stack } : {};
+  const name = error instanceof Error ? error.name : "Error";
+  logger.fatal({ event: "fatal", error: name, ...stack }, message);
+}
+
+/** Runs until a signal or a fatal error ends the process. */
+export async function runServer(options: ServerCommandOptions): Promise<void> {
+  const file = resolve(options.config);
+  const config = loadConfig(file, { insecure: options.insecure });
+  const self = config.nodes.find((node) => node.id === options.id);
+  if (self === undefined) {
+    const ids = config.nodes.map((node) => node.id).join(", ");
+    throw new UsageError(`${file} has no node ${options.id}; its nodes are ${ids}.`);
+  }
+  const logger = createLogger(config.logLevel, { node: self.id });
+  let ending = false;
+  const die = (error: unknown) => {
+    if (ending) return;
+    ending = true;
+    lastWords(logger, error);
+    process.exit(error instanceof ListenError ? ExitCode.addressInUse : ExitCode.failure);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+  const server = new ParleyServer({ config, self, logger, onFatal: die });
+  const stop = (why: string) => {
+    if (ending) process.exit(ExitCode.failure);
+    ending = true;
+    logger.info({ event: "signal", why }, `asked to stop: ${why}`);
+    const forced = setTimeout(() => {
+      logger.fatal({ event: "fatal" }, "the stop took too long; ended without finishing it");
+      process.exit(ExitCode.failure);
+    }, STOP_FORCED_MS);
+    server.stop(STOP_GRACE_MS).then(
+      () => {
+        clearTimeout(forced);
+        logger.info({ event: "stopped" }, "stopped");
+        logger.flush();
+        process.exit(ExitCode.ok);
+      },
+      (error: unknown) => {
+        lastWords(logger, error);
+        process.exit(ExitCode.failure);
+      },
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("SIGHUP", () => stop("SIGHUP"));
+  // Under a supervisor: when it is gone, nobody would ever stop this process.
+  process.on("disconnect", () => stop("the supervisor is gone"));
+  try {
+    await server.start();
+  } catch (error) {
+    die(error);
+  }
+}

@@ -1,0 +1,139 @@
+// `parley server`: one node with its real clock, disks and sockets.
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { Node } from "@parley/node";
+import { SqliteChatStore, SqliteLogStore } from "@parley/store";
+import { isLoopback } from "../config/addresses.ts";
+import type { ClusterConfig, ServerNode } from "../config/load.ts";
+import { GrpcServer } from "../grpc/grpc-server.ts";
+import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
+import { HttpServer, type Readiness } from "../http/http-server.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { ProcessLogger } from "../platform/logger.ts";
+import { createPasswordHasher } from "../platform/password.ts";
+import { sha256, systemRandom } from "../platform/random.ts";
+import { connectionsWithinLimit } from "./fd-limit.ts";
+import { logRoleChanges } from "./role-log.ts";
+
+/** The address is taken or is not this machine's. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+export interface ServerOptions {
+  readonly config: ClusterConfig;
+  readonly self: ServerNode;
+  readonly logger: ProcessLogger;
+  /** The node cannot go on; called at most once. The process must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+type Phase = "starting" | "serving" | "stopping";
+
+export class ParleyServer {
+  readonly #options: ServerOptions;
+  readonly #node: Node;
+  readonly #grpc: GrpcServer;
+  readonly #http: HttpServer;
+  #phase: Phase = "starting";
+
+  constructor(options: ServerOptions) {
+    const { config, self, logger } = options;
+    this.#options = options;
+    const transport = new GrpcPeerTransport();
+    const logStore = new SqliteLogStore(self.dbPath);
+    this.#node = new Node(
+      { nodeId: self.id, nodes: config.nodes, tuning: config.tuning },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        logStore,
+        chatStore: new SqliteChatStore(self.dbPath, logStore),
+        transport,
+        hasher: createPasswordHasher(),
+        sha256,
+        logger,
+        onFatal: options.onFatal,
+      },
+    );
+    this.#grpc = new GrpcServer({
+      services: () => (this.#phase === "starting" ? undefined : this.#node.services),
+      transport,
+      clock: systemClock,
+      logger,
+      connectionsMax: connectionsWithinLimit(config.connectionsMax),
+      openStatus: isLoopback(self.listenHost),
+    });
+    this.#http = new HttpServer(() => this.#readiness());
+  }
+
+  /**
+   * Listens, and resolves when the node belongs to its cluster and serves. Rejects with a ListenError, or with what kept the
+   * node from starting.
+   */
+  async start(): Promise<void> {
+    const { self, logger } = this.#options;
+    mkdirSync(dirname(self.dbPath), { recursive: true });
+    // The port comes first: a second process on the same files stops here, before it opens them.
+    await this.#listen("gRPC", self.listenHost, self.port, () =>
+      this.#grpc.listen(self.listenHost, self.port),
+    );
+    if (self.httpPort !== 0) {
+      await this.#listen("HTTP", self.listenHost, self.httpPort, () =>
+        this.#http.listen(self.listenHost, self.httpPort),
+      );
+    }
+    logger.info({ grpc: self.address, http: self.httpAddress, dbPath: self.dbPath }, "listening");
+    await this.#node.start();
+    if (this.#isStopping()) return;
+    this.#phase = "serving";
+    this.#grpc.health.set(true);
+    const replica = this.#node.replica;
+    if (replica !== undefined) logRoleChanges(replica, self.id, logger);
+    logger.info({ event: "serving" }, "serving");
+  }
+
+  /** Hands leadership over, drains, flushes, closes; at most a little more than `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#isStopping()) return;
+    this.#phase = "stopping";
+    this.#grpc.health.set(false);
+    this.#options.logger.info({ event: "stopping" }, "stopping");
+    try {
+      await this.#node.stop({ graceMs });
+    } finally {
+      this.#grpc.close();
+      this.#http.close();
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  async #listen(what: string, host: string, port: number, listen: () => Promise<unknown>) {
+    try {
+      await listen();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new ListenError(`cannot listen for ${what} on ${host}:${port} (${why})`);
+    }
+  }
+
+  #readiness(): Readiness {
+    const ready = this.#phase === "serving";
+    const view = this.#node.replica?.view();
+    return {
+      ready,
+      detail: {
+        phase: this.#phase,
+        node_id: this.#options.self.id,
+        leader_id: view?.leaderId ?? 0,
+        has_quorum: view?.hasQuorum ?? false,
+        stale_ms: view?.staleMs ?? 0,
+        revision: this.#node.replica?.appliedRevision ?? 0,
+        connections: this.#grpc.connectionCount,
+      },
+    };
+  }
+}
