@@ -46,7 +46,11 @@ export class ByteWriter {
 
   /** Length and bytes. */
   bytes(value: Uint8Array): this {
-    this.u32(value.byteLength);
+    return this.u32(value.byteLength).raw(value);
+  }
+
+  /** Bytes alone: the reader knows how many from elsewhere. */
+  raw(value: Uint8Array): this {
     this.reserve(value.byteLength);
     this.buffer.set(value, this.length);
     this.length += value.byteLength;
@@ -129,4 +133,13 @@ export function putU53(view: DataView, offset: number, value: number): void {
 
 export function getU53(view: DataView, offset: number): number {
   return view.getUint32(offset + 4, true) * TWO_32 + view.getUint32(offset, true);
+}
+
+/** Bytes that fill their buffer, so that posting them to a thread does not clone what lies around. */
+export function wholeBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) {
+    return new Uint8Array(buffer);
+  }
+  return new Uint8Array(bytes);
 }

@@ -1,0 +1,106 @@
+/** The apply thread: the only one that writes the chat file. Requests are served in order. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { ChatStoreState } from "@parley/node/ports";
+import type { ConfState } from "@parley/raft";
+import { packBatch, unpackApplyRequest } from "./apply-codec.ts";
+import { type ChatEngineModule, ChatFile, ChatFileDamage } from "./chat-file.ts";
+import { StorageError } from "./errors.ts";
+import type { CloseRequest, WorkerReply, WorkerRequest } from "./worker-link.ts";
+
+export interface ChatWorkerData {
+  /** A module that exports ChatMachine and ChatReader; undefined = `@parley/chat`. */
+  readonly module: string | undefined;
+}
+
+export type ApplyThreadRequest =
+  | {
+      readonly kind: "open";
+      readonly path: string;
+      readonly initial: ConfState | undefined;
+      readonly verifyBytesMax: number;
+    }
+  | { readonly kind: "apply"; readonly packed: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "state-hash"; readonly atIndex: number }
+  | { readonly kind: "checkpoint" };
+
+export type OpenOutcome =
+  | { readonly kind: "opened"; readonly state: ChatStoreState; readonly durableApplied: number }
+  | { readonly kind: "damaged"; readonly found: string };
+
+export interface AppliedMessage {
+  readonly packed: Uint8Array<ArrayBuffer>;
+  readonly durableApplied: number;
+}
+
+/** How often, in batches, the WAL is looked at. */
+const CHECKPOINT_LOOK_BATCHES = 8;
+
+if (parentPort === null) throw new Error("chat-apply-worker.ts runs as a worker thread");
+const port = parentPort;
+const { module } = workerData as ChatWorkerData;
+const engineModule: ChatEngineModule = await import(module ?? "@parley/chat");
+
+let file: ChatFile | undefined;
+let failure: StorageError | undefined;
+let batches = 0;
+
+port.on("message", ({ id, body }: WorkerRequest<ApplyThreadRequest | CloseRequest>) => {
+  const path = body.kind === "open" ? body.path : (file?.path ?? "the chat file");
+  try {
+    if (failure !== undefined && body.kind !== "close") throw failure;
+    handle(id, body);
+  } catch (cause) {
+    failure ??= StorageError.from(cause, path, `the chat file's ${body.kind}`);
+    reply({ id, error: failure.toData() });
+  }
+});
+
+function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
+  switch (body.kind) {
+    case "open":
+      reply({ id, value: open(body.path, body.initial, body.verifyBytesMax) });
+      return;
+    case "apply": {
+      const { entries, confState } = unpackApplyRequest(body.packed);
+      const packed = packBatch(opened().apply(entries, confState));
+      const value: AppliedMessage = { packed, durableApplied: opened().durableApplied };
+      reply({ id, value }, [packed.buffer]);
+      // After the answer, so that only what comes next waits for it.
+      batches += 1;
+      if (batches % CHECKPOINT_LOOK_BATCHES === 0 && opened().checkpointDue) opened().checkpoint();
+      return;
+    }
+    case "state-hash":
+      reply({ id, value: opened().stateHash(body.atIndex) });
+      return;
+    case "checkpoint":
+      reply({ id, value: opened().checkpoint() });
+      return;
+    case "close":
+      file?.close();
+      file = undefined;
+      reply({ id });
+      port.close();
+      return;
+  }
+}
+
+function open(path: string, initial: ConfState | undefined, verifyBytesMax: number): OpenOutcome {
+  try {
+    file = ChatFile.open(path, engineModule, initial, verifyBytesMax);
+  } catch (cause) {
+    if (cause instanceof ChatFileDamage) return { kind: "damaged", found: cause.message };
+    throw cause;
+  }
+  const state = { admission: file.admissionSnapshot(), confState: file.confState() };
+  return { kind: "opened", state, durableApplied: file.durableApplied };
+}
+
+function opened(): ChatFile {
+  if (file === undefined) throw new StorageError("closed", "", "the chat file is not open");
+  return file;
+}
+
+function reply(message: WorkerReply, transfer: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, [...transfer]);
+}

@@ -1,0 +1,186 @@
+/**
+ * The chat file: the replicated state in SQLite, applied to on one connection. It may lose its last
+ * transactions (`synchronous = NORMAL`), because the log still has them; it may not be wrong.
+ * Synchronous: it lives on the apply thread.
+ */
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import type { AdmissionSnapshot, AppliedBatch, CommittedEntry } from "@parley/chat";
+import type { ConfState } from "@parley/raft";
+import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
+import { StorageError } from "./errors.ts";
+import { syncDirectoryOf } from "./files.ts";
+
+/** What this package uses of `ChatMachine`. */
+export interface ChatEngine {
+  readonly appliedIndex: number;
+  apply(entries: readonly CommittedEntry[], confState?: Uint8Array): AppliedBatch;
+  admissionSnapshot(): AdmissionSnapshot;
+  confState(): Uint8Array | undefined;
+  stateHash(atIndex: number): { readonly appliedIndex: number; readonly hash: string } | undefined;
+  recomputeHash(): string;
+}
+
+export interface ChatEngineModule {
+  readonly ChatMachine: { open(db: DatabaseSync): ChatEngine };
+}
+
+/** Frames of the WAL that are not in the main file yet: above this a checkpoint is due. */
+const CHECKPOINT_FRAMES = 2_000;
+/** A WAL that readers keep from starting over: above this they are waited for, for a moment. */
+const WAL_FRAMES_MAX = 16_000;
+const CACHE_KIB = 32_768;
+const BUSY_TIMEOUT_MS = 1_000;
+
+/** Damage that the check at the start found; the file can be made again from the log. */
+export class ChatFileDamage extends Error {
+  override readonly name = "ChatFileDamage";
+}
+
+export class ChatFile {
+  readonly path: string;
+  private readonly db: DatabaseSync;
+  private readonly engine: ChatEngine;
+  private durable: number;
+
+  private constructor(path: string, db: DatabaseSync, engine: ChatEngine, durable: number) {
+    this.path = path;
+    this.db = db;
+    this.engine = engine;
+    this.durable = durable;
+  }
+
+  /**
+   * Opens or creates the file. A new one gets the membership `initial`, durably. Files up to
+   * `verifyBytesMax` are verified before anything of them is served: their structure, and their
+   * state hash recomputed from the rows. Throws {@link ChatFileDamage}, or a StorageError.
+   */
+  static open(
+    path: string,
+    module: ChatEngineModule,
+    initial: ConfState | undefined,
+    verifyBytesMax: number,
+  ): ChatFile {
+    const existed = existsSync(path);
+    let db: DatabaseSync | undefined;
+    try {
+      db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+      db.exec("PRAGMA journal_mode = WAL");
+      db.exec("PRAGMA synchronous = NORMAL");
+      db.exec("PRAGMA secure_delete = ON");
+      db.exec("PRAGMA wal_autocheckpoint = 0");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+      const verify = existed && bytesOf(db) <= verifyBytesMax;
+      if (verify) verifyStructure(db);
+      const engine = module.ChatMachine.open(db);
+      if (verify) verifyHash(engine);
+      const fresh = engine.appliedIndex === 0 && engine.confState() === undefined;
+      if (fresh && initial !== undefined) engine.apply([], encodeConfState(initial));
+      const file = new ChatFile(path, db, engine, 0);
+      file.confState();
+      file.checkpoint();
+      if (!existed) syncDirectoryOf(path);
+      return file;
+    } catch (cause) {
+      db?.close();
+      const error = StorageError.from(cause, path, "opening the chat file");
+      if (cause instanceof ChatFileDamage || !existed) throw cause;
+      // Whatever stumbles over an old file's contents, rather than over the disk, is damage.
+      if (error.kind === "corrupt" || !isFromDisk(cause)) throw new ChatFileDamage(error.message);
+      throw error;
+    }
+  }
+
+  get appliedIndex(): number {
+    return this.engine.appliedIndex;
+  }
+
+  /** Everything up to here is in the main file and synced. */
+  get durableApplied(): number {
+    return this.durable;
+  }
+
+  admissionSnapshot(): AdmissionSnapshot {
+    return this.engine.admissionSnapshot();
+  }
+
+  confState(): ConfState | undefined {
+    const bytes = this.engine.confState();
+    return bytes === undefined ? undefined : decodeConfState(bytes);
+  }
+
+  apply(entries: readonly CommittedEntry[], confState: Uint8Array | undefined): AppliedBatch {
+    return this.engine.apply(entries, confState);
+  }
+
+  stateHash(atIndex: number): ReturnType<ChatEngine["stateHash"]> {
+    return this.engine.stateHash(atIndex);
+  }
+
+  get checkpointDue(): boolean {
+    const { log, checkpointed } = this.runCheckpoint("NOOP");
+    return log - checkpointed >= CHECKPOINT_FRAMES;
+  }
+
+  /**
+   * Moves the WAL into the main file and syncs it. Only a checkpoint that was not kept from anything
+   * moves {@link durableApplied}, to the applied index from before it (P1: the log is truncated by it).
+   */
+  checkpoint(): number {
+    const applied = this.engine.appliedIndex;
+    let done = this.runCheckpoint("PASSIVE");
+    if (done.log > WAL_FRAMES_MAX) done = this.runCheckpoint("TRUNCATE");
+    if (done.busy === 0 && done.log === done.checkpointed) this.durable = applied;
+    return this.durable;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  private runCheckpoint(mode: "NOOP" | "PASSIVE" | "TRUNCATE"): CheckpointResult {
+    const row = this.db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
+    const { busy, log, checkpointed } = row ?? {};
+    if (typeof busy !== "number" || typeof log !== "number" || typeof checkpointed !== "number") {
+      throw new TypeError("SQLite did not say how the checkpoint went");
+    }
+    return { busy, log, checkpointed };
+  }
+}
+
+interface CheckpointResult {
+  readonly busy: number;
+  /** Frames in the WAL. */
+  readonly log: number;
+  /** Of these, how many are in the main file. */
+  readonly checkpointed: number;
+}
+
+function bytesOf(db: DatabaseSync): number {
+  const row = db
+    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
+    .get();
+  return typeof row?.bytes === "number" ? row.bytes : 0;
+}
+
+function verifyStructure(db: DatabaseSync): void {
+  const row = db.prepare("PRAGMA quick_check(1)").get();
+  const found = row === undefined ? "nothing" : Object.values(row)[0];
+  if (found !== "ok") throw new ChatFileDamage(`its structure: ${String(found)}`);
+}
+
+function verifyHash(engine: ChatEngine): void {
+  const kept = engine.stateHash(0);
+  if (kept === undefined) return;
+  const recomputed = engine.recomputeHash();
+  if (recomputed !== kept.hash) {
+    throw new ChatFileDamage(
+      `the rows hash to ${recomputed}, but ${kept.hash} was computed when index ${kept.appliedIndex} was applied`,
+    );
+  }
+}
+
+function isFromDisk(cause: unknown): boolean {
+  if (cause instanceof StorageError) return true;
+  return typeof cause === "object" && cause !== null && ("errcode" in cause || "syscall" in cause);
+}

@@ -1,0 +1,199 @@
+/** The chat file behind its port: one thread applies, others read. See DESIGN.md beside this folder. */
+import { existsSync, renameSync, rmSync } from "node:fs";
+import type { AppliedBatch, ChatAnswer, ChatQuery } from "@parley/chat";
+import type { ApplyRequest, ChatStore, ChatStoreState, Logger } from "@parley/node/ports";
+import type { ConfState } from "@parley/raft";
+import { detachedQuery, type PackedAnswer, unpackAnswer } from "./answer-codec.ts";
+import { packApplyRequest, unpackBatch } from "./apply-codec.ts";
+import type {
+  AppliedMessage,
+  ApplyThreadRequest,
+  ChatWorkerData,
+  OpenOutcome,
+} from "./chat-apply-worker.ts";
+import type { ReadRequest, ReadWorkerData } from "./chat-read-worker.ts";
+import { StorageError } from "./errors.ts";
+import { chatPath, corruptChatPath, syncDirectoryOf } from "./files.ts";
+import { WorkerLink } from "./worker-link.ts";
+
+const APPLY_WORKER = new URL("./chat-apply-worker.ts", import.meta.url);
+const READ_WORKER = new URL("./chat-read-worker.ts", import.meta.url);
+const READERS_MAX_DEFAULT = 2;
+const VERIFY_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
+
+/** The raft file's side of the chat file: which generation is current. `SqliteLogStore` is one. */
+export interface ChatFileOwner {
+  readonly chatGeneration: number;
+  setChatGeneration(generation: number): Promise<void>;
+  noteDurableApplied(index: number): Promise<void>;
+}
+
+export interface SqliteChatStoreOptions {
+  /** The configured path of the raft file; the chat file stands beside it. */
+  readonly dbPath: string;
+  /** Must be open before this store is opened. */
+  readonly owner: ChatFileOwner;
+  readonly logger: Logger;
+  /** Read threads at the most; the second one starts when the first has more than it can do. */
+  readonly readersMax?: number;
+  /** Files up to this size are verified whole before they are served. */
+  readonly verifyBytesMax?: number;
+  /** Exports `ChatMachine` and `ChatReader`; `@parley/chat` unless a test brings its own. */
+  readonly module?: string;
+}
+
+interface Reader {
+  readonly link: WorkerLink<ReadRequest>;
+  underWay: number;
+}
+
+/** All rejections are final {@link StorageError}s, whichever thread they come from. */
+export class SqliteChatStore implements ChatStore {
+  private readonly options: SqliteChatStoreOptions;
+  private readonly applier: WorkerLink<ApplyThreadRequest>;
+  private readonly readers: Reader[] = [];
+  private path = "";
+  private durable = 0;
+  private failure: StorageError | undefined;
+
+  constructor(options: SqliteChatStoreOptions) {
+    this.options = options;
+    const data: ChatWorkerData = { module: options.module };
+    this.applier = new WorkerLink(APPLY_WORKER, data, `${options.dbPath}-chat`);
+  }
+
+  async open(initial: ConfState | undefined): Promise<ChatStoreState> {
+    let outcome = await this.openGeneration(initial);
+    if (outcome.kind === "damaged") {
+      await this.replaceDamagedFile(outcome.found);
+      outcome = await this.openGeneration(initial);
+    }
+    if (outcome.kind === "damaged") {
+      throw new StorageError("corrupt", this.path, `${this.path}: a new file: ${outcome.found}`);
+    }
+    this.noteDurable(outcome.durableApplied);
+    this.startReader();
+    return outcome.state;
+  }
+
+  async apply(request: ApplyRequest): Promise<AppliedBatch> {
+    const packed = packApplyRequest(request);
+    const reply = await this.guarded(this.applier.call({ kind: "apply", packed }, [packed.buffer]));
+    const message = reply as AppliedMessage;
+    this.noteDurable(message.durableApplied);
+    return unpackBatch(message.packed);
+  }
+
+  async read(query: ChatQuery): Promise<ChatAnswer> {
+    const reader = this.leastBusyReader();
+    reader.underWay += 1;
+    try {
+      const call = reader.link.call({ kind: "read", query: detachedQuery(query) });
+      return unpackAnswer((await this.guarded(call)) as PackedAnswer);
+    } finally {
+      reader.underWay -= 1;
+    }
+  }
+
+  async stateHash(
+    atIndex: number,
+  ): Promise<{ readonly appliedIndex: number; readonly hash: string } | undefined> {
+    const hash = await this.guarded(this.applier.call({ kind: "state-hash", atIndex }));
+    return hash as { appliedIndex: number; hash: string } | undefined;
+  }
+
+  /** Moves what is applied into the main file; resolves with {@link durableApplied}. */
+  async checkpoint(): Promise<number> {
+    const durable = await this.guarded(this.applier.call({ kind: "checkpoint" }));
+    this.noteDurable(durable as number);
+    return this.durable;
+  }
+
+  /** Everything up to this index survives a power cut without the log. */
+  get durableApplied(): number {
+    return this.durable;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.readers.map(({ link }) => link.close()));
+    // Last: the connection that goes last moves the WAL into the main file.
+    await this.applier.close();
+  }
+
+  private async openGeneration(initial: ConfState | undefined): Promise<OpenOutcome> {
+    this.path = chatPath(this.options.dbPath, this.options.owner.chatGeneration);
+    const verifyBytesMax = this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT;
+    const body: ApplyThreadRequest = { kind: "open", path: this.path, initial, verifyBytesMax };
+    return (await this.applier.call(body)) as OpenOutcome;
+  }
+
+  /**
+   * Puts a damaged file aside and makes the next generation current; the log is whole, so everything
+   * is applied again. The pointer moves first: from then on no remains of the old file matter.
+   */
+  private async replaceDamagedFile(found: string): Promise<void> {
+    const { dbPath, owner, logger } = this.options;
+    const generation = owner.chatGeneration;
+    const aside = corruptChatPath(dbPath, generation);
+    logger.error(
+      { file: this.path, found, aside, generation: generation + 1 },
+      "the chat file is damaged; it is put aside and made again from the log",
+    );
+    await owner.setChatGeneration(generation + 1);
+    try {
+      // Only the newest damaged file is kept (P11).
+      if (generation > 1) removeWithSidecars(corruptChatPath(dbPath, generation - 1));
+      for (const suffix of ["", "-wal", "-shm"]) {
+        if (existsSync(this.path + suffix)) renameSync(this.path + suffix, aside + suffix);
+      }
+      syncDirectoryOf(this.path);
+    } catch (cause) {
+      throw StorageError.from(cause, this.path, "putting the damaged chat file aside");
+    }
+  }
+
+  private startReader(): Reader {
+    const data: ReadWorkerData = { path: this.path, module: this.options.module };
+    const reader = { link: new WorkerLink<ReadRequest>(READ_WORKER, data, this.path), underWay: 0 };
+    this.readers.push(reader);
+    return reader;
+  }
+
+  private leastBusyReader(): Reader {
+    let least: Reader | undefined;
+    for (const reader of this.readers) {
+      if (least === undefined || reader.underWay < least.underWay) least = reader;
+    }
+    if (least === undefined) throw new StorageError("closed", this.path, "the chat is not open");
+    const readersMax = this.options.readersMax ?? READERS_MAX_DEFAULT;
+    if (least.underWay > 0 && this.readers.length < readersMax) return this.startReader();
+    return least;
+  }
+
+  /** One broken thread breaks the store. */
+  private async guarded(call: Promise<unknown>): Promise<unknown> {
+    if (this.failure !== undefined) {
+      call.catch(() => {});
+      throw this.failure;
+    }
+    try {
+      return await call;
+    } catch (cause) {
+      const error = StorageError.from(cause, this.path, "using the chat file");
+      if (error.kind !== "invalid") this.failure ??= error;
+      throw error;
+    }
+  }
+
+  private noteDurable(index: number): void {
+    if (index <= this.durable) return;
+    this.durable = index;
+    this.options.owner.noteDurableApplied(index).catch(() => {
+      // The log's own failure stops the node; this is only a note to it.
+    });
+  }
+}
+
+function removeWithSidecars(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+}
