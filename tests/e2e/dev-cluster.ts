@@ -1,0 +1,149 @@
+// A development cluster as a person starts it: `parley dev` with real server processes, killed by pid.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const PARLEY = fileURLToPath(new URL("../../apps/parley/bin/parley.mjs", import.meta.url));
+/** Generous: the machines are slow at times. */
+const START_MS_MAX = 120_000;
+
+export interface ClusterFileNode {
+  readonly id: number;
+  readonly pid: number | null;
+  readonly grpc: string;
+  readonly http: string;
+  readonly db_path: string;
+}
+
+export class DevCluster {
+  readonly dir: string;
+  #child: ChildProcess | undefined;
+  #output: string[] = [];
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** Starts and waits for the line that begins with "ready". */
+  static async start(
+    nodes: number,
+    dir = mkdtempSync(join(tmpdir(), "parley-e2e-")),
+  ): Promise<DevCluster> {
+    const cluster = new DevCluster(dir);
+    await cluster.#spawn(nodes);
+    return cluster;
+  }
+
+  get nodes(): readonly ClusterFileNode[] {
+    return (
+      JSON.parse(readFileSync(join(this.dir, "cluster.json"), "utf8")) as {
+        nodes: ClusterFileNode[];
+      }
+    ).nodes;
+  }
+
+  node(id: number): ClusterFileNode {
+    const node = this.nodes.find((one) => one.id === id);
+    if (node === undefined) throw new Error(`cluster.json has no node ${id}`);
+    return node;
+  }
+
+  get addresses(): readonly string[] {
+    return this.nodes.map((node) => node.grpc);
+  }
+
+  /** The last lines that the supervisor printed, for messages of failed tests. */
+  get tail(): string {
+    return this.#output.slice(-40).join("\n");
+  }
+
+  /** `kill -9`, from outside. */
+  kill(id: number): void {
+    const { pid } = this.node(id);
+    if (pid !== null) process.kill(pid, "SIGKILL");
+  }
+
+  signal(id: number, signal: NodeJS.Signals): void {
+    const { pid } = this.node(id);
+    if (pid !== null) process.kill(pid, signal);
+  }
+
+  async waitDead(id: number): Promise<void> {
+    await until(() => this.node(id).pid === null, `node ${id} to be gone`);
+  }
+
+  /** Asks the supervisor through its control socket. */
+  async control(cmd: string, node?: number): Promise<unknown> {
+    const socket = connect(join(this.dir, "control.sock"));
+    await once(socket, "connect");
+    const lines = createInterface({ input: socket });
+    const answer = once(lines, "line");
+    socket.write(`${JSON.stringify({ cmd, node })}\n`);
+    const [line] = (await answer) as [string];
+    socket.destroy();
+    return JSON.parse(line);
+  }
+
+  async restart(id: number): Promise<void> {
+    await this.control("restart", id);
+    await until(() => this.node(id).pid !== null, `node ${id} to run again`);
+  }
+
+  /** As Ctrl-C does. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null) return;
+    const closed = once(child, "close");
+    child.kill("SIGINT");
+    await closed;
+    this.#child = undefined;
+  }
+
+  async destroy(): Promise<void> {
+    await this.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #spawn(nodes: number): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [PARLEY, "dev", "--nodes", String(nodes), "--data", this.dir],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    this.#child = child;
+    const ready = Promise.withResolvers<void>();
+    const take = (line: string) => {
+      this.#output.push(line);
+      if (this.#output.length > 2_000) this.#output.splice(0, 1_000);
+      if (line.startsWith("ready")) ready.resolve();
+    };
+    createInterface({ input: child.stdout }).on("line", take);
+    createInterface({ input: child.stderr }).on("line", take);
+    child.once("close", (code) =>
+      ready.reject(new Error(`parley dev ended with ${code}:\n${this.tail}`)),
+    );
+    const timer = setTimeout(
+      () => ready.reject(new Error(`not ready in ${START_MS_MAX} ms:\n${this.tail}`)),
+      START_MS_MAX,
+    );
+    await ready.promise.finally(() => clearTimeout(timer));
+  }
+}
+
+/** Waits for a condition; the bound is generous, for slow machines. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  boundMs = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + boundMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited ${boundMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
