@@ -39,7 +39,7 @@ export class ChatService {
   readonly #streams = new Set<EventStream>();
 
   constructor(parts: ServiceParts) {
-    const { replica, chatStore, clock, tuning, nodeId } = parts;
+    const { replica, chatStore, clock, logger, tuning, nodeId } = parts;
     this.#parts = parts;
     this.#operations = new Operations(parts);
     this.#fanOut = new FanOut(replica, clock);
@@ -51,6 +51,7 @@ export class ChatService {
       chatStore,
       clock,
       nodeId,
+      logger,
       turn,
       fanOut: this.#fanOut,
       operations: this.#operations,
@@ -159,6 +160,7 @@ export class ChatService {
         this.#streams.delete(ended),
       );
       this.#streams.add(stream);
+      stream.start();
     };
     open().catch((cause: unknown) => {
       if (!cancelled) sink.end(ParleyError.from(cause));

@@ -33,6 +33,10 @@ export class EventStream implements Outlet {
     this.#subscription = new Subscription(parts, start, this);
   }
 
+  start(): void {
+    this.#subscription.start();
+  }
+
   event(_revision: number, event: SharedEvent): void {
     if (this.#ended) return;
     if (this.#sink.backlogBytes() > LIMITS.sessionBacklogBytesMax) {

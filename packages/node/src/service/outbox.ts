@@ -76,6 +76,9 @@ export class Outbox {
 
   resync(reason: string, revision: number): void {
     this.#control(FIELD.resync, Resync.encode({ reason, revision }).finish());
+    // Until the reader has this frame, no cursor is of use to it.
+    this.#cursor = revision;
+    this.#sentCursor = 0;
   }
 
   /** `resultField` is the field of Reply.result with the encoded response or error in it. */

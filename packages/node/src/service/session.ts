@@ -12,7 +12,7 @@ import {
   type Reason,
   type Request,
 } from "@parley/protocol";
-import type { FrameSink } from "../ports.ts";
+import type { FrameSink, Logger } from "../ports.ts";
 import { ownAccount } from "./account-message.ts";
 import { unauthenticated } from "./authentication.ts";
 import type { Caller, Identity } from "./context.ts";
@@ -42,6 +42,7 @@ export interface SessionHandler {
 
 export interface SessionParts extends SubscriptionParts {
   readonly nodeId: number;
+  readonly logger: Logger;
   readonly operations: Operations;
   readonly presence: Presence;
   readonly registry: SessionRegistry;
@@ -90,6 +91,21 @@ export class Session implements SessionHandler, Outlet, Flushable {
   }
 
   onFrame(bytes: Uint8Array): void {
+    try {
+      this.#take(bytes);
+    } catch (cause) {
+      this.#parts.logger.error({ err: cause }, "a session failed");
+      this.leave("INTERNAL", 0);
+    }
+  }
+
+  onEnd(): void {
+    this.#release();
+  }
+
+  // ---- Frames in -----------------------------------------------------------------------------
+
+  #take(bytes: Uint8Array): void {
     if (this.#state === "ended") return;
     if (bytes.length > LIMITS.clientFrameBytesMax) {
       this.leave("TOO_LARGE", 0);
@@ -111,12 +127,6 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#handle(frame);
   }
 
-  onEnd(): void {
-    this.#release();
-  }
-
-  // ---- Frames in -----------------------------------------------------------------------------
-
   #handle(frame: ClientFrame): void {
     if (frame.hello !== undefined) {
       const greeted = this.#greet(frame.hello);
@@ -131,6 +141,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
         );
         return;
       }
+      if (!this.hasEnded) this.#state = "open";
     } else if (this.#state === "new") {
       this.leave("MALFORMED", 0);
       return;
@@ -139,7 +150,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
   }
 
   #greetingDone(frame: ClientFrame): void {
-    if (this.#state !== "greeting") return;
+    if (this.hasEnded) return;
     this.#state = "open";
     this.#handleRest(frame);
     const inbox = this.#inbox;
@@ -202,7 +213,6 @@ export class Session implements SessionHandler, Outlet, Flushable {
   #welcome(hello: Hello, identity: Identity | undefined): void {
     const { replica, clock, nodeId, fanOut } = this.#parts;
     if (identity !== undefined) this.#signIn(identity);
-    this.#state = "open";
     const cluster = replica.view();
     this.#outbox.startCursor(0);
     this.#outbox.welcome({
@@ -224,6 +234,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
       };
       this.flush();
       this.#subscription = new Subscription(this.#parts, start, this);
+      this.#subscription.start();
     } else if (foreign) {
       this.#outbox.resync("foreign cluster", fanOut.applied);
     }

@@ -46,6 +46,7 @@ export interface SubscriptionParts {
 export class Subscription implements LiveSubscriber {
   readonly accountId: number;
   readonly #parts: SubscriptionParts;
+  readonly #start: SubscriptionStart;
   readonly #outlet: Outlet;
   readonly #abort = new AbortController();
   #position: number;
@@ -55,10 +56,15 @@ export class Subscription implements LiveSubscriber {
 
   constructor(parts: SubscriptionParts, start: SubscriptionStart, outlet: Outlet) {
     this.#parts = parts;
+    this.#start = start;
     this.#outlet = outlet;
     this.accountId = start.accountId;
     this.#position = start.afterRevision;
-    this.#run(() => this.#begin(start));
+  }
+
+  /** Begins; the outlet must be ready to take events during the call. */
+  start(): void {
+    this.#run(() => this.#begin(this.#start));
   }
 
   /** Everything visible up to here has been given to the outlet. */
