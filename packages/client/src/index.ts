@@ -1,1 +1,29 @@
-export {};
+// The fault-tolerant client of a Parley cluster. Carriers and durable outboxes are in entries of
+// their own (`@parley/client/grpc`, `@parley/client/file-outbox`), so that a browser loads neither.
+export { ParleyError, type Reason } from "@parley/protocol";
+export { parseSeeds } from "./address-book.ts";
+export type { CallName, CallOptions, CallResult } from "./calls.ts";
+export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";
+export type { ConnectionState } from "./connection-machine.ts";
+export { MemoryOutbox } from "./memory-outbox.ts";
+export type {
+  OutboxBounds,
+  OutboxChange,
+  QueuedSend,
+  SendOptions,
+  SendResult,
+} from "./outbox.ts";
+export { platformClock, platformRandom } from "./platform.ts";
+export type {
+  Carrier,
+  CarrierEvents,
+  CarrierLink,
+  Clock,
+  LinkEnd,
+  OutboxFailure,
+  OutboxItem,
+  OutboxStore,
+  Random,
+  Timer,
+} from "./ports.ts";
+export { type SubscribeOptions, Subscription, type SubscriptionItem } from "./subscription.ts";

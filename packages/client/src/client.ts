@@ -1,0 +1,605 @@
+// The client: one object that is connected to a cluster, not to a server. It finds the nodes, moves
+// between them when they die, and the application above sees only a delay (P7).
+import {
+  type Account,
+  type ClusterView,
+  LIMITS,
+  type LoginRequest,
+  type LoginResponse,
+  ParleyError,
+  PROTOCOL_VERSION,
+  type RegisterRequest,
+  type RegisterResponse,
+  type RequestOf,
+  type ServerFrame,
+  type Welcome,
+} from "@parley/protocol";
+import { parseSeeds } from "./address-book.ts";
+import { type CallName, type CallOptions, type CallResult, Calls } from "./calls.ts";
+import { Connection, type Link } from "./connection.ts";
+import type { ConnectionState } from "./connection-machine.ts";
+import { Exchange } from "./exchange.ts";
+import { MemoryOutbox } from "./memory-outbox.ts";
+import {
+  Outbox,
+  type OutboxBounds,
+  type OutboxChange,
+  type QueuedSend,
+  type SendOptions,
+  type SendResult,
+} from "./outbox.ts";
+import { platformClock, platformRandom } from "./platform.ts";
+import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer } from "./ports.ts";
+import { SignIn } from "./sign-in.ts";
+import { type SubscribeOptions, Subscription } from "./subscription.ts";
+import { TIMING } from "./timing.ts";
+import { Uuid7Source } from "./uuid7.ts";
+
+export interface ClientOptions {
+  /** `host:port,…` of any nodes of the cluster; one that answers tells of the others. */
+  readonly servers: string | readonly string[];
+  readonly carrier: Carrier;
+  /** In memory by default: unsent messages then die with the process. */
+  readonly outbox?: OutboxStore | undefined;
+  readonly outboxBounds?: Partial<OutboxBounds> | undefined;
+  /** A token from an earlier sign-in. */
+  readonly token?: string | undefined;
+  /** `tokenRevision` as it was then; guards a young token against nodes that lag. */
+  readonly tokenRevision?: number | undefined;
+  /** The cluster that the token, cursor and outbox belong to, if known from before. */
+  readonly clusterId?: string | undefined;
+  /** The highest revision seen earlier (P4). */
+  readonly seenRevision?: number | undefined;
+  /** Go to the leader's node when it is known; by default clients spread over the nodes. */
+  readonly preferLeader?: boolean | undefined;
+  /** Requests (not sends) that may wait for an answer at a time. */
+  readonly callsMax?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+export type Phase = "idle" | "connecting" | "online" | "closed";
+
+/** What a status line shows. */
+export interface ClientState {
+  readonly phase: Phase;
+  /** The machine's state, for diagnosis. */
+  readonly connection: ConnectionState;
+  /** The node in use, or the last one; 0 = none yet. */
+  readonly nodeId: number;
+  readonly address: string;
+  /** 0 = none known. */
+  readonly leaderId: number;
+  /** Whether the node in use reaches a leader with a quorum. */
+  readonly hasQuorum: boolean;
+  /** Age of the node's data when it does not. */
+  readonly staleMs: number;
+  readonly clusterId: string;
+  readonly nodes: readonly string[];
+  readonly signedIn: boolean;
+  readonly account: Account | undefined;
+  /** Messages written and not yet committed. */
+  readonly pendingSends: number;
+  /** The highest revision seen. */
+  readonly revision: number;
+  /** The server's clock minus this device's, for showing times; milliseconds. */
+  readonly clockOffsetMs: number;
+  /** Why the last link ended; "" = none has. */
+  readonly problem: string;
+}
+
+const OUTBOX_BOUNDS: OutboxBounds = { itemsMax: 10_000, bytesMax: 32 * 1024 * 1024 };
+const CALLS_MAX = 1_024;
+/** A client that wants the leader moves there after up to this, so that not all move at once. */
+const FOLLOW_LEADER_MS_MAX = 1_000;
+
+type Listener<T> = (value: T) => void;
+
+/** Makes a client; nothing happens before `start`. */
+export class ParleyClient {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #ids: Uuid7Source;
+  readonly #preferLeader: boolean;
+  readonly #signIn: SignIn;
+  readonly #connection: Connection;
+  readonly #exchange: Exchange;
+  readonly #calls: Calls;
+  readonly #outbox: Outbox;
+  readonly #stateListeners = new Set<Listener<ClientState>>();
+  readonly #outboxListeners = new Set<Listener<OutboxChange>>();
+  readonly #signedOutListeners = new Set<Listener<ParleyError>>();
+  #subscription: Subscription | undefined;
+  #view: ClusterView | undefined;
+  #clusterId: string;
+  #seen: number;
+  #nodeId = 0;
+  #address = "";
+  #clockOffsetMs = 0;
+  #stateChanged = false;
+  #quorumTimer: Timer | undefined;
+  #leaderTimer: Timer | undefined;
+  #phase: Phase = "idle";
+
+  constructor(options: ClientOptions) {
+    this.#clock = options.clock ?? platformClock;
+    this.#random = options.random ?? platformRandom;
+    this.#ids = new Uuid7Source(this.#clock, this.#random);
+    this.#preferLeader = options.preferLeader ?? false;
+    this.#clusterId = options.clusterId ?? "";
+    this.#seen = options.seenRevision ?? 0;
+    const { token = "", tokenRevision: revision = 0 } = options;
+    this.#signIn = new SignIn({ token, revision });
+    const seeds = parseSeeds(options.servers);
+    if (seeds.length === 0) throw new ParleyError("INVALID_ARGUMENT", "no server address is given");
+    this.#connection = new Connection({
+      clock: this.#clock,
+      random: this.#random,
+      carrier: options.carrier,
+      seeds,
+      preferLeader: this.#preferLeader,
+      user: {
+        hello: (subscribe) => this.#hello(subscribe),
+        wantsSubscription: () => this.#wantsSubscription(),
+        acceptsSession: (welcome, token) => this.#signIn.judge(welcome, token) !== "lagging",
+        onWelcome: (link, welcome) => this.#onWelcome(link, welcome),
+        onOnline: (link) => this.#onOnline(link),
+        onOffline: () => this.#onOffline(),
+        onRival: (link) => this.#exchange.offer(link),
+        onFrame: (link, frame, first) => this.#onFrame(link, frame, first),
+        onCluster: (view) => this.#onCluster(view),
+        onUnfit: (address) => this.#calls.unfit(address),
+        onTokenRefused: (address) => this.#onTokenRefused(address),
+        onStateChange: () => this.#changed(),
+      },
+    });
+    const soon = (action: () => void) => queueMicrotask(action);
+    this.#exchange = new Exchange({
+      clock: this.#clock,
+      soon,
+      send: (link, frame) => this.#connection.send(link, frame),
+      onOverdue: () => this.#connection.overdue(),
+      onSettled: () => this.#connection.settled(),
+      onRivalWon: () => this.#connection.rivalWon(),
+      onBroken: (problem) => this.#connection.broken(problem),
+    });
+    const shared = {
+      clock: this.#clock,
+      random: this.#random,
+      exchange: this.#exchange,
+      newId: () => this.#ids.next(),
+      token: () => this.#signIn.token,
+      observe: (revision: number) => this.#observe(revision),
+      onUnauthenticated: (link: Link, token: string) => this.#onUnauthenticated(link, token),
+      onNodeLeaving: (reason: string) => this.#connection.broken(reason),
+    };
+    this.#calls = new Calls({
+      ...shared,
+      seenRevision: () => this.#seen,
+      seek: (goal) => this.#connection.seek(goal),
+      unseek: () => this.#connection.unseek("revision"),
+      allAmong: (addresses) => this.#connection.book.allAmong(addresses),
+      callsMax: options.callsMax ?? CALLS_MAX,
+    });
+    this.#outbox = new Outbox({
+      ...shared,
+      soon,
+      store: options.outbox ?? new MemoryOutbox(),
+      bounds: { ...OUTBOX_BOUNDS, ...options.outboxBounds },
+      account: () => ({
+        clusterId: this.#clusterId,
+        accountId: this.#signIn.account?.id ?? 0,
+      }),
+      onChange: (change) => {
+        for (const listener of this.#outboxListeners) listener(change);
+        this.#changed();
+      },
+    });
+  }
+
+  // ---- Life --------------------------------------------------------------------------------------
+
+  /**
+   * Opens the outbox and begins to connect. Resolves when the outbox is open; rejects when it can't
+   * be. Being offline is no error: requests and sends wait.
+   */
+  async start(): Promise<void> {
+    if (this.#phase !== "idle") return;
+    this.#phase = "connecting";
+    await this.#outbox.open();
+    if (this.#phase === "connecting") this.#connection.start();
+  }
+
+  /** Ends everything: waiting requests reject with CANCELLED, unsent messages stay in the outbox. */
+  async close(): Promise<void> {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#connection.stop();
+    this.#quorumTimer?.cancel();
+    this.#leaderTimer?.cancel();
+    this.#exchange.close();
+    this.#calls.close(new ParleyError("CANCELLED", "the client was closed"));
+    this.#subscription?.close();
+    await this.#outbox.close();
+    this.#changed();
+  }
+
+  /** Resolves when a session is served; rejects with CANCELLED when it is given up. */
+  online(signal?: AbortSignal): Promise<void> {
+    if (this.#phase === "online") return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const off = this.onState(({ phase }) => {
+        if (phase === "online") finish();
+        else if (phase === "closed") finish(new ParleyError("CANCELLED", "the client was closed"));
+      });
+      const onAbort = () => finish(new ParleyError("CANCELLED", "the waiting was given up"));
+      const finish = (error?: ParleyError) => {
+        off();
+        signal?.removeEventListener("abort", onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      if (signal?.aborted === true) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Tests the link at once: call it when the network changed or the page became visible again. */
+  probe(): void {
+    this.#connection.probe();
+  }
+
+  // ---- State -------------------------------------------------------------------------------------
+
+  get state(): ClientState {
+    return {
+      phase: this.#phase,
+      connection: this.#connection.state,
+      nodeId: this.#nodeId,
+      address: this.#address,
+      leaderId: this.#view?.leaderId ?? 0,
+      hasQuorum: this.#view?.hasQuorum ?? false,
+      staleMs: this.#view?.staleMs ?? 0,
+      clusterId: this.#clusterId,
+      nodes: this.#connection.book.addresses,
+      signedIn: this.#signIn.token !== "",
+      account: this.#signIn.account,
+      pendingSends: this.#outbox.pending,
+      revision: this.#seen,
+      clockOffsetMs: this.#clockOffsetMs,
+      problem: this.#connection.lastProblem,
+    };
+  }
+
+  /** Called soon after something of `state` changed. Returns how to stop it. */
+  onState(listener: Listener<ClientState>): () => void {
+    return listen(this.#stateListeners, listener);
+  }
+
+  /** Called when the token was refused for good, or the session revoked. Unsent messages stay. */
+  onSignedOut(listener: Listener<ParleyError>): () => void {
+    return listen(this.#signedOutListeners, listener);
+  }
+
+  /** Called for every change of an unsent message, those of earlier processes too. */
+  onOutbox(listener: Listener<OutboxChange>): () => void {
+    return listen(this.#outboxListeners, listener);
+  }
+
+  /** The bearer token; "" = nobody is signed in. */
+  get token(): string {
+    return this.#signIn.token;
+  }
+
+  get account(): Account | undefined {
+    return this.#signIn.account;
+  }
+
+  // ---- Signing in --------------------------------------------------------------------------------
+
+  async register(
+    fields: Partial<RegisterRequest>,
+    options?: CallOptions,
+  ): Promise<RegisterResponse> {
+    const response = await this.#calls.call("register", fields, options);
+    this.#signedIn(response);
+    return response;
+  }
+
+  async login(fields: Partial<LoginRequest>, options?: CallOptions): Promise<LoginResponse> {
+    const response = await this.#calls.call("login", fields, options);
+    this.#signedIn(response);
+    return response;
+  }
+
+  /** Ends the session on the servers, then forgets the token. Unsent messages stay in the outbox. */
+  async logout(options?: CallOptions): Promise<void> {
+    await this.call("logout", {}, options);
+    this.#forgetToken();
+  }
+
+  /** Takes a token from elsewhere. */
+  useToken(token: string, tokenRevision = 0): void {
+    this.#signIn.signedIn(token, undefined, tokenRevision);
+    this.#outbox.setReady(false);
+    this.#connection.greetAgain();
+    this.#changed();
+  }
+
+  // ---- Requests ----------------------------------------------------------------------------------
+
+  /**
+   * Any operation but a send. Retried over failovers until its deadline; a write happens once (P2),
+   * a read is at least as new as everything this client has seen, or marked `stale` (P4). Rejects
+   * with a ParleyError.
+   */
+  call<N extends CallName>(
+    name: N,
+    fields: Partial<RequestOf<N>> = {},
+    options?: CallOptions,
+  ): Promise<CallResult<N>> {
+    if (this.#phase === "closed") {
+      return Promise.reject(new ParleyError("CANCELLED", "the client is closed"));
+    }
+    if (this.#signIn.token === "" && name !== "register" && name !== "login") {
+      return Promise.reject(new ParleyError("UNAUTHENTICATED", "nobody is signed in"));
+    }
+    return this.#calls.call(name, fields, options);
+  }
+
+  /**
+   * Sends a message: durable in the outbox first, resolves when it is committed (P1), once (P2), in
+   * the order of the calls within the room (P3). It waits as long as it takes; rejects only with
+   * what can never succeed, CANCELLED, or a full outbox (LIMIT_REACHED).
+   */
+  send(roomId: number, body: string, options?: SendOptions): Promise<SendResult> {
+    return this.enqueue(roomId, body, options).committed;
+  }
+
+  /** Like `send`, for those who show a message before it is committed. */
+  enqueue(roomId: number, body: string, options?: SendOptions): QueuedSend {
+    if (this.#phase === "closed") {
+      const rejected = Promise.reject<never>(new ParleyError("CANCELLED", "the client is closed"));
+      rejected.catch(() => {});
+      return { clientMessageId: "", stored: rejected, committed: rejected };
+    }
+    return this.#outbox.enqueue(roomId, body, options);
+  }
+
+  /** What is written and not committed; failed messages too. */
+  outbox(): readonly OutboxItem[] {
+    return this.#outbox.items();
+  }
+
+  /** Certain before transmission; afterwards `too-late`: delete the message once it is there. */
+  cancelSend(clientMessageId: string): "cancelled" | "too-late" | "unknown" {
+    return this.#outbox.cancel(clientMessageId);
+  }
+
+  /** Forgets a failed message. */
+  dismissFailed(clientMessageId: string): boolean {
+    return this.#outbox.dismiss(clientMessageId);
+  }
+
+  /** Sends a failed message again. Resolves with whether there was one. */
+  retryFailed(clientMessageId: string): Promise<boolean> {
+    return this.#outbox.retry(clientMessageId);
+  }
+
+  /** One subscription at a time. It goes on over reconnects and failovers (P5). */
+  subscribe(options: SubscribeOptions = {}): Subscription {
+    if (this.#subscription !== undefined) {
+      throw new ParleyError("INVALID_ARGUMENT", "there is a subscription already");
+    }
+    const known = this.#seen > 0 ? this.#seen : undefined;
+    const subscription = new Subscription(
+      { ...options, afterRevision: options.afterRevision ?? known },
+      () => this.#connection.greetAgain(),
+      () => {
+        if (this.#subscription !== subscription) return;
+        this.#subscription = undefined;
+        if (this.#phase !== "closed") this.#connection.greetAgain();
+      },
+    );
+    this.#subscription = subscription;
+    if (options.signal?.aborted === true) subscription.close();
+    else this.#beginSubscription();
+    return subscription;
+  }
+
+  // ---- The session -------------------------------------------------------------------------------
+
+  #hello(subscribe: boolean) {
+    const subscription = this.#subscription;
+    const wanted = subscribe && this.#wantsSubscription();
+    return {
+      protocolVersion: PROTOCOL_VERSION,
+      token: this.#signIn.token,
+      clusterId: this.#clusterId,
+      subscribe: wanted,
+      afterRevision: wanted ? (subscription?.received ?? 0) : 0,
+      maxCatchUpEvents: wanted ? (subscription?.maxCatchUpEvents ?? 0) : 0,
+    };
+  }
+
+  #wantsSubscription(): boolean {
+    const subscription = this.#subscription;
+    if (subscription === undefined || this.#signIn.token === "") return false;
+    return subscription.wanted && subscription.received !== undefined;
+  }
+
+  /** "From now on" means after what the first node that is met has applied. */
+  #beginSubscription(): void {
+    const welcome = this.#connection.link?.welcome;
+    if (this.#phase !== "online" || welcome === undefined) return;
+    this.#subscription?.startAt(welcome.revision);
+    this.#connection.greetAgain();
+  }
+
+  #onWelcome(link: Link, welcome: Welcome): void {
+    this.#nodeId = welcome.nodeId;
+    this.#address = link.address;
+    this.#clockOffsetMs = welcome.serverTimeMs - this.#clock.wallMs();
+    if (welcome.cluster !== undefined) this.#useCluster(welcome.cluster.clusterId);
+    const token = this.#signIn.token;
+    switch (this.#signIn.judge(welcome, token)) {
+      case "valid":
+        if (welcome.account !== undefined) this.#signIn.welcomed(welcome.account);
+        break;
+      case "invalid":
+        // An answer to an earlier hello says nothing of the present token.
+        if (link.settled) this.#refused();
+        break;
+      case "lagging":
+      case "none":
+        break;
+    }
+    this.#subscription?.startAt(welcome.revision);
+    if (this.#phase === "online" && link.settled) this.#serve(link);
+  }
+
+  #onOnline(link: Link): void {
+    this.#phase = "online";
+    if (link.settled) this.#serve(link);
+    this.#changed();
+  }
+
+  /** The node knows who we are: what waits may go. */
+  #serve(link: Link): void {
+    this.#exchange.online(link);
+    this.#calls.online(link);
+    this.#outbox.setReady(link.welcome?.account !== undefined);
+  }
+
+  #onOffline(): void {
+    if (this.#phase === "online") this.#phase = "connecting";
+    this.#quorumTimer?.cancel();
+    this.#quorumTimer = undefined;
+    this.#outbox.setReady(false);
+    this.#exchange.offline();
+    this.#changed();
+  }
+
+  #onFrame(link: Link, frame: ServerFrame, first: boolean): void {
+    // Until the last hello is answered, events are those of the subscription before it.
+    const subscription = first && link.settled ? this.#subscription : undefined;
+    if (frame.resync !== undefined) subscription?.resync(frame.resync);
+    if (frame.replies.length > 0) this.#exchange.replies(link, frame.replies, first);
+    if (subscription !== undefined && (frame.events.length > 0 || frame.cursor > 0)) {
+      const lastRevision = frame.events.at(-1)?.revision ?? 0;
+      this.#observe(lastRevision);
+      const wanted = subscription.wanted;
+      if (wanted) subscription.take(frame.events, frame.cursor);
+      // The application is behind: the node is told to stop, and to go on when it has caught up.
+      if (wanted && !subscription.wanted) this.#connection.greetAgain();
+    }
+    if (frame.pong !== undefined) {
+      this.#clockOffsetMs = frame.pong.serverTimeMs - this.#clock.wallMs();
+    }
+  }
+
+  #onCluster(view: ClusterView): void {
+    this.#view = view;
+    this.#useCluster(view.clusterId);
+    this.#changed();
+    if (view.hasQuorum) {
+      this.#quorumTimer?.cancel();
+      this.#quorumTimer = undefined;
+      this.#connection.unseek("quorum");
+    } else {
+      this.#quorumTimer ??= this.#clock.after(TIMING.quorumGraceMs, () => {
+        this.#connection.seek({
+          kind: "quorum",
+          accepts: (welcome) => welcome.cluster?.hasQuorum === true,
+        });
+      });
+    }
+    this.#followLeader(view);
+  }
+
+  #followLeader(view: ClusterView): void {
+    if (!this.#preferLeader) return;
+    this.#leaderTimer?.cancel();
+    this.#leaderTimer = undefined;
+    if (view.leaderId === 0 || view.leaderId === this.#nodeId) {
+      this.#connection.unseek("leader");
+      return;
+    }
+    const delayMs = this.#random.int(FOLLOW_LEADER_MS_MAX);
+    this.#leaderTimer = this.#clock.after(delayMs, () => {
+      this.#leaderTimer = undefined;
+      const { leaderId } = view;
+      this.#connection.seek({ kind: "leader", accepts: ({ nodeId }) => nodeId === leaderId });
+    });
+  }
+
+  #useCluster(clusterId: string): void {
+    if (clusterId === "" || clusterId === this.#clusterId) return;
+    const known = this.#clusterId !== "";
+    this.#clusterId = clusterId;
+    // What was seen of another cluster says nothing of this one.
+    if (known) this.#seen = 0;
+    this.#outbox.clusterChanged(clusterId);
+  }
+
+  #observe(revision: number): void {
+    if (revision > this.#seen) this.#seen = revision;
+  }
+
+  // ---- Signing in and out ------------------------------------------------------------------------
+
+  #signedIn(response: RegisterResponse | LoginResponse): void {
+    this.#signIn.signedIn(response.token, response.account, response.revision);
+    this.#outbox.setReady(false);
+    this.#connection.greetAgain();
+    this.#changed();
+  }
+
+  #onUnauthenticated(link: Link, token: string): void {
+    // A refusal of an earlier token, or by a node that lags, does not sign anybody out.
+    if (token === "" || token !== this.#signIn.token) return;
+    if (link.welcome !== undefined && this.#signIn.judge(link.welcome, token) === "lagging") return;
+    this.#refused();
+    this.#connection.greetAgain();
+  }
+
+  #onTokenRefused(address: string): void {
+    const nodes = this.#connection.book.addresses.length;
+    if (this.#signIn.refusedBy(address, nodes)) this.#refused();
+  }
+
+  #refused(): void {
+    this.#forgetToken();
+    const error = new ParleyError("UNAUTHENTICATED", "the sign-in is no longer valid");
+    for (const listener of this.#signedOutListeners) listener(error);
+  }
+
+  #forgetToken(): void {
+    this.#outbox.setReady(false);
+    if (this.#signIn.signedOut()) this.#connection.greetAgain();
+    this.#changed();
+  }
+
+  #changed(): void {
+    if (this.#stateChanged) return;
+    this.#stateChanged = true;
+    queueMicrotask(() => {
+      this.#stateChanged = false;
+      if (this.#stateListeners.size === 0) return;
+      const { state } = this;
+      for (const listener of this.#stateListeners) listener(state);
+    });
+  }
+}
+
+function listen<T>(listeners: Set<Listener<T>>, listener: Listener<T>): () => void {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+// The session's bounds must leave room for both kinds of requests.
+if (CALLS_MAX * 2 > LIMITS.unansweredRequestsPerSessionMax) {
+  throw new Error("callsMax is above what a session may have unanswered");
+}

@@ -1,0 +1,524 @@
+// Messages on their way: first into the outbox, then to a node, in order within each room, several at
+// a time, until they are committed (P1, P2, P3; "One send, end to end" of the design).
+//
+// Each send names the one before it in its room that is still unanswered (`after_client_message_id`),
+// so that it is refused rather than stored too early. The link is made anew at every transmission
+// from what is then ahead in the queue: the successor of a message that failed for good names the one
+// before that, and the successor of a committed one needs no link, since its place is taken already.
+import { LIMITS, type Message, ParleyError } from "@parley/protocol";
+import type { Link } from "./connection.ts";
+import { type Ask, type Exchange, isTransient, type Op, type Outcome } from "./exchange.ts";
+import type { Clock, OutboxItem, OutboxStore, Timer } from "./ports.ts";
+import { retryDelayMs } from "./retry.ts";
+import { TIMING } from "./timing.ts";
+
+export interface SendResult {
+  readonly message: Message;
+  /** How many members held it on disk when it was answered. */
+  readonly replicas: number;
+}
+
+export interface SendOptions {
+  readonly replyToSeq?: number | undefined;
+  /** Made by the client when left out. */
+  readonly clientMessageId?: string | undefined;
+  /** Before transmission it cancels the message; later it only ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface QueuedSend {
+  readonly clientMessageId: string;
+  /** The message is durable in the outbox: it will be sent, even by a later process. */
+  readonly stored: Promise<void>;
+  /** The message is committed, or has failed for good (rejects with a ParleyError). */
+  readonly committed: Promise<SendResult>;
+}
+
+/** What became of a message; for those that show it, also after a restart. */
+export type OutboxChange =
+  | { readonly kind: "queued"; readonly item: OutboxItem }
+  | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
+  | { readonly kind: "failed"; readonly item: OutboxItem; readonly error: ParleyError }
+  | { readonly kind: "removed"; readonly item: OutboxItem };
+
+export interface OutboxBounds {
+  /** Messages that wait or have failed. */
+  readonly itemsMax: number;
+  /** Bytes of their texts. */
+  readonly bytesMax: number;
+}
+
+export interface OutboxOptions {
+  readonly store: OutboxStore;
+  readonly bounds: OutboxBounds;
+  readonly clock: Clock;
+  readonly random: { int(bound: number): number };
+  readonly exchange: Exchange;
+  readonly newId: () => string;
+  readonly soon: (action: () => void) => void;
+  /** Who writes; 0 and "" = not known yet. */
+  readonly account: () => { readonly clusterId: string; readonly accountId: number };
+  readonly token: () => string;
+  readonly observe: (revision: number) => void;
+  readonly onUnauthenticated: (link: Link, token: string) => void;
+  readonly onNodeLeaving: (reason: string) => void;
+  readonly onChange: (change: OutboxChange) => void;
+}
+
+/** Sends in flight for each room. */
+export const ROOM_WINDOW = 64;
+/** Sends in flight in all rooms together; below the session's bound on unanswered requests. */
+export const SENDS_IN_FLIGHT_MAX = 1_024;
+
+interface Entry extends Ask {
+  item: OutboxItem;
+  readonly bytes: number;
+  state: "storing" | "ready" | "sent" | "failed";
+  /** Whether a node may have it. */
+  transmitted: boolean;
+  exchangeId: number;
+  attempts: number;
+  notBeforeMs: number;
+  /** Numbers of the last transmission and of the last one known when it was refused. */
+  sentSerial: number;
+  refusedSerial: number;
+  token: string;
+  previous: Entry | undefined;
+  next: Entry | undefined;
+  settle: ((result: { value: SendResult } | { error: ParleyError }) => void) | undefined;
+}
+
+interface RoomQueue {
+  head: Entry | undefined;
+  tail: Entry | undefined;
+  timer: Timer | undefined;
+}
+
+const encoder = new TextEncoder();
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #rooms = new Map<number, RoomQueue>();
+  readonly #dirty = new Set<number>();
+  #pumping = false;
+  #open = false;
+  #ready = false;
+  #inFlight = 0;
+  #bytes = 0;
+  #failed = 0;
+  #serial = 0;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+  }
+
+  /** Messages that wait for their commit; failed ones don't. */
+  get pending(): number {
+    return this.#entries.size - this.#failed;
+  }
+
+  /** Every message that is not committed, failed ones too, in the order in which it was written. */
+  items(): readonly OutboxItem[] {
+    return [...this.#entries.values()].map((entry) => entry.item);
+  }
+
+  /** Loads what an earlier process left; it is sent before anything new. */
+  async open(): Promise<void> {
+    for (const item of await this.#options.store.open()) {
+      if (this.#entries.has(item.clientMessageId)) continue;
+      const entry = this.#newEntry(item);
+      // Whether the earlier process had sent it is not known.
+      entry.transmitted = true;
+      this.#entries.set(item.clientMessageId, entry);
+      this.#bytes += entry.bytes;
+      if (item.failure === undefined) {
+        entry.state = "ready";
+        this.#append(entry);
+      } else {
+        entry.state = "failed";
+        this.#failed += 1;
+      }
+    }
+    this.#open = true;
+    this.#pumpAll();
+  }
+
+  /** Signed in on a session (again), or not any more. */
+  setReady(ready: boolean): void {
+    this.#ready = ready;
+    if (ready) this.#pumpAll();
+  }
+
+  enqueue(roomId: number, body: string, options: SendOptions = {}): QueuedSend {
+    const clientMessageId = options.clientMessageId ?? this.#options.newId();
+    const item: OutboxItem = {
+      clientMessageId,
+      ...this.#options.account(),
+      roomId,
+      body,
+      replyToSeq: options.replyToSeq ?? 0,
+      queuedAtMs: this.#clock.wallMs(),
+    };
+    const entry = this.#newEntry(item);
+    const refusal = this.#refusal(entry, options.signal);
+    if (refusal !== undefined) {
+      const rejected = Promise.reject<never>(refusal);
+      rejected.catch(() => {});
+      return { clientMessageId, stored: rejected, committed: rejected };
+    }
+    const committed = new Promise<SendResult>((resolve, reject) => {
+      const { signal } = options;
+      const onAbort = () => this.#abort(entry);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      entry.settle = (result) => {
+        entry.settle = undefined;
+        signal?.removeEventListener("abort", onAbort);
+        if ("error" in result) reject(result.error);
+        else resolve(result.value);
+      };
+    });
+    // Whoever waits only for `stored` learns of a failure through `onOutbox`.
+    committed.catch(() => {});
+    this.#entries.set(clientMessageId, entry);
+    this.#bytes += entry.bytes;
+    this.#append(entry);
+    const stored = this.#store(entry);
+    stored.catch(() => {});
+    return { clientMessageId, stored, committed };
+  }
+
+  /** `cancelled`: it was never sent. `too-late`: a node may have it. `unknown`: it is not here. */
+  cancel(clientMessageId: string): "cancelled" | "too-late" | "unknown" {
+    const entry = this.#entries.get(clientMessageId);
+    if (entry === undefined) return "unknown";
+    if (entry.state === "failed" || entry.transmitted) return "too-late";
+    this.#drop(entry);
+    entry.settle?.({ error: new ParleyError("CANCELLED", "the message was cancelled") });
+    this.#options.onChange({ kind: "removed", item: entry.item });
+    return "cancelled";
+  }
+
+  /** Forgets a failed message. Returns whether there was one. */
+  dismiss(clientMessageId: string): boolean {
+    const entry = this.#entries.get(clientMessageId);
+    if (entry?.state !== "failed") return false;
+    this.#failed -= 1;
+    this.#drop(entry);
+    this.#options.onChange({ kind: "removed", item: entry.item });
+    return true;
+  }
+
+  /** Sends a failed message again, at the end of its room's queue. */
+  async retry(clientMessageId: string): Promise<boolean> {
+    const entry = this.#entries.get(clientMessageId);
+    if (entry?.state !== "failed") return false;
+    this.#failed -= 1;
+    const { failure: _, ...item } = entry.item;
+    entry.item = { ...item, ...this.#options.account() };
+    entry.attempts = 0;
+    entry.notBeforeMs = 0;
+    entry.state = "storing";
+    this.#append(entry);
+    await this.#store(entry);
+    return true;
+  }
+
+  /** The data now comes from another cluster: messages for the old one can never be sent there. */
+  clusterChanged(clusterId: string): void {
+    const error = new ParleyError("WRONG_CLUSTER", "the message was written for another cluster");
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.state === "failed") continue;
+      if (entry.item.clusterId === "" || entry.item.clusterId === clusterId) continue;
+      this.#fail(entry, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    const error = new ParleyError("CANCELLED", "the client was closed; the message stays queued");
+    this.#ready = false;
+    for (const room of this.#rooms.values()) room.timer?.cancel();
+    for (const entry of this.#entries.values()) entry.settle?.({ error });
+    await this.#options.store.close();
+  }
+
+  // ---- Queueing --------------------------------------------------------------------------------
+
+  #newEntry(item: OutboxItem): Entry {
+    const entry: Entry = {
+      item,
+      bytes: encoder.encode(item.body).length,
+      state: "storing",
+      transmitted: false,
+      exchangeId: 0,
+      attempts: 0,
+      notBeforeMs: 0,
+      sentSerial: 0,
+      refusedSerial: 0,
+      token: "",
+      previous: undefined,
+      next: undefined,
+      settle: undefined,
+      build: () => this.#build(entry),
+      answer: (outcome, link) => this.#answer(entry, outcome, link),
+    };
+    return entry;
+  }
+
+  #refusal(entry: Entry, signal: AbortSignal | undefined): ParleyError | undefined {
+    const { item, bytes } = entry;
+    const { itemsMax, bytesMax } = this.#options.bounds;
+    const idBytes = encoder.encode(item.clientMessageId).length;
+    if (signal?.aborted === true) {
+      return new ParleyError("CANCELLED", "the message was cancelled");
+    }
+    if (bytes === 0) return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
+    if (!item.body.isWellFormed()) {
+      return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode");
+    }
+    if (bytes > LIMITS.bodyBytesMax) {
+      const message = `a message has at most ${LIMITS.bodyBytesMax} bytes, this one has ${bytes}`;
+      return new ParleyError("TOO_LARGE", message);
+    }
+    if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
+      return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
+    }
+    if (this.#entries.has(item.clientMessageId)) {
+      return new ParleyError("ID_REUSED", "a message with this id is in the outbox already");
+    }
+    if (this.#entries.size >= itemsMax || this.#bytes + bytes > bytesMax) {
+      const message = `the outbox is full (${this.#entries.size} messages, ${this.#bytes} bytes)`;
+      return new ParleyError("LIMIT_REACHED", message);
+    }
+    return undefined;
+  }
+
+  async #store(entry: Entry): Promise<void> {
+    try {
+      const writing = this.#options.store.put(entry.item);
+      // A store that is done at once costs no turn.
+      if (writing !== undefined) await writing;
+    } catch (cause) {
+      const message = `the outbox can't be written: ${ParleyError.from(cause).message}`;
+      const error = new ParleyError("INTERNAL", message);
+      if (this.#entries.get(entry.item.clientMessageId) === entry) {
+        this.#drop(entry);
+        entry.settle?.({ error });
+      }
+      throw error;
+    }
+    // It may have been cancelled meanwhile.
+    if (entry.state !== "storing" || !this.#entries.has(entry.item.clientMessageId)) return;
+    entry.state = "ready";
+    this.#options.onChange({ kind: "queued", item: entry.item });
+    this.#pumpSoon(entry.item.roomId);
+  }
+
+  #append(entry: Entry): void {
+    let room = this.#rooms.get(entry.item.roomId);
+    if (room === undefined) {
+      room = { head: undefined, tail: undefined, timer: undefined };
+      this.#rooms.set(entry.item.roomId, room);
+    }
+    entry.previous = room.tail;
+    entry.next = undefined;
+    if (room.tail === undefined) room.head = entry;
+    else room.tail.next = entry;
+    room.tail = entry;
+  }
+
+  /** Takes it out of its room's queue, out of flight, but leaves it in the outbox. */
+  #unlink(entry: Entry): void {
+    this.#land(entry);
+    const room = this.#rooms.get(entry.item.roomId);
+    if (room === undefined || (room.head !== entry && entry.previous === undefined)) return;
+    if (entry.previous === undefined) room.head = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === undefined) room.tail = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = undefined;
+    entry.next = undefined;
+    if (room.head === undefined) {
+      room.timer?.cancel();
+      this.#rooms.delete(entry.item.roomId);
+    } else this.#pumpSoon(entry.item.roomId);
+  }
+
+  #land(entry: Entry): void {
+    if (entry.state !== "sent") return;
+    entry.state = "ready";
+    this.#inFlight -= 1;
+    this.#options.exchange.withdraw(entry.exchangeId);
+  }
+
+  #drop(entry: Entry): void {
+    this.#unlink(entry);
+    this.#entries.delete(entry.item.clientMessageId);
+    this.#bytes -= entry.bytes;
+    this.#options.store.remove(entry.item.clientMessageId);
+  }
+
+  #abort(entry: Entry): void {
+    if (this.cancel(entry.item.clientMessageId) === "cancelled") return;
+    const message = "the waiting was given up; the message may still be delivered";
+    entry.settle?.({ error: new ParleyError("CANCELLED", message) });
+  }
+
+  // ---- Sending ---------------------------------------------------------------------------------
+
+  #pumpAll(): void {
+    for (const roomId of this.#rooms.keys()) this.#dirty.add(roomId);
+    this.#schedulePump();
+  }
+
+  #pumpSoon(roomId: number): void {
+    this.#dirty.add(roomId);
+    this.#schedulePump();
+  }
+
+  #schedulePump(): void {
+    if (this.#pumping || !this.#ready || !this.#open || this.#dirty.size === 0) return;
+    this.#pumping = true;
+    this.#options.soon(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (!this.#ready) return;
+    for (const roomId of [...this.#dirty]) {
+      if (this.#inFlight >= SENDS_IN_FLIGHT_MAX) return;
+      this.#dirty.delete(roomId);
+      const room = this.#rooms.get(roomId);
+      if (room !== undefined) this.#pumpRoom(roomId, room);
+    }
+  }
+
+  /** Sends what may go, in order; stops at the first that may not, since nothing may overtake it. */
+  #pumpRoom(roomId: number, room: RoomQueue): void {
+    const nowMs = this.#clock.monotonicMs();
+    let inFlight = 0;
+    for (let entry = room.head; entry !== undefined; entry = entry.next) {
+      if (entry.state !== "sent") {
+        if (!this.#mine(entry.item)) continue;
+        if (entry.state !== "ready") return;
+        if (entry.notBeforeMs > nowMs) {
+          this.#wake(roomId, room, entry.notBeforeMs - nowMs);
+          return;
+        }
+        if (this.#awaitsPredecessor(entry)) return;
+        if (this.#inFlight >= SENDS_IN_FLIGHT_MAX) {
+          this.#dirty.add(roomId);
+          return;
+        }
+        entry.state = "sent";
+        this.#inFlight += 1;
+        entry.exchangeId = this.#options.exchange.submit(entry);
+        entry.sentSerial = ++this.#serial;
+      }
+      inFlight += 1;
+      if (inFlight >= ROOM_WINDOW) return;
+    }
+  }
+
+  /** A message waits for the account that wrote it; one from before sign-in is the first one's. */
+  #mine(item: OutboxItem): boolean {
+    return item.accountId === 0 || item.accountId === this.#options.account().accountId;
+  }
+
+  /** The same author's nearest message ahead in the room that is not known to be committed. */
+  #predecessor(entry: Entry): Entry | undefined {
+    let ahead = entry.previous;
+    while (ahead !== undefined && !this.#mine(ahead.item)) ahead = ahead.previous;
+    return ahead;
+  }
+
+  /** Refused for want of a predecessor that has been in flight since before: wait for its answer. */
+  #awaitsPredecessor(entry: Entry): boolean {
+    const previous = this.#predecessor(entry);
+    if (entry.refusedSerial === 0 || previous === undefined) return false;
+    return previous.state === "sent" && previous.sentSerial <= entry.refusedSerial;
+  }
+
+  #wake(roomId: number, room: RoomQueue, delayMs: number): void {
+    room.timer?.cancel();
+    room.timer = this.#clock.after(delayMs, () => {
+      room.timer = undefined;
+      this.#pumpSoon(roomId);
+    });
+  }
+
+  #build(entry: Entry): { op: Op; timeoutMs: number } {
+    entry.transmitted = true;
+    entry.token = this.#options.token();
+    const { clientMessageId, roomId, body, replyToSeq } = entry.item;
+    const afterClientMessageId = this.#predecessor(entry)?.item.clientMessageId ?? "";
+    const value = { roomId, body, clientMessageId, replyToSeq, afterClientMessageId };
+    return { op: { $case: "send", value }, timeoutMs: TIMING.attemptMs };
+  }
+
+  #answer(entry: Entry, outcome: Outcome, link: Link): void {
+    this.#land(entry);
+    if (outcome.kind === "error") {
+      this.#refused(entry, outcome.error, link);
+      return;
+    }
+    const { result } = outcome;
+    if (result.$case !== "send" || result.value.message === undefined) {
+      this.#fail(entry, new ParleyError("INTERNAL", "the node sent a foreign answer"));
+      return;
+    }
+    const sent: SendResult = { message: result.value.message, replicas: result.value.replicas };
+    this.#options.observe(sent.message.revision);
+    this.#drop(entry);
+    entry.settle?.({ value: sent });
+    this.#options.onChange({ kind: "committed", item: entry.item, result: sent });
+    if (this.#dirty.size > 0) this.#schedulePump();
+  }
+
+  #refused(entry: Entry, error: ParleyError, link: Link): void {
+    if (error.reason === "UNAUTHENTICATED") {
+      // It stays where it is until somebody is signed in.
+      this.#options.onUnauthenticated(link, entry.token);
+      return;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    if (error.reason === "PREDECESSOR_MISSING") {
+      entry.refusedSerial = this.#serial;
+      // The first refusal is followed at once by the predecessor's own answer; only if it goes on
+      // is something else wrong.
+      if (entry.attempts > 0) {
+        entry.notBeforeMs = nowMs + retryDelayMs(error, entry.attempts, this.#options.random);
+      }
+      entry.attempts += 1;
+      this.#pumpSoon(entry.item.roomId);
+      return;
+    }
+    if (!isTransient(error)) {
+      this.#fail(entry, error);
+      return;
+    }
+    entry.notBeforeMs = nowMs + retryDelayMs(error, entry.attempts, this.#options.random);
+    entry.attempts += 1;
+    this.#pumpSoon(entry.item.roomId);
+    if (error.reason === "SHUTTING_DOWN" || error.reason === "NOT_READY") {
+      this.#options.onNodeLeaving(error.reason);
+    }
+  }
+
+  /** It can never succeed: it is kept for its author to see, and blocks nothing else. */
+  #fail(entry: Entry, error: ParleyError): void {
+    this.#unlink(entry);
+    entry.state = "failed";
+    this.#failed += 1;
+    const failure = { reason: error.reason, message: error.message };
+    entry.item = { ...entry.item, failure };
+    // Not yet marked on disk after a crash, it is sent again and fails again.
+    this.#options.store.put(entry.item)?.catch(() => {});
+    entry.settle?.({ error });
+    this.#options.onChange({ kind: "failed", item: entry.item, error });
+  }
+}

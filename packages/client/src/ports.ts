@@ -1,0 +1,90 @@
+// Everything the client needs from outside, as interfaces: a process or a browser page wires real
+// ones, the simulator virtual ones, and the client cannot tell them apart.
+import type { NodeAddress } from "@parley/protocol";
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since some start; never goes back. Every timeout uses it. */
+  monotonicMs(): number;
+  /** Milliseconds since the Unix epoch; may jump. Used in ids and for display only. */
+  wallMs(): number;
+  /** Calls `action` once, in a turn of its own, not before `delayMs` have passed. */
+  after(delayMs: number, action: () => void): Timer;
+}
+
+export interface Random {
+  /** Uniform in 0 … bound - 1. */
+  int(bound: number): number;
+  /** Unguessable bytes, for ids. */
+  bytes(length: number): Uint8Array;
+}
+
+/**
+ * Why a link ended. `refused`: nothing listens there. `unauthenticated`: the node refuses the token.
+ * `malformed`: a frame could not be decoded or was over its bound.
+ */
+export type LinkEnd = "closed" | "refused" | "timeout" | "unauthenticated" | "malformed";
+
+export interface CarrierEvents {
+  /** The transport is up; the node has not spoken yet. A carrier that can't tell may leave it out. */
+  onOpen(): void;
+  /** An encoded ServerFrame. */
+  onFrame(frame: Uint8Array): void;
+  /** Once, last; not after `close()`. */
+  onEnd(end: LinkEnd, detail: string): void;
+}
+
+export interface CarrierLink {
+  /** Queues an encoded ClientFrame in order; before `onOpen` too. After the end it does nothing. */
+  send(frame: Uint8Array): void;
+  /** Ends the link; no event follows. */
+  close(): void;
+}
+
+/** How frames travel: a gRPC stream, a WebSocket, a virtual wire. */
+export interface Carrier {
+  /** Dials once, without a retry of its own. No event comes before `dial` has returned. */
+  dial(address: string, events: CarrierEvents): CarrierLink;
+  /** Where this carrier reaches a node; undefined when it cannot. */
+  addressOf(node: NodeAddress): string | undefined;
+}
+
+/** Why a send failed for good. */
+export interface OutboxFailure {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** One message that was written and is not yet known to be committed. */
+export interface OutboxItem {
+  /** 1–64 bytes, unique for the author; the same over every retry (P2). */
+  readonly clientMessageId: string;
+  /** The cluster and account that it was written for; "" and 0 = not known when it was written. */
+  readonly clusterId: string;
+  readonly accountId: number;
+  readonly roomId: number;
+  readonly body: string;
+  /** 0 = answers nothing. */
+  readonly replyToSeq: number;
+  /** Wall clock of this device, for display. */
+  readonly queuedAtMs: number;
+  /** Set once it can never succeed; it stays until it is dismissed or retried. */
+  readonly failure?: OutboxFailure | undefined;
+}
+
+/**
+ * Where unsent messages wait. Methods that return nothing have done their work; those that return a
+ * promise have done it when it resolves. Calls take effect in their order.
+ */
+export interface OutboxStore {
+  /** Called once, first: what is left from before, in the order in which it was put. */
+  open(): Promise<readonly OutboxItem[]>;
+  /** Adds the item, or replaces the one with its id in place. Durable when done. */
+  put(item: OutboxItem): Promise<void> | undefined;
+  /** Forgets the item. May become durable later: a repeated send is stored once (P2). */
+  remove(clientMessageId: string): void;
+  close(): Promise<void>;
+}

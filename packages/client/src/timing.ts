@@ -1,0 +1,33 @@
+// The client's times, in milliseconds, in one place. All are monotonic.
+
+export const TIMING = {
+  /** To open the transport, and again to be welcomed; grows with an address's failures. */
+  dialMs: 1_500,
+  dialGrowthMax: 3,
+  /** A quiet link is pinged after this … */
+  pingAfterMs: 1_500,
+  /** … counts as silent after this … */
+  silenceMs: 3_000,
+  /** … and is lost when the probe that follows is not answered within this. */
+  probeMs: 500,
+  /** A request unanswered for this long makes the client dial a second node. */
+  unansweredMs: 700,
+  /** After a second node was dialled in vain, the next one waits; doubling up to the bound. */
+  hedgePauseMsMin: 1_000,
+  hedgePauseMsMax: 8_000,
+  /** How long a node may be without a quorum before the client looks for a better one. */
+  quorumGraceMs: 1_000,
+  /** Between two searches for a better node. */
+  seekPauseMs: 2_000,
+  /** What a node gets to answer one attempt; the request itself may live longer. */
+  attemptMs: 10_000,
+  /** A node that is this much overdue with an answer is broken. */
+  overdueMs: 5_000,
+  /** Between attempts after a refusal that a retry can help, doubling. */
+  retryMsMin: 50,
+  retryMsMax: 2_000,
+  /** A read that is older than what was seen is not shown before this, while others may be newer. */
+  behindMs: 3_000,
+  readDeadlineMs: 10_000,
+  writeDeadlineMs: 30_000,
+} as const;
