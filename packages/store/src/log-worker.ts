@@ -132,16 +132,24 @@ function handleSingle({ id, body }: Request): void {
       attempt([id], () => opened().noteDurableApplied(body.index));
       return;
     case "close":
-      attempt([id], () => {
-        engine?.close();
-        engine = undefined;
-      });
-      port.close();
+      close(id);
       return;
     case "append":
     case "read":
       throw new Error(`${body.kind} is not handled alone`);
   }
+}
+
+/** A broken log is closed like any other: its lock has to go. */
+function close(id: number): void {
+  try {
+    engine?.close();
+    reply({ id });
+  } catch (cause) {
+    reply({ id, error: StorageError.from(cause, path, "closing the raft log").toData() });
+  }
+  engine = undefined;
+  port.close();
 }
 
 function readSlice(job: ReadJob): void {

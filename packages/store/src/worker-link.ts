@@ -35,6 +35,7 @@ export class WorkerLink<Body> {
   private readonly pending = new Map<number, Pending>();
   private readonly exited: Promise<void>;
   private nextId = 1;
+  private hasExited = false;
   private failure: StorageError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -48,6 +49,7 @@ export class WorkerLink<Body> {
     });
     this.exited = new Promise((resolve) => {
       this.worker.once("exit", () => {
+        this.hasExited = true;
         this.fail(new StorageError("closed", file, `${file}: the storage thread has ended`));
         resolve();
       });
@@ -56,10 +58,10 @@ export class WorkerLink<Body> {
 
   /** Resolves with the thread's answer; `transfer` moves buffers instead of copying them. */
   call(body: Body | CloseRequest, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
-    if (this.failure !== undefined) return Promise.reject(this.failure);
     if (this.closing !== undefined) {
       return Promise.reject(new StorageError("closed", this.file, `${this.file} is closed`));
     }
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     return this.post(body, transfer);
   }
 
@@ -70,17 +72,14 @@ export class WorkerLink<Body> {
   }
 
   private async shutDown(): Promise<void> {
-    if (this.failure === undefined) {
-      try {
-        await this.post({ kind: "close" }, []);
-        await this.exited;
-      } catch (cause) {
-        await this.worker.terminate();
-        throw cause;
-      }
-    } else {
+    if (this.hasExited) return;
+    try {
+      await this.post({ kind: "close" }, []);
+    } catch (cause) {
       await this.worker.terminate();
+      throw cause;
     }
+    await this.exited;
   }
 
   private post(body: Body | CloseRequest, transfer: readonly ArrayBuffer[]): Promise<unknown> {
