@@ -57,4 +57,6 @@ export interface NodeConfig {
   readonly nodeId: number;
   readonly nodes: readonly ConfiguredNode[];
   readonly tuning: NodeTuning;
+  /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
+  readonly statusRequiresLogin: boolean;
 }

@@ -6,3 +6,5 @@ export * from "./ports.ts";
 export type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 export type { ChatService } from "./service/chat-service.ts";
 export type { ClusterService } from "./service/cluster-service.ts";
+export type { CallContext } from "./service/context.ts";
+export type { SessionHandler } from "./service/session.ts";

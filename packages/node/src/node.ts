@@ -305,23 +305,25 @@ class RunningNode implements Replica {
       this.#contacts,
       () => this.#applied,
     );
-    const shared = {
+    const chat = new ChatService({
       replica: this,
       chatStore: ports.chatStore,
       clock: ports.clock,
+      random: ports.random,
+      hasher: ports.hasher,
+      sha256: ports.sha256,
       logger: ports.logger,
-    };
-    this.services = {
-      chat: new ChatService({
-        ...shared,
-        random: ports.random,
-        hasher: ports.hasher,
-        sha256: ports.sha256,
-        tuning,
-        nodeId,
-      }),
-      cluster: new ClusterService(shared),
-    };
+      tuning,
+      nodeId,
+    });
+    const cluster = new ClusterService({
+      replica: this,
+      chatStore: ports.chatStore,
+      clock: ports.clock,
+      authentication: chat.authentication,
+      requiresLogin: config.statusRequiresLogin,
+    });
+    this.services = { chat, cluster };
   }
 
   // ---- Replica ---------------------------------------------------------------------------------

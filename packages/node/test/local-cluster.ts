@@ -1,0 +1,175 @@
+// Real nodes in one process on real time, over a transport of function calls: enough to try the
+// driver without sockets. Faults and virtual time are the simulator's business.
+import { createHash, randomBytes } from "node:crypto";
+import {
+  type ConfiguredNode,
+  DEFAULT_TUNING,
+  type IncomingLink,
+  type IncomingLinkEvents,
+  Node,
+  type NodeServices,
+  type OutgoingLink,
+  type OutgoingLinkEvents,
+  type PeerTransport,
+} from "@parley/node";
+import { MemoryChatStore, MemoryLogStore } from "@parley/store";
+
+type Accept = (link: IncomingLink) => IncomingLinkEvents;
+
+/** Links by address; a node that is down refuses. */
+export class LocalNetwork {
+  readonly #listeners = new Map<string, Accept>();
+  readonly #open = new Map<string, Set<() => void>>();
+
+  transport(address: string): PeerTransport {
+    return {
+      listen: (accept) => this.#listeners.set(address, accept),
+      dial: (target, events) => this.#dial(address, target, events),
+    };
+  }
+
+  /** The process at `address` is gone: its links close, new ones are refused. */
+  kill(address: string): void {
+    this.#listeners.delete(address);
+    for (const close of this.#open.get(address) ?? []) close();
+    this.#open.delete(address);
+  }
+
+  #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
+    let ended = false;
+    let incoming: IncomingLinkEvents | undefined;
+    const end = (why: "closed" | "refused") => {
+      if (ended) return;
+      ended = true;
+      incoming?.onEnd();
+      queueMicrotask(() => events.onEnd(why, why));
+    };
+    const shut = () => end("closed");
+    setImmediate(() => {
+      const accept = this.#listeners.get(target);
+      if (ended) return;
+      if (accept === undefined) {
+        end("refused");
+        return;
+      }
+      for (const address of [source, target]) {
+        const links = this.#open.get(address) ?? new Set();
+        links.add(shut);
+        this.#open.set(address, links);
+      }
+      incoming = accept({
+        remote: source,
+        send: (frame) => {
+          setImmediate(() => ended || events.onFrame(frame));
+          return true;
+        },
+        close: () => setImmediate(shut),
+      });
+      events.onOpen();
+    });
+    return {
+      send: (frame) => {
+        if (ended) return false;
+        setImmediate(() => ended || incoming?.onFrame(frame));
+        return true;
+      },
+      close: () => {
+        ended = true;
+        incoming?.onEnd();
+      },
+    };
+  }
+}
+
+export interface Disk {
+  readonly log: MemoryLogStore;
+  readonly chat: MemoryChatStore;
+}
+
+export class LocalCluster {
+  readonly network = new LocalNetwork();
+  readonly configured: readonly ConfiguredNode[];
+  readonly disks = new Map<number, Disk>();
+  readonly nodes = new Map<number, Node>();
+  readonly fatal: unknown[] = [];
+
+  constructor(size: number) {
+    this.configured = Array.from({ length: size }, (_, at) => ({
+      id: at + 1,
+      address: `node-${at + 1}:1`,
+      httpAddress: "",
+    }));
+  }
+
+  /** Makes and starts a node on its disk, which is kept between starts. */
+  start(id: number): Promise<void> {
+    const address = `node-${id}:1`;
+    const disk = this.disks.get(id) ?? { log: new MemoryLogStore(), chat: new MemoryChatStore() };
+    this.disks.set(id, disk);
+    const node = new Node(
+      { nodeId: id, nodes: this.configured, tuning: DEFAULT_TUNING, statusRequiresLogin: false },
+      {
+        clock: {
+          monotonicMs: () => performance.now(),
+          wallMs: () => Date.now(),
+          after: (delayMs, action) => {
+            if (delayMs <= 0) {
+              const immediate = setImmediate(action);
+              return { cancel: () => clearImmediate(immediate) };
+            }
+            const timer = setTimeout(action, delayMs);
+            return { cancel: () => clearTimeout(timer) };
+          },
+        },
+        random: {
+          int: (bound) => Math.floor(Math.random() * bound),
+          bytes: (length) => new Uint8Array(randomBytes(length)),
+        },
+        logStore: disk.log,
+        chatStore: disk.chat,
+        transport: this.network.transport(address),
+        hasher: {
+          hash: async (password) => `plain:${password}`,
+          verify: async (password, phc) => phc === `plain:${password}`,
+        },
+        sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
+        logger: { debug() {}, info() {}, warn() {}, error() {} },
+        onFatal: (error) => this.fatal.push(error),
+      },
+    );
+    this.nodes.set(id, node);
+    return node.start();
+  }
+
+  services(id: number): NodeServices {
+    const services = this.nodes.get(id)?.services;
+    if (services === undefined) throw new Error(`node ${id} does not serve yet`);
+    return services;
+  }
+
+  /** The id of the leader that a majority of the live nodes agrees on, once there is one. */
+  async leader(): Promise<number> {
+    for (;;) {
+      const votes = new Map<number, number>();
+      for (const node of this.nodes.values()) {
+        const lead = node.replica?.view().leaderId ?? 0;
+        votes.set(lead, (votes.get(lead) ?? 0) + 1);
+      }
+      for (const [lead, count] of votes) {
+        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.configured.length) return lead;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async kill(id: number): Promise<void> {
+    this.network.kill(`node-${id}:1`);
+    const node = this.nodes.get(id);
+    this.nodes.delete(id);
+    await node?.stop({ graceMs: 0 });
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes.values()) await node.stop({ graceMs: 0 });
+  }
+}
