@@ -7,7 +7,7 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { CallContext, Clock, NodeServices, SessionHandler } from "@parley/node";
+import type { ChatService, Clock, NodeServices } from "@parley/node";
 import { LIMITS, OPERATIONS, type OperationName, ParleyError } from "@parley/protocol";
 import { abortSignalOf, bearerToken, timeoutMsOf } from "./calls.ts";
 import { GrpcFrameSink } from "./frame-sink.ts";
@@ -22,6 +22,9 @@ export interface ChatAdapterParts {
 }
 
 const NOT_READY_RETRY_MS = 100;
+
+export type CallContext = Parameters<ChatService["call"]>[2];
+type SessionHandler = ReturnType<ChatService["openSession"]>;
 
 type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
 type StreamCall = ServerWritableStream<Uint8Array, Uint8Array>;
@@ -94,7 +97,8 @@ function subscribe(call: StreamCall, parts: ChatAdapterParts): void {
   try {
     checkSize(call.request);
     const { chat } = ready(parts.services());
-    chat.subscribe(call.request, contextOf(call, parts.clock), sink);
+    const stream = chat.subscribe(call.request, contextOf(call, parts.clock), sink);
+    (call as EventEmitter).once("cancelled", () => stream.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));
   }

@@ -19,8 +19,6 @@ export interface GrpcServerParts {
   readonly logger: Logger;
   /** Connections at once, of all kinds. */
   readonly connectionsMax: number;
-  /** Whether Status and StateHash answer without a login (a server on loopback only, P10). */
-  readonly openStatus: boolean;
 }
 
 /** How long a connection may take to say that it speaks HTTP/2. */
@@ -56,15 +54,10 @@ export class GrpcServer {
       accept: (socket) => injector.injectConnection(socket),
     });
     const destroyConnection = (peer: string) => this.#gate.destroyConnection(peer);
-    const { services, clock, openStatus } = parts;
-    this.#engine.addService(
-      rawService(ChatService),
-      chatImplementation({ services, clock, destroyConnection }),
-    );
-    this.#engine.addService(
-      rawService(ClusterService),
-      clusterImplementation({ services, clock, destroyConnection, openStatus }),
-    );
+    const { services, clock } = parts;
+    const adapterParts = { services, clock, destroyConnection };
+    this.#engine.addService(rawService(ChatService), chatImplementation(adapterParts));
+    this.#engine.addService(rawService(ClusterService), clusterImplementation(adapterParts));
     this.#engine.addService(rawService(RaftService), {
       peer: (call: PeerCall) => parts.transport.onCall(call),
     });

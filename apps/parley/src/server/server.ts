@@ -3,7 +3,6 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Node } from "@parley/node";
 import { SqliteChatStore, SqliteLogStore } from "@parley/store";
-import { isLoopback } from "../config/addresses.ts";
 import type { ClusterConfig, ServerNode } from "../config/load.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
@@ -48,7 +47,7 @@ export class ParleyServer {
         clock: systemClock,
         random: systemRandom,
         logStore,
-        chatStore: new SqliteChatStore(self.dbPath, logStore),
+        chatStore: new SqliteChatStore({ dbPath: self.dbPath, owner: logStore, logger }),
         transport,
         hasher: createPasswordHasher(),
         sha256,
@@ -62,7 +61,6 @@ export class ParleyServer {
       clock: systemClock,
       logger,
       connectionsMax: connectionsWithinLimit(config.connectionsMax),
-      openStatus: isLoopback(self.listenHost),
     });
     this.#http = new HttpServer(() => this.#readiness());
   }

@@ -1,0 +1,28 @@
+// Parsers of option values; what they refuse is told by commander with the option's name.
+import { InvalidArgumentError } from "commander";
+import { parseAddress } from "../config/addresses.ts";
+
+export function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Give a whole number of ${min}–${max}.`);
+    }
+    return value;
+  };
+}
+
+/** host:port,host:port… */
+export function addressList(text: string): readonly string[] {
+  const addresses = text
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  for (const address of addresses) {
+    if (parseAddress(address) === undefined) {
+      throw new InvalidArgumentError(`"${address}" is not host:port.`);
+    }
+  }
+  if (addresses.length === 0) throw new InvalidArgumentError("Give host:port,host:port…");
+  return addresses;
+}

@@ -1,0 +1,60 @@
+// `parley status`: each member's role, positions and health, as one node sees them.
+import { type Member, MemberRole, type StatusResponse } from "@parley/protocol";
+import pc from "picocolors";
+import { roleName } from "../server/role-log.ts";
+import { type Column, formatTable } from "./table.ts";
+
+const COLUMNS: readonly Column[] = [
+  { title: "node", align: "left" },
+  { title: "role", align: "left" },
+  { title: "state", align: "left" },
+  { title: "term", align: "right" },
+  { title: "commit", align: "right" },
+  { title: "applied", align: "right" },
+  { title: "lag", align: "right" },
+  { title: "address", align: "left" },
+  { title: "http", align: "left" },
+  { title: "health", align: "left" },
+];
+
+export function memberRoleName(role: MemberRole): string {
+  return role === MemberRole.MEMBER_ROLE_LEARNER ? "learner" : "voter";
+}
+
+function health(member: Member, isSelf: boolean): string {
+  if (member.healthy) return pc.green(isSelf ? "ok (answers)" : "ok");
+  if (member.lastContactMs === 0) return pc.red("never seen");
+  return pc.red(`silent for ${(member.lastContactMs / 1000).toFixed(1)} s`);
+}
+
+function row(member: Member, status: StatusResponse): readonly string[] {
+  const state = roleName(member.state);
+  const known = (value: number) => (member.healthy ? String(value) : "-");
+  return [
+    `n${member.id}`,
+    memberRoleName(member.role),
+    state === "leader" ? pc.bold(pc.green(state)) : state,
+    known(member.term),
+    known(member.commitIndex),
+    known(member.appliedIndex),
+    known(member.lag),
+    member.address,
+    member.httpAddress === "" ? "-" : member.httpAddress,
+    health(member, member.id === status.nodeId),
+  ];
+}
+
+export function statusLines(status: StatusResponse): readonly string[] {
+  const quorum = status.hasQuorum
+    ? pc.green("a majority answers")
+    : pc.yellow(`no majority; data is ${(status.staleMs / 1000).toFixed(1)} s old`);
+  const leader = status.leaderId === 0 ? pc.yellow("no leader") : `leader n${status.leaderId}`;
+  const members = [...status.members].sort((a, b) => a.id - b.id);
+  return [
+    `cluster ${status.clusterId}   ${leader}   term ${status.term}   ${quorum}`,
+    ...formatTable(
+      COLUMNS,
+      members.map((member) => row(member, status)),
+    ),
+  ];
+}

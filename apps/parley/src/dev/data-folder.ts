@@ -1,0 +1,113 @@
+// What a dev cluster keeps between runs: DIR/cluster.yaml, DIR/nX/, DIR/logs/.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../cli/usage-error.ts";
+import { type ClusterConfig, loadConfig } from "../config/load.ts";
+import { type ClusterFile, readClusterFile } from "./cluster-file.ts";
+import { DEFAULT_BASE_PORT, freeBase, grpcPort, HOST, httpPort, takenPorts } from "./ports.ts";
+
+export const NODES_DEFAULT = 5;
+
+export function configPath(folder: string): string {
+  return join(folder, "cluster.yaml");
+}
+
+export function logPath(folder: string, id: number): string {
+  return join(folder, "logs", `n${id}.log`);
+}
+
+/** Removes what a dev cluster made, and nothing else that may lie there. */
+export function eraseData(folder: string): void {
+  const own = /^(n\d+|logs|cluster\.yaml|cluster\.json)$/;
+  for (const name of readdirSync(folder)) {
+    if (own.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function existingConfig(folder: string): ClusterConfig | undefined {
+  const path = configPath(folder);
+  return existsSync(path) ? loadConfig(path) : undefined;
+}
+
+function renderConfig(base: number, nodeCount: number): string {
+  const nodes = Array.from({ length: nodeCount }, (_, at) => at + 1).map(
+    (id) =>
+      `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}}`,
+  );
+  return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n`;
+}
+
+export interface DataFolderOptions {
+  /** Undefined: as before, or NODES_DEFAULT. */
+  readonly nodes: number | undefined;
+  /** Undefined: as before, or the first range that is free. */
+  readonly basePort: number | undefined;
+}
+
+async function chooseBase(
+  options: DataFolderOptions,
+  nodeCount: number,
+  before: ClusterConfig | undefined,
+): Promise<number> {
+  if (options.basePort !== undefined) {
+    const taken = await takenPorts(options.basePort, nodeCount);
+    if (taken.length === 0) return options.basePort;
+    throw new UsageError(
+      `Ports ${taken.join(", ")} are taken. Choose another --base-port, or leave it out to let one be found.`,
+    );
+  }
+  const first = before?.nodes[0];
+  const previous = first === undefined ? DEFAULT_BASE_PORT : first.port - first.id;
+  const base = (await takenPorts(previous, nodeCount)).length === 0 ? previous : undefined;
+  const found = base ?? (await freeBase(DEFAULT_BASE_PORT, nodeCount));
+  if (found !== undefined) return found;
+  throw new UsageError("No range of free ports was found; name one with --base-port.");
+}
+
+/** Writes DIR/cluster.yaml for this run. Throws a UsageError when what lies there does not fit. */
+export async function prepareData(
+  folder: string,
+  options: DataFolderOptions,
+): Promise<ClusterConfig> {
+  const before = existingConfig(folder);
+  const nodeCount = options.nodes ?? before?.nodes.length ?? NODES_DEFAULT;
+  if (before !== undefined && before.nodes.length !== nodeCount) {
+    throw new UsageError(
+      `${folder} holds a cluster of ${before.nodes.length} nodes, not ${nodeCount}. Leave --nodes out to go on with it, ` +
+        "start anew with --fresh (which erases its messages), or name another folder with --data.",
+    );
+  }
+  const base = await chooseBase(options, nodeCount, before);
+  for (let id = 1; id <= nodeCount; id += 1) mkdirSync(join(folder, `n${id}`), { recursive: true });
+  writeFileSync(configPath(folder), renderConfig(base, nodeCount));
+  return loadConfig(configPath(folder));
+}
+
+/** Whether `pid` is a server of this folder, and not another program that got the number since. */
+function isOurs(pid: number, folder: string): boolean {
+  try {
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return commandLine.includes("server") && commandLine.includes(configPath(folder));
+  } catch {
+    return false;
+  }
+}
+
+const ORPHAN_GRACE_MS = 8_000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Servers outlive a supervisor that was killed by a moment only; waits for them, and kills those that cannot end by
+ * themselves (paused ones). Two processes must never share a node's files.
+ */
+export async function waitForOrphans(folder: string): Promise<void> {
+  const left: ClusterFile | undefined = readClusterFile(folder);
+  const pids = (left?.nodes ?? []).flatMap(({ pid }) => (pid === null ? [] : [pid]));
+  const deadline = performance.now() + ORPHAN_GRACE_MS;
+  for (;;) {
+    const alive = pids.filter((pid) => isOurs(pid, folder));
+    if (alive.length === 0) return;
+    if (performance.now() >= deadline) for (const pid of alive) process.kill(pid, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}

@@ -1,0 +1,259 @@
+// `parley dev`: a whole cluster on one machine, for trying it, breaking it, and developing on it.
+import pc from "picocolors";
+import { askAnyStatus } from "../cli/cluster-client.ts";
+import { ExitCode } from "../cli/exit-codes.ts";
+import { statusLines } from "../cli/status-table.ts";
+import type { ClusterConfig } from "../config/load.ts";
+import { writeClusterFile } from "./cluster-file.ts";
+import {
+  type ControlReply,
+  type ControlRequest,
+  type ControlServer,
+  controlPath,
+} from "./control.ts";
+import { logPath } from "./data-folder.ts";
+import { type KeyActions, listenToKeys } from "./keys.ts";
+import { LogFile } from "./log-file.ts";
+import { readableLine } from "./log-line.ts";
+import { NodeProcess } from "./node-process.ts";
+import { waitUntilReady } from "./readiness.ts";
+import { helpLines, Screen, summaryLines } from "./screen.ts";
+
+export interface SupervisorOptions {
+  /** Absolute. */
+  readonly folder: string;
+  readonly config: ClusterConfig;
+  /** Start again whatever dies. */
+  readonly supervise: boolean;
+}
+
+const STATUS_TIMEOUT_MS = 1_000;
+const RESPAWN_DELAY_MS = 1_000;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #screen = new Screen();
+  readonly #nodes: readonly NodeProcess[];
+  readonly #done = Promise.withResolvers<number>();
+  #control: ControlServer | undefined;
+  #stopListening: (() => void) | undefined;
+  #selected = 1;
+  #isStopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#nodes = options.config.nodes.map(({ id }) => this.#nodeProcess(id));
+  }
+
+  /** Starts everything; resolves with the exit code when everything has stopped. */
+  async run(control: ControlServer): Promise<number> {
+    this.#control = control;
+    const { config, folder } = this.#options;
+    this.#listenToSignals();
+    this.#screen.note(`starting ${config.nodes.length} nodes; data in ${folder}`);
+    for (const node of this.#nodes) node.start();
+    this.#writeFile();
+    void this.#announce();
+    return await this.#done.promise;
+  }
+
+  #nodeProcess(id: number): NodeProcess {
+    const { folder, config } = this.#options;
+    const log = new LogFile(logPath(folder, id));
+    const process_ = new NodeProcess(id, `${folder}/cluster.yaml`, log, {
+      onLine: (line) => {
+        const text = readableLine(line);
+        if (text !== undefined && !this.#isStopping) this.#screen.node(id, text);
+      },
+      onExit: (how, expected) => this.#onExit(process_, how, expected),
+      onChange: () => {
+        if (this.#nodes?.length === config.nodes.length) this.#writeFile();
+      },
+    });
+    return process_;
+  }
+
+  #onExit(node: NodeProcess, how: string, expected: boolean): void {
+    if (this.#isStopping) return;
+    const text = expected && how === "exit 0" ? "stopped" : `gone (${how})`;
+    const { supervise } = this.#options;
+    const next = supervise ? "; starting it again" : "; it stays down until told (restart)";
+    this.#screen.node(
+      node.id,
+      `${pc.red(text)}${expected && how === "exit 0" ? "" : pc.dim(next)}`,
+    );
+    if (!supervise) return;
+    setTimeout(() => {
+      if (!this.#isStopping) node.start();
+    }, RESPAWN_DELAY_MS);
+  }
+
+  #writeFile(): void {
+    const { folder, config } = this.#options;
+    writeClusterFile(folder, {
+      nodes: config.nodes.map(({ id, address, httpAddress, dbPath }) => ({
+        id,
+        pid: this.#nodes.find((node) => node.id === id)?.pid ?? null,
+        grpc: address,
+        http: httpAddress,
+        db_path: dbPath,
+      })),
+      control: controlPath(folder),
+      supervisor_pid: this.#isStopping ? null : process.pid,
+    });
+  }
+
+  /** Addresses of the nodes that could answer. */
+  #liveAddresses(): readonly string[] {
+    const live = new Set(
+      this.#nodes.filter(({ state }) => state === "running").map(({ id }) => id),
+    );
+    return this.#options.config.nodes.filter(({ id }) => live.has(id)).map((node) => node.address);
+  }
+
+  async #announce(): Promise<void> {
+    const { config, folder } = this.#options;
+    const allDead = () => this.#nodes.every((node) => node.state === "dead");
+    const ready = await waitUntilReady(
+      () => this.#liveAddresses(),
+      () => this.#isStopping || allDead(),
+    );
+    if (this.#isStopping) return;
+    if (ready === undefined) {
+      this.#screen.note(pc.red("no node is left; what they said last stands above"));
+      await this.#stop(ExitCode.failure);
+      return;
+    }
+    const isInteractive = process.stdin.isTTY === true;
+    this.#screen.line(
+      `ready ${config.nodes.length} nodes, n${ready.leaderId} leads (term ${ready.term}); serving on ` +
+        config.nodes.map((node) => node.address).join(" "),
+    );
+    this.#screen.lines(summaryLines(config, folder, isInteractive));
+    if (isInteractive) this.#stopListening = listenToKeys(process.stdin, this.#keyActions());
+  }
+
+  // ---- Being told -------------------------------------------------------------------------------
+
+  #listenToSignals(): void {
+    let asked = false;
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(signal, () => {
+        if (asked) void this.#killAll();
+        asked = true;
+        void this.#stop(ExitCode.ok);
+      });
+    }
+    // The reader of the output went away.
+    process.stdout.on("error", () => void this.#stop(ExitCode.ok));
+  }
+
+  /** Answers the control socket. */
+  async handle(request: ControlRequest): Promise<ControlReply> {
+    if (request.cmd === "status") return await this.#describe();
+    if (request.cmd === "stop") {
+      void this.#stop(ExitCode.ok);
+      return { ok: true };
+    }
+    const node = this.#nodes.find(({ id }) => id === request.node);
+    if (node === undefined) {
+      const ids = this.#nodes.map(({ id }) => id).join(", ");
+      return { ok: false, error: `name one of the nodes ${ids}` };
+    }
+    const refusal = await this.#act(node, request.cmd);
+    if (refusal !== undefined) return { ok: false, error: refusal };
+    return { ok: true, node: node.id, pid: node.pid ?? null, state: node.state };
+  }
+
+  /** Does it; a sentence = why it cannot be done. */
+  async #act(
+    node: NodeProcess,
+    action: "kill" | "pause" | "resume" | "restart",
+  ): Promise<string | undefined> {
+    switch (action) {
+      case "kill":
+        return (await node.kill()) ? undefined : `node ${node.id} is not running`;
+      case "pause":
+        if (!node.pause()) return `node ${node.id} is not running`;
+        this.#screen.node(node.id, pc.yellow("paused (SIGSTOP)"));
+        return undefined;
+      case "resume":
+        if (!node.resume()) return `node ${node.id} is not paused`;
+        this.#screen.node(node.id, "resumed (SIGCONT)");
+        return undefined;
+      case "restart":
+        await node.restart();
+        this.#screen.node(node.id, `started, pid ${node.pid ?? "?"}`);
+        return undefined;
+    }
+  }
+
+  async #describe(): Promise<ControlReply> {
+    const nodes = this.#nodes.map(({ id, pid, state }) => ({ id, pid: pid ?? null, state }));
+    const status = await this.#status();
+    return { ok: true, leader: status?.leaderId ?? 0, term: status?.term ?? 0, nodes };
+  }
+
+  async #status() {
+    const addresses = this.#liveAddresses();
+    if (addresses.length === 0) return undefined;
+    return await askAnyStatus(addresses, { timeoutMs: STATUS_TIMEOUT_MS }).catch(() => undefined);
+  }
+
+  #keyActions(): KeyActions {
+    const chosen = () => this.#nodes[this.#selected - 1];
+    const act = (action: "kill" | "pause" | "resume" | "restart") => {
+      const node = chosen();
+      if (node === undefined) return;
+      this.#act(node, action).then(
+        (refusal) => {
+          if (refusal !== undefined) this.#screen.note(refusal);
+        },
+        (error: unknown) => this.#screen.note(String(error)),
+      );
+    };
+    return {
+      select: (id) => {
+        if (id > this.#nodes.length) return;
+        this.#selected = id;
+        const node = chosen();
+        this.#screen.note(
+          `n${id} is chosen (${node?.state ?? "?"}): k kill -9, p pause / resume, r restart`,
+        );
+      },
+      kill: () => act("kill"),
+      togglePause: () => act(chosen()?.state === "paused" ? "resume" : "pause"),
+      restart: () => act("restart"),
+      status: () => void this.#showStatus(),
+      help: () => this.#screen.lines(helpLines(this.#nodes.length)),
+      quit: () => {
+        if (this.#isStopping) void this.#killAll();
+        else void this.#stop(ExitCode.ok);
+      },
+    };
+  }
+
+  async #showStatus(): Promise<void> {
+    const status = await this.#status();
+    if (status === undefined) this.#screen.note(pc.red("no node answers"));
+    else this.#screen.lines(["", ...statusLines(status), ""]);
+  }
+
+  // ---- The end ----------------------------------------------------------------------------------
+
+  async #stop(code: number): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#screen.note("stopping all nodes …");
+    await Promise.all(this.#nodes.map((node) => node.stop()));
+    this.#writeFile();
+    this.#stopListening?.();
+    this.#control?.close();
+    this.#screen.note("all nodes have stopped; the data stays for the next run");
+    this.#done.resolve(code);
+  }
+
+  async #killAll(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.kill()));
+  }
+}
