@@ -1,0 +1,59 @@
+// P1 durable: a send is acknowledged only after a majority of voters has it on disk, and no
+// acknowledged message is ever lost while a majority of disks survives.
+import type { Message } from "@parley/protocol";
+import type { Checker, FinalState, Operation, Outcome, Report } from "../observer.ts";
+
+const PROPERTY = "P1 durable";
+
+export class P1Durable implements Checker {
+  readonly property = PROPERTY;
+  readonly #report: Report;
+  readonly #durableCopies: (index: number) => number;
+  readonly #majority: number;
+  readonly #acknowledged: { readonly message: Message; readonly client: string }[] = [];
+
+  /** `durableCopies`: on how many voters' disks the committed entry at an index is synced, now. */
+  constructor(report: Report, majority: number, durableCopies: (index: number) => number) {
+    this.#report = report;
+    this.#majority = majority;
+    this.#durableCopies = durableCopies;
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged.length;
+  }
+
+  onOutcome(operation: Operation, outcome: Outcome): void {
+    if (outcome.kind !== "sent") return;
+    const { message } = outcome;
+    this.#acknowledged.push({ message, client: operation.client });
+    // A message's id is the index of its log entry.
+    const copies = this.#durableCopies(message.id);
+    if (copies < this.#majority) {
+      this.#report({
+        property: PROPERTY,
+        detail: `message ${message.id} was acknowledged to ${operation.client} with ${copies} durable copies of ${this.#majority}`,
+      });
+    }
+  }
+
+  atEnd(end: FinalState): void {
+    for (const node of end.nodes) {
+      for (const { message, client } of this.#acknowledged) {
+        const found = node.rooms.get(message.roomId)?.[message.seq - 1];
+        if (
+          found?.id === message.id &&
+          found.clientMessageId === message.clientMessageId &&
+          found.authorId === message.authorId
+        ) {
+          continue;
+        }
+        this.#report({
+          property: PROPERTY,
+          detail: `message ${message.clientMessageId} of ${client}, acknowledged as room ${message.roomId} seq ${message.seq}, is not there on node ${node.nodeId}`,
+        });
+        return;
+      }
+    }
+  }
+}

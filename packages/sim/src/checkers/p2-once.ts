@@ -1,0 +1,104 @@
+// P2 once: however often and late a send or another write is retried, it is executed once, and every
+// retry gets the first result.
+import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+import { Command } from "@parley/protocol";
+import type { Checker, FinalState, Operation, Outcome, Report } from "../observer.ts";
+
+const PROPERTY = "P2 once";
+
+interface FirstExecution {
+  readonly index: number;
+  readonly response: string;
+}
+
+export class P2Once implements Checker {
+  readonly property = PROPERTY;
+  readonly #report: Report;
+  readonly #executions = new Map<string, FirstExecution>();
+  readonly #results = new Map<string, string>();
+  #checkedIndex = 0;
+  /** Retries that reached the log and were answered with the first result. */
+  repeated = 0;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  onApplied(_nodeId: number, batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      const applied = batch.entries[i];
+      // State machine safety makes every node's the same, so the first to apply an index speaks for all.
+      if (entry === undefined || applied === undefined || entry.index <= this.#checkedIndex) continue;
+      this.#checkedIndex = entry.index;
+      if (entry.command.length === 0 || applied.outcome.kind !== "ok") continue;
+      const command = Command.decode(entry.command);
+      const send = command.op?.$case === "send" ? command.op.value : undefined;
+      const isSend = send !== undefined;
+      const id = isSend ? `send ${send.clientMessageId}` : command.requestId;
+      if (id === "") continue;
+      const key = `${command.accountId} ${id}`;
+      const response = Buffer.from(applied.outcome.response).toString("base64url");
+      const first = this.#executions.get(key);
+      if (first === undefined) {
+        this.#executions.set(key, { index: entry.index, response });
+        continue;
+      }
+      this.repeated += 1;
+      if (applied.deliveries.length > 0 || applied.changes.length > 0) {
+        this.#report({
+          property: PROPERTY,
+          detail: `${key} was executed at index ${first.index} and again at ${entry.index}`,
+        });
+      } else if (!isSend && first.response !== response) {
+        // A send's retry shows the message as it is now (it may have been deleted since).
+        this.#report({
+          property: PROPERTY,
+          detail: `the retry of ${key} at index ${entry.index} got another result than at ${first.index}`,
+        });
+      }
+    }
+  }
+
+  onOutcome(operation: Operation, outcome: Outcome): void {
+    let key: string;
+    let result: string;
+    if (operation.kind.kind === "send" && outcome.kind === "sent") {
+      const { id, roomId, seq } = outcome.message;
+      key = `${operation.accountId} send ${operation.kind.clientMessageId}`;
+      result = `message ${id}, room ${roomId}, seq ${seq}`;
+    } else if (operation.kind.kind === "write" && outcome.kind === "written") {
+      key = `${operation.accountId} ${operation.kind.requestId}`;
+      result = outcome.response;
+    } else return;
+    const first = this.#results.get(key);
+    if (first === undefined) this.#results.set(key, result);
+    else if (first !== result) {
+      this.#report({
+        property: PROPERTY,
+        detail: `${key} was answered with ${first}, then with ${result}`,
+      });
+    }
+  }
+
+  atEnd(end: FinalState): void {
+    for (const node of end.nodes) {
+      const stored = new Map<string, string>();
+      for (const [roomId, messages] of node.rooms) {
+        for (const message of messages) {
+          const key = `${message.authorId} ${message.clientMessageId}`;
+          const place = `room ${roomId} seq ${message.seq}`;
+          const other = stored.get(key);
+          if (other !== undefined) {
+            this.#report({
+              property: PROPERTY,
+              detail: `node ${node.nodeId} stores ${key} twice: ${other} and ${place}`,
+            });
+            return;
+          }
+          stored.set(key, place);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,421 @@
+// One user with a device: a machine, and on it one process of the real client SDK after another. The
+// device remembers, as an application would, the sign-in and (in some seeds) the outbox and cursor.
+import {
+  type Carrier,
+  type CallName,
+  type CallOptions,
+  type CallResult,
+  type OutboxStore,
+  MemoryOutbox,
+  ParleyClient,
+  ParleyError,
+} from "@parley/client";
+import type { Message, RequestOf } from "@parley/protocol";
+import { outcomeOf } from "./checkers/p7-no-errors.ts";
+import type { Coverage } from "./coverage.ts";
+import type { History } from "./history.ts";
+import type { Operation } from "./observer.ts";
+import { MachineClock, ProcessClock, ProcessRandom, type ClockOptions } from "./world/clock.ts";
+import type { Network } from "./world/network.ts";
+import type { Prng } from "./world/prng.ts";
+import { VirtualProcess } from "./world/process.ts";
+import type { Scheduler } from "./world/scheduler.ts";
+import type { Trace } from "./world/trace.ts";
+import { CLIENT_SERVICE, machineOf } from "./world/transports.ts";
+
+export interface ClientWorld {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly coverage: Coverage;
+  readonly history: History;
+  readonly servers: readonly string[];
+  readonly clock: ClockOptions;
+}
+
+/** What survives a crash of the device's process. */
+interface Remembered {
+  token: string;
+  tokenRevision: number;
+  accountId: number;
+  clusterId: string;
+  seenRevision: number;
+  cursor: number;
+}
+
+export class ClientHost {
+  readonly name: string;
+  readonly username: string;
+  readonly password: string;
+  readonly random: Prng;
+  readonly #world: ClientWorld;
+  readonly #machine: MachineClock;
+  /** Whether unsent messages survive a crash. */
+  readonly #keepsOutbox: boolean;
+  readonly #keepsCursor: boolean;
+  #outbox: OutboxStore = new MemoryOutbox();
+  readonly #remembered: Remembered = {
+    token: "",
+    tokenRevision: 0,
+    accountId: 0,
+    clusterId: "",
+    seenRevision: 0,
+    cursor: 0,
+  };
+  process: VirtualProcess | undefined;
+  sdk: ParleyClient | undefined;
+  /** The highest revision that the application has been shown (P4). */
+  seenRevision = 0;
+  /** Sends without an outcome, by client message id, in the order of sending. */
+  readonly pendingSends = new Map<string, Operation>();
+  #incarnation = 0;
+
+  constructor(name: string, random: Prng, world: ClientWorld) {
+    this.name = name;
+    this.username = `user-${name}`;
+    this.password = `password of ${name}`;
+    this.random = random;
+    this.#world = world;
+    world.network.addMachine(name);
+    this.#machine = new MachineClock(world.scheduler, random.branch("clock"), world.clock);
+    this.#keepsOutbox = random.chance(0.6);
+    this.#keepsCursor = random.chance(0.6);
+  }
+
+  get accountId(): number {
+    return this.#remembered.accountId;
+  }
+
+  get token(): string {
+    return this.#remembered.token;
+  }
+
+  get isSignedIn(): boolean {
+    return this.#remembered.token !== "" && this.sdk !== undefined;
+  }
+
+  start(): void {
+    if (this.process?.alive === true) return;
+    this.#incarnation += 1;
+    const { scheduler, trace } = this.#world;
+    const process = new VirtualProcess(`${this.name}.${this.#incarnation}`, scheduler);
+    this.process = process;
+    const remembered = this.#remembered;
+    const sdk = new ParleyClient({
+      servers: this.random.shuffled(this.#world.servers),
+      carrier: this.#carrier(process),
+      outbox: this.#outbox,
+      token: remembered.token,
+      tokenRevision: remembered.tokenRevision,
+      clusterId: remembered.clusterId,
+      seenRevision: remembered.seenRevision,
+      clock: new ProcessClock(this.#machine, scheduler, process),
+      random: new ProcessRandom(this.random.branch(process.name)),
+      preferLeader: this.random.chance(0.2),
+    });
+    this.sdk = sdk;
+    trace.add(this.name, `starts (${process.name})`);
+    sdk.onOutbox((change) => {
+      if (!process.alive) return;
+      // Sends of an earlier process end here; this process's own also by their promise.
+      const operation = this.pendingSends.get(change.item.clientMessageId);
+      if (operation === undefined) return;
+      if (change.kind === "committed") {
+        this.#sent(operation, change.result.message, change.result.replicas);
+      } else if (change.kind === "failed") {
+        this.#sendFailed(operation, change.error);
+      }
+    });
+    sdk.start().catch((error: unknown) => {
+      trace.add(this.name, `could not start: ${String(error)}`);
+    });
+    if (remembered.token === "") this.#register(sdk, process);
+    else this.#subscribe(sdk, process);
+  }
+
+  /** The process dies; what was on its way is unknown, unless the outbox is kept. */
+  crash(): void {
+    const process = this.process;
+    if (process === undefined || !process.alive) return;
+    const { coverage, history, trace } = this.#world;
+    coverage.add("client-crashes");
+    trace.add(this.name, "is killed");
+    process.kill();
+    this.sdk = undefined;
+    for (const operation of [...history.open]) {
+      if (operation.client !== this.name) continue;
+      if (operation.kind.kind === "send" && this.#keepsOutbox) continue;
+      history.complete(operation, { kind: "unknown", reason: "the client was killed" });
+    }
+    if (this.#keepsOutbox) {
+      coverage.add("client-outboxes-recovered", this.pendingSends.size === 0 ? 0 : 1);
+    } else {
+      this.pendingSends.clear();
+      this.#outbox = new MemoryOutbox();
+    }
+    if (!this.#keepsCursor) {
+      this.#remembered.cursor = 0;
+      history.subscriberLost(this.name);
+    }
+    // What the application had seen is what it wrote down.
+    this.#remembered.seenRevision = this.seenRevision;
+  }
+
+  send(roomId: number, body: string, replyToSeq = 0): void {
+    const sdk = this.sdk;
+    const process = this.process;
+    if (sdk === undefined || process === undefined) return;
+    const queued = sdk.enqueue(roomId, body, { replyToSeq });
+    if (queued.clientMessageId === "") return;
+    const operation = this.#invoke({
+      kind: "send",
+      roomId,
+      clientMessageId: queued.clientMessageId,
+      body,
+      ordered: true,
+    });
+    this.pendingSends.set(queued.clientMessageId, operation);
+    queued.stored.catch(() => {});
+    queued.committed.then(
+      (result) => {
+        if (process.alive) this.#sent(operation, result.message, result.replicas);
+      },
+      (error: unknown) => {
+        if (process.alive) this.#sendFailed(operation, error);
+      },
+    );
+  }
+
+  async history(
+    roomId: number,
+    linearizable: boolean,
+    range: Partial<RequestOf<"history">>,
+  ): Promise<readonly Message[]> {
+    const operation = this.#invoke({ kind: "history", roomId, linearizable });
+    const request = { roomId, consistency: linearizable ? 2 : 1, ...range } as const;
+    const response = await this.#call(operation, "history", request);
+    if (response === undefined) return [];
+    this.#world.history.complete(operation, {
+      kind: "read",
+      revision: response.revision,
+      stale: response.stale || response.staleMs > 0,
+      messages: response.messages,
+      lastSeq: response.lastSeq,
+    });
+    this.#saw(response.revision);
+    return response.messages;
+  }
+
+  async unread(linearizable: boolean): Promise<void> {
+    const operation = this.#invoke({ kind: "unread", linearizable });
+    const response = await this.#call(operation, "unread", { consistency: linearizable ? 2 : 1 });
+    if (response === undefined) return;
+    this.#world.history.complete(operation, {
+      kind: "read",
+      revision: response.revision,
+      stale: response.stale || response.staleMs > 0,
+      messages: [],
+      lastSeq: 0,
+    });
+    this.#saw(response.revision);
+  }
+
+  /** Any read whose content is not looked at: its revision must not go back. */
+  async look<N extends "listRooms" | "listAccounts" | "listMembers" | "getAccount">(
+    name: N,
+    fields: Partial<RequestOf<N>>,
+  ): Promise<CallResult<N> | undefined> {
+    const operation = this.#invoke({ kind: "unread", linearizable: false });
+    const response = await this.#call(operation, name, fields);
+    if (response === undefined) return undefined;
+    const { revision, stale, staleMs } = response as unknown as {
+      revision: number;
+      stale: boolean;
+      staleMs: number;
+    };
+    this.#world.history.complete(operation, {
+      kind: "read",
+      revision,
+      stale: stale || staleMs > 0,
+      messages: [],
+      lastSeq: 0,
+    });
+    this.#saw(revision);
+    return response;
+  }
+
+  /** A write other than a send, with a request id of the application's own. */
+  async write<N extends CallName>(
+    name: N,
+    fields: Partial<RequestOf<N>>,
+  ): Promise<CallResult<N> | undefined> {
+    const requestId = this.uuid7();
+    const operation = this.#invoke({ kind: "write", name, requestId });
+    const response = await this.#call(operation, name, { ...fields, requestId });
+    if (response === undefined) return undefined;
+    const { revision } = response as unknown as { revision: number };
+    this.#world.history.complete(operation, {
+      kind: "written",
+      revision,
+      response: `revision ${revision}`,
+    });
+    this.#saw(revision);
+    return response;
+  }
+
+  /** On the device's own clock. */
+  uuid7(): string {
+    const bytes = this.random.bytes(16);
+    const ms = this.#machine.wallMs();
+    const time = ms.toString(16).padStart(12, "0");
+    const hex = Buffer.from(bytes).toString("hex");
+    const variant = "89ab"[(bytes[8] ?? 0) % 4];
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(3, 6)}-${hex.slice(6, 18)}`;
+  }
+
+  #invoke(kind: Operation["kind"]): Operation {
+    return this.#world.history.invoke(this.name, this.accountId, this.seenRevision, kind);
+  }
+
+  async #call<N extends CallName>(
+    operation: Operation,
+    name: N,
+    fields: Partial<RequestOf<N>>,
+  ): Promise<CallResult<N> | undefined> {
+    const { sdk, process } = this;
+    if (sdk === undefined || process === undefined) return undefined;
+    const options: CallOptions = { deadlineMs: 20_000 };
+    try {
+      const result = await sdk.call(name, fields, options);
+      return process.alive ? result : undefined;
+    } catch (error) {
+      if (process.alive) this.#world.history.complete(operation, outcomeOf(error));
+      return undefined;
+    }
+  }
+
+  #sent(operation: Operation, message: Message, replicas: number): void {
+    if (operation.kind.kind !== "send") return;
+    this.pendingSends.delete(operation.kind.clientMessageId);
+    this.#world.history.complete(operation, { kind: "sent", message, replicas });
+    this.#saw(message.id);
+  }
+
+  #sendFailed(operation: Operation, error: unknown): void {
+    if (operation.kind.kind !== "send") return;
+    this.pendingSends.delete(operation.kind.clientMessageId);
+    this.#world.history.complete(operation, outcomeOf(error));
+  }
+
+  #saw(revision: number): void {
+    this.seenRevision = Math.max(this.seenRevision, revision);
+  }
+
+  #register(sdk: ParleyClient, process: VirtualProcess): void {
+    const requestId = this.uuid7();
+    const attempt = (): void => {
+      sdk
+        .register(
+          {
+            username: this.username,
+            password: this.password,
+            displayName: this.name,
+            requestId,
+          },
+          { deadlineMs: 60_000 },
+        )
+        .then(
+          (response) => {
+            if (!process.alive) return;
+            this.#signedIn(response.account?.id ?? 0, response.token, response.revision);
+            this.#subscribe(sdk, process);
+          },
+          (error: unknown) => {
+            if (!process.alive) return;
+            const { reason } = ParleyError.from(error);
+            this.#world.trace.add(this.name, `register: ${reason}`);
+            // A process that died after its registration was applied signs in instead.
+            if (reason === "USERNAME_TAKEN") this.#logIn(sdk, process);
+            else attempt();
+          },
+        );
+    };
+    attempt();
+  }
+
+  #logIn(sdk: ParleyClient, process: VirtualProcess): void {
+    sdk
+      .login({ username: this.username, password: this.password }, { deadlineMs: 60_000 })
+      .then(
+        (response) => {
+          if (!process.alive) return;
+          this.#signedIn(response.account?.id ?? 0, response.token, response.revision);
+          this.#subscribe(sdk, process);
+        },
+        (error: unknown) => {
+          if (!process.alive) return;
+          this.#world.trace.add(this.name, `login: ${ParleyError.from(error).reason}`);
+          this.#logIn(sdk, process);
+        },
+      );
+  }
+
+  #signedIn(accountId: number, token: string, revision: number): void {
+    this.#world.trace.add(this.name, `is signed in as account ${accountId}`);
+    const remembered = this.#remembered;
+    remembered.accountId = accountId;
+    remembered.token = token;
+    remembered.tokenRevision = revision;
+    this.#saw(revision);
+  }
+
+  #subscribe(sdk: ParleyClient, process: VirtualProcess): void {
+    const { history } = this.#world;
+    sdk.subscribe({
+      afterRevision: this.#remembered.cursor,
+      maxCatchUpEvents: this.random.chance(0.2) ? 50 : 0,
+      onItem: (item) => {
+        if (!process.alive) return;
+        this.#remembered.clusterId = sdk.state.clusterId;
+        if (item.kind === "event") {
+          this.#remembered.cursor = item.cursor;
+          history.subscription(this.name, this.accountId, { kind: "event", event: item.event });
+          this.#saw(item.event.revision);
+        } else {
+          this.#remembered.cursor = item.revision;
+          history.subscription(this.name, this.accountId, {
+            kind: "resync",
+            revision: item.revision,
+          });
+        }
+      },
+    });
+  }
+
+  #carrier(process: VirtualProcess): Carrier {
+    const { network } = this.#world;
+    return {
+      dial: (address, events) => {
+        const connection = network.dial(
+          process,
+          this.name,
+          machineOf(address),
+          CLIENT_SERVICE,
+          {
+            onOpen: () => events.onOpen(),
+            onFrame: (bytes) => events.onFrame(bytes),
+            onEnd: (end, detail) => events.onEnd(end, detail),
+            onDrain: () => {},
+          },
+        );
+        return {
+          send: (frame) => {
+            connection.send(frame);
+          },
+          close: () => connection.close(),
+        };
+      },
+      addressOf: (node) => node.address,
+    };
+  }
+}

@@ -1,0 +1,77 @@
+// What a run of seeds has exercised, counted. A run whose counters stay at zero has proved nothing
+// about what they count, so the tests ask for every one of them.
+
+export const COVERAGE = [
+  "elections",
+  "leader-changes",
+  "operations",
+  "acknowledged-sends",
+  "retries-answered-once",
+  "duplicates-submitted",
+  "ids-reused-refused",
+  "malformed-frames-sent",
+  "unknown-outcomes",
+  "linearizable-reads",
+  "stale-reads",
+  "events-delivered",
+  "resyncs",
+  "state-hashes-compared",
+  "catch-ups",
+  "entries-replaced",
+  "syncs-shared",
+  "crashes",
+  "unsynced-writes-lost",
+  "unsynced-writes-kept",
+  "torn-groups",
+  "chat-files-rolled-back",
+  "storage-failures",
+  "disk-stalls",
+  "disks-damaged",
+  "power-cuts",
+  "pauses",
+  "suspensions",
+  "partitions",
+  "one-way-cuts",
+  "links-broken",
+  "keepalive-timeouts",
+  "dial-timeouts",
+  "refused-dials",
+  "death-notices",
+  "frames-mangled",
+  "garbage-frames",
+  "hand-overs",
+  "read-index-rounds",
+  "pre-votes",
+  "clock-jumps",
+  "client-crashes",
+  "client-outboxes-recovered",
+] as const;
+export type CoverageName = (typeof COVERAGE)[number];
+
+export class Coverage {
+  readonly #counts = new Map<CoverageName, number>();
+
+  add(name: CoverageName, count = 1): void {
+    if (count !== 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+  }
+
+  get(name: CoverageName): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  merge(counts: Readonly<Record<string, number>>): void {
+    for (const name of COVERAGE) this.add(name, counts[name] ?? 0);
+  }
+
+  toJSON(): Record<string, number> {
+    return Object.fromEntries(COVERAGE.map((name) => [name, this.get(name)]));
+  }
+
+  missing(): readonly CoverageName[] {
+    return COVERAGE.filter((name) => this.get(name) === 0);
+  }
+
+  toString(): string {
+    return COVERAGE.map((name) => `  ${name.padEnd(28)} ${this.get(name)}`).join("\n");
+  }
+}

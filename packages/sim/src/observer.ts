@@ -1,0 +1,109 @@
+// What the world shows to its checkers. They look from outside, at frames, disks, applied batches and
+// what clients were told, never into the node: a checker must not share the node's mistakes.
+import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+import type { LogWrite } from "@parley/node";
+import type { Event, Message as ChatMessage, Reason } from "@parley/protocol";
+import type { Entry } from "@parley/raft";
+
+/** A promise or property was broken. `property` names it as the paper or DESIGN does. */
+export interface Violation {
+  readonly property: string;
+  readonly detail: string;
+}
+
+export type Report = (violation: Violation) => void;
+
+/** A raft message on its way from one node to another, as it is delivered. */
+export interface ObservedRaftMessage {
+  readonly from: number;
+  readonly to: number;
+  readonly type: string;
+  readonly term: number;
+  readonly reject: boolean;
+}
+
+/** One call of an application on its client: a send, a read, … */
+export interface Operation {
+  readonly id: number;
+  readonly client: string;
+  readonly accountId: number;
+  readonly kind: OperationKind;
+  /** In which order things began and ended; the world's event counter, strictly increasing. */
+  readonly invokedAt: number;
+  readonly invokedUs: number;
+  /** The highest revision that this client had been shown when it asked. */
+  readonly seenRevision: number;
+}
+
+export type OperationKind =
+  | {
+      readonly kind: "send";
+      readonly roomId: number;
+      readonly clientMessageId: string;
+      readonly body: string;
+      /** Whether the sender promises order: its sends of the room stand as they were invoked (P3). */
+      readonly ordered: boolean;
+    }
+  | { readonly kind: "history"; readonly roomId: number; readonly linearizable: boolean }
+  | { readonly kind: "unread"; readonly linearizable: boolean }
+  | { readonly kind: "write"; readonly name: string; readonly requestId: string };
+
+/** How an operation ended. A timeout or a lost connection means unknown: it may or may not have happened. */
+export type Outcome =
+  | { readonly kind: "sent"; readonly message: ChatMessage; readonly replicas: number }
+  | {
+      readonly kind: "read";
+      readonly revision: number;
+      /** Not up to date, and marked so. */
+      readonly stale: boolean;
+      readonly messages: readonly ChatMessage[];
+      readonly lastSeq: number;
+    }
+  | { readonly kind: "written"; readonly revision: number; readonly response: string }
+  | { readonly kind: "refused"; readonly reason: Reason; readonly detail: string }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+/** What a subscriber was handed, in the order in which it was. */
+export type SubscriptionItem =
+  | { readonly kind: "event"; readonly event: Event }
+  | { readonly kind: "resync"; readonly revision: number }
+  | { readonly kind: "cursor"; readonly revision: number };
+
+/** Every hook is optional: a checker takes the ones that it needs. */
+export interface Checker {
+  readonly property: string;
+  onRaftMessage?(message: ObservedRaftMessage): void;
+  onLogWrite?(nodeId: number, write: LogWrite): void;
+  onLogDurable?(nodeId: number, write: LogWrite): void;
+  /**
+   * The node's process has died; its unsynced writes are gone, `log` and the hard state's `term` are
+   * what is left.
+   */
+  onRestart?(nodeId: number, log: readonly Entry[], term: number): void;
+  onApplied?(
+    nodeId: number,
+    batch: AppliedBatch,
+    entries: readonly CommittedEntry[],
+    hash: string,
+  ): void;
+  onInvoke?(operation: Operation): void;
+  onOutcome?(operation: Operation, outcome: Outcome, at: number): void;
+  onSubscription?(client: string, accountId: number, item: SubscriptionItem): void;
+  /** A subscriber lost everything that it had (its process died) and starts from nothing. */
+  onSubscriberLost?(client: string): void;
+  /** After the quiet tail: everything healed, all nodes up and equal. */
+  atEnd?(end: FinalState): void;
+}
+
+/** What every node holds at the end, read through the chat's own reader. */
+export interface FinalState {
+  readonly nodes: readonly FinalNode[];
+}
+
+export interface FinalNode {
+  readonly nodeId: number;
+  readonly appliedIndex: number;
+  readonly hash: string;
+  /** Whole history of each room, ascending. */
+  readonly rooms: ReadonlyMap<number, readonly ChatMessage[]>;
+}

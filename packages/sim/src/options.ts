@@ -1,0 +1,130 @@
+// One seed derives every option of a world: how many nodes and clients, how the network and the
+// disks behave, how the nodes are tuned, which faults come how often.
+import { DEFAULT_TUNING, type NodeTuning } from "@parley/node";
+import type { ChatDiskOptions } from "./world/chat-disk.ts";
+import type { ClockOptions } from "./world/clock.ts";
+import type { DiskOptions } from "./world/log-disk.ts";
+import type { NetworkOptions } from "./world/network.ts";
+import { Prng } from "./world/prng.ts";
+
+export const FAULT_KINDS = [
+  "kill",
+  "kill-leader",
+  "kill-two",
+  "kill-all",
+  "power-cut",
+  "power-cut-unsynced",
+  "terminate",
+  "pause",
+  "pause-leader",
+  "suspend",
+  "slow-node",
+  "partition",
+  "isolate-leader",
+  "one-way-cut",
+  "break-link",
+  "slow-link",
+  "garbage-frame",
+  "disk-stall",
+  "sync-failure",
+  "disk-full",
+  "disk-nearly-full",
+  "wall-jump",
+  "client-crash",
+  "client-cut",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Peer frames are mistreated one by one, as a network of datagrams would. */
+export interface DatagramOptions {
+  readonly loss: number;
+  readonly duplication: number;
+  readonly reordering: number;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly clients: number;
+  /** Length of the part with faults and load. */
+  readonly activeUs: number;
+  /** Mean time between two faults' beginnings. */
+  readonly faultGapUs: number;
+  readonly faultWeights: Readonly<Record<FaultKind, number>>;
+  /** A node whose disk is damaged in this seed, for ever. */
+  readonly damageDisk: boolean;
+  readonly network: NetworkOptions;
+  readonly datagrams: DatagramOptions | undefined;
+  readonly logDisk: DiskOptions;
+  readonly chatDisk: ChatDiskOptions;
+  readonly clock: ClockOptions;
+  readonly tuning: NodeTuning;
+  /** Mean time between two operations of one client. */
+  readonly operationGapUs: number;
+  readonly bodyBytesMax: number;
+}
+
+/** Operations that a seed must reach, and faults. */
+export const OPERATIONS_MIN = 1_000;
+export const FAULTS_MIN = 10;
+export const ACTIVE_US_MIN = 60_000_000;
+
+export function optionsOf(seed: number): WorldOptions {
+  const random = new Prng(seed).branch("options");
+  const nodes = random.chance(0.5) ? 3 : 5;
+  const wide = random.chance(0.2);
+  const clients = random.between(4, 7);
+  const faultWeights = {} as Record<FaultKind, number>;
+  // Swarm testing: each seed leaves out some kinds, so that the others meet in new combinations.
+  for (const kind of FAULT_KINDS) faultWeights[kind] = random.chance(0.75) ? random.between(1, 6) : 0;
+  faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
+  faultWeights["break-link"] += 1;
+  faultWeights["kill-leader"] += 1;
+  const tickMs = random.pick([10, 10, 20]);
+  return {
+    seed,
+    nodes,
+    clients,
+    activeUs: ACTIVE_US_MIN + random.int(8_000_000),
+    faultGapUs: random.between(1_200_000, 3_500_000),
+    faultWeights,
+    damageDisk: random.chance(0.1),
+    network: {
+      latencyUsMin: wide ? random.between(1_000, 8_000) : random.between(30, 500),
+      latencyUsMean: wide ? random.between(9_000, 20_000) : random.between(600, 3_000),
+      bytesPerSecond: random.pick([1_000_000, 10_000_000, 100_000_000]),
+      backlogBytesMax: random.pick([256 * 1024, 4 * 1024 * 1024, 16 * 1024 * 1024]),
+      dialTimeoutUs: random.between(1_000_000, 4_000_000),
+      keepaliveUs: random.between(2_000_000, 12_000_000),
+    },
+    datagrams: random.chance(0.25)
+      ? {
+          loss: random.unit() * 0.1,
+          duplication: random.unit() * 0.1,
+          reordering: random.unit() * 0.2,
+        }
+      : undefined,
+    logDisk: {
+      syncUsMin: random.between(50, 300),
+      syncUsMean: random.pick([350, 800, 5_000, 15_000]),
+      readUsMean: random.between(50, 500),
+      capacityBytes: 2 ** 33,
+    },
+    chatDisk: {
+      applyUsMean: random.pick([100, 500, 3_000]),
+      readUsMean: random.pick([100, 1_000]),
+      checkpointEntries: random.pick([20, 200, 1_000]),
+    },
+    clock: { driftPpmMax: 500, wallSkewMsMax: random.pick([0, 50, 5_000]) },
+    tuning: {
+      ...DEFAULT_TUNING,
+      tickMs,
+      heartbeatTicks: 50 / tickMs,
+      electionTicks: 300 / tickMs,
+      logCacheBytesMax: random.pick([16 * 1024, 256 * 1024, 64 * 1024 * 1024]),
+      pendingWritesMax: random.pick([64, 16_384]),
+    },
+    operationGapUs: random.between(90_000, 180_000),
+    bodyBytesMax: random.pick([40, 200, 4_000]),
+  };
+}

@@ -1,0 +1,253 @@
+// One server: a machine with its clock and disks, and on it one process of the real `Node` after
+// another. Everything that can be done to a server is a method here.
+import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+import { type ConfiguredNode, type Logger, type LogWrite, Node, type NodeTuning } from "@parley/node";
+import { StorageError } from "@parley/store";
+import type { Coverage } from "./coverage.ts";
+import { ChatDisk } from "./world/chat-disk.ts";
+import { MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
+import { LogDisk } from "./world/log-disk.ts";
+import type { Network } from "./world/network.ts";
+import { SimulatedHasher, sha256 } from "./world/passwords.ts";
+import type { Prng } from "./world/prng.ts";
+import { VirtualProcess } from "./world/process.ts";
+import type { Scheduler } from "./world/scheduler.ts";
+import type { Trace } from "./world/trace.ts";
+import { CLIENT_SERVICE, frameSink, peerTransport } from "./world/transports.ts";
+import type { WorldOptions } from "./options.ts";
+
+/** What a server tells the world. */
+export interface ServerEvents {
+  onLogWrite(nodeId: number, write: LogWrite): void;
+  onLogDurable(nodeId: number, write: LogWrite): void;
+  onApplied(
+    nodeId: number,
+    batch: AppliedBatch,
+    entries: readonly CommittedEntry[],
+    hash: string,
+  ): void;
+  onReopened(nodeId: number, appliedIndex: number, before: number): void;
+  onDied(nodeId: number): void;
+  /** The process ended by itself, or would not start. */
+  onFailed(nodeId: number, error: unknown): void;
+}
+
+/** The parts of the world that a server needs. */
+export interface ServerWorld {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly coverage: Coverage;
+  readonly options: WorldOptions;
+  readonly random: Prng;
+  readonly events: ServerEvents;
+}
+
+export type ServerState = "down" | "starting" | "up" | "lost";
+
+export class Server {
+  readonly id: number;
+  readonly name: string;
+  readonly clock: MachineClock;
+  readonly logDisk: LogDisk;
+  readonly chatDisk: ChatDisk;
+  readonly #world: ServerWorld;
+  readonly #nodes: readonly ConfiguredNode[];
+  process: VirtualProcess | undefined;
+  node: Node | undefined;
+  /** `lost`: its disk is damaged, it may not run any more (P9). */
+  state: ServerState = "down";
+  #incarnation = 0;
+  /** Set when its disk was damaged: it must refuse to start. */
+  damaged = false;
+  /** Set while a fault keeps it from working as a member. */
+  suspendedBy: "pause" | "suspend" | undefined;
+
+  constructor(id: number, nodes: readonly ConfiguredNode[], world: ServerWorld) {
+    this.id = id;
+    this.name = `n${id}`;
+    this.#world = world;
+    this.#nodes = nodes;
+    const { scheduler, network, options, events } = world;
+    const random = world.random;
+    network.addMachine(this.name);
+    this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
+    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
+      onWrite: (write) => events.onLogWrite(id, write),
+      onDurable: (write) => events.onLogDurable(id, write),
+    });
+    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), options.chatDisk, {
+      onApplied: (batch, entries, hash) => events.onApplied(id, batch, entries, hash),
+      onReopened: (applied, before) => events.onReopened(id, applied, before),
+    });
+  }
+
+  get isUp(): boolean {
+    return this.state === "up" || this.state === "starting";
+  }
+
+  /** Starts a process. Nothing happens when one runs already. */
+  start(): void {
+    if (this.process?.alive === true || this.state === "lost") return;
+    const { scheduler, network, trace, random } = this.#world;
+    this.#incarnation += 1;
+    const process = new VirtualProcess(`${this.name}.${this.#incarnation}`, scheduler);
+    this.process = process;
+    this.state = "starting";
+    process.onDeath(() => {
+      if (this.process !== process) return;
+      this.state = "down";
+      this.node = undefined;
+    });
+    const clock = new ProcessClock(this.clock, scheduler, process);
+    const logStore = this.logDisk.openFor(process);
+    const chatStore = this.chatDisk.openFor(process);
+    const node = new Node(
+      { nodeId: this.id, nodes: this.#nodes, tuning: this.#tuning() },
+      {
+        clock,
+        random: new ProcessRandom(random.branch(process.name)),
+        logStore,
+        chatStore,
+        transport: peerTransport(network, this.name, process),
+        hasher: new SimulatedHasher(clock),
+        sha256,
+        logger: this.#logger(),
+        onFatal: (error) => this.#failed(process, error),
+      },
+    );
+    this.node = node;
+    trace.add(this.name, `starts (${process.name})`);
+    node.start().then(
+      () => {
+        if (!process.alive) return;
+        this.state = "up";
+        trace.add(this.name, "serves");
+        this.#serveClients(node, process);
+      },
+      (error: unknown) => this.#failed(process, error),
+    );
+  }
+
+  /** SIGKILL, or the machine loses its power (then nobody is told of the end of its connections). */
+  crash(kind: "kill" | "power-cut"): void {
+    const process = this.process;
+    if (process === undefined || !process.alive) return;
+    const { coverage, network, trace, events } = this.#world;
+    coverage.add("crashes");
+    if (kind === "power-cut") {
+      coverage.add("power-cuts");
+      network.powerOff(this.name);
+    }
+    trace.add(this.name, kind === "kill" ? "is killed" : "loses its power");
+    this.clock.wake();
+    this.suspendedBy = undefined;
+    process.kill();
+    events.onDied(this.id);
+  }
+
+  powerOn(): void {
+    this.#world.network.powerOn(this.name);
+  }
+
+  /** SIGTERM: hands over and leaves; killed when it takes too long. */
+  terminate(graceMs: number): void {
+    const { process, node } = this;
+    if (process === undefined || node === undefined || this.state !== "up") {
+      this.crash("kill");
+      return;
+    }
+    this.#world.trace.add(this.name, "is asked to stop");
+    const end = (): void => {
+      if (!process.alive) return;
+      this.#world.trace.add(this.name, "has stopped");
+      process.kill();
+      this.#world.events.onDied(this.id);
+    };
+    node.stop({ graceMs }).then(end, end);
+    this.#world.scheduler.after((graceMs + 2_000) * 1000, end);
+  }
+
+  /** SIGSTOP, or the machine sleeps, its monotonic clock too. */
+  pause(kind: "pause" | "suspend"): void {
+    if (this.process?.state !== "running") return;
+    this.#world.coverage.add(kind === "pause" ? "pauses" : "suspensions");
+    this.#world.trace.add(this.name, kind === "pause" ? "is stopped" : "falls asleep");
+    this.suspendedBy = kind;
+    if (kind === "suspend") this.clock.suspend();
+    this.process.pause();
+  }
+
+  resume(): void {
+    if (this.suspendedBy === undefined) return;
+    this.#world.trace.add(this.name, `goes on with ${this.process?.backlog ?? 0} callbacks`);
+    this.suspendedBy = undefined;
+    this.clock.wake();
+    this.process?.resume();
+  }
+
+  #tuning(): NodeTuning {
+    return this.#world.options.tuning;
+  }
+
+  #serveClients(node: Node, process: VirtualProcess): void {
+    const services = node.services;
+    if (services === undefined) return;
+    this.#world.network.listen(this.name, CLIENT_SERVICE, process, (connection) => {
+      const session = services.chat.openSession(frameSink(connection), connection.remote);
+      return {
+        onOpen: () => {},
+        onFrame: (bytes) => session.onFrame(bytes),
+        onEnd: () => session.onEnd(),
+        onDrain: () => {},
+      };
+    });
+  }
+
+  #failed(process: VirtualProcess, error: unknown): void {
+    if (!process.alive || this.process !== process) return;
+    const { scheduler, trace, events } = this.#world;
+    const kind = error instanceof StorageError ? `${error.kind}: ` : "";
+    trace.add(this.name, `fails: ${kind}${error instanceof Error ? error.message : String(error)}`);
+    // The process ends when the callback that noticed has returned.
+    scheduler.after(0, () => {
+      if (this.process !== process || !process.alive) return;
+      process.kill();
+      events.onDied(this.id);
+      events.onFailed(this.id, error);
+    });
+  }
+
+  #logger(): Logger {
+    const { trace } = this.#world;
+    const add = (level: string) => (fields: object, message: string) => {
+      trace.add(this.name, `${level} ${message} ${describe(fields)}`);
+    };
+    return {
+      debug: (fields, message) => {
+        trace.detail(this.name, () => `${message} ${describe(fields)}`);
+        this.#count(message);
+      },
+      info: (fields, message) => {
+        this.#count(message);
+        add("info")(fields, message);
+      },
+      warn: add("warn"),
+      error: add("error"),
+    };
+  }
+
+  #count(message: string): void {
+    const { coverage } = this.#world;
+    if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
+    else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
+  }
+}
+
+function describe(fields: object): string {
+  const keys = Object.keys(fields);
+  if (keys.length === 0) return "";
+  return JSON.stringify(fields, (_key, value: unknown) =>
+    value instanceof Error ? value.message : value,
+  );
+}

@@ -1,0 +1,274 @@
+// A virtual chat file: the real chat state machine on SQLite in memory, and what the machine's disk
+// would still have of it after a crash. Applying is durable only at checkpoints (`durable_applied`); a
+// process that dies may find its file as of any batch between the last checkpoint and the last one
+// applied, because the file is written without a sync for each transaction.
+import { DatabaseSync } from "node:sqlite";
+import {
+  type AppliedBatch,
+  type ChatAnswer,
+  ChatMachine,
+  type ChatQuery,
+  ChatReader,
+  type CommittedEntry,
+} from "@parley/chat";
+import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
+import { Message } from "@parley/protocol";
+import type { ConfState } from "@parley/raft";
+import type { Prng } from "./prng.ts";
+import type { VirtualProcess } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export interface ChatDiskOptions {
+  readonly applyUsMean: number;
+  readonly readUsMean: number;
+  /** Entries applied between two checkpoints. */
+  readonly checkpointEntries: number;
+}
+
+export interface ChatDiskObserver {
+  /** A batch was applied; `hash` is the state's hash after it, `replayed` after a crash. */
+  onApplied(batch: AppliedBatch, entries: readonly CommittedEntry[], hash: string): void;
+  /** A process found its file as of this index, and had it as of that one before. */
+  onReopened(appliedIndex: number, before: number): void;
+}
+
+interface Checkpoint {
+  readonly index: number;
+  readonly bytes: Uint8Array | undefined;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function encodeConfState(confState: ConfState): Uint8Array {
+  return encoder.encode(JSON.stringify(confState));
+}
+
+export class ChatDisk {
+  readonly #scheduler: Scheduler;
+  readonly #random: Prng;
+  readonly #options: ChatDiskOptions;
+  readonly #observer: ChatDiskObserver;
+  #checkpoint: Checkpoint = { index: 0, bytes: undefined };
+  /** The batches since the checkpoint. */
+  #since: ApplyRequest[] = [];
+  #stalledUntilUs = 0;
+  #current: VirtualChatStore | undefined;
+
+  constructor(
+    scheduler: Scheduler,
+    random: Prng,
+    options: ChatDiskOptions,
+    observer: ChatDiskObserver,
+  ) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#options = options;
+    this.#observer = observer;
+  }
+
+  /** The chat store of one process. */
+  openFor(process: VirtualProcess): ChatStore {
+    const store = new VirtualChatStore(this, process);
+    process.onDeath(() => store.closeDatabase());
+    this.#current = store;
+    return store;
+  }
+
+  /** The database of the process that runs now, for the final checks. */
+  get machine(): ChatMachine | undefined {
+    return this.#current?.machine;
+  }
+
+  /** All messages by room, in the order of their numbers, straight from the table. */
+  messages(): Map<number, Message[]> {
+    const rooms = new Map<number, Message[]>();
+    const rows = this.#current?.db
+      ?.prepare(
+        `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted
+         FROM messages ORDER BY room_id, seq`,
+      )
+      .all();
+    for (const row of rows ?? []) {
+      const message = Message.fromPartial({
+        id: Number(row.id),
+        roomId: Number(row.room_id),
+        seq: Number(row.seq),
+        authorId: Number(row.author_id),
+        clientMessageId: String(row.client_message_id),
+        body: String(row.body),
+        sentAtMs: Number(row.sent_at_ms),
+        replyToSeq: Number(row.reply_to_seq),
+        deleted: Number(row.deleted) !== 0,
+      });
+      const room = rooms.get(message.roomId);
+      if (room === undefined) rooms.set(message.roomId, [message]);
+      else room.push(message);
+    }
+    return rooms;
+  }
+
+  /** Nothing is applied or read for this long. */
+  stall(durationUs: number): void {
+    this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
+  }
+
+  // ---- For the store ---------------------------------------------------------------------------
+
+  /** The file as a new process finds it. */
+  reopen(): DatabaseSync {
+    const db = this.#fromCheckpoint();
+    const before = this.#since.length;
+    // A crash at a random moment: often nothing is lost, sometimes everything since the checkpoint.
+    const kept = this.#random.chance(0.4) ? before : this.#random.int(before + 1);
+    const replayed = this.#since.slice(0, kept);
+    const lastIndex = lastIndexOf(this.#since) ?? this.#checkpoint.index;
+    if (replayed.length > 0) {
+      const machine = ChatMachine.open(db);
+      for (const request of replayed) apply(machine, request);
+    }
+    this.#since = replayed;
+    this.#observer.onReopened(lastIndexOf(replayed) ?? this.#checkpoint.index, lastIndex);
+    return db;
+  }
+
+  applied(store: VirtualChatStore, request: ApplyRequest, batch: AppliedBatch): void {
+    const machine = store.machine;
+    const db = store.db;
+    if (machine === undefined || db === undefined) return;
+    this.#since.push(request);
+    const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
+    this.#observer.onApplied(batch, request.entries, hash);
+    const first = this.#since[0]?.entries[0]?.index ?? batch.appliedIndex;
+    if (batch.appliedIndex - first >= this.#options.checkpointEntries) {
+      this.#checkpoint = { index: batch.appliedIndex, bytes: db.serialize() };
+      this.#since = [];
+    }
+  }
+
+  applyDelayUs(entries: number): number {
+    return this.#stallUs() + this.#random.exponential(this.#options.applyUsMean) + 10 * entries;
+  }
+
+  readDelayUs(): number {
+    return this.#stallUs() + this.#random.exponential(this.#options.readUsMean);
+  }
+
+  after(delayUs: number, process: VirtualProcess, action: () => void): void {
+    this.#scheduler.after(delayUs, () => process.deliver(action));
+  }
+
+  #stallUs(): number {
+    return Math.max(0, this.#stalledUntilUs - this.#scheduler.nowUs);
+  }
+
+  #fromCheckpoint(): DatabaseSync {
+    const db = new DatabaseSync(":memory:");
+    if (this.#checkpoint.bytes !== undefined) db.deserialize(this.#checkpoint.bytes);
+    return db;
+  }
+}
+
+function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
+  return requests.at(-1)?.entries.at(-1)?.index;
+}
+
+function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {
+  const confState =
+    request.confState === undefined ? undefined : encodeConfState(request.confState);
+  return machine.apply(request.entries, confState);
+}
+
+/** The port, for one process. */
+class VirtualChatStore implements ChatStore {
+  readonly #disk: ChatDisk;
+  readonly #process: VirtualProcess;
+  db: DatabaseSync | undefined;
+  machine: ChatMachine | undefined;
+  reader: ChatReader | undefined;
+  readonly #queue: {
+    readonly request: ApplyRequest;
+    readonly resolve: (batch: AppliedBatch) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
+  #applying = false;
+
+  constructor(disk: ChatDisk, process: VirtualProcess) {
+    this.#disk = disk;
+    this.#process = process;
+  }
+
+  open(initial: ConfState | undefined): Promise<ChatStoreState> {
+    return this.#later(() => {
+      this.db = this.#disk.reopen();
+      this.machine = ChatMachine.open(this.db);
+      this.reader = new ChatReader(this.db);
+      const stored = this.machine.confState();
+      return {
+        admission: this.machine.admissionSnapshot(),
+        confState:
+          stored === undefined ? initial : (JSON.parse(decoder.decode(stored)) as ConfState),
+      };
+    });
+  }
+
+  apply(request: ApplyRequest): Promise<AppliedBatch> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, resolve, reject });
+      if (!this.#applying) this.#applyNext();
+    });
+  }
+
+  read(query: ChatQuery): Promise<ChatAnswer> {
+    return this.#later(() => {
+      if (this.reader === undefined) throw new Error("the chat file is not open");
+      return this.reader.read(query);
+    });
+  }
+
+  stateHash(
+    atIndex: number,
+  ): Promise<{ readonly appliedIndex: number; readonly hash: string } | undefined> {
+    return this.#later(() => this.machine?.stateHash(atIndex));
+  }
+
+  async close(): Promise<void> {}
+
+  closeDatabase(): void {
+    this.db?.close();
+    this.db = undefined;
+    this.machine = undefined;
+    this.reader = undefined;
+  }
+
+  #applyNext(): void {
+    const next = this.#queue.shift();
+    if (next === undefined || !this.#process.alive) return;
+    this.#applying = true;
+    this.#disk.after(this.#disk.applyDelayUs(next.request.entries.length), this.#process, () => {
+      try {
+        if (this.machine === undefined) throw new Error("the chat file is not open");
+        const batch = apply(this.machine, next.request);
+        this.#disk.applied(this, next.request, batch);
+        next.resolve(batch);
+      } catch (error) {
+        next.reject(error);
+      }
+      this.#applying = false;
+      this.#applyNext();
+    });
+  }
+
+  #later<T>(compute: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.#process.alive) return;
+      this.#disk.after(this.#disk.readDelayUs(), this.#process, () => {
+        try {
+          resolve(compute());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+}

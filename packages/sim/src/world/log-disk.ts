@@ -1,0 +1,418 @@
+// A virtual disk with a raft log on it, and the log-store port of the processes that use it, one
+// after another. The disk outlives them. It keeps every promise of the port and gives away nothing
+// more: what was synced survives; of what was not, any prefix does.
+import type { LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node";
+import type { Entry, HardState } from "@parley/raft";
+import { EMPTY_HARD_STATE } from "@parley/raft";
+import {
+  EMPTY_HIGH_WATER,
+  type FoundRecord,
+  type HighWater,
+  type IdentityStage,
+  loweredHighWater,
+  raisedHighWater,
+  recoveryVerdict,
+  StorageError,
+} from "@parley/store";
+import type { Prng } from "./prng.ts";
+import type { VirtualProcess } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export interface DiskOptions {
+  readonly syncUsMin: number;
+  readonly syncUsMean: number;
+  readonly readUsMean: number;
+  readonly capacityBytes: number;
+}
+
+interface Contents {
+  identity: NodeIdentity | undefined;
+  hardState: HardState;
+  /** entries[i] is at index i + 1. */
+  readonly entries: Entry[];
+}
+
+type Step =
+  | { readonly kind: "identity"; readonly identity: NodeIdentity }
+  | { readonly kind: "write"; readonly write: LogWrite };
+
+interface PendingStep {
+  readonly step: Step;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Sees the log as it changes; for the checkers. */
+export interface DiskObserver {
+  /** A write was handed over (not durable yet). */
+  onWrite(write: LogWrite): void;
+  /** The write is durable, whether or not anybody has been told. */
+  onDurable(write: LogWrite): void;
+}
+
+export interface DiskCounts {
+  syncs: number;
+  groupedWrites: number;
+  unsyncedWritesLost: number;
+  unsyncedWritesKept: number;
+  tornGroups: number;
+  stalls: number;
+  failures: number;
+}
+
+export class LogDisk {
+  readonly name: string;
+  readonly #scheduler: Scheduler;
+  readonly #random: Prng;
+  readonly #options: DiskOptions;
+  readonly #durable: Contents = {
+    identity: undefined,
+    hardState: EMPTY_HARD_STATE,
+    entries: [],
+  };
+  #highWater: HighWater | undefined;
+  #pending: PendingStep[] = [];
+  /** How many of the pending steps the running sync covers. */
+  #syncing = 0;
+  #stalledUntilUs = 0;
+  #usedBytes = 0;
+  /** Set while somebody else fills the disk. */
+  #freeBytesLimit: number | undefined;
+  #failNextSync: "io" | "disk-full" | undefined;
+  #open: VirtualLogStore | undefined;
+  readonly #observer: DiskObserver;
+  readonly counts: DiskCounts = {
+    syncs: 0,
+    groupedWrites: 0,
+    unsyncedWritesLost: 0,
+    unsyncedWritesKept: 0,
+    tornGroups: 0,
+    stalls: 0,
+    failures: 0,
+  };
+
+  constructor(
+    name: string,
+    scheduler: Scheduler,
+    random: Prng,
+    options: DiskOptions,
+    observer: DiskObserver,
+  ) {
+    this.name = name;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#options = options;
+    this.#observer = observer;
+  }
+
+  /** The durable entry at an index, for the checkers. */
+  durableEntry(index: number): Entry | undefined {
+    return this.#durable.entries[index - 1];
+  }
+
+  get durableLastIndex(): number {
+    return this.#durable.entries.length;
+  }
+
+  get durableHardState(): HardState {
+    return this.#durable.hardState;
+  }
+
+  get hasUnsynced(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** The log store of one process. */
+  openFor(process: VirtualProcess): LogStore {
+    const store = new VirtualLogStore(this, process);
+    this.#open = store;
+    process.onDeath(() => this.#crash(store));
+    return store;
+  }
+
+  /** No sync completes for this long. */
+  stall(durationUs: number): void {
+    this.counts.stalls += 1;
+    this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
+  }
+
+  /** Leaves this many bytes; undefined = as many as the disk has. */
+  fill(freeBytes: number | undefined): void {
+    this.#freeBytesLimit = freeBytes;
+  }
+
+  /** The next sync fails; whether its writes survive is open. */
+  failNextSync(kind: "io" | "disk-full"): void {
+    this.#failNextSync = kind;
+  }
+
+  /**
+   * A byte of the log's file flips while the node is down: the file reopens, silently shorter, as a
+   * write-ahead log does. Returns the last index that is left, or undefined if there was nothing to lose.
+   */
+  flipByte(): number | undefined {
+    const entries = this.#durable.entries;
+    if (entries.length === 0) return undefined;
+    entries.length = this.#random.int(entries.length);
+    return entries.length;
+  }
+
+  // ---- For the store ---------------------------------------------------------------------------
+
+  isOpen(store: VirtualLogStore): boolean {
+    return this.#open === store;
+  }
+
+  recover(): LogState {
+    const durable = this.#durable;
+    const last = durable.entries.at(-1);
+    const record: FoundRecord =
+      this.#highWater === undefined
+        ? { kind: "absent" }
+        : { kind: "found", highWater: this.#highWater };
+    const verdict = recoveryVerdict(record, {
+      term: durable.hardState.term,
+      vote: durable.hardState.vote,
+      compactedIndex: 0,
+      lastIndex: durable.entries.length,
+      identity: stageOf(durable.identity),
+      termAt: (index) => (index === 0 ? 0 : durable.entries[index - 1]?.term),
+    });
+    if (verdict.kind === "wiped") {
+      throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
+    }
+    this.#raise();
+    return {
+      identity: durable.identity,
+      hardState: durable.hardState,
+      compactedIndex: 0,
+      compactedTerm: 0,
+      lastIndex: durable.entries.length,
+      lastTerm: last?.term ?? 0,
+    };
+  }
+
+  submit(step: Step): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (step.kind === "write") this.#observer.onWrite(step.write);
+      this.#pending.push({ step, resolve, reject });
+      if (this.#syncing === 0) this.#startSync();
+    });
+  }
+
+  /** As written so far, durable or not: what a read sees. */
+  entriesBetween(lo: number, hi: number, bytesMax: number): Entry[] {
+    const view = new Map<number, Entry>();
+    let last = this.#durable.entries.length;
+    for (const { step } of this.#pending) {
+      if (step.kind !== "write") continue;
+      for (const entry of step.write.entries) {
+        view.set(entry.index, entry);
+        last = entry.index;
+      }
+    }
+    const found: Entry[] = [];
+    let bytes = 0;
+    for (let index = lo; index < hi && index <= last; index++) {
+      const entry = view.get(index) ?? this.#durable.entries[index - 1];
+      if (entry === undefined) break;
+      bytes += entry.data.length;
+      if (found.length > 0 && bytes > bytesMax) break;
+      found.push(entry);
+    }
+    return found;
+  }
+
+  freeBytes(): number {
+    const free = Math.max(0, this.#options.capacityBytes - this.#usedBytes);
+    return Math.min(free, this.#freeBytesLimit ?? free);
+  }
+
+  readDelayUs(): number {
+    return this.#random.exponential(this.#options.readUsMean);
+  }
+
+  after(delayUs: number, process: VirtualProcess, action: () => void): void {
+    const stalledUs = Math.max(0, this.#stalledUntilUs - this.#scheduler.nowUs);
+    this.#scheduler.after(stalledUs + delayUs, () => process.deliver(action));
+  }
+
+  // ---- Syncing ---------------------------------------------------------------------------------
+
+  #startSync(): void {
+    const store = this.#open;
+    if (this.#pending.length === 0 || store === undefined) return;
+    this.#syncing = this.#pending.length;
+    const mean = this.#options.syncUsMean - this.#options.syncUsMin;
+    const durationUs = this.#options.syncUsMin + this.#random.exponential(mean);
+    this.#scheduler.after(durationUs, () => this.#syncDue(store));
+  }
+
+  #syncDue(store: VirtualLogStore): void {
+    if (this.#open !== store) return;
+    const stalledUs = this.#stalledUntilUs - this.#scheduler.nowUs;
+    if (stalledUs > 0) {
+      this.#scheduler.after(stalledUs, () => this.#syncDue(store));
+      return;
+    }
+    const group = this.#pending.splice(0, this.#syncing);
+    const failure = this.#failureOf(group);
+    if (failure !== undefined) {
+      this.#fail(store, group, failure);
+      return;
+    }
+    for (const { step } of group) this.#makeDurable(step);
+    this.#raise();
+    this.counts.syncs += 1;
+    this.counts.groupedWrites += group.length;
+    store.process.deliver(() => {
+      for (const { resolve } of group) resolve();
+      // A stopped process starts no new sync.
+      this.#syncing = 0;
+      if (this.#open === store) this.#startSync();
+    });
+  }
+
+  #failureOf(group: readonly PendingStep[]): StorageError | undefined {
+    let kind = this.#failNextSync;
+    this.#failNextSync = undefined;
+    let bytes = 0;
+    for (const { step } of group) bytes += stepBytes(step);
+    if (this.freeBytes() < bytes) kind = "disk-full";
+    if (kind === undefined) return undefined;
+    this.counts.failures += 1;
+    return new StorageError(kind, this.name, `${this.name}: ${kind}`);
+  }
+
+  #fail(store: VirtualLogStore, group: readonly PendingStep[], error: StorageError): void {
+    const survivors = this.#random.int(group.length + 1);
+    for (const { step } of group.slice(0, survivors)) this.#makeDurable(step);
+    const all = [...group, ...this.#pending];
+    this.#pending = [];
+    this.#open = undefined;
+    this.#syncing = 0;
+    store.broken = error;
+    store.process.deliver(() => {
+      for (const { reject } of all) reject(error);
+    });
+  }
+
+  #crash(store: VirtualLogStore): void {
+    if (this.#open !== store) return;
+    this.#open = undefined;
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#syncing = 0;
+    if (pending.length === 0) return;
+    const survivors = this.#random.int(pending.length + 1);
+    for (const { step } of pending.slice(0, survivors)) this.#makeDurable(step);
+    this.counts.unsyncedWritesKept += survivors;
+    this.counts.unsyncedWritesLost += pending.length - survivors;
+    if (survivors > 0 && survivors < pending.length) this.counts.tornGroups += 1;
+  }
+
+  #makeDurable(step: Step): void {
+    const durable = this.#durable;
+    this.#usedBytes += stepBytes(step);
+    if (step.kind === "identity") {
+      durable.identity = step.identity;
+      return;
+    }
+    const { hardState, entries } = step.write;
+    const first = entries[0];
+    if (first !== undefined) {
+      if (first.index > durable.entries.length + 1) {
+        throw new Error(`${this.name}: a hole in the log before index ${first.index}`);
+      }
+      const termBefore = durable.entries[first.index - 2]?.term ?? 0;
+      if (this.#highWater !== undefined) {
+        this.#highWater =
+          loweredHighWater(this.#highWater, first.index, termBefore) ?? this.#highWater;
+      }
+      durable.entries.length = first.index - 1;
+      durable.entries.push(...entries);
+    }
+    if (hardState !== undefined) durable.hardState = hardState;
+    this.#observer.onDurable(step.write);
+  }
+
+  /** The record follows the durable log before anybody is told of it. */
+  #raise(): void {
+    const durable = this.#durable;
+    this.#highWater =
+      raisedHighWater(this.#highWater ?? EMPTY_HIGH_WATER, {
+        term: durable.hardState.term,
+        vote: durable.hardState.vote,
+        lastIndex: durable.entries.length,
+        lastTerm: durable.entries.at(-1)?.term ?? 0,
+        identity: stageOf(durable.identity),
+      }) ?? this.#highWater;
+  }
+}
+
+function stageOf(identity: NodeIdentity | undefined): IdentityStage {
+  if (identity === undefined) return 0;
+  return identity.bootstrap === undefined ? 1 : 2;
+}
+
+function stepBytes(step: Step): number {
+  if (step.kind === "identity") return 512;
+  let bytes = 64;
+  for (const entry of step.write.entries) bytes += entry.data.length + 32;
+  return bytes;
+}
+
+/** The port, for one process. */
+class VirtualLogStore implements LogStore {
+  readonly process: VirtualProcess;
+  readonly #disk: LogDisk;
+  broken: Error | undefined;
+
+  constructor(disk: LogDisk, process: VirtualProcess) {
+    this.#disk = disk;
+    this.process = process;
+  }
+
+  open(): Promise<LogState> {
+    return this.#later(() => this.#disk.recover());
+  }
+
+  setIdentity(identity: NodeIdentity): Promise<void> {
+    return this.#submit({ kind: "identity", identity });
+  }
+
+  append(write: LogWrite): Promise<void> {
+    return this.#submit({ kind: "write", write });
+  }
+
+  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]> {
+    return this.#later(() => this.#disk.entriesBetween(lo, hi, bytesMax));
+  }
+
+  freeBytes(): Promise<number> {
+    return this.#later(() => this.#disk.freeBytes());
+  }
+
+  async close(): Promise<void> {}
+
+  #submit(step: Step): Promise<void> {
+    if (this.broken !== undefined) return Promise.reject(this.broken);
+    // A dead process's calls reach nobody, and are never answered.
+    if (!this.process.alive || !this.#disk.isOpen(this)) return new Promise(() => {});
+    return this.#disk.submit(step);
+  }
+
+  #later<T>(compute: () => T): Promise<T> {
+    if (this.broken !== undefined) return Promise.reject(this.broken);
+    return new Promise((resolve, reject) => {
+      if (!this.process.alive) return;
+      this.#disk.after(this.#disk.readDelayUs(), this.process, () => {
+        try {
+          resolve(compute());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+}
