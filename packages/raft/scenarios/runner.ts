@@ -42,7 +42,8 @@ function agrees({ expected }: Directive, actual: string, strict: boolean): boole
 /** Without its log texts a command may have nothing else to say, which is as good as `ok`. */
 function withoutLogs(text: string): string {
   const lines = text.split("\n").filter((line) => !LOG_LINE.test(line));
-  return lines.length === 0 ? "ok" : lines.map((line) => line.trimEnd()).join("\n");
+  const rest = lines.map((line) => line.trimEnd()).join("\n");
+  return rest === "" ? "ok" : rest;
 }
 
 /** The lines of both, those that differ marked `-` (expected) and `+` (actual). */
