@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Node } from "@parley/node";
 import { SqliteChatStore, SqliteLogStore } from "@parley/store";
+import { isLoopback } from "../config/addresses.ts";
 import type { ClusterConfig, ServerNode } from "../config/load.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
@@ -42,7 +43,12 @@ export class ParleyServer {
     const transport = new GrpcPeerTransport();
     const logStore = new SqliteLogStore(self.dbPath);
     this.#node = new Node(
-      { nodeId: self.id, nodes: config.nodes, tuning: config.tuning },
+      {
+        nodeId: self.id,
+        nodes: config.nodes,
+        tuning: config.tuning,
+        statusRequiresLogin: !isLoopback(self.listenHost),
+      },
       {
         clock: systemClock,
         random: systemRandom,
