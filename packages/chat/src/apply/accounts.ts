@@ -1,0 +1,144 @@
+// Accounts: registering, profile, password, deletion.
+import {
+  type DeleteAccountCommand,
+  DeleteAccountResponse,
+  type RegisterCommand,
+  RegisterResponse,
+  ResetPasswordResponse,
+  type SetPasswordCommand,
+  type UpdateProfileCommand,
+  UpdateProfileResponse,
+} from "@parley/protocol";
+import type { AccountRow } from "../rows.ts";
+import { accountChangedEvent, accountView, membershipChangedEvent } from "../views.ts";
+import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
+import { leaveBehind, REMOVAL } from "./membership.ts";
+import { endSession, hexOf, openSession, tokenInUse } from "./sessions.ts";
+
+/**
+ * The first account, and any registered while no owner is left, owns the instance. The response has
+ * no token: whoever proposed the command knows it. `tokenExpiresAtMs` ≠ 0 says that it is valid.
+ */
+export function register(context: ApplyContext, command: RegisterCommand): Result {
+  const { state, revision, stampMs } = context;
+  if (state.accountIdByKey(command.usernameKey) !== undefined) {
+    return refuse("USERNAME_TAKEN", `The username ${command.username} is taken.`);
+  }
+  if (tokenInUse(context, command.tokenHash)) {
+    return refuse("INVALID_ARGUMENT", "The token is in use.");
+  }
+  const account: AccountRow = {
+    stored: false,
+    hashA: 0,
+    hashB: 0,
+    id: revision,
+    username: command.username,
+    usernameKey: command.usernameKey,
+    displayName: command.displayName,
+    passwordHash: command.passwordHash,
+    credentialsRevision: revision,
+    owner: state.instanceOwnerId === 0,
+    deleted: false,
+    createdAtMs: stampMs,
+    lastSeenMs: stampMs,
+    changedRevision: 0,
+    requestFloorMs: 0,
+  };
+  state.addAccount(account);
+  context.changes.push(accountChange(account));
+  const session = openSession(context, account, {
+    tokenHash: hexOf(command.tokenHash),
+    tokenTtlMs: command.tokenTtlMs,
+    device: command.device,
+  });
+  return RegisterResponse.encode({
+    account: accountView(account),
+    token: "",
+    tokenExpiresAtMs: session.expiresAtMs,
+    revision,
+  }).finish();
+}
+
+export function updateProfile(
+  context: ApplyContext,
+  account: AccountRow,
+  command: UpdateProfileCommand,
+): Result {
+  const { revision } = context;
+  if (account.displayName !== command.displayName) {
+    account.displayName = command.displayName;
+    account.changedRevision = revision;
+    context.state.changedAccount(account);
+    context.changes.push(accountChange(account));
+    context.toEveryone(accountChangedEvent(revision, account));
+  }
+  return UpdateProfileResponse.encode({ account: accountView(account), revision }).finish();
+}
+
+/** ChangePassword and ResetPassword: the response is the same on the wire. */
+export function setPassword(
+  context: ApplyContext,
+  actor: AccountRow,
+  command: SetPasswordCommand,
+): Result {
+  const { state, revision } = context;
+  const isReset = command.targetAccountId !== 0;
+  if (isReset && !actor.owner) {
+    return refuse("PERMISSION_DENIED", "Only the instance's owner may reset passwords.");
+  }
+  const target = isReset ? state.liveAccount(command.targetAccountId) : actor;
+  if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
+  if (!isReset && command.credentialsRevision !== actor.credentialsRevision) {
+    return refuse("CREDENTIALS_CHANGED", "The password was changed meanwhile; try again.");
+  }
+  target.passwordHash = command.passwordHash;
+  target.credentialsRevision = revision;
+  state.changedAccount(target);
+  context.changes.push(accountChange(target));
+  for (const session of state.sessionsOf(target.id)) {
+    if (session.id !== command.keepSessionId) endSession(context, session);
+  }
+  return ResetPasswordResponse.encode({ revision }).finish();
+}
+
+/**
+ * The account's messages stay; it leaves all rooms, its sessions end and its name becomes free. The
+ * instance's owner can go only as the last one: otherwise nobody could reset passwords any more.
+ */
+export function deleteAccount(
+  context: ApplyContext,
+  account: AccountRow,
+  command: DeleteAccountCommand,
+): Result {
+  const { state, revision } = context;
+  if (command.credentialsRevision !== account.credentialsRevision) {
+    return refuse("CREDENTIALS_CHANGED", "The password was changed meanwhile; try again.");
+  }
+  if (account.owner && state.liveAccountCount > 1) {
+    return refuse(
+      "LAST_OWNER",
+      "The instance's owner can't be deleted while there are other accounts.",
+    );
+  }
+  for (const session of state.sessionsOf(account.id)) endSession(context, session);
+  state.forgetAccountName(account);
+  account.username = "";
+  account.displayName = "";
+  account.passwordHash = "";
+  account.owner = false;
+  account.changedRevision = revision;
+  for (const roomId of state.roomIdsOf(account.id)) {
+    const room = state.liveRoom(roomId);
+    const member = state.member(roomId, account.id);
+    if (room === undefined || member === undefined) continue;
+    member.readSeq = 0;
+    member.readRevision = 0;
+    leaveBehind(context, room, member, REMOVAL.left, account.id);
+    if (!room.deleted) {
+      context.toRoom(room.id, membershipChangedEvent(revision, room, account, 0));
+    }
+  }
+  context.changes.push(accountChange(account));
+  context.toEveryone(accountChangedEvent(revision, account));
+  return DeleteAccountResponse.encode({ revision }).finish();
+}

@@ -1,0 +1,145 @@
+// Messages: sending, deleting, read positions. Send is the hot path: it touches one message row, and
+// in memory one room.
+import {
+  type DeleteCommand,
+  DeleteResponse,
+  lengthDelimitedField,
+  type MarkReadCommand,
+  MarkReadResponse,
+  Message,
+  ParleyError,
+  RoomRole,
+  type SendCommand,
+} from "@parley/protocol";
+import { contentHash } from "../hash.ts";
+import type { AccountRow, MessageRow } from "../rows.ts";
+import {
+  authorName,
+  messageChangedEvent,
+  messageEvent,
+  messageView,
+  peerIdOf,
+  readMarkerEvent,
+} from "../views.ts";
+import { type ApplyContext, type Result, refuse } from "./context.ts";
+import { isDirect, membershipOf } from "./membership.ts";
+
+function sendContentHash(context: ApplyContext, command: SendCommand): number {
+  return contentHash(context.state.hasher, [command.roomId, command.body, command.replyToSeq]);
+}
+
+function sendResponse(message: Uint8Array): Uint8Array {
+  return lengthDelimitedField(1, message);
+}
+
+/**
+ * The first result of a send that is there already (P2), also after the message was deleted; refused
+ * when the id stood for other content; undefined when it is new.
+ */
+export function repeatedSend(
+  context: ApplyContext,
+  accountId: number,
+  command: SendCommand,
+): Result | undefined {
+  const { state } = context;
+  const row = state.messages.byClientId(accountId, command.clientMessageId);
+  if (row === undefined) return undefined;
+  if (row.contentHash !== sendContentHash(context, command)) {
+    return refuse("ID_REUSED", "The message's id was used for another message.");
+  }
+  const author = authorName(state.account(accountId));
+  return sendResponse(Message.encode(messageView(row, author)).finish());
+}
+
+/** P2, P3: once, the next number of its room, after its predecessor. */
+export function send(context: ApplyContext, account: AccountRow, command: SendCommand): Result {
+  const { state, revision, stampMs } = context;
+  const found = membershipOf(context, command.roomId, account);
+  if (found instanceof ParleyError) return found;
+  const { room } = found;
+  if (isDirect(room) && state.liveAccount(peerIdOf(room, account.id)) === undefined) {
+    return refuse("ACCOUNT_NOT_FOUND", "The other account of this conversation was deleted.");
+  }
+  if (command.replyToSeq > room.lastSeq) {
+    return refuse("MESSAGE_NOT_FOUND", "The message that this one answers does not exist.");
+  }
+  if (command.afterClientMessageId !== "") {
+    const predecessor = state.messages.byClientId(account.id, command.afterClientMessageId);
+    if (predecessor?.roomId !== room.id) {
+      return refuse("PREDECESSOR_MISSING", "The message before this one has not arrived.");
+    }
+  }
+  const sentAtMs = Math.max(stampMs, room.lastSentAtMs);
+  const row: MessageRow = {
+    id: revision,
+    roomId: room.id,
+    seq: room.lastSeq + 1,
+    authorId: account.id,
+    clientMessageId: command.clientMessageId,
+    body: command.body,
+    sentAtMs,
+    replyToSeq: command.replyToSeq,
+    deleted: false,
+    changedRevision: 0,
+    contentHash: sendContentHash(context, command),
+    authorSeq: state.messages.authorSeq(room.id, account.id) + 1,
+  };
+  state.messages.append(row);
+  room.lastSeq = row.seq;
+  room.lastSentAtMs = sentAtMs;
+  context.roomActivity(room);
+  const message = Message.encode(messageView(row, account.username)).finish();
+  context.toRoom(room.id, messageEvent(revision, message));
+  return sendResponse(message);
+}
+
+/** One's own messages, or anybody's as an admin or owner of the room; all of them or none. */
+export function deleteMessages(
+  context: ApplyContext,
+  account: AccountRow,
+  command: DeleteCommand,
+): Result {
+  const { state, revision } = context;
+  const found = membershipOf(context, command.roomId, account);
+  if (found instanceof ParleyError) return found;
+  const { room, member } = found;
+  const rows: MessageRow[] = [];
+  for (const seq of new Set(command.seqs)) {
+    const row = state.messages.bySeq(room.id, seq);
+    if (row === undefined) return refuse("MESSAGE_NOT_FOUND", `There is no message ${seq}.`);
+    if (row.authorId !== account.id && member.role < RoomRole.ROOM_ROLE_ADMIN) {
+      return refuse("PERMISSION_DENIED", `Message ${seq} is not yours.`);
+    }
+    if (!row.deleted) rows.push(row);
+  }
+  rows.sort((x, y) => x.seq - y.seq);
+  for (const row of rows) {
+    const after: MessageRow = { ...row, body: "", deleted: true, changedRevision: revision };
+    state.messages.replace(row, after);
+    const author = authorName(state.account(row.authorId));
+    const message = Message.encode(messageView(after, author)).finish();
+    context.toRoom(room.id, messageChangedEvent(revision, message));
+  }
+  if (rows.length > 0) context.roomActivity(room);
+  return DeleteResponse.encode({ deletedCount: rows.length, revision }).finish();
+}
+
+/** The read position is a maximum and at most the newest message, so a repeat is harmless. */
+export function markRead(
+  context: ApplyContext,
+  account: AccountRow,
+  command: MarkReadCommand,
+): Result {
+  const { state, revision } = context;
+  const found = membershipOf(context, command.roomId, account);
+  if (found instanceof ParleyError) return found;
+  const { room, member } = found;
+  const seq = Math.min(command.seq, room.lastSeq);
+  if (seq > member.readSeq) {
+    member.readSeq = seq;
+    member.readRevision = revision;
+    state.changedMember(member);
+    context.toAccount(account.id, readMarkerEvent(revision, room.id, seq));
+  }
+  return MarkReadResponse.encode({ readSeq: member.readSeq, revision }).finish();
+}

@@ -1,0 +1,82 @@
+// The messages: appended, and turned into tombstones. Never cached; SQLite finds them by index.
+import type { ChatDatabase, Statement } from "./database.ts";
+import type { HashSum, RowHasher } from "./hash.ts";
+import { MESSAGES, type MessageRow } from "./rows.ts";
+import { columnsOf, firstArray, prepareArrays } from "./schema.ts";
+
+export class MessageTable {
+  readonly #sum: HashSum;
+  readonly #hasher: RowHasher;
+  readonly #insert: Statement;
+  readonly #update: Statement;
+  readonly #byClientId: Statement;
+  readonly #bySeq: Statement;
+  readonly #lastOfAuthor: Statement;
+  /** By room and author: the newest author_seq. Derived, so it is only ever as new as the rows. */
+  readonly #authorSeqs = new Map<number, Map<number, number>>();
+
+  constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
+    this.#sum = sum;
+    this.#hasher = hasher;
+    const columns = columnsOf(MESSAGES);
+    this.#insert = db.prepare(
+      `INSERT INTO messages (${columns}) VALUES (${MESSAGES.columns.map(() => "?").join(", ")})`,
+    );
+    this.#update = db.prepare(
+      "UPDATE messages SET body = ?, deleted = ?, changed_revision = ? WHERE id = ?",
+    );
+    this.#byClientId = prepareArrays(
+      db,
+      `SELECT ${columns} FROM messages WHERE author_id = ? AND client_message_id = ?`,
+    );
+    this.#bySeq = prepareArrays(
+      db,
+      `SELECT ${columns} FROM messages WHERE room_id = ? AND seq = ?`,
+    );
+    this.#lastOfAuthor = prepareArrays(
+      db,
+      `SELECT author_seq FROM messages WHERE room_id = ? AND author_id = ?
+       ORDER BY seq DESC LIMIT 1`,
+    );
+  }
+
+  byClientId(authorId: number, clientMessageId: string): MessageRow | undefined {
+    const values = firstArray(this.#byClientId, authorId, clientMessageId);
+    return values === undefined ? undefined : MESSAGES.row(values);
+  }
+
+  bySeq(roomId: number, seq: number): MessageRow | undefined {
+    const values = firstArray(this.#bySeq, roomId, seq);
+    return values === undefined ? undefined : MESSAGES.row(values);
+  }
+
+  /** How many messages the author has sent to the room, deleted ones too. */
+  authorSeq(roomId: number, authorId: number): number {
+    const known = this.#authorSeqs.get(roomId)?.get(authorId);
+    if (known !== undefined) return known;
+    const values = firstArray(this.#lastOfAuthor, roomId, authorId);
+    return values === undefined ? 0 : (values[0] as number);
+  }
+
+  append(message: MessageRow): void {
+    const values = MESSAGES.values(message);
+    this.#insert.run(...values);
+    this.#hasher.hash(MESSAGES.tag, values);
+    this.#sum.add(this.#hasher.a, this.#hasher.b);
+    let authors = this.#authorSeqs.get(message.roomId);
+    if (authors === undefined) {
+      authors = new Map();
+      this.#authorSeqs.set(message.roomId, authors);
+    }
+    authors.set(message.authorId, message.authorSeq);
+  }
+
+  /** Replaces `before` with a later form of it: body, tombstone and change revision. */
+  replace(before: MessageRow, after: MessageRow): void {
+    this.#hasher.hash(MESSAGES.tag, MESSAGES.values(before));
+    this.#sum.subtract(this.#hasher.a, this.#hasher.b);
+    this.#hasher.hash(MESSAGES.tag, MESSAGES.values(after));
+    this.#sum.add(this.#hasher.a, this.#hasher.b);
+    this.#update.run(after.body, after.deleted ? 1 : 0, after.changedRevision, after.id);
+  }
+}

@@ -1,0 +1,381 @@
+// The replicated tables but for messages and remembered requests, as objects. The machine keeps all
+// of these in memory; the tables are their durable form. A row knows its columns in one place, so
+// that writing, reading and hashing it can't disagree.
+import type { SqlValue } from "./hash.ts";
+
+/** What was last written of a row: its hash, to be taken out of the sum when it changes. */
+export interface Tracked {
+  stored: boolean;
+  hashA: number;
+  hashB: number;
+}
+
+export interface TableDefinition<Row> {
+  /** Part of every row's hash; never reused. */
+  readonly tag: number;
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly columns: readonly string[];
+  values(row: Row): SqlValue[];
+  /** From the values in the order of `columns`. */
+  row(values: readonly SqlValue[]): Row;
+}
+
+export interface AccountRow extends Tracked {
+  readonly id: number;
+  username: string;
+  /** null once deleted: the name is free again. */
+  usernameKey: string | null;
+  displayName: string;
+  /** Empty once deleted. */
+  passwordHash: string;
+  /** The revision that last set the password. */
+  credentialsRevision: number;
+  owner: boolean;
+  deleted: boolean;
+  readonly createdAtMs: number;
+  lastSeenMs: number;
+  /** The revision of the last change that others are told of; 0 = none since registering. */
+  changedRevision: number;
+  /** Request ids whose time is at or below this are no longer all remembered (P2). */
+  requestFloorMs: number;
+}
+
+export interface SessionRow extends Tracked {
+  readonly id: number;
+  readonly accountId: number;
+  /** SHA-256 of the token, hexadecimal. */
+  readonly tokenHash: string;
+  readonly device: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface RoomRow extends Tracked {
+  readonly id: number;
+  name: string;
+  /** The folded name; unique among live public rooms. */
+  nameKey: string;
+  visibility: number;
+  topic: string;
+  lastSeq: number;
+  lastSentAtMs: number;
+  memberCount: number;
+  readonly createdAtMs: number;
+  deleted: boolean;
+  /** The newest revision at which anything changed that members see: catch-up skips quiet rooms. */
+  activityRevision: number;
+  /** The newest revision at which name, topic or visibility changed; 0 = never. */
+  infoRevision: number;
+  /** The two accounts of a direct room, the smaller id first; 0 in other rooms. */
+  readonly directLow: number;
+  readonly directHigh: number;
+}
+
+export interface MemberRow extends Tracked {
+  readonly roomId: number;
+  readonly accountId: number;
+  /** A RoomRole; 0 = not a member: the row is what remains (a tombstone, or a ban). */
+  role: number;
+  /** The revision of the latest joining; 0 = never was a member. */
+  joinedRevision: number;
+  joinedAtMs: number;
+  /** The revision of the latest joining, leaving or change of role. */
+  changedRevision: number;
+  /** A RoomRemovalReason, and who did it. */
+  removalReason: number;
+  removedBy: number;
+  banned: boolean;
+  readSeq: number;
+  /** The revision that moved the read position last; 0 = never moved. */
+  readRevision: number;
+}
+
+const fresh = { stored: true, hashA: 0, hashB: 0 };
+
+export const ACCOUNTS: TableDefinition<AccountRow> = {
+  tag: 1,
+  name: "accounts",
+  key: ["id"],
+  columns: [
+    "id",
+    "username",
+    "username_key",
+    "display_name",
+    "password_hash",
+    "credentials_revision",
+    "owner",
+    "deleted",
+    "created_at_ms",
+    "last_seen_ms",
+    "changed_revision",
+    "request_floor_ms",
+  ],
+  values: (row) => [
+    row.id,
+    row.username,
+    row.usernameKey,
+    row.displayName,
+    row.passwordHash,
+    row.credentialsRevision,
+    row.owner ? 1 : 0,
+    row.deleted ? 1 : 0,
+    row.createdAtMs,
+    row.lastSeenMs,
+    row.changedRevision,
+    row.requestFloorMs,
+  ],
+  row: (values) => ({
+    ...fresh,
+    id: values[0] as number,
+    username: values[1] as string,
+    usernameKey: values[2] as string | null,
+    displayName: values[3] as string,
+    passwordHash: values[4] as string,
+    credentialsRevision: values[5] as number,
+    owner: values[6] === 1,
+    deleted: values[7] === 1,
+    createdAtMs: values[8] as number,
+    lastSeenMs: values[9] as number,
+    changedRevision: values[10] as number,
+    requestFloorMs: values[11] as number,
+  }),
+};
+
+export const SESSIONS: TableDefinition<SessionRow> = {
+  tag: 2,
+  name: "sessions",
+  key: ["id"],
+  columns: ["id", "account_id", "token_hash", "device", "created_at_ms", "expires_at_ms"],
+  values: (row) => [
+    row.id,
+    row.accountId,
+    row.tokenHash,
+    row.device,
+    row.createdAtMs,
+    row.expiresAtMs,
+  ],
+  row: (values) => ({
+    ...fresh,
+    id: values[0] as number,
+    accountId: values[1] as number,
+    tokenHash: values[2] as string,
+    device: values[3] as string,
+    createdAtMs: values[4] as number,
+    expiresAtMs: values[5] as number,
+  }),
+};
+
+export const ROOMS: TableDefinition<RoomRow> = {
+  tag: 3,
+  name: "rooms",
+  key: ["id"],
+  columns: [
+    "id",
+    "name",
+    "name_key",
+    "visibility",
+    "topic",
+    "last_seq",
+    "last_sent_at_ms",
+    "member_count",
+    "created_at_ms",
+    "deleted",
+    "activity_revision",
+    "info_revision",
+    "direct_low",
+    "direct_high",
+  ],
+  values: (row) => [
+    row.id,
+    row.name,
+    row.nameKey,
+    row.visibility,
+    row.topic,
+    row.lastSeq,
+    row.lastSentAtMs,
+    row.memberCount,
+    row.createdAtMs,
+    row.deleted ? 1 : 0,
+    row.activityRevision,
+    row.infoRevision,
+    row.directLow,
+    row.directHigh,
+  ],
+  row: (values) => ({
+    ...fresh,
+    id: values[0] as number,
+    name: values[1] as string,
+    nameKey: values[2] as string,
+    visibility: values[3] as number,
+    topic: values[4] as string,
+    lastSeq: values[5] as number,
+    lastSentAtMs: values[6] as number,
+    memberCount: values[7] as number,
+    createdAtMs: values[8] as number,
+    deleted: values[9] === 1,
+    activityRevision: values[10] as number,
+    infoRevision: values[11] as number,
+    directLow: values[12] as number,
+    directHigh: values[13] as number,
+  }),
+};
+
+export const MEMBERS: TableDefinition<MemberRow> = {
+  tag: 4,
+  name: "members",
+  key: ["room_id", "account_id"],
+  columns: [
+    "room_id",
+    "account_id",
+    "role",
+    "joined_revision",
+    "joined_at_ms",
+    "changed_revision",
+    "removal_reason",
+    "removed_by",
+    "banned",
+    "read_seq",
+    "read_revision",
+  ],
+  values: (row) => [
+    row.roomId,
+    row.accountId,
+    row.role,
+    row.joinedRevision,
+    row.joinedAtMs,
+    row.changedRevision,
+    row.removalReason,
+    row.removedBy,
+    row.banned ? 1 : 0,
+    row.readSeq,
+    row.readRevision,
+  ],
+  row: (values) => ({
+    ...fresh,
+    roomId: values[0] as number,
+    accountId: values[1] as number,
+    role: values[2] as number,
+    joinedRevision: values[3] as number,
+    joinedAtMs: values[4] as number,
+    changedRevision: values[5] as number,
+    removalReason: values[6] as number,
+    removedBy: values[7] as number,
+    banned: values[8] === 1,
+    readSeq: values[9] as number,
+    readRevision: values[10] as number,
+  }),
+};
+
+export interface MessageRow {
+  /** The revision that created it. */
+  readonly id: number;
+  readonly roomId: number;
+  readonly seq: number;
+  readonly authorId: number;
+  readonly clientMessageId: string;
+  /** Empty once deleted. */
+  readonly body: string;
+  readonly sentAtMs: number;
+  readonly replyToSeq: number;
+  readonly deleted: boolean;
+  /** The revision of the latest change; 0 = as it was sent. */
+  readonly changedRevision: number;
+  /** Of room, body and reply: tells a retry from a reused id after the body is gone (P2). */
+  readonly contentHash: number;
+  /** The author's how-manieth message in the room: counts ranges of them without scanning. */
+  readonly authorSeq: number;
+}
+
+export const MESSAGES: TableDefinition<MessageRow> = {
+  tag: 5,
+  name: "messages",
+  key: ["id"],
+  columns: [
+    "id",
+    "room_id",
+    "seq",
+    "author_id",
+    "client_message_id",
+    "body",
+    "sent_at_ms",
+    "reply_to_seq",
+    "deleted",
+    "changed_revision",
+    "content_hash",
+    "author_seq",
+  ],
+  values: (row) => [
+    row.id,
+    row.roomId,
+    row.seq,
+    row.authorId,
+    row.clientMessageId,
+    row.body,
+    row.sentAtMs,
+    row.replyToSeq,
+    row.deleted ? 1 : 0,
+    row.changedRevision,
+    row.contentHash,
+    row.authorSeq,
+  ],
+  row: (values) => ({
+    id: values[0] as number,
+    roomId: values[1] as number,
+    seq: values[2] as number,
+    authorId: values[3] as number,
+    clientMessageId: values[4] as string,
+    body: values[5] as string,
+    sentAtMs: values[6] as number,
+    replyToSeq: values[7] as number,
+    deleted: values[8] === 1,
+    changedRevision: values[9] as number,
+    contentHash: values[10] as number,
+    authorSeq: values[11] as number,
+  }),
+};
+
+export interface RequestRow {
+  /** The revision that answered it. */
+  readonly id: number;
+  /** 0 for Register. */
+  readonly accountId: number;
+  readonly requestId: string;
+  readonly recordedAtMs: number;
+  readonly operation: string;
+  readonly contentHash: number;
+  readonly response: Uint8Array;
+}
+
+export const REQUESTS: TableDefinition<RequestRow> = {
+  tag: 6,
+  name: "requests",
+  key: ["id"],
+  columns: [
+    "id",
+    "account_id",
+    "request_id",
+    "recorded_at_ms",
+    "operation",
+    "content_hash",
+    "response",
+  ],
+  values: (row) => [
+    row.id,
+    row.accountId,
+    row.requestId,
+    row.recordedAtMs,
+    row.operation,
+    row.contentHash,
+    row.response,
+  ],
+  row: (values) => ({
+    id: values[0] as number,
+    accountId: values[1] as number,
+    requestId: values[2] as string,
+    recordedAtMs: values[3] as number,
+    operation: values[4] as string,
+    contentHash: values[5] as number,
+    response: values[6] as Uint8Array,
+  }),
+};

@@ -1,0 +1,186 @@
+// The chat file's tables. Messages are appended in the order of the log (their key is the revision),
+// because that is what SQLite is fastest at; the other tables are small and kept in memory.
+import type { ChatDatabase, Statement } from "./database.ts";
+import { HashSum, RowHasher, type SqlValue } from "./hash.ts";
+import { InvariantViolation } from "./invariant.ts";
+import {
+  ACCOUNTS,
+  MEMBERS,
+  MESSAGES,
+  REQUESTS,
+  ROOMS,
+  SESSIONS,
+  type TableDefinition,
+} from "./rows.ts";
+
+/** Raised with every change of the tables. */
+export const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE meta (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  schema_version INTEGER NOT NULL,
+  applied_index INTEGER NOT NULL,
+  applied_term INTEGER NOT NULL,
+  stamp_ms INTEGER NOT NULL,
+  register_floor_ms INTEGER NOT NULL,
+  hash_a INTEGER NOT NULL,
+  hash_b INTEGER NOT NULL,
+  conf_state BLOB
+) STRICT;
+CREATE TABLE state_hashes (at_index INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
+CREATE TABLE accounts (
+  id INTEGER PRIMARY KEY,
+  username TEXT NOT NULL,
+  username_key TEXT,
+  display_name TEXT NOT NULL,
+  password_hash TEXT NOT NULL,
+  credentials_revision INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  last_seen_ms INTEGER NOT NULL,
+  changed_revision INTEGER NOT NULL,
+  request_floor_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX accounts_by_name ON accounts (username_key) WHERE username_key IS NOT NULL;
+CREATE INDEX accounts_changed ON accounts (changed_revision) WHERE changed_revision > 0;
+CREATE TABLE sessions (
+  id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  token_hash TEXT NOT NULL,
+  device TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_account ON sessions (account_id);
+CREATE TABLE rooms (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  name_key TEXT NOT NULL,
+  visibility INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  last_seq INTEGER NOT NULL,
+  last_sent_at_ms INTEGER NOT NULL,
+  member_count INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  activity_revision INTEGER NOT NULL,
+  info_revision INTEGER NOT NULL,
+  direct_low INTEGER NOT NULL,
+  direct_high INTEGER NOT NULL
+) STRICT;
+-- Not UNIQUE: rows are written once per transaction, and two rooms may swap names within one.
+CREATE INDEX rooms_directory ON rooms (name_key) WHERE visibility = 1 AND deleted = 0;
+CREATE TABLE members (
+  room_id INTEGER NOT NULL,
+  account_id INTEGER NOT NULL,
+  role INTEGER NOT NULL,
+  joined_revision INTEGER NOT NULL,
+  joined_at_ms INTEGER NOT NULL,
+  changed_revision INTEGER NOT NULL,
+  removal_reason INTEGER NOT NULL,
+  removed_by INTEGER NOT NULL,
+  banned INTEGER NOT NULL,
+  read_seq INTEGER NOT NULL,
+  read_revision INTEGER NOT NULL,
+  PRIMARY KEY (room_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_by_account ON members (account_id, room_id);
+CREATE INDEX members_changed ON members (room_id, changed_revision);
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY,
+  room_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  author_id INTEGER NOT NULL,
+  client_message_id TEXT NOT NULL,
+  body TEXT NOT NULL,
+  sent_at_ms INTEGER NOT NULL,
+  reply_to_seq INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  changed_revision INTEGER NOT NULL,
+  content_hash INTEGER NOT NULL,
+  author_seq INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX messages_by_seq ON messages (room_id, seq);
+CREATE UNIQUE INDEX messages_by_client_id ON messages (author_id, client_message_id);
+CREATE INDEX messages_by_author ON messages (room_id, author_id, seq);
+CREATE INDEX messages_changed ON messages (room_id, changed_revision) WHERE changed_revision > 0;
+CREATE INDEX messages_deleted ON messages (room_id, seq, author_id) WHERE deleted = 1;
+CREATE TABLE requests (
+  id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  recorded_at_ms INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  content_hash INTEGER NOT NULL,
+  response BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX requests_by_id ON requests (account_id, request_id);
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, 0, 0, 0, NULL);
+`;
+
+/** The tables whose rows the state hash sums up. */
+export const REPLICATED_TABLES: readonly Pick<
+  TableDefinition<unknown>,
+  "tag" | "name" | "columns"
+>[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, MESSAGES, REQUESTS];
+
+/** Creates the tables in an empty database; throws when they are of another version. */
+export function openSchema(db: ChatDatabase): void {
+  const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number };
+  if (tables.n === 0) {
+    db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+    return;
+  }
+  const meta = db.prepare("SELECT name FROM sqlite_schema WHERE name = 'meta'").get();
+  if (meta === undefined) throw new InvariantViolation("the chat file holds something else");
+  const { version } = db.prepare("SELECT schema_version AS version FROM meta").get() as {
+    version: number;
+  };
+  if (version !== SCHEMA_VERSION) {
+    throw new InvariantViolation(
+      `the chat file has schema version ${version}, this program knows ${SCHEMA_VERSION}`,
+    );
+  }
+}
+
+/** Columns as a list for a statement, each optionally prefixed by an alias. */
+export function columnsOf(table: { readonly columns: readonly string[] }, alias = ""): string {
+  const prefix = alias === "" ? "" : `${alias}.`;
+  return table.columns.map((column) => prefix + column).join(", ");
+}
+
+/** A statement whose rows come as arrays of values: cheaper, and in the order of the columns. */
+export function prepareArrays(db: ChatDatabase, sql: string): Statement {
+  const statement = db.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+/** All rows of a statement made by prepareArrays. */
+export function allArrays(statement: Statement, ...values: SqlValue[]): SqlValue[][] {
+  return statement.all(...values) as unknown as SqlValue[][];
+}
+
+/** The first row of a statement made by prepareArrays. */
+export function firstArray(statement: Statement, ...values: SqlValue[]): SqlValue[] | undefined {
+  return statement.get(...values) as unknown as SqlValue[] | undefined;
+}
+
+/** The state hash from the tables, whole: what verification compares with the running one. */
+export function recomputeStateHash(db: ChatDatabase): string {
+  const sum = new HashSum();
+  const hasher = new RowHasher();
+  for (const table of REPLICATED_TABLES) {
+    const rows = prepareArrays(db, `SELECT ${columnsOf(table)} FROM ${table.name}`);
+    for (const row of rows.iterate()) {
+      hasher.hash(table.tag, row as unknown as SqlValue[]);
+      sum.add(hasher.a, hasher.b);
+    }
+  }
+  const scalars = firstArray(
+    prepareArrays(db, "SELECT stamp_ms, register_floor_ms FROM meta"),
+  ) as number[];
+  return sum.digest(hasher, scalars);
+}

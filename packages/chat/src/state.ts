@@ -1,0 +1,302 @@
+// The state that commands work on: accounts, sessions, rooms and members in memory, written through
+// their tables; messages and remembered requests by statements of their own. Lookups here are the
+// "explicit checks" of apply: no constraint of SQLite is ever relied on to refuse anything.
+import { CachedTable } from "./cached-table.ts";
+import type { ChatDatabase } from "./database.ts";
+import { HashSum, RowHasher } from "./hash.ts";
+import { MessageTable } from "./message-table.ts";
+import { RequestTable } from "./request-table.ts";
+import {
+  ACCOUNTS,
+  type AccountRow,
+  MEMBERS,
+  type MemberRow,
+  ROOMS,
+  type RoomRow,
+  SESSIONS,
+  type SessionRow,
+} from "./rows.ts";
+
+const NO_MEMBERS: ReadonlyMap<number, MemberRow> = new Map();
+const NO_IDS: ReadonlySet<number> = new Set();
+
+export class ChatState {
+  readonly hasher = new RowHasher();
+  readonly sum: HashSum;
+  readonly messages: MessageTable;
+  readonly requests: RequestTable;
+  /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
+  stampMs: number;
+  /** As AccountRow.requestFloorMs, for Register. */
+  registerFloorMs: number;
+
+  readonly #accountTable: CachedTable<AccountRow>;
+  readonly #sessionTable: CachedTable<SessionRow>;
+  readonly #roomTable: CachedTable<RoomRow>;
+  readonly #memberTable: CachedTable<MemberRow>;
+  readonly #accounts = new Map<number, AccountRow>();
+  readonly #accountIdByKey = new Map<string, number>();
+  readonly #sessions = new Map<number, SessionRow>();
+  readonly #sessionIdByToken = new Map<string, number>();
+  readonly #sessionIdsByAccount = new Map<number, Set<number>>();
+  readonly #rooms = new Map<number, RoomRow>();
+  readonly #publicRoomIdByKey = new Map<string, number>();
+  readonly #directRoomIdByPair = new Map<string, number>();
+  /** Former members too: a row stays. */
+  readonly #members = new Map<number, Map<number, MemberRow>>();
+  /** Rooms of current membership only. */
+  readonly #roomIdsByAccount = new Map<number, Set<number>>();
+  #liveAccounts = 0;
+  #instanceOwnerId = 0;
+
+  constructor(
+    db: ChatDatabase,
+    meta: {
+      readonly stampMs: number;
+      readonly registerFloorMs: number;
+      readonly hashA: number;
+      readonly hashB: number;
+    },
+  ) {
+    this.stampMs = meta.stampMs;
+    this.registerFloorMs = meta.registerFloorMs;
+    this.sum = new HashSum(meta.hashA, meta.hashB);
+    this.messages = new MessageTable(db, this.sum, this.hasher);
+    this.requests = new RequestTable(db, this.sum, this.hasher);
+    this.#accountTable = new CachedTable(db, ACCOUNTS);
+    this.#sessionTable = new CachedTable(db, SESSIONS);
+    this.#roomTable = new CachedTable(db, ROOMS);
+    this.#memberTable = new CachedTable(db, MEMBERS);
+    for (const account of this.#accountTable.load(this.hasher)) this.#indexAccount(account);
+    for (const session of this.#sessionTable.load(this.hasher)) this.#indexSession(session);
+    for (const room of this.#roomTable.load(this.hasher)) this.#indexRoom(room);
+    for (const member of this.#memberTable.load(this.hasher)) this.#indexMember(member);
+  }
+
+  /** Writes what changed since the last flush and folds it into the hash. */
+  flush(): void {
+    this.#accountTable.flush(this.sum, this.hasher);
+    this.#sessionTable.flush(this.sum, this.hasher);
+    this.#roomTable.flush(this.sum, this.hasher);
+    this.#memberTable.flush(this.sum, this.hasher);
+  }
+
+  /** The state hash; everything must be flushed. */
+  digest(): string {
+    return this.sum.digest(this.hasher, [this.stampMs, this.registerFloorMs]);
+  }
+
+  // ---- Accounts
+
+  account(id: number): AccountRow | undefined {
+    return this.#accounts.get(id);
+  }
+
+  /** The account, unless it does not exist or is deleted. */
+  liveAccount(id: number): AccountRow | undefined {
+    const account = this.#accounts.get(id);
+    return account?.deleted === false ? account : undefined;
+  }
+
+  accountIdByKey(usernameKey: string): number | undefined {
+    return this.#accountIdByKey.get(usernameKey);
+  }
+
+  accounts(): Iterable<AccountRow> {
+    return this.#accounts.values();
+  }
+
+  get liveAccountCount(): number {
+    return this.#liveAccounts;
+  }
+
+  /** 0 = the instance has no owner. */
+  get instanceOwnerId(): number {
+    return this.#instanceOwnerId;
+  }
+
+  addAccount(account: AccountRow): void {
+    this.#indexAccount(account);
+    this.#accountTable.touch(account);
+  }
+
+  changedAccount(account: AccountRow): void {
+    this.#accountTable.touch(account);
+  }
+
+  /** Marks the account deleted and frees its name. */
+  forgetAccountName(account: AccountRow): void {
+    if (account.usernameKey !== null) this.#accountIdByKey.delete(account.usernameKey);
+    account.usernameKey = null;
+    account.deleted = true;
+    this.#liveAccounts -= 1;
+    if (this.#instanceOwnerId === account.id) this.#instanceOwnerId = 0;
+    this.#accountTable.touch(account);
+  }
+
+  #indexAccount(account: AccountRow): void {
+    this.#accounts.set(account.id, account);
+    if (account.usernameKey !== null) this.#accountIdByKey.set(account.usernameKey, account.id);
+    if (account.deleted) return;
+    this.#liveAccounts += 1;
+    if (account.owner) this.#instanceOwnerId = account.id;
+  }
+
+  // ---- Sessions
+
+  session(id: number): SessionRow | undefined {
+    return this.#sessions.get(id);
+  }
+
+  sessionByToken(tokenHash: string): SessionRow | undefined {
+    const id = this.#sessionIdByToken.get(tokenHash);
+    return id === undefined ? undefined : this.#sessions.get(id);
+  }
+
+  sessions(): Iterable<SessionRow> {
+    return this.#sessions.values();
+  }
+
+  /** In the order in which they were made. */
+  sessionsOf(accountId: number): SessionRow[] {
+    const ids = this.#sessionIdsByAccount.get(accountId) ?? NO_IDS;
+    const sessions: SessionRow[] = [];
+    for (const id of ids) {
+      const session = this.#sessions.get(id);
+      if (session !== undefined) sessions.push(session);
+    }
+    return sessions;
+  }
+
+  addSession(session: SessionRow): void {
+    this.#indexSession(session);
+    this.#sessionTable.touch(session);
+  }
+
+  removeSession(session: SessionRow): void {
+    this.#sessions.delete(session.id);
+    this.#sessionIdByToken.delete(session.tokenHash);
+    const ids = this.#sessionIdsByAccount.get(session.accountId);
+    ids?.delete(session.id);
+    if (ids?.size === 0) this.#sessionIdsByAccount.delete(session.accountId);
+    this.#sessionTable.remove(session);
+  }
+
+  #indexSession(session: SessionRow): void {
+    this.#sessions.set(session.id, session);
+    this.#sessionIdByToken.set(session.tokenHash, session.id);
+    const ids = this.#sessionIdsByAccount.get(session.accountId);
+    if (ids === undefined) this.#sessionIdsByAccount.set(session.accountId, new Set([session.id]));
+    else ids.add(session.id);
+  }
+
+  // ---- Rooms
+
+  room(id: number): RoomRow | undefined {
+    return this.#rooms.get(id);
+  }
+
+  /** The room, unless it does not exist or is deleted. */
+  liveRoom(id: number): RoomRow | undefined {
+    const room = this.#rooms.get(id);
+    return room?.deleted === false ? room : undefined;
+  }
+
+  rooms(): Iterable<RoomRow> {
+    return this.#rooms.values();
+  }
+
+  publicRoomIdByKey(nameKey: string): number | undefined {
+    return this.#publicRoomIdByKey.get(nameKey);
+  }
+
+  directRoom(low: number, high: number): RoomRow | undefined {
+    const id = this.#directRoomIdByPair.get(`${low}:${high}`);
+    return id === undefined ? undefined : this.#rooms.get(id);
+  }
+
+  addRoom(room: RoomRow): void {
+    this.#indexRoom(room);
+    this.#roomTable.touch(room);
+  }
+
+  changedRoom(room: RoomRow): void {
+    this.#roomTable.touch(room);
+  }
+
+  /** Changes name, visibility or existence, and keeps the directory's names in step. */
+  changeRoomName(room: RoomRow, change: () => void): void {
+    if (this.#publicRoomIdByKey.get(room.nameKey) === room.id) {
+      this.#publicRoomIdByKey.delete(room.nameKey);
+    }
+    change();
+    this.#indexRoom(room);
+    this.#roomTable.touch(room);
+  }
+
+  #indexRoom(room: RoomRow): void {
+    this.#rooms.set(room.id, room);
+    if (room.deleted) {
+      if (room.directLow !== 0) {
+        this.#directRoomIdByPair.delete(`${room.directLow}:${room.directHigh}`);
+      }
+      return;
+    }
+    if (room.visibility === 1) this.#publicRoomIdByKey.set(room.nameKey, room.id);
+    if (room.directLow !== 0) {
+      this.#directRoomIdByPair.set(`${room.directLow}:${room.directHigh}`, room.id);
+    }
+  }
+
+  // ---- Members
+
+  /** The row of a member, a former member or a banned person. */
+  memberRow(roomId: number, accountId: number): MemberRow | undefined {
+    return this.#members.get(roomId)?.get(accountId);
+  }
+
+  /** The row of a current member. */
+  member(roomId: number, accountId: number): MemberRow | undefined {
+    const row = this.memberRow(roomId, accountId);
+    return row !== undefined && row.role !== 0 ? row : undefined;
+  }
+
+  /** Every row of a room, former members' too. */
+  memberRows(roomId: number): Iterable<MemberRow> {
+    return (this.#members.get(roomId) ?? NO_MEMBERS).values();
+  }
+
+  /** Ids of the rooms that an account is in, smallest first. */
+  roomIdsOf(accountId: number): number[] {
+    return [...(this.#roomIdsByAccount.get(accountId) ?? NO_IDS)].sort((x, y) => x - y);
+  }
+
+  roomCountOf(accountId: number): number {
+    return this.#roomIdsByAccount.get(accountId)?.size ?? 0;
+  }
+
+  /** The row is new, or its role or anything else in it changed. */
+  changedMember(member: MemberRow): void {
+    this.#indexMember(member);
+    this.#memberTable.touch(member);
+  }
+
+  #indexMember(member: MemberRow): void {
+    let rows = this.#members.get(member.roomId);
+    if (rows === undefined) {
+      rows = new Map();
+      this.#members.set(member.roomId, rows);
+    }
+    rows.set(member.accountId, member);
+    let rooms = this.#roomIdsByAccount.get(member.accountId);
+    if (member.role === 0) {
+      rooms?.delete(member.roomId);
+      return;
+    }
+    if (rooms === undefined) {
+      rooms = new Set();
+      this.#roomIdsByAccount.set(member.accountId, rooms);
+    }
+    rooms.add(member.roomId);
+  }
+}

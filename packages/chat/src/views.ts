@@ -1,0 +1,146 @@
+// Rows as messages of the wire. Events and answers are made of the same views, so that what a
+// subscriber sees equals what a read shows (P5).
+import {
+  Account,
+  type Account as AccountView,
+  joinBytes,
+  lengthDelimitedField,
+  MembershipChanged,
+  type Message as MessageView,
+  ReadMarker,
+  Room,
+  RoomRemoved,
+  RoomReset,
+  type Room as RoomView,
+  varintField,
+} from "@parley/protocol";
+import type { AccountRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
+
+/** Both names of an account that is gone. */
+export const DELETED_ACCOUNT_NAME = "deleted account";
+
+/** `online` is never known here: the node fills it in from gossip. */
+export function accountView(row: AccountRow): AccountView {
+  return {
+    id: row.id,
+    username: row.deleted ? DELETED_ACCOUNT_NAME : row.username,
+    displayName: row.deleted ? DELETED_ACCOUNT_NAME : row.displayName,
+    online: false,
+    lastSeenMs: row.lastSeenMs,
+    owner: row.owner,
+    deleted: row.deleted,
+  };
+}
+
+/** What a room looks like to somebody; `undefined` = to nobody in particular. */
+export function roomView(
+  row: RoomRow,
+  viewer: MemberRow | undefined,
+  peer: AccountRow | undefined,
+): RoomView {
+  const isMember = viewer !== undefined && viewer.role !== 0;
+  return {
+    id: row.id,
+    name: row.name,
+    visibility: row.visibility as RoomView["visibility"],
+    lastSeq: row.lastSeq,
+    memberCount: row.memberCount,
+    topic: row.topic,
+    role: (isMember ? viewer.role : 0) as RoomView["role"],
+    readSeq: isMember ? viewer.readSeq : 0,
+    peer: peer === undefined ? undefined : accountView(peer),
+    createdAtMs: row.createdAtMs,
+    deleted: row.deleted,
+  };
+}
+
+/** The other account of a direct room, as `accountId` sees it (itself in a room with itself). */
+export function peerIdOf(room: RoomRow, accountId: number): number {
+  return room.directLow === accountId ? room.directHigh : room.directLow;
+}
+
+/** `author`: the username, or the name of a deleted account. */
+export function messageView(row: MessageRow, author: string): MessageView {
+  return {
+    id: row.id,
+    roomId: row.roomId,
+    seq: row.seq,
+    revision: row.changedRevision === 0 ? row.id : row.changedRevision,
+    authorId: row.authorId,
+    author,
+    body: row.body,
+    sentAtMs: row.sentAtMs,
+    clientMessageId: row.clientMessageId,
+    deleted: row.deleted,
+    replyToSeq: row.replyToSeq,
+  };
+}
+
+export function authorName(account: AccountRow | undefined): string {
+  return account === undefined || account.deleted ? DELETED_ACCOUNT_NAME : account.username;
+}
+
+// ---- Events: the revision and one encoded case, joined, so that a case is encoded once. The numbers
+// are those of the fields of parley.v1.Event.
+
+function event(revision: number, fieldNumber: number, value: Uint8Array): Uint8Array {
+  return joinBytes([varintField(1, revision), lengthDelimitedField(fieldNumber, value)]);
+}
+
+/** `message`: an encoded Message. */
+export function messageEvent(revision: number, message: Uint8Array): Uint8Array {
+  return event(revision, 2, message);
+}
+
+/** `message`: an encoded Message. */
+export function messageChangedEvent(revision: number, message: Uint8Array): Uint8Array {
+  return event(revision, 3, message);
+}
+
+/** For all members at once, so without what depends on the viewer (role, read position, peer). */
+export function roomChangedEvent(revision: number, room: RoomRow): Uint8Array {
+  return event(revision, 4, Room.encode(roomView(room, undefined, undefined)).finish());
+}
+
+export function roomResetEvent(
+  revision: number,
+  room: RoomRow,
+  viewer: MemberRow,
+  peer: AccountRow | undefined,
+): Uint8Array {
+  return event(revision, 5, RoomReset.encode({ room: roomView(room, viewer, peer) }).finish());
+}
+
+export function roomRemovedEvent(
+  revision: number,
+  roomId: number,
+  reason: number,
+  byAccountId: number,
+): Uint8Array {
+  const removed = { roomId, reason: reason as RoomRemoved["reason"], byAccountId };
+  return event(revision, 6, RoomRemoved.encode(removed).finish());
+}
+
+/** `role` 0 = no longer a member. */
+export function membershipChangedEvent(
+  revision: number,
+  room: RoomRow,
+  account: AccountRow,
+  role: number,
+): Uint8Array {
+  const changed: MembershipChanged = {
+    roomId: room.id,
+    account: accountView(account),
+    role: role as MembershipChanged["role"],
+    memberCount: room.memberCount,
+  };
+  return event(revision, 7, MembershipChanged.encode(changed).finish());
+}
+
+export function readMarkerEvent(revision: number, roomId: number, seq: number): Uint8Array {
+  return event(revision, 8, ReadMarker.encode({ roomId, seq }).finish());
+}
+
+export function accountChangedEvent(revision: number, account: AccountRow): Uint8Array {
+  return event(revision, 9, Account.encode(accountView(account)).finish());
+}
