@@ -11,7 +11,7 @@ export { checkCommand, stampCommand } from "./check-command.ts";
 export type { ChatDatabase } from "./database.ts";
 export { InvariantViolation } from "./invariant.ts";
 export { ChatMachine, type StateHash } from "./machine.ts";
-export { ChatReader } from "./reader.ts";
+export { ChatReader } from "./read/reader.ts";
 export { isUuidV7, uuidV7TimeMs } from "./request-id.ts";
 export * from "./text.ts";
 export type * from "./types.ts";
