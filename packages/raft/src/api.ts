@@ -190,6 +190,8 @@ export interface RawNodeApi {
   ready(): Ready;
   /** The last Ready has been stored and applied. Only without `asyncStorageWrites`. */
   advance(): void;
+  /** Entries that storage called "unavailable" have come: send them to whom they were meant for. */
+  retryAppends(): void;
   /** The last message to `id` may be lost. */
   reportUnreachable(id: NodeId): void;
   /** The transfer of a snapshot to `id` has ended. */

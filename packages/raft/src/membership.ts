@@ -8,7 +8,7 @@ import { payloadsSize } from "./entry.ts";
 import { assert } from "./invariant.ts";
 import { proposeAsLeader } from "./proposals.ts";
 import { isVoter } from "./quorum/joint.ts";
-import { broadcastAppend, maybeCommit, sendAppend } from "./replication.ts";
+import { broadcastAppend, maybeCommit, retryAppends } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import type { RaftState } from "./state.ts";
 import { hex } from "./state.ts";
@@ -51,9 +51,7 @@ function switchTo(
     // The smaller quorum had committed more than the larger one.
     broadcastAppend(r);
   } else {
-    for (const id of progress.keys()) {
-      if (id !== r.id) sendAppend(r, id, false);
-    }
+    retryAppends(r);
   }
   if (r.leadTransferee !== NONE && !isVoter(r.tracker.voters, r.leadTransferee)) {
     r.leadTransferee = NONE;

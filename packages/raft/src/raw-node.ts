@@ -23,6 +23,7 @@ import { step, tick } from "./raft.ts";
 import { requestRead } from "./reads.ts";
 import type { Told } from "./ready.ts";
 import { acceptReady, hasReady, makeReady } from "./ready.ts";
+import { retryAppends } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import { snapshotSent } from "./snapshots.ts";
 import { hex, RaftState } from "./state.ts";
@@ -168,6 +169,10 @@ export class RawNode implements RawNodeApi {
     const messages = this.#onAdvance ?? [];
     this.#onAdvance = null;
     for (const message of messages) step(r, message);
+  }
+
+  retryAppends(): void {
+    retryAppends(this.#r);
   }
 
   reportUnreachable(id: NodeId): void {

@@ -10,7 +10,7 @@ import { encodeRound } from "./read-rounds.ts";
 import type { RaftState } from "./state.ts";
 import { hex } from "./state.ts";
 import type { Progress } from "./tracker/progress.ts";
-import type { Entry, Message, NodeId } from "./types.ts";
+import type { Entry, Index, Message, NodeId } from "./types.ts";
 import { NO_BYTES } from "./types.ts";
 
 const NO_ENTRIES: readonly Entry[] = [];
@@ -43,6 +43,14 @@ export function appendAsLeader(
   return true;
 }
 
+/** Sends everyone what they lack, if anything. */
+export function retryAppends(r: RaftState): void {
+  if (r.state !== "StateLeader") return;
+  for (const id of r.tracker.progress.keys()) {
+    if (id !== r.id) sendAppend(r, id, false);
+  }
+}
+
 /** Sends everyone what they lack, or at least the commit index. */
 export function broadcastAppend(r: RaftState): void {
   for (const id of r.tracker.progress.keys()) {
@@ -61,15 +69,15 @@ export function sendAppend(r: RaftState, to: NodeId, evenIfEmpty: boolean): bool
 
   const prevIndex = progress.next - 1;
   const prevTerm = r.log.term(prevIndex);
-  if (typeof prevTerm !== "number") return sendSnapshot(r, to, progress);
+  if (prevTerm === "compacted") return sendSnapshot(r, to, progress);
+  if (prevTerm === "unavailable") return waitForStorage(r, to, prevIndex);
 
   // With a full window an empty MsgApp still goes, as a probe: if all that filled the window was lost, its
   // answer is what gets replication going again.
   const full = progress.state === "StateReplicate" && progress.inflights.full();
   const entries = full ? NO_ENTRIES : r.log.entriesFrom(progress.next, r.settings.maxSizePerMsg);
   if (entries === "compacted") return sendSnapshot(r, to, progress);
-  // The storage fetches them; the follower's next sign of life asks again.
-  if (entries === "unavailable") return false;
+  if (entries === "unavailable") return waitForStorage(r, to, progress.next);
   if (entries.length === 0 && !evenIfEmpty) return false;
 
   const commit = r.log.committed;
@@ -77,6 +85,14 @@ export function sendAppend(r: RaftState, to: NodeId, evenIfEmpty: boolean): bool
   progress.sentEntries(entries.length, payloadsSize(entries));
   progress.sentCommit(commit);
   return true;
+}
+
+/** Storage will have the entry, but not now: the next answer to a heartbeat, or `retryAppends`, tries again. */
+function waitForStorage(r: RaftState, to: NodeId, index: Index): false {
+  r.logger.debug?.(
+    `${hex(r.id)} can't send to ${hex(to)} yet: entry ${index} is not available from storage`,
+  );
+  return false;
 }
 
 /** Sends the newest snapshot (paper, 7) to a member that has shown a sign of life. */

@@ -7,7 +7,11 @@ import type { ConfState, Entry, HardState, Index, Snapshot, Term } from "./types
 
 /** The position is below the first index: a snapshot has taken its place. */
 export type Compacted = "compacted";
-/** The position is above the last index, or what was asked for isn't there yet. */
+/**
+ * The position is above the last index; or what was asked for is stored, but not at hand. The latter is
+ * allowed below the applied index only, where nothing but a follower far behind needs it: the leader asks again
+ * with each answer to a heartbeat, and when it is told to (`retryAppends`).
+ */
 export type Unavailable = "unavailable";
 
 export interface Storage {
