@@ -1,8 +1,8 @@
 // The gap that a killed leader makes: from `kill -9` to the first acknowledged send, and until all
 // clients are served again. The clients are those of the SDK; they must see no error (P7).
 import { type DevCluster, until } from "../tests/harness/dev-cluster.ts";
+import { leaderOf } from "../tests/harness/status.ts";
 import { closeWriters, connectWriters, type Fleet } from "./fleet.ts";
-import { leaderOf } from "./status.ts";
 
 export interface FailoverResult {
   readonly firstAckMs: number;

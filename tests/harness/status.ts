@@ -1,13 +1,13 @@
 // Who leads, asked over the operators' API.
-import { credentials } from "@grpc/grpc-js";
-import type { StatusResponse } from "@parley/protocol";
+import { credentials, Metadata } from "@grpc/grpc-js";
+import type { StateHashResponse, StatusResponse } from "@parley/protocol";
 import { ClusterClient } from "@parley/protocol/services";
-import { type DevCluster, until } from "../tests/harness/dev-cluster.ts";
+import { type DevCluster, until } from "./dev-cluster.ts";
 
 export function statusOf(address: string): Promise<StatusResponse | undefined> {
   const client = new ClusterClient(address, credentials.createInsecure());
   return new Promise((resolve) => {
-    client.status({}, { deadline: Date.now() + 2_000 }, (error, response) => {
+    client.status({}, new Metadata(), { deadline: Date.now() + 2_000 }, (error, response) => {
       client.close();
       resolve(error === null ? response : undefined);
     });
@@ -30,4 +30,19 @@ export async function leaderOf(cluster: DevCluster, allHealthy = false): Promise
     return false;
   }, "a leader");
   return leader;
+}
+
+export function stateHashOf(address: string): Promise<StateHashResponse | undefined> {
+  const client = new ClusterClient(address, credentials.createInsecure());
+  return new Promise((resolve) => {
+    client.stateHash(
+      { atIndex: 0 },
+      new Metadata(),
+      { deadline: Date.now() + 5_000 },
+      (error, response) => {
+        client.close();
+        resolve(error === null ? response : undefined);
+      },
+    );
+  });
 }

@@ -1,0 +1,111 @@
+// Writers and subscribers through the SDK, as an application would use it: no error handling, because
+// there must be nothing to handle.
+import { ParleyClient } from "@parley/client";
+import { grpcCarrier } from "@parley/client/grpc";
+import { type Event, RoomVisibility } from "@parley/protocol";
+import type { Acknowledged } from "./oracle.ts";
+
+export interface CrowdOptions {
+  readonly servers: readonly string[];
+  readonly writers: number;
+  readonly subscribers: number;
+  readonly rooms: number;
+}
+
+export class Crowd {
+  readonly acknowledged: Acknowledged[] = [];
+  readonly errors: unknown[] = [];
+  readonly events: Event[][] = [];
+  readonly roomIds: number[] = [];
+  readonly token: string;
+  readonly #clients: ParleyClient[] = [];
+  #running = true;
+  #loops: Promise<void>[] = [];
+  #sent = 0;
+
+  private constructor(token: string) {
+    this.token = token;
+  }
+
+  static async gather(options: CrowdOptions): Promise<Crowd> {
+    const connect = async (name: string) => {
+      const client = new ParleyClient({ servers: options.servers, carrier: grpcCarrier() });
+      await client.start();
+      await client.register({ username: name, password: "a long password" });
+      return client;
+    };
+    const first = await connect("owner");
+    const crowd = new Crowd(first.token);
+    crowd.#clients.push(first);
+    for (let at = 0; at < options.rooms; at += 1) {
+      const created = await first.call("createRoom", {
+        name: `room-${at}`,
+        visibility: RoomVisibility.ROOM_VISIBILITY_PUBLIC,
+      });
+      crowd.roomIds.push(created.room?.id ?? 0);
+    }
+    for (let at = 0; at < options.subscribers; at += 1) {
+      const client = await connect(`subscriber-${at}`);
+      for (const roomId of crowd.roomIds) await client.call("joinRoom", { roomId });
+      crowd.#clients.push(client);
+      crowd.#subscribe(client);
+    }
+    for (let at = 0; at < options.writers; at += 1) {
+      const client = await connect(`writer-${at}`);
+      for (const roomId of crowd.roomIds) await client.call("joinRoom", { roomId });
+      crowd.#clients.push(client);
+      crowd.#loops.push(crowd.#write(client, at));
+    }
+    return crowd;
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** No more sends; resolves when all that were begun are acknowledged. */
+  async finishWriting(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+  }
+
+  async close(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
+  #subscribe(client: ParleyClient): void {
+    const events: Event[] = [];
+    this.events.push(events);
+    const follow = async () => {
+      for await (const item of client.subscribe({ afterRevision: 0 })) {
+        if (item.kind === "event") events.push(item.event);
+        else this.errors.push(new Error(`unexpected resync: ${item.reason}`));
+      }
+    };
+    follow().catch((error: unknown) => this.errors.push(error));
+  }
+
+  /** A few sends in flight at a time, to one room after the other. */
+  async #write(client: ParleyClient, writer: number): Promise<void> {
+    for (let number = 0; this.#running; number += 1) {
+      const roomId = this.roomIds[Math.floor(number / 4) % this.roomIds.length] ?? 0;
+      const body = `writer ${writer} #${number}`;
+      this.#sent += 1;
+      const send = client.send(roomId, body).then(
+        ({ message }) =>
+          this.acknowledged.push({
+            roomId,
+            seq: message.seq,
+            body,
+            clientMessageId: message.clientMessageId,
+          }),
+        (error: unknown) => this.errors.push(error),
+      );
+      if (number % 4 === 3) await send;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // Everything in flight: the outbox is in order, so the last one of each room settles last.
+    while (client.state.pendingSends > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
