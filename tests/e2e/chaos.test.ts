@@ -13,7 +13,7 @@ import {
 import { seededRandom } from "../harness/seeded-random.ts";
 import { leaderOf } from "../harness/status.ts";
 
-const SEED = Number(process.env["PARLEY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = Number(process.env.PARLEY_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 let cluster: DevCluster | undefined;
 let crowd: Crowd | undefined;

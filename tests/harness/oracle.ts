@@ -20,19 +20,15 @@ export async function clientOf(address: string, token: string): Promise<ParleyCl
   return client;
 }
 
-/** All messages of a room, ascending, read from one node. */
+/** All messages of a room, ascending, read from one node, page by page from the newest. */
 export async function wholeHistory(client: ParleyClient, roomId: number): Promise<Message[]> {
-  const all: Message[] = [];
+  const pages: Message[][] = [];
   for (;;) {
-    const page = await client.call("history", {
-      roomId,
-      afterSeq: all.at(-1)?.seq ?? 0,
-      limit: 200,
-    });
-    // after_seq 0 with nothing else means the newest page: ask from the start with before_seq too.
-    if (page.messages.length === 0) return all;
-    all.push(...page.messages);
-    if ((all.at(-1)?.seq ?? 0) >= page.lastSeq) return all;
+    const oldest = pages[0]?.[0]?.seq ?? 0;
+    const page = await client.call("history", { roomId, beforeSeq: oldest, limit: 200 });
+    if (page.messages.length === 0) return pages.flat();
+    pages.unshift(page.messages);
+    if (page.messages[0]?.seq === 1) return pages.flat();
   }
 }
 
