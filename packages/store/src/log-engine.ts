@@ -28,6 +28,8 @@ import { RaftFile, type SyncMode } from "./raft-file.ts";
 export interface LogEngineOptions {
   /** "OFF" syncs nothing and breaks P1; it exists so that a test can see the difference. */
   readonly synchronous?: SyncMode;
+  /** Pages of 4 KiB that the raft file may have at the most; more is `disk-full`. */
+  readonly pagesMax?: number;
 }
 
 /** Entries that are read from the file at once. */
@@ -86,7 +88,7 @@ export class LogEngine {
     }
     let file: RaftFile;
     try {
-      file = RaftFile.open(path, options.synchronous ?? "FULL");
+      file = RaftFile.open(path, options.synchronous ?? "FULL", options.pagesMax);
     } catch (cause) {
       throw asWiped(cause, path);
     }
@@ -94,7 +96,7 @@ export class LogEngine {
       return LogEngine.recover(file);
     } catch (cause) {
       file.close();
-      throw cause;
+      throw asWiped(cause, path);
     }
   }
 

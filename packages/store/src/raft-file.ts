@@ -54,7 +54,7 @@ export class RaftFile {
    * Opens or creates the file and locks it against every other process until this one closes it or
    * dies. Throws a StorageError: `locked`, `corrupt` (not a database, or not this program's), `io`.
    */
-  static open(path: string, synchronous: SyncMode): RaftFile {
+  static open(path: string, synchronous: SyncMode, pagesMax: number | undefined): RaftFile {
     let db: DatabaseSync;
     try {
       db = new DatabaseSync(path);
@@ -69,6 +69,7 @@ export class RaftFile {
       db.exec(`PRAGMA synchronous = ${synchronous}`);
       // Checkpoints are explicit: an automatic one hides its failures inside a later commit.
       db.exec("PRAGMA wal_autocheckpoint = 0");
+      if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
       const file = new RaftFile(path, db);
       file.checkIdentityOfFile();
       return file;
