@@ -143,7 +143,8 @@ export class Bootstrap {
       this.#events.onFatal(new StartupError(error.message));
       return;
     }
-    this.#logger.warn(
+    const level = error.reason === "NOT_READY" ? "debug" : "warn";
+    this.#logger[level](
       { peer: peerId, reason: error.reason },
       `refused by node ${peerId}: ${error.message}`,
     );

@@ -108,8 +108,7 @@ export class PeerMesh {
     hello: (peerId: number): PeerHello => this.#helloTo(peerId),
     checkHello: (peerId: number, hello: PeerHello): string | undefined => {
       const error = this.#checkHello(hello, peerId);
-      if (error !== undefined)
-        this.#logger.warn({ peer: peerId }, `peer refused: ${error.message}`);
+      if (error !== undefined) this.#logRefusal(error, { peer: peerId });
       return error?.message;
     },
     onUp: (peerId: number) => this.#events.onPeerUp(peerId),
@@ -118,6 +117,12 @@ export class PeerMesh {
     onRejected: (peerId: number, error: ParleyError) => this.#events.onRejected(peerId, error),
     onDrain: (peerId: number) => this.#events.onDrain(peerId),
   };
+
+  /** "Not ready" is how every start begins, and passes by itself. */
+  #logRefusal(error: ParleyError, fields: object): void {
+    const level = error.reason === "NOT_READY" ? "debug" : "warn";
+    this.#logger[level](fields, `peer refused: ${error.message}`);
+  }
 
   #helloTo(peerId: number): PeerHello {
     return {
@@ -191,10 +196,7 @@ export class PeerMesh {
     const error = this.#checkHello(hello, undefined);
     // A refused peer is told who answers all the same: bootstrap decides on it.
     if (error !== undefined) {
-      this.#logger.warn(
-        { peer: hello.nodeId, remote: incoming.link.remote },
-        `peer refused: ${error.message}`,
-      );
+      this.#logRefusal(error, { peer: hello.nodeId, remote: incoming.link.remote });
       this.#refuse(incoming, error);
       return;
     }

@@ -42,7 +42,7 @@ export class ChatService {
     const { replica, chatStore, clock, logger, tuning, nodeId } = parts;
     this.#parts = parts;
     this.#operations = new Operations(parts);
-    this.#fanOut = new FanOut(replica, clock);
+    this.#fanOut = new FanOut(replica, clock, parts.fanOutLimits);
     this.#presence = new Presence(replica, clock);
     const turn = new Turn(clock);
     this.#registry = new SessionRegistry(clock, turn, tuning.sessionsMax);

@@ -2,6 +2,7 @@
 import type { NodeTuning } from "../config.ts";
 import type { ChatStore, Clock, Logger, PasswordHasher, Random, Sha256 } from "../ports.ts";
 import type { Replica } from "../replica.ts";
+import type { FanOutLimits } from "./fan-out.ts";
 
 export interface ServiceParts {
   readonly replica: Replica;
@@ -13,6 +14,8 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly tuning: NodeTuning;
   readonly nodeId: number;
+  /** For tests that want small pages and a short memory; the defaults are for servers. */
+  readonly fanOutLimits?: FanOutLimits;
 }
 
 /** A unary call, as a transport hands it over. */

@@ -2,16 +2,33 @@
 // position of its own, so that it can pause between entries when very many sessions listen; a ring
 // of recent entries lets a subscriber that catches up step over to live without a gap or a repeat.
 import type { Admission, AdmissionChange, AppliedEntry, Audience } from "@parley/chat";
+import { LIMITS } from "@parley/protocol";
 import type { Clock } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { SharedEvent } from "./shared-event.ts";
 
-/** How long the loop may be held before others get their turn, in milliseconds. */
-const SLICE_MS = 4;
-/** Entries that may wait for their fan-out; past it the fan-out no longer yields (P11). */
-const WAITING_ENTRIES_MAX = 10_000;
-const RING_BYTES_MAX = 8 * 1024 * 1024;
-const RING_ENTRIES_MAX = 20_000;
+/** How much is kept at hand and done at once. */
+export interface FanOutLimits {
+  /** How long the loop may be held before others get their turn. */
+  readonly sliceMs: number;
+  /** Entries that may wait for their fan-out; past it the fan-out no longer yields (P11). */
+  readonly waitingEntriesMax: number;
+  readonly ringBytesMax: number;
+  readonly ringEntriesMax: number;
+  /** One page of a catch-up from the chat file. */
+  readonly pageBytes: number;
+  /** The most that the step from the ring to live may add at once; more comes in pages. */
+  readonly handOverBytesMax: number;
+}
+
+export const DEFAULT_FAN_OUT_LIMITS: FanOutLimits = {
+  sliceMs: 4,
+  waitingEntriesMax: 10_000,
+  ringBytesMax: 8 * 1024 * 1024,
+  ringEntriesMax: 20_000,
+  pageBytes: 256 * 1024,
+  handOverBytesMax: LIMITS.sessionBacklogBytesMax / 4,
+};
 
 export interface SharedDelivery {
   readonly audience: Audience;
@@ -39,6 +56,7 @@ export interface LiveSubscriber {
 }
 
 export class FanOut {
+  readonly limits: FanOutLimits;
   readonly #replica: Replica;
   readonly #clock: Clock;
   readonly #live = new Set<LiveSubscriber>();
@@ -56,9 +74,10 @@ export class FanOut {
   #dispatched = 0;
   #scheduled = false;
 
-  constructor(replica: Replica, clock: Clock) {
+  constructor(replica: Replica, clock: Clock, limits: FanOutLimits = DEFAULT_FAN_OUT_LIMITS) {
     this.#replica = replica;
     this.#clock = clock;
+    this.limits = limits;
   }
 
   get liveCount(): number {
@@ -166,8 +185,8 @@ export class FanOut {
       for (const delivery of next.recent.deliveries) this.#dispatch(next.recent.revision, delivery);
       this.#dispatched = next.recent.revision;
       const left = this.#waiting.length - this.#waitingAt;
-      if (left === 0 || left > WAITING_ENTRIES_MAX) continue;
-      if (this.#clock.monotonicMs() - startedMs >= SLICE_MS) {
+      if (left === 0 || left > this.limits.waitingEntriesMax) continue;
+      if (this.#clock.monotonicMs() - startedMs >= this.limits.sliceMs) {
         this.#scheduled = true;
         this.#clock.after(0, () => this.#pump());
         return;
@@ -223,8 +242,8 @@ export class FanOut {
     this.#ring.push(recent);
     this.#ringBytes += recent.bytes;
     while (
-      this.#ringBytes > RING_BYTES_MAX ||
-      this.#ring.length - this.#ringStart > RING_ENTRIES_MAX
+      this.#ringBytes > this.limits.ringBytesMax ||
+      this.#ring.length - this.#ringStart > this.limits.ringEntriesMax
     ) {
       const oldest = this.#ring[this.#ringStart];
       if (oldest === undefined) break;
@@ -234,7 +253,7 @@ export class FanOut {
       this.#floor = oldest.revision;
     }
     // Freed in large steps, so that forgetting one entry does not move all the others.
-    if (this.#ringStart >= RING_ENTRIES_MAX) {
+    if (this.#ringStart >= this.limits.ringEntriesMax) {
       this.#ring = this.#ring.slice(this.#ringStart);
       this.#ringStart = 0;
     }

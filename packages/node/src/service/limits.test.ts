@@ -6,7 +6,7 @@ import { BoundedTable } from "./bounded-table.ts";
 import { LoginThrottle } from "./login-throttle.ts";
 import { Passwords } from "./passwords.ts";
 import { SendRate } from "./send-rate.ts";
-import { drain, VirtualClock } from "./testing/virtual-clock.ts";
+import { drain, VirtualClock } from "./testing/virtual-clock.test.support.ts";
 
 function failureOf(action: () => void): ParleyError | undefined {
   try {

@@ -2,7 +2,7 @@ import { Event, LIMITS, lengthDelimitedField, ServerFrame } from "@parley/protoc
 import { expect, test } from "vitest";
 import { Outbox } from "./outbox.ts";
 import { SharedEvent } from "./shared-event.ts";
-import { TestSink } from "./testing/world.ts";
+import { TestSink } from "./testing/world.test.support.ts";
 
 function eventOf(revision: number, bytes = 0): SharedEvent {
   // An unknown field stands for content of any size.

@@ -1,8 +1,8 @@
 import { isUuidV7, uuidV7TimeMs } from "@parley/chat";
 import { expect, test } from "vitest";
 import { makeRequestId, requestIdOf } from "./request-id.ts";
-import { VirtualClock } from "./testing/virtual-clock.ts";
-import { seededRandom } from "./testing/world.ts";
+import { VirtualClock } from "./testing/virtual-clock.test.support.ts";
+import { seededRandom } from "./testing/world.test.support.ts";
 
 const clock = new VirtualClock();
 const random = seededRandom(1);

@@ -7,10 +7,6 @@ import type { Replica } from "../replica.ts";
 import type { FanOut, LiveSubscriber } from "./fan-out.ts";
 import { SharedEvent } from "./shared-event.ts";
 
-/** One page from the chat file. */
-const PAGE_BYTES = 256 * 1024;
-/** The most that the step from the ring to live may add at once; more comes in pages. */
-const HAND_OVER_BYTES_MAX = LIMITS.sessionBacklogBytesMax / 4;
 const BACKLOG_POLL_MS = 10;
 /** A subscriber that takes nothing for so long while it catches up is too slow. */
 const STALL_MS_MAX = 30_000;
@@ -163,7 +159,7 @@ export class Subscription implements LiveSubscriber {
         kind: "catch-up",
         accountId: this.accountId,
         afterRevision: this.#position,
-        bytesMax: PAGE_BYTES,
+        bytesMax: this.#parts.fanOut.limits.pageBytes,
       });
       if (this.#ended) return;
       if (page.kind !== "page") throw unexpected(page.kind);
@@ -184,7 +180,7 @@ export class Subscription implements LiveSubscriber {
     for (const recent of fanOut.recentFor(this.accountId, this.#position)) {
       missing.push(recent);
       bytes += recent.event.event.length;
-      if (bytes > HAND_OVER_BYTES_MAX) return false;
+      if (bytes > fanOut.limits.handOverBytesMax) return false;
     }
     for (const { revision, event } of missing) this.#outlet.event(revision, event);
     // Taking them may have shown the reader to be too slow.

@@ -17,9 +17,10 @@ import {
 import { DEFAULT_TUNING, type NodeTuning } from "../../config.ts";
 import type { FrameSink, Logger, PasswordHasher, Random } from "../../ports.ts";
 import { ChatService } from "../chat-service.ts";
+import { DEFAULT_FAN_OUT_LIMITS, type FanOutLimits } from "../fan-out.ts";
 import type { SessionHandler } from "../session.ts";
-import { SingleLog } from "./single-log.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { SingleLog } from "./single-log.test.support.ts";
+import { VirtualClock } from "./virtual-clock.test.support.ts";
 
 export const quietLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -74,6 +75,9 @@ export class TestSink implements FrameSink {
 export interface WorldOptions {
   readonly tuning?: Partial<NodeTuning>;
   readonly hasher?: PasswordHasher;
+  /** Nodes that share tokens through one log need different ones. */
+  readonly seed?: number;
+  readonly fanOutLimits?: Partial<FanOutLimits>;
 }
 
 export class World {
@@ -86,12 +90,13 @@ export class World {
       replica: this.log,
       chatStore: this.log.chatStore,
       clock: this.clock,
-      random: seededRandom(7),
+      random: seededRandom(options.seed ?? 7),
       hasher: options.hasher ?? plainHasher,
       sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
       logger: quietLogger,
       tuning: { ...DEFAULT_TUNING, ...options.tuning },
       nodeId: 1,
+      fanOutLimits: { ...DEFAULT_FAN_OUT_LIMITS, ...options.fanOutLimits },
     });
   }
 

@@ -16,7 +16,7 @@ import {
 import { type ClusterView, Command, ParleyError, type StatusResponse } from "@parley/protocol";
 import type { ChatStore } from "../../ports.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "../../replica.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
+import type { VirtualClock } from "./virtual-clock.test.support.ts";
 
 interface Waiting {
   readonly revision: number;
@@ -35,6 +35,8 @@ export class SingleLog implements Replica {
   behind = false;
   hasQuorum = true;
   readonly proposed: Command[] = [];
+  /** Every command in the log, stamped, for another node's log. */
+  readonly commands: Uint8Array[] = [];
   readonly presence = new Map<number, boolean>();
   readonly #clock: VirtualClock;
   readonly #machine: ChatMachine;
@@ -81,6 +83,7 @@ export class SingleLog implements Replica {
   /** An entry from another node. */
   append(command: Uint8Array): number {
     this.#lastIndex += 1;
+    if (command.length > 0) this.commands.push(command);
     this.#unapplied.push({ index: this.#lastIndex, term: 1, command });
     this.#schedule();
     return this.#lastIndex;
