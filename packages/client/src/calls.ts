@@ -220,8 +220,9 @@ export class Calls {
     }
     const delayMs = retryDelayMs(error, call.attempts, this.#options.random);
     call.attempts += 1;
-    // A refusal that outlasts the deadline says more than "deadline exceeded" would.
-    if (this.#clock.monotonicMs() + delayMs > call.deadlineAtMs && error.reason !== "CANCELLED") {
+    // A refusal that outlasts the deadline, or patience, says more than waiting would.
+    const outlasts = this.#clock.monotonicMs() + delayMs > call.deadlineAtMs;
+    if (outlasts || (error.reason === "RATE_LIMITED" && delayMs > TIMING.pauseShownMs)) {
       call.settle({ error });
       return;
     }

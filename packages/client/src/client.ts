@@ -118,6 +118,9 @@ export class ParleyClient {
   #clockOffsetMs = 0;
   #stateChanged = false;
   #quorumTimer: Timer | undefined;
+  /** Nodes that have not applied the subscription's cursor and can't reach who has. */
+  readonly #cursorAheadOf = new Set<string>();
+  #resubscribeTimer: Timer | undefined;
   #leaderTimer: Timer | undefined;
   #phase: Phase = "idle";
 
@@ -148,8 +151,14 @@ export class ParleyClient {
         onRival: (link) => this.#exchange.offer(link),
         onFrame: (link, frame, first) => this.#onFrame(link, frame, first),
         onCluster: (view) => this.#onCluster(view),
-        onUnfit: (address) => this.#calls.unfit(address),
-        onTokenRefused: (address) => this.#onTokenRefused(address),
+        onUnfit: (address) => {
+          this.#calls.unfit(address);
+          if (this.#cursorAheadOf.size > 0) this.#cursorIsAhead(address);
+        },
+        onTokenRefused: (token) => {
+          if (token === this.#signIn.token) this.#refused();
+        },
+        onGoAway: (address, reason) => this.#onGoAway(address, reason),
         onStateChange: () => this.#changed(),
       },
     });
@@ -217,6 +226,7 @@ export class ParleyClient {
     this.#connection.stop();
     this.#quorumTimer?.cancel();
     this.#leaderTimer?.cancel();
+    this.#resubscribeTimer?.cancel();
     this.#exchange.close();
     this.#calls.close(new ParleyError("CANCELLED", "the client was closed"));
     this.#subscription?.close();
@@ -394,6 +404,7 @@ export class ParleyClient {
     const known = this.#seen > 0 ? this.#seen : undefined;
     const subscription = new Subscription(
       { ...options, afterRevision: options.afterRevision ?? known },
+      this.#clusterId,
       () => this.#connection.greetAgain(),
       () => {
         if (this.#subscription !== subscription) return;
@@ -415,7 +426,7 @@ export class ParleyClient {
     return {
       protocolVersion: PROTOCOL_VERSION,
       token: this.#signIn.token,
-      clusterId: this.#clusterId,
+      clusterId: wanted ? (subscription?.clusterId ?? "") : this.#clusterId,
       subscribe: wanted,
       afterRevision: wanted ? (subscription?.received ?? 0) : 0,
       maxCatchUpEvents: wanted ? (subscription?.maxCatchUpEvents ?? 0) : 0,
@@ -425,14 +436,38 @@ export class ParleyClient {
   #wantsSubscription(): boolean {
     const subscription = this.#subscription;
     if (subscription === undefined || this.#signIn.token === "") return false;
+    if (this.#resubscribeTimer !== undefined) return false;
     return subscription.wanted && subscription.received !== undefined;
+  }
+
+  #onGoAway(address: string, reason: string): void {
+    if (reason === "BEHIND" && this.#wantsSubscription()) this.#cursorIsAhead(address);
+  }
+
+  /**
+   * This node can't go on from the cursor, because it has not got there and has no quorum to ask.
+   * When no other can either, the session goes on without events: old data can still be read (P6).
+   */
+  #cursorIsAhead(address: string): void {
+    this.#cursorAheadOf.add(address);
+    if (!this.#connection.book.allAmong(this.#cursorAheadOf)) return;
+    this.#cursorAheadOf.clear();
+    this.#resubscribeTimer ??= this.#clock.after(TIMING.resubscribeMs, () => this.#resubscribe());
+  }
+
+  #resubscribe(): void {
+    this.#cursorAheadOf.clear();
+    if (this.#resubscribeTimer === undefined) return;
+    this.#resubscribeTimer.cancel();
+    this.#resubscribeTimer = undefined;
+    this.#connection.greetAgain();
   }
 
   /** "From now on" means after what the first node that is met has applied. */
   #beginSubscription(): void {
     const welcome = this.#connection.link?.welcome;
     if (this.#phase !== "online" || welcome === undefined) return;
-    this.#subscription?.startAt(welcome.revision);
+    this.#subscription?.startAt(welcome.revision, this.#clusterId);
     this.#connection.greetAgain();
   }
 
@@ -454,7 +489,7 @@ export class ParleyClient {
       case "none":
         break;
     }
-    this.#subscription?.startAt(welcome.revision);
+    this.#subscription?.startAt(welcome.revision, this.#clusterId);
     if (this.#phase === "online" && link.settled) this.#serve(link);
   }
 
@@ -483,7 +518,7 @@ export class ParleyClient {
   #onFrame(link: Link, frame: ServerFrame, first: boolean): void {
     // Until the last hello is answered, events are those of the subscription before it.
     const subscription = first && link.settled ? this.#subscription : undefined;
-    if (frame.resync !== undefined) subscription?.resync(frame.resync);
+    if (frame.resync !== undefined) subscription?.resync(frame.resync, this.#clusterId);
     if (frame.replies.length > 0) this.#exchange.replies(link, frame.replies, first);
     if (subscription !== undefined && (frame.events.length > 0 || frame.cursor > 0)) {
       const lastRevision = frame.events.at(-1)?.revision ?? 0;
@@ -506,6 +541,7 @@ export class ParleyClient {
       this.#quorumTimer?.cancel();
       this.#quorumTimer = undefined;
       this.#connection.unseek("quorum");
+      this.#resubscribe();
     } else {
       this.#quorumTimer ??= this.#clock.after(TIMING.quorumGraceMs, () => {
         this.#connection.seek({
@@ -561,11 +597,6 @@ export class ParleyClient {
     if (link.welcome !== undefined && this.#signIn.judge(link.welcome, token) === "lagging") return;
     this.#refused();
     this.#connection.greetAgain();
-  }
-
-  #onTokenRefused(address: string): void {
-    const nodes = this.#connection.book.addresses.length;
-    if (this.#signIn.refusedBy(address, nodes)) this.#refused();
   }
 
   #refused(): void {

@@ -53,7 +53,10 @@ export interface ConnectionUser {
   onCluster(view: ClusterView): void;
   /** A node could not be reached, or does not meet the goal. */
   onUnfit(address: string): void;
-  onTokenRefused(address: string): void;
+  /** A node refuses the token, having made sure that it knows all there are. */
+  onTokenRefused(tokenSent: string): void;
+  /** The first node sends the client away, for this reason. */
+  onGoAway(address: string, reason: string): void;
   onStateChange(): void;
 }
 
@@ -471,6 +474,7 @@ export class Connection {
     if (frame.goAway !== undefined) {
       const { reason, retryAfterMs } = frame.goAway;
       this.#retryAfterMs = retryAfterMs;
+      if (link === this.#first) this.#user.onGoAway(link.address, reason);
       this.#onEnd(link, reason === "UNAUTHENTICATED" ? "unauthenticated" : "closed", reason);
     }
   }
@@ -527,7 +531,7 @@ export class Connection {
   #onEnd(link: OpenLink, end: LinkEnd, detail: string): void {
     if (!this.#isCurrent(link)) return;
     this.#lastProblem = `${link.address}: ${end}${detail === "" ? "" : `, ${detail}`}`;
-    if (end === "unauthenticated" && link.token !== "") this.#user.onTokenRefused(link.address);
+    if (end === "unauthenticated" && link.token !== "") this.#user.onTokenRefused(link.token);
     if (link === this.#rival) {
       this.#rivalFailed(link);
       return;

@@ -13,7 +13,6 @@ export class SignIn {
   /** A node that has not applied this revision may not know the token yet. */
   #revision: number;
   #account: Account | undefined;
-  readonly #refusedBy = new Set<string>();
 
   constructor(credentials: Credentials) {
     this.#token = credentials.token;
@@ -32,7 +31,6 @@ export class SignIn {
     this.#token = token;
     this.#account = account;
     this.#revision = revision;
-    this.#refusedBy.clear();
   }
 
   /** Returns whether anybody was signed in. */
@@ -45,6 +43,7 @@ export class SignIn {
   /**
    * What a welcome says about the token that was sent for it: `valid`, `invalid`, `lagging` when
    * the node may not have learned of it yet, `none` when no (or by now another) token is used.
+   * A node that refuses a token outright has made sure that it is current; it is believed.
    */
   judge(welcome: Welcome, tokenSent: string): "valid" | "invalid" | "lagging" | "none" {
     if (tokenSent === "" || tokenSent !== this.#token) return "none";
@@ -54,15 +53,5 @@ export class SignIn {
 
   welcomed(account: Account): void {
     this.#account = account;
-    this.#refusedBy.clear();
-  }
-
-  /**
-   * A node refused the token without saying how far it is. Returns whether it is to be believed: a
-   * majority of the nodes says so.
-   */
-  refusedBy(address: string, nodes: number): boolean {
-    this.#refusedBy.add(address);
-    return this.#revision === 0 || this.#refusedBy.size > nodes / 2;
   }
 }

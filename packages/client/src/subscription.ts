@@ -44,6 +44,8 @@ type Waiter = {
 /** Iterate over it once. It ends when it is closed or the client is, never by a lost connection. */
 export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
   readonly maxCatchUpEvents: number;
+  /** The cluster that the cursor comes from; "" = not known yet. */
+  clusterId: string;
   readonly #bufferMax: number;
   readonly #onItem: ((item: SubscriptionItem) => void) | undefined;
   readonly #onDemand: () => void;
@@ -58,7 +60,13 @@ export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
   #closed = false;
   #error: ParleyError | undefined;
 
-  constructor(options: SubscribeOptions, onDemand: () => void, onClose: () => void) {
+  constructor(
+    options: SubscribeOptions,
+    clusterId: string,
+    onDemand: () => void,
+    onClose: () => void,
+  ) {
+    this.clusterId = clusterId;
     this.maxCatchUpEvents = options.maxCatchUpEvents ?? 0;
     this.#bufferMax = Math.max(1, options.bufferMax ?? SUBSCRIPTION_BUFFER_MAX);
     this.#onItem = options.onItem;
@@ -85,7 +93,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
   }
 
   /** The revision to begin at, once it is known. */
-  startAt(revision: number): void {
+  startAt(revision: number, clusterId: string): void {
+    if (this.clusterId === "") this.clusterId = clusterId;
     this.#received ??= revision;
     this.#cursor = Math.max(this.#cursor, this.#received);
   }
@@ -106,7 +115,9 @@ export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
     if (this.#buffer.length > this.#bufferMax) this.#paused = true;
   }
 
-  resync(resync: Resync): void {
+  /** The node says where to begin anew, in this cluster. */
+  resync(resync: Resync, clusterId: string): void {
+    this.clusterId = clusterId;
     this.#received = resync.revision;
     this.#deliver({ kind: "resync", reason: resync.reason, revision: resync.revision });
   }

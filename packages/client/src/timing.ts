@@ -26,8 +26,12 @@ export const TIMING = {
   /** Between attempts after a refusal that a retry can help, doubling. */
   retryMsMin: 50,
   retryMsMax: 2_000,
+  /** A longer pause that a node asks for (after wrong passwords) is told to the caller instead. */
+  pauseShownMs: 3_000,
   /** A read that is older than what was seen is not shown before this, while others may be newer. */
   behindMs: 3_000,
+  /** No node had the cursor's revision: how long reads go on without events before another try. */
+  resubscribeMs: 5_000,
   readDeadlineMs: 10_000,
   writeDeadlineMs: 30_000,
 } as const;
