@@ -1,6 +1,6 @@
 /**
- * A read thread: each query is one short read transaction on a read-only connection, so that it sees
- * one state and never keeps the WAL from being checkpointed for long.
+ * A read thread over a read-only connection. ChatReader makes each query one short read transaction, so
+ * that it sees one state and never keeps the WAL from being checkpointed for long.
  */
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
@@ -44,19 +44,10 @@ port.on("message", ({ id, body }: WorkerRequest<ReadRequest | CloseRequest>) => 
       port.close();
       return;
     }
-    const { answer, transfer } = packAnswer(readOneState(body.query));
+    const { answer, transfer } = packAnswer(reader.read(body.query));
     port.postMessage({ id, value: answer }, [...transfer]);
   } catch (cause) {
     const error = StorageError.from(cause, path, "reading the chat file").toData();
     port.postMessage({ id, error });
   }
 });
-
-function readOneState(query: ChatQuery): ChatAnswer {
-  db.exec("BEGIN");
-  try {
-    return reader.read(query);
-  } finally {
-    db.exec("COMMIT");
-  }
-}
