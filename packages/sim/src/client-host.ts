@@ -1,12 +1,12 @@
 // One user with a device: a machine, and on it one process of the real client SDK after another. The
 // device remembers, as an application would, the sign-in and (in some seeds) the outbox and cursor.
 import {
-  type Carrier,
   type CallName,
   type CallOptions,
   type CallResult,
-  type OutboxStore,
+  type Carrier,
   MemoryOutbox,
+  type OutboxStore,
   ParleyClient,
   ParleyError,
 } from "@parley/client";
@@ -15,7 +15,7 @@ import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Coverage } from "./coverage.ts";
 import type { History } from "./history.ts";
 import type { Operation } from "./observer.ts";
-import { MachineClock, ProcessClock, ProcessRandom, type ClockOptions } from "./world/clock.ts";
+import { type ClockOptions, MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
 import type { Network } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
 import { VirtualProcess } from "./world/process.ts";
@@ -51,7 +51,7 @@ export class ClientHost {
   readonly #world: ClientWorld;
   readonly #machine: MachineClock;
   /** Whether unsent messages survive a crash. */
-  readonly #keepsOutbox: boolean;
+  readonly keepsOutbox: boolean;
   readonly #keepsCursor: boolean;
   #outbox: OutboxStore = new MemoryOutbox();
   readonly #remembered: Remembered = {
@@ -78,7 +78,7 @@ export class ClientHost {
     this.#world = world;
     world.network.addMachine(name);
     this.#machine = new MachineClock(world.scheduler, random.branch("clock"), world.clock);
-    this.#keepsOutbox = random.chance(0.6);
+    this.keepsOutbox = random.chance(0.6);
     this.#keepsCursor = random.chance(0.6);
   }
 
@@ -144,10 +144,10 @@ export class ClientHost {
     this.sdk = undefined;
     for (const operation of [...history.open]) {
       if (operation.client !== this.name) continue;
-      if (operation.kind.kind === "send" && this.#keepsOutbox) continue;
+      if (operation.kind.kind === "send" && this.keepsOutbox) continue;
       history.complete(operation, { kind: "unknown", reason: "the client was killed" });
     }
-    if (this.#keepsOutbox) {
+    if (this.keepsOutbox) {
       coverage.add("client-outboxes-recovered", this.pendingSends.size === 0 ? 0 : 1);
     } else {
       this.pendingSends.clear();
@@ -344,20 +344,18 @@ export class ClientHost {
   }
 
   #logIn(sdk: ParleyClient, process: VirtualProcess): void {
-    sdk
-      .login({ username: this.username, password: this.password }, { deadlineMs: 60_000 })
-      .then(
-        (response) => {
-          if (!process.alive) return;
-          this.#signedIn(response.account?.id ?? 0, response.token, response.revision);
-          this.#subscribe(sdk, process);
-        },
-        (error: unknown) => {
-          if (!process.alive) return;
-          this.#world.trace.add(this.name, `login: ${ParleyError.from(error).reason}`);
-          this.#logIn(sdk, process);
-        },
-      );
+    sdk.login({ username: this.username, password: this.password }, { deadlineMs: 60_000 }).then(
+      (response) => {
+        if (!process.alive) return;
+        this.#signedIn(response.account?.id ?? 0, response.token, response.revision);
+        this.#subscribe(sdk, process);
+      },
+      (error: unknown) => {
+        if (!process.alive) return;
+        this.#world.trace.add(this.name, `login: ${ParleyError.from(error).reason}`);
+        this.#logIn(sdk, process);
+      },
+    );
   }
 
   #signedIn(accountId: number, token: string, revision: number): void {
@@ -396,18 +394,12 @@ export class ClientHost {
     const { network } = this.#world;
     return {
       dial: (address, events) => {
-        const connection = network.dial(
-          process,
-          this.name,
-          machineOf(address),
-          CLIENT_SERVICE,
-          {
-            onOpen: () => events.onOpen(),
-            onFrame: (bytes) => events.onFrame(bytes),
-            onEnd: (end, detail) => events.onEnd(end, detail),
-            onDrain: () => {},
-          },
-        );
+        const connection = network.dial(process, this.name, machineOf(address), CLIENT_SERVICE, {
+          onOpen: () => events.onOpen(),
+          onFrame: (bytes) => events.onFrame(bytes),
+          onEnd: (end, detail) => events.onEnd(end, detail),
+          onDrain: () => {},
+        });
         return {
           send: (frame) => {
             connection.send(frame);

@@ -28,12 +28,7 @@ export class History {
     return this.#open;
   }
 
-  invoke(
-    client: string,
-    accountId: number,
-    seenRevision: number,
-    kind: OperationKind,
-  ): Operation {
+  invoke(client: string, accountId: number, seenRevision: number, kind: OperationKind): Operation {
     this.#operations += 1;
     this.#at += 1;
     const operation: Operation = {

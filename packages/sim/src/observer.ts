@@ -2,7 +2,7 @@
 // what clients were told, never into the node: a checker must not share the node's mistakes.
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { LogWrite } from "@parley/node";
-import type { Event, Message as ChatMessage, Reason } from "@parley/protocol";
+import type { Message as ChatMessage, Event, Reason } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 
 /** A promise or property was broken. `property` names it as the paper or DESIGN does. */

@@ -76,7 +76,8 @@ export function optionsOf(seed: number): WorldOptions {
   const clients = random.between(4, 7);
   const faultWeights = {} as Record<FaultKind, number>;
   // Swarm testing: each seed leaves out some kinds, so that the others meet in new combinations.
-  for (const kind of FAULT_KINDS) faultWeights[kind] = random.chance(0.75) ? random.between(1, 6) : 0;
+  for (const kind of FAULT_KINDS)
+    faultWeights[kind] = random.chance(0.75) ? random.between(1, 6) : 0;
   faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;

@@ -1,9 +1,16 @@
 // One server: a machine with its clock and disks, and on it one process of the real `Node` after
 // another. Everything that can be done to a server is a method here.
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
-import { type ConfiguredNode, type Logger, type LogWrite, Node, type NodeTuning } from "@parley/node";
+import {
+  type ConfiguredNode,
+  type Logger,
+  type LogWrite,
+  Node,
+  type NodeTuning,
+} from "@parley/node";
 import { StorageError } from "@parley/store";
 import type { Coverage } from "./coverage.ts";
+import type { WorldOptions } from "./options.ts";
 import { ChatDisk } from "./world/chat-disk.ts";
 import { MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
 import { LogDisk } from "./world/log-disk.ts";
@@ -14,7 +21,6 @@ import { VirtualProcess } from "./world/process.ts";
 import type { Scheduler } from "./world/scheduler.ts";
 import type { Trace } from "./world/trace.ts";
 import { CLIENT_SERVICE, frameSink, peerTransport } from "./world/transports.ts";
-import type { WorldOptions } from "./options.ts";
 
 /** What a server tells the world. */
 export interface ServerEvents {
@@ -82,6 +88,10 @@ export class Server {
     });
   }
 
+  get isSlow(): boolean {
+    return this.process?.isSlow ?? false;
+  }
+
   get isUp(): boolean {
     return this.state === "up" || this.state === "starting";
   }
@@ -103,7 +113,12 @@ export class Server {
     const logStore = this.logDisk.openFor(process);
     const chatStore = this.chatDisk.openFor(process);
     const node = new Node(
-      { nodeId: this.id, nodes: this.#nodes, tuning: this.#tuning() },
+      {
+        nodeId: this.id,
+        nodes: this.#nodes,
+        tuning: this.#tuning(),
+        statusRequiresLogin: false,
+      },
       {
         clock,
         random: new ProcessRandom(random.branch(process.name)),

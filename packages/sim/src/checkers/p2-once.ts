@@ -29,7 +29,8 @@ export class P2Once implements Checker {
       const entry = entries[i];
       const applied = batch.entries[i];
       // State machine safety makes every node's the same, so the first to apply an index speaks for all.
-      if (entry === undefined || applied === undefined || entry.index <= this.#checkedIndex) continue;
+      if (entry === undefined || applied === undefined || entry.index <= this.#checkedIndex)
+        continue;
       this.#checkedIndex = entry.index;
       if (entry.command.length === 0 || applied.outcome.kind !== "ok") continue;
       const command = Command.decode(entry.command);

@@ -18,25 +18,55 @@ const CURABLE: ReadonlySet<Reason> = new Set<Reason>([
   "INTERNAL",
 ]);
 
+/** What a cluster may take to recover, and a client to find out, in the worst order of events. */
+const RECOVERY_US = 10_000_000;
+
 export class P7NoErrors implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #isSdk: (client: string) => boolean;
+  readonly #servedSinceUs: (client: string) => number;
+  readonly #now: () => number;
 
-  /** Only the clients that use the SDK are promised this. */
-  constructor(report: Report, isSdk: (client: string) => boolean) {
+  /**
+   * Only the clients that use the SDK are promised this, and requests with a deadline only while a
+   * majority can serve: `servedSinceUs` says since when it could, without a break.
+   */
+  constructor(
+    report: Report,
+    isSdk: (client: string) => boolean,
+    servedSinceUs: (client: string) => number,
+    now: () => number,
+  ) {
     this.#report = report;
     this.#isSdk = isSdk;
+    this.#servedSinceUs = servedSinceUs;
+    this.#now = now;
   }
 
   onOutcome(operation: Operation, outcome: Outcome): void {
-    if (outcome.kind !== "refused" || !this.#isSdk(operation.client)) return;
-    if (!CURABLE.has(outcome.reason)) return;
+    if (!this.#isSdk(operation.client)) return;
+    const reason = failureOf(outcome);
+    if (reason === undefined) return;
+    // A send has no deadline: it waits in the outbox for as long as it takes.
+    const isSend = operation.kind.kind === "send";
+    const servedUs = this.#now() - this.#servedSinceUs(operation.client);
+    if (!isSend && servedUs < RECOVERY_US) return;
     this.#report({
       property: PROPERTY,
-      detail: `${operation.client}: ${describe(operation)} failed with ${outcome.reason}: ${outcome.detail}`,
+      detail: `${operation.client}: ${describe(operation)} failed with ${reason}`,
     });
   }
+}
+
+/** What the application saw as an error of the cluster. */
+function failureOf(outcome: Outcome): string | undefined {
+  if (outcome.kind === "refused" && CURABLE.has(outcome.reason)) {
+    return `${outcome.reason}: ${outcome.detail}`;
+  }
+  return outcome.kind === "unknown" && outcome.reason === "DEADLINE_EXCEEDED"
+    ? outcome.reason
+    : undefined;
 }
 
 function describe(operation: Operation): string {

@@ -51,13 +51,13 @@ export interface DiskObserver {
 }
 
 export interface DiskCounts {
-  syncs: number;
-  groupedWrites: number;
+  /** Syncs that covered several writes. */
+  syncsShared: number;
+  /** Entries that took the place of others. */
+  entriesReplaced: number;
   unsyncedWritesLost: number;
   unsyncedWritesKept: number;
   tornGroups: number;
-  stalls: number;
-  failures: number;
 }
 
 export class LogDisk {
@@ -82,13 +82,11 @@ export class LogDisk {
   #open: VirtualLogStore | undefined;
   readonly #observer: DiskObserver;
   readonly counts: DiskCounts = {
-    syncs: 0,
-    groupedWrites: 0,
+    syncsShared: 0,
+    entriesReplaced: 0,
     unsyncedWritesLost: 0,
     unsyncedWritesKept: 0,
     tornGroups: 0,
-    stalls: 0,
-    failures: 0,
   };
 
   constructor(
@@ -118,6 +116,16 @@ export class LogDisk {
     return this.#durable.hardState;
   }
 
+  /** Everything that is durable, as a copy. */
+  durableLog(): Entry[] {
+    return [...this.#durable.entries];
+  }
+
+  /** Neither stalled nor short of space. */
+  get isHealthy(): boolean {
+    return this.#stalledUntilUs <= this.#scheduler.nowUs && this.#freeBytesLimit === undefined;
+  }
+
   get hasUnsynced(): boolean {
     return this.#pending.length > 0;
   }
@@ -132,7 +140,6 @@ export class LogDisk {
 
   /** No sync completes for this long. */
   stall(durationUs: number): void {
-    this.counts.stalls += 1;
     this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
   }
 
@@ -263,8 +270,7 @@ export class LogDisk {
     }
     for (const { step } of group) this.#makeDurable(step);
     this.#raise();
-    this.counts.syncs += 1;
-    this.counts.groupedWrites += group.length;
+    if (group.length > 1) this.counts.syncsShared += 1;
     store.process.deliver(() => {
       for (const { resolve } of group) resolve();
       // A stopped process starts no new sync.
@@ -280,7 +286,6 @@ export class LogDisk {
     for (const { step } of group) bytes += stepBytes(step);
     if (this.freeBytes() < bytes) kind = "disk-full";
     if (kind === undefined) return undefined;
-    this.counts.failures += 1;
     return new StorageError(kind, this.name, `${this.name}: ${kind}`);
   }
 
@@ -329,6 +334,7 @@ export class LogDisk {
         this.#highWater =
           loweredHighWater(this.#highWater, first.index, termBefore) ?? this.#highWater;
       }
+      this.counts.entriesReplaced += durable.entries.length - (first.index - 1);
       durable.entries.length = first.index - 1;
       durable.entries.push(...entries);
     }

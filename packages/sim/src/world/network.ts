@@ -1,6 +1,6 @@
 // The virtual network: machines that dial one another, connections of two pipes, and everything that
 // can go wrong between machines. It knows nothing of what the frames mean.
-import { type PipeConditions, Pipe } from "./pipe.ts";
+import { Pipe, type PipeConditions } from "./pipe.ts";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -156,6 +156,8 @@ export class Network {
   readonly #machines = new Map<string, Machine>();
   readonly #pairs = new Set<Pair>();
   readonly #cuts = new Set<string>();
+  /** Services whose senders bound their queues themselves. */
+  readonly #unbounded = new Set<string>();
   readonly #slow = new Map<string, number>();
   filter: FrameFilter | undefined;
   /** Sees every frame that is handed to a process; for the checkers. */
@@ -183,6 +185,11 @@ export class Network {
 
   addMachine(name: string): void {
     this.#machines.set(name, { name, powered: true, listeners: new Map(), boots: 0 });
+  }
+
+  /** Connections to this service queue whatever they are given. */
+  leaveUnbounded(service: string): void {
+    this.#unbounded.add(service);
   }
 
   /** Takes connections to `service` on the process's machine until the process dies. */
@@ -302,22 +309,17 @@ export class Network {
     this.#machine(name).powered = true;
   }
 
-  /** The bytes that wait in the longest queue of a connection. */
-  longestBacklogBytes(): number {
+  /** The bytes that wait in the longest queue of a connection to `service`. */
+  longestBacklogBytes(service: string): number {
     let longest = 0;
     for (const pair of this.#pairs) {
+      if (pair.service !== service) continue;
       longest = Math.max(longest, pair.dialler.backlogBytes(), pair.answerer.backlogBytes());
     }
     return longest;
   }
 
-  #connect(
-    dialler: End,
-    from: Machine,
-    to: Machine,
-    service: string,
-    listener: Listener,
-  ): Pair {
+  #connect(dialler: End, from: Machine, to: Machine, service: string, listener: Listener): Pair {
     const answerer = new End(listener.process, to, from.name);
     const pair: Pair = { dialler, answerer, service };
     this.#pairs.add(pair);
@@ -344,7 +346,10 @@ export class Network {
       open: () => this.#passes(fromName, toName) && to.machine.powered,
       latencyUs: (bytes) => this.#latencyUs(fromName, toName, bytes),
     };
-    return new Pipe(this.#scheduler, this.#random, conditions, this.#options.backlogBytesMax, {
+    const backlogMax = this.#unbounded.has(pair.service)
+      ? Number.POSITIVE_INFINITY
+      : this.#options.backlogBytesMax;
+    return new Pipe(this.#scheduler, this.#random, conditions, backlogMax, {
       onFrame: (bytes) => this.#arrive(pair, from, to, bytes),
       onFinished: () => {
         to.tellEnd("closed", "the other end closed");
@@ -411,7 +416,8 @@ export class Network {
           this.#passes(other.machine.name, end.machine.name);
         if (reachable) {
           // An end that was given up, or died with its machine, answers a probe with a reset.
-          if (other.ended || (other.over && other.out === undefined)) this.#resetTowards(end, other);
+          if (other.ended || (other.over && other.out === undefined))
+            this.#resetTowards(end, other);
           end.unreachableSinceUs = undefined;
           continue;
         }

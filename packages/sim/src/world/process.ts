@@ -28,6 +28,10 @@ export class VirtualProcess {
     return this.#state !== "dead";
   }
 
+  get isSlow(): boolean {
+    return this.#slownessUs > 0;
+  }
+
   /** How many callbacks wait for the process to continue. */
   get backlog(): number {
     return this.#waiting.length;
@@ -45,8 +49,7 @@ export class VirtualProcess {
       return;
     }
     // One callback at a time, each taking its while: a loop with too much to do.
-    this.#lastDeliveryUs =
-      Math.max(this.#lastDeliveryUs, this.#scheduler.nowUs) + this.#slownessUs;
+    this.#lastDeliveryUs = Math.max(this.#lastDeliveryUs, this.#scheduler.nowUs) + this.#slownessUs;
     this.#scheduler.at(this.#lastDeliveryUs, () => this.#late(action));
   }
 

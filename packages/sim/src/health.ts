@@ -1,0 +1,60 @@
+// Which users could have been served, and since when: the premise of P6 and P7. A cluster owes an
+// answer only while a majority of its nodes runs, reaches one another, and is reached by the user.
+import type { ClientHost } from "./client-host.ts";
+import type { Server } from "./server.ts";
+import type { Network } from "./world/network.ts";
+
+export class Health {
+  readonly #servers: readonly Server[];
+  readonly #clients: readonly ClientHost[];
+  readonly #network: Network;
+  readonly #now: () => number;
+  readonly #notServedUs = new Map<string, number>();
+
+  constructor(
+    servers: readonly Server[],
+    clients: readonly ClientHost[],
+    network: Network,
+    now: () => number,
+  ) {
+    this.#servers = servers;
+    this.#clients = clients;
+    this.#network = network;
+    this.#now = now;
+  }
+
+  /** To be called often. */
+  sample(): void {
+    const healthy = this.#servers.filter(
+      (server) =>
+        server.state === "up" &&
+        server.suspendedBy === undefined &&
+        !server.isSlow &&
+        server.logDisk.isHealthy,
+    );
+    const majority = Math.floor(this.#servers.length / 2) + 1;
+    const cores = healthy.filter(
+      (core) =>
+        healthy.filter((other) => this.#connected(core.name, other.name)).length >= majority,
+    );
+    for (const client of this.#clients) {
+      // Whichever node the client has found may be the one that is cut off: all of them must do.
+      const served =
+        cores.length > 0 &&
+        this.#servers.every(
+          (server) => !server.isUp || this.#connected(client.name, server.name),
+        ) &&
+        healthy.every((server) => cores.includes(server));
+      if (!served) this.#notServedUs.set(client.name, this.#now());
+    }
+  }
+
+  /** Since when this client could have been served, without a break. */
+  servedSinceUs(client: string): number {
+    return this.#notServedUs.get(client) ?? 0;
+  }
+
+  #connected(a: string, b: string): boolean {
+    return a === b || (!this.#network.isCut(a, b) && !this.#network.isCut(b, a));
+  }
+}

@@ -1,0 +1,162 @@
+// What travels between nodes, as the checkers and the datagram mode see it: decoded on its own
+// account, from the wire contract alone.
+import { PeerFrame, type RaftMessage } from "@parley/protocol";
+import type { Coverage } from "./coverage.ts";
+import type { Checker } from "./observer.ts";
+import type { DatagramOptions } from "./options.ts";
+import type { FrameFilter } from "./world/network.ts";
+import type { Prng } from "./world/prng.ts";
+import type { Trace } from "./world/trace.ts";
+import { PEER_SERVICE } from "./world/transports.ts";
+
+/** By their numbers on the wire. */
+const TYPES = [
+  "MsgProp",
+  "MsgApp",
+  "MsgAppResp",
+  "MsgVote",
+  "MsgVoteResp",
+  "MsgPreVote",
+  "MsgPreVoteResp",
+  "MsgSnap",
+  "MsgHeartbeat",
+  "MsgHeartbeatResp",
+  "MsgTransferLeader",
+  "MsgTimeoutNow",
+  "MsgReadIndex",
+  "MsgReadIndexResp",
+] as const;
+
+export function typeName(message: RaftMessage): string {
+  return TYPES[message.type] ?? `type ${message.type}`;
+}
+
+/** Shows the raft messages that a node receives to the checkers. */
+export class PeerWatch {
+  readonly #checkers: readonly Checker[];
+  readonly #trace: Trace;
+  readonly #coverage: Coverage;
+  #frames = 0;
+
+  constructor(checkers: readonly Checker[], trace: Trace, coverage: Coverage) {
+    this.#checkers = checkers;
+    this.#trace = trace;
+    this.#coverage = coverage;
+  }
+
+  onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {
+    this.#frames += 1;
+    this.#trace.mix(bytes.length);
+    if (service !== PEER_SERVICE) return;
+    let frame: PeerFrame;
+    try {
+      frame = PeerFrame.decode(bytes);
+    } catch {
+      return;
+    }
+    this.#trace.detail(to, () => `← ${from}: ${describeFrame(frame, bytes.length)}`);
+    for (const message of frame.messages) {
+      const type = typeName(message);
+      if (type === "MsgPreVote") this.#coverage.add("pre-votes");
+      if (type === "MsgHeartbeat" && message.context.length > 0) {
+        this.#coverage.add("read-index-rounds");
+      }
+      if (type === "MsgAppResp" && message.reject) this.#coverage.add("catch-ups");
+      const observed = {
+        from: message.from,
+        to: message.to,
+        type,
+        term: message.term,
+        reject: message.reject,
+      };
+      for (const checker of this.#checkers) checker.onRaftMessage?.(observed);
+    }
+  }
+}
+
+function describeFrame(frame: PeerFrame, bytes: number): string {
+  const parts = frame.messages.map((message) => {
+    const rejected = message.reject ? " rejected" : "";
+    const entries = message.entries.length === 0 ? "" : ` +${message.entries.length}`;
+    return `${typeName(message)} T${message.term} ${message.logTerm}/${message.index}${entries} C${message.commit}${rejected}`;
+  });
+  if (frame.hello !== undefined) parts.push("hello");
+  if (frame.bootstrap !== undefined) parts.push("bootstrap");
+  if (frame.error !== undefined) parts.push(`error ${frame.error.reason}`);
+  for (const forward of frame.forwards) parts.push(`forward ${forward.id}`);
+  for (const reply of frame.forwardReplies) {
+    parts.push(`placed ${reply.id} at T${reply.term}/${reply.index} ${reply.error?.reason ?? ""}`);
+  }
+  if (frame.report !== undefined) parts.push("report");
+  if (frame.presence !== undefined) parts.push("presence");
+  return `${parts.join(", ")} (${bytes} bytes)`;
+}
+
+/**
+ * Loses, doubles and reorders peer frames one by one. Raft must stand it; a link's greeting is left
+ * alone, and so are forwarded requests, whose answers the node may take for granted on a stream.
+ */
+export class DatagramMode {
+  readonly #options: DatagramOptions | undefined;
+  readonly #random: Prng;
+  readonly #held = new Map<string, Uint8Array>();
+  readonly #garble = new Set<string>();
+
+  constructor(options: DatagramOptions | undefined, random: Prng) {
+    this.#options = options;
+    this.#random = random;
+  }
+
+  /** The next frame on this way becomes garbage, which a receiver must notice. */
+  garbleNext(from: string, to: string): void {
+    this.#garble.add(`${from}>${to}`);
+  }
+
+  /** Nothing is mistreated any more. */
+  stop(): void {
+    this.#held.clear();
+    this.#garble.clear();
+  }
+
+  readonly filter: FrameFilter = (from, to, service, bytes) => {
+    if (service !== PEER_SERVICE) return undefined;
+    const way = `${from}>${to}`;
+    if (this.#garble.delete(way)) return [garbled(bytes)];
+    const options = this.#options;
+    if (options === undefined || !isMessagesOnly(bytes)) return undefined;
+    const held = this.#held.get(way);
+    if (held !== undefined) {
+      // The frame that was held back comes after the one that overtook it.
+      this.#held.delete(way);
+      return [bytes, held];
+    }
+    const dice = this.#random.unit();
+    if (dice < options.loss) return [];
+    if (dice < options.loss + options.duplication) return [bytes, bytes];
+    if (dice < options.loss + options.duplication + options.reordering) {
+      this.#held.set(way, bytes);
+      return [];
+    }
+    return undefined;
+  };
+}
+
+/** Whether a peer frame holds raft messages and nothing else. */
+function isMessagesOnly(bytes: Uint8Array): boolean {
+  const frame = PeerFrame.decode(bytes);
+  return (
+    frame.messages.length > 0 &&
+    frame.hello === undefined &&
+    frame.bootstrap === undefined &&
+    frame.error === undefined &&
+    frame.forwards.length === 0 &&
+    frame.forwardReplies.length === 0
+  );
+}
+
+/** A frame that no decoder accepts: its first tag has field number 0. */
+function garbled(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  copy[0] = 0x07;
+  return copy;
+}

@@ -1,0 +1,32 @@
+// Runs one seed from beginning to end, behind the fence.
+import { optionsOf, type WorldOptions } from "./options.ts";
+import { fenced } from "./world/fence.ts";
+import { World, type WorldResult } from "./world.ts";
+
+export interface SeedResult extends WorldResult {
+  readonly realSeconds: number;
+}
+
+export interface RunOptions {
+  /** Gets every line of the trace, with details that are not part of its hash. */
+  readonly onTrace?: ((line: string) => void) | undefined;
+  /** Changes of what the seed derives. */
+  readonly override?: Partial<WorldOptions> | undefined;
+}
+
+/** Never rejects: whatever goes wrong is a violation in the result. */
+export async function runSeed(seed: number, run: RunOptions = {}): Promise<SeedResult> {
+  const begun = process.hrtime.bigint();
+  const world = new World({ ...optionsOf(seed), ...run.override }, run.onTrace);
+  const onRejection = (error: unknown): void => {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    world.report({ property: "no unhandled rejection", detail });
+  };
+  process.on("unhandledRejection", onRejection);
+  try {
+    const result = await fenced(() => world.run());
+    return { ...result, realSeconds: Number(process.hrtime.bigint() - begun) / 1e9 };
+  } finally {
+    process.off("unhandledRejection", onRejection);
+  }
+}

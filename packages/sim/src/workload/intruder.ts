@@ -1,0 +1,212 @@
+// Somebody with other people's tokens and no manners: repeats their requests over connections of its
+// own, reuses their ids for other contents, and sends garbage. None of it may do anything (P2, P11).
+import type { ClientHost } from "../client-host.ts";
+import type { Coverage } from "../coverage.ts";
+import type { History } from "../history.ts";
+import type { Checker, Operation, Outcome, Report } from "../observer.ts";
+import type { Network } from "../world/network.ts";
+import type { Prng } from "../world/prng.ts";
+import { VirtualProcess } from "../world/process.ts";
+import type { Scheduler } from "../world/scheduler.ts";
+import { type RawSessionOptions, rawBytes, rawRequest } from "./raw-session.ts";
+
+const NAME = "intruder";
+const REMEMBERED_MAX = 400;
+const PROPERTY = "P2 once";
+
+interface KnownSend {
+  readonly client: ClientHost;
+  readonly roomId: number;
+  readonly clientMessageId: string;
+  readonly body: string;
+  /** The same sender's send before it in the room; "" = none. */
+  readonly after: string;
+}
+
+export class Intruder implements Checker {
+  readonly property = PROPERTY;
+  readonly #clients: readonly ClientHost[];
+  readonly #nodes: readonly string[];
+  readonly #random: Prng;
+  readonly #scheduler: Scheduler;
+  readonly #network: Network;
+  readonly #coverage: Coverage;
+  readonly #report: Report;
+  readonly #process: VirtualProcess;
+  readonly #sends: KnownSend[] = [];
+  readonly #lastSend = new Map<string, string>();
+  readonly #acknowledged = new Set<string>();
+  #history: History | undefined;
+  #stopped = false;
+
+  constructor(
+    clients: readonly ClientHost[],
+    nodes: readonly string[],
+    random: Prng,
+    parts: {
+      readonly scheduler: Scheduler;
+      readonly network: Network;
+      readonly coverage: Coverage;
+      readonly report: Report;
+    },
+  ) {
+    this.#clients = clients;
+    this.#nodes = nodes;
+    this.#random = random;
+    this.#scheduler = parts.scheduler;
+    this.#network = parts.network;
+    this.#coverage = parts.coverage;
+    this.#report = parts.report;
+    this.#network.addMachine(NAME);
+    this.#process = new VirtualProcess(NAME, parts.scheduler);
+  }
+
+  start(history: History): void {
+    this.#history = history;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Listens to what people send, to repeat it later. */
+  onInvoke(operation: Operation): void {
+    if (operation.kind.kind !== "send" || operation.client === NAME) return;
+    const client = this.#clients.find((one) => one.name === operation.client);
+    if (client === undefined) return;
+    const { roomId, clientMessageId, body } = operation.kind;
+    const key = `${operation.client} ${roomId}`;
+    this.#sends.push({
+      client,
+      roomId,
+      clientMessageId,
+      body,
+      after: this.#lastSend.get(key) ?? "",
+    });
+    this.#lastSend.set(key, clientMessageId);
+    if (this.#sends.length > REMEMBERED_MAX) this.#sends.shift();
+  }
+
+  onOutcome(_operation: Operation, outcome: Outcome): void {
+    if (outcome.kind === "sent") this.#acknowledged.add(outcome.message.clientMessageId);
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    this.#scheduler.after(this.#random.exponential(350_000), () => {
+      this.#process.deliver(() => this.#act());
+      this.#next();
+    });
+  }
+
+  #act(): void {
+    const what = this.#random.weighted({ repeat: 6, reuse: 2, garbage: 2, wrong: 1 });
+    switch (what) {
+      case "repeat":
+        this.#repeat();
+        break;
+      case "reuse":
+        this.#reuse();
+        break;
+      case "garbage":
+        this.#garbage();
+        break;
+      case "wrong":
+        this.#wrongRequest();
+        break;
+      default:
+        what satisfies never;
+    }
+  }
+
+  #repeat(): void {
+    const history = this.#history;
+    if (this.#sends.length === 0 || history === undefined) return;
+    const send = this.#random.pick(this.#sends);
+    // A message that its sender has lost or given up must not come back behind its successors.
+    const isPending = send.client.keepsOutbox && send.client.pendingSends.has(send.clientMessageId);
+    if (!isPending && !this.#acknowledged.has(send.clientMessageId)) return;
+    this.#coverage.add("duplicates-submitted");
+    const { roomId, clientMessageId, body } = send;
+    const operation = history.invoke(NAME, send.client.accountId, 0, {
+      kind: "send",
+      roomId,
+      clientMessageId,
+      body,
+      ordered: false,
+    });
+    rawRequest(this.#session(send.client), "send", {
+      roomId,
+      body,
+      clientMessageId,
+      afterClientMessageId: send.after,
+    }).then((result) => {
+      let outcome: Outcome;
+      if (result.kind === "ok" && result.response.message !== undefined) {
+        const { message, replicas } = result.response;
+        outcome = { kind: "sent", message, replicas };
+      } else if (result.kind === "error") {
+        const { reason, message } = result.error;
+        outcome = { kind: "refused", reason, detail: message };
+      } else outcome = { kind: "unknown", reason: "no answer" };
+      history.complete(operation, outcome);
+    });
+  }
+
+  #reuse(): void {
+    const send = this.#sends.find((one) => this.#acknowledged.has(one.clientMessageId));
+    if (send === undefined) return;
+    rawRequest(this.#session(send.client), "send", {
+      roomId: send.roomId,
+      body: `${send.body} (forged)`,
+      clientMessageId: send.clientMessageId,
+      afterClientMessageId: send.after,
+    }).then((result) => {
+      if (result.kind === "error" && result.error.reason === "ID_REUSED") {
+        this.#coverage.add("ids-reused-refused");
+      } else if (result.kind === "ok") {
+        this.#report({
+          property: PROPERTY,
+          detail: `message id ${send.clientMessageId} was accepted again with another body`,
+        });
+      }
+    });
+  }
+
+  #garbage(): void {
+    this.#coverage.add("malformed-frames-sent");
+    const bytes = this.#random.bytes(this.#random.between(1, 200));
+    // Field number 0 does not exist: no decoder may take it.
+    bytes[0] = 0x07;
+    rawBytes(this.#session(undefined), bytes, this.#random.chance(0.5)).then((result) => {
+      if (result !== "answered") return;
+      this.#report({
+        property: "P11 bounded",
+        detail: "garbage was answered as if it were a frame",
+      });
+    });
+  }
+
+  #wrongRequest(): void {
+    const client = this.#random.pick(this.#clients);
+    const body = this.#random.pick(["", "x".repeat(20_000), "\u0000".repeat(3)]);
+    const clientMessageId = this.#random.pick(["", "i".repeat(65), "fine"]);
+    const roomId = this.#random.pick([0, 999_999_999, Number.MAX_SAFE_INTEGER]);
+    rawRequest(this.#session(client), "send", { roomId, body, clientMessageId }).then((result) => {
+      if (result.kind !== "ok") return;
+      this.#report({ property: "P11 bounded", detail: "a send without a room was accepted" });
+    });
+  }
+
+  #session(client: ClientHost | undefined): RawSessionOptions {
+    return {
+      scheduler: this.#scheduler,
+      network: this.#network,
+      process: this.#process,
+      machine: NAME,
+      node: this.#random.pick(this.#nodes),
+      token: client?.token ?? "",
+    };
+  }
+}

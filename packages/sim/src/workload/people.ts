@@ -1,0 +1,226 @@
+// What the users do: a random but ordinary life in a chat, through the client SDK.
+import type { ClientHost } from "../client-host.ts";
+import type { WorldOptions } from "../options.ts";
+import type { Prng } from "../world/prng.ts";
+import type { Scheduler } from "../world/scheduler.ts";
+
+const PUBLIC = 1;
+const PRIVATE = 2;
+const ROOMS_MAX = 14;
+/** Sends of one client that may be under way: beyond it, it waits as a person would. */
+const PENDING_SENDS_MAX = 60;
+
+const WEIGHTS = {
+  send: 56,
+  history: 9,
+  "history-linearizable": 5,
+  unread: 2,
+  "unread-linearizable": 1,
+  "mark-read": 6,
+  delete: 4,
+  "create-room": 2,
+  "join-room": 4,
+  "leave-room": 1,
+  invite: 2,
+  kick: 1,
+  "open-direct": 2,
+  "update-profile": 1,
+  "list-rooms": 2,
+  "list-accounts": 1,
+  "list-members": 1,
+} as const;
+type Activity = keyof typeof WEIGHTS;
+
+export class People {
+  readonly #clients: readonly ClientHost[];
+  readonly #random: Prng;
+  readonly #scheduler: Scheduler;
+  readonly #options: WorldOptions;
+  /** Rooms that were made, and the public ones among them. */
+  readonly #rooms: number[] = [];
+  readonly #publicRooms: number[] = [];
+  /** Rooms that a client believes to be a member of. */
+  readonly #memberOf = new Map<ClientHost, Set<number>>();
+  #stopped = false;
+  #words = 0;
+
+  constructor(
+    clients: readonly ClientHost[],
+    random: Prng,
+    scheduler: Scheduler,
+    options: WorldOptions,
+  ) {
+    this.#clients = clients;
+    this.#random = random;
+    this.#scheduler = scheduler;
+    this.#options = options;
+  }
+
+  get rooms(): readonly number[] {
+    return this.#rooms;
+  }
+
+  start(): void {
+    for (const client of this.#clients) {
+      this.#memberOf.set(client, new Set());
+      this.#scheduler.after(this.#random.int(500_000), () => this.#live(client));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #live(client: ClientHost): void {
+    if (this.#stopped) return;
+    if (client.isSignedIn && client.accountId !== 0) {
+      // Not inside the client's own process: it may be paused or dead, and then nobody types.
+      client.process?.deliver(() => this.#act(client));
+    }
+    const gap = client.random.exponential(this.#options.operationGapUs);
+    this.#scheduler.after(gap, () => this.#live(client));
+  }
+
+  #act(client: ClientHost): void {
+    const random = client.random;
+    const rooms = this.#memberOf.get(client) ?? new Set<number>();
+    const room = rooms.size === 0 ? undefined : random.pick([...rooms]);
+    let activity: Activity = random.weighted(WEIGHTS);
+    if (room === undefined && activity !== "create-room") {
+      activity = this.#publicRooms.length === 0 ? "create-room" : "join-room";
+    }
+    switch (activity) {
+      case "send":
+        if (room !== undefined) this.#send(client, room);
+        break;
+      case "history":
+      case "history-linearizable":
+        if (room !== undefined)
+          this.#readHistory(client, room, activity === "history-linearizable");
+        break;
+      case "unread":
+      case "unread-linearizable":
+        settle(client.unread(activity === "unread-linearizable"));
+        break;
+      case "create-room":
+        settle(this.#createRoom(client, rooms));
+        break;
+      case "join-room":
+        settle(this.#join(client, rooms));
+        break;
+      case "open-direct":
+        settle(this.#openDirect(client, rooms));
+        break;
+      case "update-profile":
+        settle(client.write("updateProfile", { displayName: `${client.name} ${this.#words++}` }));
+        break;
+      case "list-rooms":
+        settle(client.look("listRooms", { public: random.chance(0.5) }));
+        break;
+      case "list-accounts":
+        settle(client.look("listAccounts", { pattern: "user-*" }));
+        break;
+      default:
+        if (room !== undefined) this.#inRoom(client, rooms, room, activity);
+    }
+  }
+
+  #inRoom(client: ClientHost, rooms: Set<number>, roomId: number, activity: Activity): void {
+    const other = this.#other(client);
+    switch (activity) {
+      case "mark-read":
+        settle(client.write("markRead", { roomId, seq: client.random.between(1, 60) }));
+        break;
+      case "delete":
+        settle(this.#delete(client, roomId));
+        break;
+      case "leave-room":
+        rooms.delete(roomId);
+        settle(client.write("leaveRoom", { roomId }));
+        break;
+      case "invite":
+        settle(this.#invite(client, roomId, other));
+        break;
+      case "kick":
+        settle(client.write("removeMember", { roomId, username: other.username }));
+        break;
+      case "list-members":
+        settle(client.look("listMembers", { roomId }));
+        break;
+    }
+  }
+
+  #send(client: ClientHost, roomId: number): void {
+    if (client.pendingSends.size >= PENDING_SENDS_MAX) return;
+    // People write several lines in a row: that is what pipelining must keep in order.
+    const lines = client.random.chance(0.2) ? client.random.between(2, 5) : 1;
+    for (let i = 0; i < lines; i++) {
+      const length = client.random.between(1, this.#options.bodyBytesMax);
+      client.send(roomId, `${client.name} says ${this.#words++} ${"·".repeat(length / 2)}`);
+    }
+  }
+
+  #readHistory(client: ClientHost, roomId: number, linearizable: boolean): void {
+    const random = client.random;
+    const limit = random.between(1, 30);
+    const range = random.chance(0.7)
+      ? { limit }
+      : random.chance(0.5)
+        ? { limit, afterSeq: random.int(40) }
+        : { limit, beforeSeq: random.between(1, 80) };
+    settle(client.history(roomId, linearizable, range));
+  }
+
+  async #createRoom(client: ClientHost, rooms: Set<number>): Promise<void> {
+    if (this.#rooms.length >= ROOMS_MAX) return;
+    const isPublic = client.random.chance(0.75);
+    const response = await client.write("createRoom", {
+      name: `room ${this.#words++}`,
+      visibility: isPublic ? PUBLIC : PRIVATE,
+    });
+    const roomId = response?.room?.id;
+    if (roomId === undefined) return;
+    rooms.add(roomId);
+    this.#rooms.push(roomId);
+    if (isPublic) this.#publicRooms.push(roomId);
+  }
+
+  async #join(client: ClientHost, rooms: Set<number>): Promise<void> {
+    if (this.#publicRooms.length === 0) return;
+    const roomId = client.random.pick(this.#publicRooms);
+    const response = await client.write("joinRoom", { roomId });
+    if (response !== undefined) rooms.add(roomId);
+  }
+
+  async #openDirect(client: ClientHost, rooms: Set<number>): Promise<void> {
+    const response = await client.write("openDirect", { username: this.#other(client).username });
+    if (response?.room !== undefined) rooms.add(response.room.id);
+  }
+
+  async #invite(client: ClientHost, roomId: number, other: ClientHost): Promise<void> {
+    const response = await client.write("inviteMember", { roomId, username: other.username });
+    if (response !== undefined) this.#memberOf.get(other)?.add(roomId);
+  }
+
+  async #delete(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 20 });
+    const own = messages.filter((message) => message.authorId === client.accountId);
+    if (own.length === 0) return;
+    await client.write("delete", { roomId, seqs: [client.random.pick(own).seq] });
+  }
+
+  #other(client: ClientHost): ClientHost {
+    const others = this.#clients.filter((candidate) => candidate !== client);
+    return client.random.pick(others);
+  }
+}
+
+/** An operation's failure is in the history; there is nobody to tell of it here. */
+function settle(promise: Promise<unknown>): void {
+  promise.catch((error: unknown) => {
+    // Only a defect of the simulator itself gets here; it must not pass unseen.
+    queueMicrotask(() => {
+      throw error;
+    });
+  });
+}

@@ -1,0 +1,410 @@
+// One world: everything that a seed gives rise to, and its life from the first start to the last
+// check. Read this file first; `server.ts` and `client-host.ts` run the real code, `world/` is
+// what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
+import type { ConfiguredNode } from "@parley/node";
+import type { Entry } from "@parley/raft";
+import { ElectionSafety } from "./checkers/election-safety.ts";
+import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
+import { LogMatching } from "./checkers/log-matching.ts";
+import { P1Durable } from "./checkers/p1-durable.ts";
+import { P2Once } from "./checkers/p2-once.ts";
+import { P3Order } from "./checkers/p3-order.ts";
+import { P4NoGoingBack } from "./checkers/p4-no-going-back.ts";
+import { P5Subscriptions } from "./checkers/p5-subscriptions.ts";
+import { P7NoErrors } from "./checkers/p7-no-errors.ts";
+import { P11Bounded } from "./checkers/p11-bounded.ts";
+import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
+import { ClientHost } from "./client-host.ts";
+import { Coverage } from "./coverage.ts";
+import { Nemesis } from "./faults.ts";
+import { Health } from "./health.ts";
+import { History } from "./history.ts";
+import type { Checker, FinalNode, Violation } from "./observer.ts";
+import { FAULTS_MIN, OPERATIONS_MIN, type WorldOptions } from "./options.ts";
+import { DatagramMode, PeerWatch } from "./peer-watch.ts";
+import { Server } from "./server.ts";
+import { Intruder } from "./workload/intruder.ts";
+import { People } from "./workload/people.ts";
+import { Network } from "./world/network.ts";
+import { Prng } from "./world/prng.ts";
+import { Scheduler } from "./world/scheduler.ts";
+import { Trace } from "./world/trace.ts";
+import { CLIENT_SERVICE } from "./world/transports.ts";
+
+const SAMPLE_US = 50_000;
+/** How long after the last fault everything must be equal everywhere again. */
+const CONVERGENCE_US_MAX = 60_000_000;
+/** What subscribers get to hear the last of it. */
+const SETTLING_US = 3_000_000;
+
+export interface WorldResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly traceHash: string;
+  readonly traceTail: readonly string[];
+  readonly coverage: Record<string, number>;
+  readonly virtualSeconds: number;
+  readonly operations: number;
+  readonly faults: number;
+  readonly events: number;
+}
+
+export class World {
+  readonly options: WorldOptions;
+  readonly scheduler = new Scheduler();
+  readonly trace: Trace;
+  readonly coverage = new Coverage();
+  readonly network: Network;
+  readonly servers: Server[] = [];
+  readonly clients: ClientHost[] = [];
+  readonly history: History;
+  readonly #checkers: Checker[] = [];
+  readonly #nemesis: Nemesis;
+  readonly #people: People;
+  readonly #intruder: Intruder;
+  readonly #datagrams: DatagramMode;
+  readonly #health: Health;
+  readonly #p2: P2Once;
+  readonly #p4: P4NoGoingBack;
+  readonly #p5: P5Subscriptions;
+  readonly #p11: P11Bounded;
+  readonly #stateMachine: StateMachineSafety;
+  /** The term of each committed entry, as it was first applied. */
+  readonly #committedTerms: number[] = [];
+  #leader: { readonly nodeId: number; readonly term: number } = { nodeId: 0, term: 0 };
+  violation: Violation | undefined;
+
+  constructor(options: WorldOptions, traceSink?: (line: string) => void) {
+    this.options = options;
+    const { scheduler, coverage } = this;
+    const random = new Prng(options.seed).branch("world");
+    this.trace = new Trace(() => scheduler.nowUs, traceSink);
+    this.network = new Network(scheduler, random.branch("network"), options.network);
+    // What waits for a client is the node's business to bound (P11).
+    this.network.leaveUnbounded(CLIENT_SERVICE);
+    this.#datagrams = new DatagramMode(options.datagrams, random.branch("datagrams"));
+    this.network.filter = this.#datagrams.filter;
+    this.history = new History(this.#checkers, this.trace, () => scheduler.nowUs);
+
+    const nodes: ConfiguredNode[] = [];
+    for (let id = 1; id <= options.nodes; id++) {
+      nodes.push({ id, address: `n${id}:7001`, httpAddress: "" });
+    }
+    for (const { id } of nodes) this.servers.push(this.#makeServer(id, nodes, random));
+    const addresses = nodes.map((node) => node.address);
+    for (let i = 1; i <= options.clients; i++) {
+      this.clients.push(this.#makeClient(`c${i}`, addresses, random));
+    }
+    this.#health = new Health(this.servers, this.clients, this.network, () => scheduler.nowUs);
+    this.#people = new People(this.clients, random.branch("people"), scheduler, options);
+    this.#intruder = new Intruder(
+      this.clients,
+      this.servers.map((server) => server.name),
+      random.branch("intruder"),
+      { scheduler, network: this.network, coverage, report: this.#report },
+    );
+    this.#nemesis = new Nemesis({
+      scheduler,
+      network: this.network,
+      trace: this.trace,
+      coverage,
+      random: random.branch("nemesis"),
+      options,
+      servers: this.servers,
+      clients: this.clients,
+      leader: () => this.servers.find((one) => one.id === this.#leader.nodeId && one.isUp),
+      garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
+    });
+
+    const majority = Math.floor(options.nodes / 2) + 1;
+    this.#p2 = new P2Once(this.#report);
+    this.#p4 = new P4NoGoingBack(this.#report);
+    this.#p5 = new P5Subscriptions(this.#report);
+    this.#p11 = new P11Bounded(this.#report);
+    this.#stateMachine = new StateMachineSafety(this.#report);
+    this.#checkers.push(
+      new ElectionSafety(this.#report, (nodeId, term) => this.#elected(nodeId, term)),
+      new LogMatching(this.#report),
+      new LeaderCompleteness(this.#report),
+      this.#stateMachine,
+      new P1Durable(this.#report, majority, (index) => this.#durableCopies(index)),
+      this.#p2,
+      new P3Order(this.#report),
+      this.#p4,
+      this.#p5,
+      new P7NoErrors(
+        this.#report,
+        (client) => this.clients.some((one) => one.name === client),
+        (client) => this.#health.servedSinceUs(client),
+        () => scheduler.nowUs,
+      ),
+      this.#p11,
+      this.#intruder,
+    );
+    const watch = new PeerWatch(this.#checkers, this.trace, coverage);
+    this.network.onDelivered = (from, to, service, bytes) =>
+      watch.onDelivered(from, to, service, bytes);
+  }
+
+  /** Lives the whole seed. Resolves with what came of it; never rejects for a violation. */
+  async run(): Promise<WorldResult> {
+    const { scheduler, options } = this;
+    try {
+      for (const server of this.servers) server.start();
+      for (const client of this.clients) client.start();
+      this.#sample();
+      this.#people.start();
+      this.#intruder.start(this.history);
+      // Faults come as soon as the cluster has come into being, which needs all nodes at once.
+      await this.#runUntil(10_000_000, () => this.servers.every((server) => server.state === "up"));
+      if (!this.servers.every((server) => server.state === "up")) {
+        this.#report({ property: "liveness", detail: "the cluster did not come into being" });
+      }
+      this.#nemesis.start();
+      await this.#runUntil(scheduler.nowUs + options.activeUs);
+      this.#people.stop();
+      this.#intruder.stop();
+      this.#nemesis.healAll();
+      this.#datagrams.stop();
+      await this.#converge();
+      if (this.violation === undefined) this.#checkEnd();
+    } catch (error) {
+      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#report({ property: "no exception", detail });
+    }
+    this.#count();
+    for (const server of this.servers) server.process?.kill();
+    return {
+      seed: options.seed,
+      violation: this.violation,
+      traceHash: this.trace.digest(),
+      traceTail: this.trace.tail(60),
+      coverage: this.coverage.toJSON(),
+      virtualSeconds: scheduler.nowUs / 1e6,
+      operations: this.history.operations,
+      faults: this.#nemesis.faults,
+      events: scheduler.executed,
+    };
+  }
+
+  /** Something that the world itself noticed, such as a rejection that nobody handled. */
+  report(violation: Violation): void {
+    this.#report(violation);
+  }
+
+  readonly #report = (violation: Violation): void => {
+    if (this.violation !== undefined) return;
+    this.violation = violation;
+    this.trace.add("checker", `VIOLATION of ${violation.property}: ${violation.detail}`);
+  };
+
+  #runUntil(untilUs: number, stop: () => boolean = () => false): Promise<void> {
+    if (this.violation !== undefined) return Promise.resolve();
+    return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
+  }
+
+  async #converge(): Promise<void> {
+    const deadlineUs = this.scheduler.nowUs + CONVERGENCE_US_MAX;
+    while (this.violation === undefined) {
+      await this.#runUntil(this.scheduler.nowUs + SAMPLE_US);
+      const missing = this.#unconverged();
+      if (missing === undefined) break;
+      if (this.scheduler.nowUs >= deadlineUs) {
+        this.#report({
+          property: "liveness",
+          detail: `${CONVERGENCE_US_MAX / 1e6} s after the last fault ${missing}`,
+        });
+      }
+    }
+    await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
+  }
+
+  /** What is not as it must become in quiet times; undefined = all is well. */
+  #unconverged(): string | undefined {
+    const applied = new Set<number>();
+    for (const server of this.#runnable()) {
+      if (server.state !== "up") return `${server.name} is ${server.state}`;
+      applied.add(server.node?.replica?.appliedRevision ?? 0);
+    }
+    if (applied.size !== 1) return `the nodes have applied ${[...applied].join(", ")}`;
+    for (const client of this.clients) {
+      if (!client.isSignedIn) return `${client.name} is not signed in`;
+      if (client.pendingSends.size > 0) {
+        return `${client.name} has ${client.pendingSends.size} sends without an answer`;
+      }
+    }
+    if (this.history.open.size > 0) {
+      const [first] = this.history.open;
+      return `${this.history.open.size} operations are open, the first is #${first?.id} of ${first?.client}`;
+    }
+    return undefined;
+  }
+
+  #checkEnd(): void {
+    const nodes: FinalNode[] = [];
+    for (const server of this.#runnable()) {
+      const machine = server.chatDisk.machine;
+      const state = machine?.stateHash(0);
+      if (machine === undefined || state === undefined) {
+        this.#report({ property: "liveness", detail: `${server.name} has no state at the end` });
+        return;
+      }
+      const recomputed = machine.recomputeHash();
+      if (recomputed !== state.hash) {
+        this.#report({
+          property: "State Machine Safety",
+          detail: `${server.name}: the tables give hash ${recomputed}, the running one is ${state.hash}`,
+        });
+      }
+      nodes.push({
+        nodeId: server.id,
+        appliedIndex: state.appliedIndex,
+        hash: state.hash,
+        rooms: server.chatDisk.messages(),
+      });
+    }
+    for (const checker of this.#checkers) checker.atEnd?.({ nodes });
+    if (this.history.operations < OPERATIONS_MIN || this.#nemesis.faults < FAULTS_MIN) {
+      this.#report({
+        property: "a seed is rich",
+        detail: `${this.history.operations} operations and ${this.#nemesis.faults} faults`,
+      });
+    }
+  }
+
+  #runnable(): Server[] {
+    return this.servers.filter((server) => server.state !== "lost");
+  }
+
+  /** Looks at queues and at who is served, now and then. */
+  #sample(): void {
+    this.#p11.sample(this.network.longestBacklogBytes(CLIENT_SERVICE));
+    this.#health.sample();
+    this.scheduler.after(SAMPLE_US, () => this.#sample());
+  }
+
+  #elected(nodeId: number, term: number): void {
+    this.coverage.add("elections");
+    if (term <= this.#leader.term) return;
+    if (this.#leader.nodeId !== 0 && this.#leader.nodeId !== nodeId) {
+      this.coverage.add("leader-changes");
+    }
+    this.#leader = { nodeId, term };
+    this.trace.add(`n${nodeId}`, `leads term ${term}`);
+  }
+
+  #durableCopies(index: number): number {
+    const term = this.#committedTerms[index - 1];
+    let copies = 0;
+    for (const server of this.servers) {
+      if (server.logDisk.durableEntry(index)?.term === term) copies += 1;
+    }
+    return copies;
+  }
+
+  #makeServer(id: number, nodes: readonly ConfiguredNode[], random: Prng): Server {
+    const { scheduler, network, trace, coverage, options } = this;
+    return new Server(id, nodes, {
+      scheduler,
+      network,
+      trace,
+      coverage,
+      options,
+      random: random.branch(`server ${id}`),
+      events: {
+        onLogWrite: (nodeId, write) => {
+          for (const checker of this.#checkers) checker.onLogWrite?.(nodeId, write);
+        },
+        onLogDurable: (nodeId, write) => {
+          for (const checker of this.#checkers) checker.onLogDurable?.(nodeId, write);
+        },
+        onApplied: (nodeId, batch, entries, hash) => {
+          this.trace.mix(batch.appliedIndex * 16 + nodeId);
+          for (const entry of entries) this.#committedTerms[entry.index - 1] ??= entry.term;
+          for (const checker of this.#checkers) checker.onApplied?.(nodeId, batch, entries, hash);
+        },
+        onReopened: (nodeId, applied, before) => {
+          if (applied < before) this.coverage.add("chat-files-rolled-back");
+          this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
+          this.#stateMachine.reopened(nodeId, applied);
+        },
+        onDied: (nodeId) => this.#died(nodeId),
+        onFailed: (nodeId, error) => this.#failed(nodeId, error),
+      },
+    });
+  }
+
+  #died(nodeId: number): void {
+    const disk = this.#server(nodeId).logDisk;
+    const log: Entry[] = disk.durableLog();
+    const { term } = disk.durableHardState;
+    for (const checker of this.#checkers) checker.onRestart?.(nodeId, log, term);
+  }
+
+  #failed(nodeId: number, error: unknown): void {
+    const server = this.#server(nodeId);
+    const kind = storageErrorKind(error);
+    if (server.damaged && kind === "wiped") {
+      server.state = "lost";
+      this.trace.add(server.name, "is lost for good");
+      return;
+    }
+    if (kind !== "io" && kind !== "disk-full") {
+      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#report({ property: "no node fails by itself", detail: `${server.name}: ${detail}` });
+      return;
+    }
+    this.coverage.add("storage-failures");
+    this.#nemesis.supervise(server);
+  }
+
+  #server(nodeId: number): Server {
+    const server = this.servers.find((one) => one.id === nodeId);
+    if (server === undefined) throw new Error(`there is no node ${nodeId}`);
+    return server;
+  }
+
+  #makeClient(name: string, servers: readonly string[], random: Prng): ClientHost {
+    const { scheduler, network, trace, coverage, history, options } = this;
+    return new ClientHost(name, random.branch(`client ${name}`), {
+      scheduler,
+      network,
+      trace,
+      coverage,
+      history,
+      servers,
+      clock: options.clock,
+    });
+  }
+
+  #count(): void {
+    const { coverage, network } = this;
+    const { outcomes } = this.history;
+    coverage.add("operations", this.history.operations);
+    coverage.add("acknowledged-sends", outcomes.sent);
+    coverage.add("unknown-outcomes", outcomes.unknown);
+    coverage.add("retries-answered-once", this.#p2.repeated);
+    coverage.add("linearizable-reads", this.#p4.linearizableReads);
+    coverage.add("stale-reads", this.#p4.staleReads);
+    coverage.add("events-delivered", this.#p5.delivered);
+    coverage.add("resyncs", this.#p5.resyncs);
+    coverage.add("state-hashes-compared", this.#stateMachine.compared);
+    coverage.add("links-broken", network.counts.linksBroken);
+    coverage.add("keepalive-timeouts", network.counts.keepaliveTimeouts);
+    coverage.add("dial-timeouts", network.counts.dialTimeouts);
+    coverage.add("refused-dials", network.counts.refused);
+    coverage.add("frames-mangled", network.counts.framesMangled);
+    for (const { logDisk } of this.servers) {
+      coverage.add("unsynced-writes-lost", logDisk.counts.unsyncedWritesLost);
+      coverage.add("unsynced-writes-kept", logDisk.counts.unsyncedWritesKept);
+      coverage.add("torn-groups", logDisk.counts.tornGroups);
+      coverage.add("entries-replaced", logDisk.counts.entriesReplaced);
+      coverage.add("syncs-shared", logDisk.counts.syncsShared);
+    }
+  }
+}
+
+function storageErrorKind(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name !== "StorageError") return undefined;
+  return "kind" in error ? String(error.kind) : undefined;
+}
