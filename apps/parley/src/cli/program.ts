@@ -1,6 +1,10 @@
 // The commands, in the order of the help.
 import { Command } from "commander";
+import { addAccountCommands } from "./account-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
+import { addMessageCommands } from "./message-commands.ts";
 import { addProcessCommands } from "./process-commands.ts";
+import { addRoomCommands } from "./room-commands.ts";
 
 export function buildProgram(): Command {
   const program = new Command("parley")
@@ -17,7 +21,9 @@ export function buildProgram(): Command {
       ].join("\n"),
     );
   addProcessCommands(program);
-  // Sub-commands throw as the program does, so that one place decides the exit code.
-  for (const command of program.commands) command.exitOverride();
+  addClusterCommands(program);
+  addAccountCommands(program);
+  addRoomCommands(program);
+  addMessageCommands(program);
   return program;
 }

@@ -1,0 +1,246 @@
+// Accounts, sign-ins and passwords.
+import type { Account } from "@parley/protocol";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { wholeNumber } from "./arguments.ts";
+import { addAccountOptions, output } from "./common-options.ts";
+import {
+  type CommonFlags,
+  deviceName,
+  newPassword,
+  passwordFor,
+  savedSignIns,
+  saveSignIn,
+  usernameFor,
+  withAccount,
+  withGuest,
+} from "./connection.ts";
+import { accountText, lastSeen, shortTime, staleRemark } from "./format.ts";
+import { chatJson } from "./json.ts";
+import { ask, isInteractive } from "./prompt.ts";
+import { resolveServers } from "./servers.ts";
+import { formatTable } from "./table.ts";
+import { UsageError } from "./usage-error.ts";
+
+function addRegister(program: Command): void {
+  addAccountOptions(program.command("register"))
+    .description("make an account, and sign in")
+    .option("--display-name <name>", "the name that others see (default: the username)")
+    .action(async (flags: CommonFlags & { readonly displayName?: string }) => {
+      await withGuest(flags, async ({ client, deadlineMs }, servers) => {
+        const username = await usernameFor(flags);
+        const given = flags.password ?? process.env.PARLEY_PASSWORD;
+        const password = await newPassword(given);
+        const displayName = flags.displayName ?? username;
+        const reply = await client.register({ username, password, displayName }, { deadlineMs });
+        saveSignIn(client, servers, reply.revision);
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [
+            `Welcome, ${username}. You are signed in.`,
+            ...(reply.account?.owner === true
+              ? ["You are the first here, so you own this instance."]
+              : []),
+          ],
+        );
+      });
+    });
+}
+
+function addLogin(program: Command): void {
+  addAccountOptions(program.command("login"))
+    .description("sign in; later commands use it")
+    .action(async (flags: CommonFlags) => {
+      await withGuest(flags, async ({ client, deadlineMs }, servers) => {
+        const username = await usernameFor(flags);
+        const password = await passwordFor(flags);
+        const reply = await client.login(
+          { username, password, device: deviceName() },
+          { deadlineMs },
+        );
+        saveSignIn(client, servers, reply.revision);
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`Signed in as ${username}. Unread messages: ${reply.unreadCount}.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("logout"))
+    .description("end the sign-in that `parley login` left")
+    .action(async (flags: CommonFlags) => {
+      const saved = savedSignIns().find(resolveServers(flags.server));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        await client.logout({ deadlineMs });
+        if (saved !== undefined) savedSignIns().remove(saved);
+        output(
+          flags.json,
+          () => "{}",
+          () => ["Signed out."],
+        );
+      });
+    });
+}
+
+function addAccounts(program: Command): void {
+  addAccountOptions(program.command("accounts"))
+    .description("list accounts")
+    .argument("[pattern]", "of usernames; * stands for any letters, ? for one", "")
+    .option("--limit <n>", "how many", wholeNumber(1, 10_000), 200)
+    .action(async (pattern: string, flags: CommonFlags & { readonly limit: number }) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const accounts: Account[] = [];
+        let staleMs = 0;
+        let pageToken = "";
+        do {
+          const pageSize = Math.min(200, flags.limit - accounts.length);
+          const request = { pattern, pageSize, pageToken };
+          const reply = await client.call("listAccounts", request, { deadlineMs });
+          accounts.push(...reply.accounts);
+          staleMs = reply.staleMs;
+          pageToken = reply.nextPageToken;
+        } while (pageToken !== "" && accounts.length < flags.limit);
+        output(
+          flags.json,
+          () => chatJson({ accounts, nextPageToken: pageToken, staleMs }),
+          () => [
+            ...[staleRemark(staleMs)].filter((line) => line !== undefined),
+            ...formatTable(
+              [
+                { title: "account", align: "left" },
+                { title: "", align: "left" },
+                { title: "", align: "left" },
+              ],
+              accounts.map((one) => [
+                accountText(one),
+                lastSeen(one),
+                one.owner ? pc.dim("owner") : "",
+              ]),
+            ).slice(1),
+            ...(pageToken === "" ? [] : [pc.dim("There are more; raise --limit.")]),
+          ],
+        );
+      });
+    });
+}
+
+function addSessions(program: Command): void {
+  const sessions = program.command("sessions").description("your sign-ins: list them, end one");
+  addAccountOptions(sessions.command("list", { isDefault: true }))
+    .description("list them")
+    .action(async (flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply = await client.call("listSessions", {}, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () =>
+            formatTable(
+              [
+                { title: "id", align: "right" },
+                { title: "device", align: "left" },
+                { title: "since", align: "left" },
+                { title: "until", align: "left" },
+                { title: "", align: "left" },
+              ],
+              reply.sessions.map((one) => [
+                String(one.id),
+                one.device === "" ? "-" : one.device,
+                shortTime(one.createdAtMs),
+                shortTime(one.expiresAtMs),
+                one.current ? pc.green("this one") : "",
+              ]),
+            ),
+        );
+      });
+    });
+  addAccountOptions(sessions.command("revoke"))
+    .description("end one")
+    .argument("<id>", "its number in the list", wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .action(async (sessionId: number, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply = await client.call("revokeSession", { sessionId }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`Session ${sessionId} has ended.`],
+        );
+      });
+    });
+}
+
+function addPasswords(program: Command): void {
+  addAccountOptions(program.command("passwd"))
+    .description("change your password; your other sign-ins end")
+    .option("--new-password <password>")
+    .action(async (flags: CommonFlags & { readonly newPassword?: string }) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const password = await passwordFor(flags, "Present password: ");
+        const request = { password, newPassword: await newPassword(flags.newPassword) };
+        const reply = await client.call("changePassword", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => ["The password is changed; your other sign-ins have ended."],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("reset-password"))
+    .description("for the instance's owner: give somebody a new password")
+    .argument("<account>", "whose")
+    .option("--new-password <password>")
+    .action(async (account: string, flags: CommonFlags & { readonly newPassword?: string }) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const request = { username: account, newPassword: await newPassword(flags.newPassword) };
+        const reply = await client.call("resetPassword", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`${account} has a new password; their sign-ins have ended.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("delete-account"))
+    .description("delete your account")
+    .option("--yes", "do not ask", false)
+    .action(async (flags: CommonFlags & { readonly yes: boolean }) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const username = client.account?.username ?? "your account";
+        if (!flags.yes) await confirmDeletion(username);
+        const password = await passwordFor(flags);
+        const reply = await client.call("deleteAccount", { password }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`The account ${username} is gone.`],
+        );
+      });
+    });
+}
+
+async function confirmDeletion(username: string): Promise<void> {
+  if (!isInteractive()) throw new UsageError("Say --yes to delete the account.");
+  process.stderr.write(
+    [
+      `This deletes the account ${username} for ever:`,
+      '  - what you wrote stays readable for others, under the name "deleted account";',
+      "  - you leave every room and all your sign-ins end;",
+      "  - the username becomes free for others.",
+      "",
+    ].join("\n"),
+  );
+  const typed = await ask(`Type ${username} to go on: `);
+  if (typed !== username) throw new UsageError("Nothing was deleted.");
+}
+
+export function addAccountCommands(program: Command): void {
+  addRegister(program);
+  addLogin(program);
+  addAccounts(program);
+  addSessions(program);
+  addPasswords(program);
+}

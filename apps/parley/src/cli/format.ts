@@ -1,0 +1,67 @@
+// How messages, times and people look on a terminal.
+import { stripVTControlCharacters } from "node:util";
+import type { Account, Message } from "@parley/protocol";
+import pc from "picocolors";
+
+/** What others wrote must not steer the terminal: escapes and control characters are shown, not obeyed. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => (character === "\t" ? "    " : "\ufffd"),
+  );
+}
+
+/** 14:03, or with the day when it is not today. */
+export function shortTime(ms: number, nowMs = Date.now()): string {
+  const date = new Date(ms);
+  const time = date.toTimeString().slice(0, 5);
+  if (date.toDateString() === new Date(nowMs).toDateString()) return time;
+  return `${date.toISOString().slice(0, 10)} ${time}`;
+}
+
+const AUTHOR_COLOURS = [pc.cyan, pc.magenta, pc.yellow, pc.blue, pc.green, pc.red] as const;
+
+export function authorText(authorId: number, author: string): string {
+  const colour = AUTHOR_COLOURS[authorId % AUTHOR_COLOURS.length] ?? pc.white;
+  return colour(printable(author));
+}
+
+export function bodyText(message: Message): string {
+  if (message.deleted) return pc.dim("(deleted)");
+  // The lines of one message stand under its first one.
+  return printable(message.body).replaceAll("\n", "\n        ");
+}
+
+export function messageLine(message: Message): string {
+  const seq = pc.dim(`#${message.seq}`);
+  const reply = message.replyToSeq > 0 ? pc.dim(` (to #${message.replyToSeq})`) : "";
+  const author = authorText(message.authorId, message.author);
+  return `${pc.dim(shortTime(message.sentAtMs))} ${seq} ${author}${reply}: ${bodyText(message)}`;
+}
+
+export function accountText(account: Account): string {
+  const name = printable(account.username);
+  const display =
+    account.displayName === account.username ? "" : ` (${printable(account.displayName)})`;
+  return `${name}${pc.dim(display)}`;
+}
+
+export function lastSeen(account: Account): string {
+  if (account.online) return pc.green("online");
+  if (account.lastSeenMs === 0) return pc.dim("never seen");
+  return pc.dim(`last seen ${shortTime(account.lastSeenMs)}`);
+}
+
+/** A remark above data that may be old; undefined when it is fresh. */
+export function staleRemark(staleMs: number): string | undefined {
+  if (staleMs <= 0) return undefined;
+  return pc.yellow(`No majority of the servers answers; this is ${formatAge(staleMs)} old.`);
+}
+
+export function formatAge(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return `${Math.round(ms / 3_600_000)} h`;
+}

@@ -1,0 +1,306 @@
+// Messages: send, read, follow.
+import { createInterface } from "node:readline";
+import type { ParleyClient } from "@parley/client";
+import {
+  Consistency,
+  type Event,
+  LIMITS,
+  type Message,
+  ParleyError,
+  type Room,
+} from "@parley/protocol";
+import type { Command } from "commander";
+import { wholeNumber } from "./arguments.ts";
+import { addAccountOptions, output } from "./common-options.ts";
+import { type CommonFlags, withAccount } from "./connection.ts";
+import { messageLine, printable, staleRemark } from "./format.ts";
+import { chatJson } from "./json.ts";
+import { ownRoom, roomTitle } from "./rooms.ts";
+import { UsageError } from "./usage-error.ts";
+
+const SEQ = wholeNumber(1, Number.MAX_SAFE_INTEGER);
+/** Lines of standard input that are on their way at once. */
+const IN_FLIGHT_MAX = 256;
+
+interface SendFlags extends CommonFlags {
+  readonly replyTo?: number;
+  readonly id?: string;
+  readonly stdin: boolean;
+}
+
+async function sendOne(
+  client: ParleyClient,
+  roomId: number,
+  body: string,
+  flags: SendFlags,
+  deadlineMs: number,
+): Promise<{ readonly message: Message; readonly replicas: number }> {
+  const queued = client.enqueue(roomId, body, {
+    replyToSeq: flags.replyTo,
+    clientMessageId: flags.id,
+    signal: AbortSignal.timeout(deadlineMs),
+  });
+  try {
+    return await queued.committed;
+  } catch (cause) {
+    const error = ParleyError.from(cause);
+    if (error.reason !== "CANCELLED") throw error;
+    throw new ParleyError(
+      "OUTCOME_UNKNOWN",
+      `No answer within ${deadlineMs / 1_000} s. Repeat it with --id ${queued.clientMessageId}: then it is stored once, whatever became of this try.`,
+    );
+  }
+}
+
+function showSent(room: Room, sent: { message: Message; replicas: number }, asJson: boolean): void {
+  output(
+    asJson,
+    () => chatJson(sent),
+    () => [`#${sent.message.seq} in ${roomTitle(room)}, on ${sent.replicas} nodes`],
+  );
+}
+
+/** Each line of standard input as a message, in order, many on their way at once. */
+async function sendLines(client: ParleyClient, room: Room, flags: SendFlags, deadlineMs: number) {
+  const underWay = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  for await (const line of createInterface({ input: process.stdin })) {
+    if (line === "") continue;
+    const one = sendOne(client, room.id, line, flags, deadlineMs).then(
+      (sent) => showSent(room, sent, flags.json),
+      (error: unknown) => void failures.push(error),
+    );
+    underWay.add(one);
+    void one.finally(() => underWay.delete(one));
+    if (underWay.size >= IN_FLIGHT_MAX) await Promise.race(underWay);
+    if (failures.length > 0) break;
+  }
+  await Promise.all(underWay);
+  if (failures.length > 0) throw failures[0];
+}
+
+function addSend(program: Command): void {
+  addAccountOptions(program.command("send"))
+    .description("send a message")
+    .argument("<room>", "its name or number, or @account")
+    .argument("[text…]", "the message")
+    .option("--reply-to <n>", "number of the message that it answers", SEQ)
+    .option("--id <id>", "its client message id; a repeat with the same one is stored once")
+    .option("--stdin", "send each line of standard input", false)
+    .action(async (reference: string, words: readonly string[], flags: SendFlags) => {
+      if (!flags.stdin && words.length === 0) throw new UsageError("Give the text to send.");
+      if (flags.stdin && flags.id !== undefined) {
+        throw new UsageError("--id names one message; it does not go with --stdin.");
+      }
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await roomToSendTo(client, reference, deadlineMs);
+        if (flags.stdin) await sendLines(client, room, flags, deadlineMs);
+        else {
+          const sent = await sendOne(client, room.id, words.join(" "), flags, deadlineMs);
+          showSent(room, sent, flags.json);
+        }
+      });
+    });
+
+  addAccountOptions(program.command("dm"))
+    .description("open the direct conversation with somebody, and say something")
+    .argument("<account>")
+    .argument("[text…]", "the message")
+    .action(async (username: string, words: readonly string[], flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await openDirect(client, username, deadlineMs);
+        if (words.length === 0) {
+          output(
+            flags.json,
+            () => chatJson({ room }),
+            () => [`The conversation with ${username} is room ${room.id}.`],
+          );
+          return;
+        }
+        const sendFlags = { ...flags, stdin: false };
+        showSent(
+          room,
+          await sendOne(client, room.id, words.join(" "), sendFlags, deadlineMs),
+          flags.json,
+        );
+      });
+    });
+}
+
+async function openDirect(client: ParleyClient, username: string, deadlineMs: number) {
+  const bare = username.replace(/^@/, "");
+  const { room } = await client.call("openDirect", { username: bare }, { deadlineMs });
+  if (room === undefined) throw new ParleyError("INTERNAL", "the server sent no room");
+  return room;
+}
+
+async function roomToSendTo(client: ParleyClient, reference: string, deadlineMs: number) {
+  if (reference.startsWith("@")) return await openDirect(client, reference, deadlineMs);
+  return await ownRoom(client, reference, deadlineMs);
+}
+
+interface HistoryFlags extends CommonFlags {
+  readonly limit: number;
+  readonly before?: number;
+  readonly after?: number;
+  readonly linearizable: boolean;
+}
+
+function addHistory(program: Command): void {
+  addAccountOptions(program.command("history"))
+    .description("read a room's messages")
+    .argument("<room>", "its name or number, or @account")
+    .option(
+      "--limit <n>",
+      "how many",
+      wholeNumber(1, LIMITS.historyPageMax),
+      LIMITS.historyPageDefault,
+    )
+    .option("--before <n>", "those before this message", SEQ)
+    .option("--after <n>", "those after this message", SEQ)
+    .option("--linearizable", "as new as everything that was acknowledged anywhere", false)
+    .action(async (reference: string, flags: HistoryFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = {
+          roomId: room.id,
+          limit: flags.limit,
+          beforeSeq: flags.before ?? 0,
+          afterSeq: flags.after ?? 0,
+          consistency: flags.linearizable
+            ? Consistency.CONSISTENCY_LINEARIZABLE
+            : Consistency.CONSISTENCY_LOCAL,
+        };
+        const reply = await client.call("history", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [
+            ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
+            ...reply.messages.map(messageLine),
+          ],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("unread"))
+    .description("count unread messages")
+    .action(async (flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply = await client.call("unread", {}, { deadlineMs });
+        const names = new Map<number, string>();
+        if (!flags.json) {
+          const { rooms } = await client.call("listRooms", {}, { deadlineMs });
+          for (const room of rooms) names.set(room.id, roomTitle(room));
+        }
+        const waiting = reply.rooms.filter((room) => room.unreadCount > 0);
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [
+            ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
+            `${reply.unreadCount} unread`,
+            ...waiting.map((one) => {
+              const name = printable(names.get(one.roomId) ?? `room ${one.roomId}`);
+              return `  ${String(one.unreadCount).padStart(5)}  ${name}`;
+            }),
+          ],
+        );
+      });
+    });
+}
+
+function addChanges(program: Command): void {
+  addAccountOptions(program.command("read"))
+    .description("mark a room as read")
+    .argument("<room>", "its name or number, or @account")
+    .argument("[message]", "up to this message (default: all)", SEQ)
+    .action(async (reference: string, seq: number | undefined, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, seq: seq ?? room.lastSeq };
+        const reply = await client.call("markRead", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`${roomTitle(room)} is read up to #${reply.readSeq}.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("delete"))
+    .description("delete messages")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message…>", "their numbers")
+    .action(async (reference: string, words: readonly string[], flags: CommonFlags) => {
+      const seqs = words.map((word) => SEQ(word.replace(/^#/, "")));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, seqs };
+        const reply = await client.call("delete", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`${reply.deletedCount} deleted.`],
+        );
+      });
+    });
+}
+
+/** What people see of an event; undefined = nothing. */
+function eventLine(event: Event): string | undefined {
+  const { event: what } = event;
+  switch (what?.$case) {
+    case "message":
+      return `[room ${what.value.roomId}] ${messageLine(what.value)}`;
+    case "messageChanged":
+      return `[room ${what.value.roomId}] changed: ${messageLine(what.value)}`;
+    case "roomReset":
+      return `you are in ${printable(what.value.room === undefined ? "?" : roomTitle(what.value.room))}`;
+    case "roomRemoved":
+      return `you are out of room ${what.value.roomId}`;
+    default:
+      return undefined;
+  }
+}
+
+interface SubscribeFlags extends CommonFlags {
+  readonly after?: number;
+  readonly count?: number;
+}
+
+function addSubscribe(program: Command): void {
+  addAccountOptions(program.command("subscribe"))
+    .description("follow everything that you may see, as it happens")
+    .option(
+      "--after <revision>",
+      "from after this revision (0: everything from the beginning); default: from now on",
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    )
+    .option("--count <n>", "end after so many events", wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .action(async (flags: SubscribeFlags) => {
+      await withAccount(flags, async ({ client }) => {
+        const end = new AbortController();
+        process.once("SIGINT", () => end.abort());
+        const subscription = client.subscribe({ afterRevision: flags.after, signal: end.signal });
+        let left = flags.count ?? Number.POSITIVE_INFINITY;
+        for await (const item of subscription) {
+          if (item.kind === "resync") {
+            process.stderr.write(`The past is no longer at hand (${item.reason}).\n`);
+            continue;
+          }
+          const line = flags.json ? chatJson(item.event) : eventLine(item.event);
+          if (line !== undefined) process.stdout.write(`${line}\n`);
+          left -= 1;
+          if (left <= 0) break;
+        }
+      });
+    });
+}
+
+export function addMessageCommands(program: Command): void {
+  addSend(program);
+  addHistory(program);
+  addChanges(program);
+  addSubscribe(program);
+}

@@ -1,0 +1,210 @@
+// Rooms and who is in them.
+import { type Room, RoomRole, RoomVisibility } from "@parley/protocol";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { addAccountOptions, output } from "./common-options.ts";
+import { type CommonFlags, withAccount } from "./connection.ts";
+import { accountText, lastSeen, printable, staleRemark } from "./format.ts";
+import { chatJson } from "./json.ts";
+import { joinableRoom, listRooms, ownRoom, roomTitle } from "./rooms.ts";
+import { formatTable } from "./table.ts";
+
+export function roleText(role: RoomRole): string {
+  switch (role) {
+    case RoomRole.ROOM_ROLE_OWNER:
+      return "owner";
+    case RoomRole.ROOM_ROLE_ADMIN:
+      return "admin";
+    default:
+      return "";
+  }
+}
+
+function visibilityText(room: Room): string {
+  switch (room.visibility) {
+    case RoomVisibility.ROOM_VISIBILITY_PRIVATE:
+      return "private";
+    case RoomVisibility.ROOM_VISIBILITY_DIRECT:
+      return "direct";
+    default:
+      return "public";
+  }
+}
+
+/** A table of rooms, unread ones standing out. */
+export function roomLines(rooms: readonly Room[]): readonly string[] {
+  return formatTable(
+    [
+      { title: "id", align: "right" },
+      { title: "room", align: "left" },
+      { title: "kind", align: "left" },
+      { title: "members", align: "right" },
+      { title: "messages", align: "right" },
+      { title: "unread", align: "right" },
+      { title: "topic", align: "left" },
+    ],
+    rooms.map((room) => {
+      const isOwn = room.role !== RoomRole.ROOM_ROLE_UNSPECIFIED;
+      const unread = isOwn ? room.lastSeq - room.readSeq : 0;
+      return [
+        String(room.id),
+        printable(roomTitle(room)),
+        visibilityText(room),
+        String(room.memberCount),
+        String(room.lastSeq),
+        unread > 0 ? pc.bold(pc.yellow(String(unread))) : "",
+        printable(room.topic),
+      ];
+    }),
+  );
+}
+
+function addRooms(program: Command): void {
+  addAccountOptions(program.command("rooms"))
+    .description("list your rooms, or those you can join")
+    .argument("[pattern]", "of names; * stands for any letters, ? for one", "")
+    .option("--public", "the public rooms that you are not in", false)
+    .action(async (pattern: string, flags: CommonFlags & { readonly public: boolean }) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const options = { public: flags.public, pattern, deadlineMs };
+        const { rooms, staleMs } = await listRooms(client, options);
+        output(
+          flags.json,
+          () => chatJson({ rooms, staleMs }),
+          () => [
+            ...[staleRemark(staleMs)].filter((line) => line !== undefined),
+            ...(rooms.length === 0 ? ["None."] : roomLines(rooms)),
+          ],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("create-room"))
+    .description("make a room")
+    .argument("<name>")
+    .option("--private", "joined by invitation only", false)
+    .option("--topic <text>", "what it is about", "")
+    .action(
+      async (
+        name: string,
+        flags: CommonFlags & { readonly private: boolean; readonly topic: string },
+      ) => {
+        await withAccount(flags, async ({ client, deadlineMs }) => {
+          const visibility = flags.private
+            ? RoomVisibility.ROOM_VISIBILITY_PRIVATE
+            : RoomVisibility.ROOM_VISIBILITY_PUBLIC;
+          const request = { name, visibility, topic: flags.topic };
+          const reply = await client.call("createRoom", request, { deadlineMs });
+          output(
+            flags.json,
+            () => chatJson(reply),
+            () => [`The room ${name} is there (id ${reply.room?.id ?? "?"}).`],
+          );
+        });
+      },
+    );
+}
+
+function addMembership(program: Command): void {
+  addAccountOptions(program.command("join"))
+    .description("join a public room")
+    .argument("<room>", "its name or number")
+    .action(async (reference: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await joinableRoom(client, reference, deadlineMs);
+        const reply = await client.call("joinRoom", { roomId: room.id }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`You are in ${roomTitle(room)}.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("leave"))
+    .description("leave a room")
+    .argument("<room>", "its name or number")
+    .action(async (reference: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const reply = await client.call("leaveRoom", { roomId: room.id }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`You have left ${roomTitle(room)}.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("invite"))
+    .description("bring somebody into a room")
+    .argument("<room>", "its name or number")
+    .argument("<account>")
+    .action(async (reference: string, username: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, username };
+        const reply = await client.call("inviteMember", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`${username} is in ${roomTitle(room)}.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("kick"))
+    .description("remove somebody from a room")
+    .argument("<room>", "its name or number")
+    .argument("<account>")
+    .option("--ban", "and keep them out", false)
+    .action(
+      async (
+        reference: string,
+        username: string,
+        flags: CommonFlags & { readonly ban: boolean },
+      ) => {
+        await withAccount(flags, async ({ client, deadlineMs }) => {
+          const room = await ownRoom(client, reference, deadlineMs);
+          const request = { roomId: room.id, username, ban: flags.ban };
+          const reply = await client.call("removeMember", request, { deadlineMs });
+          output(
+            flags.json,
+            () => chatJson(reply),
+            () => [`${username} is out of ${roomTitle(room)}.`],
+          );
+        });
+      },
+    );
+
+  addAccountOptions(program.command("who"))
+    .description("list the members of a room")
+    .argument("<room>", "its name or number")
+    .action(async (reference: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, pageSize: 200 };
+        const reply = await client.call("listMembers", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => reply.members.map(memberLine),
+        );
+      });
+    });
+}
+
+export function memberLine(member: {
+  readonly account?: Parameters<typeof accountText>[0] | undefined;
+  readonly role: RoomRole;
+}): string {
+  if (member.account === undefined) return "?";
+  const role = roleText(member.role);
+  const parts = [accountText(member.account), lastSeen(member.account), pc.dim(role)];
+  return parts.filter((part) => part !== "").join("  ");
+}
+
+export function addRoomCommands(program: Command): void {
+  addRooms(program);
+  addMembership(program);
+}
