@@ -161,14 +161,24 @@ export class Subscription implements LiveSubscriber {
         afterRevision: this.#position,
         bytesMax: this.#parts.fanOut.limits.pageBytes,
       });
-      if (this.#ended) return;
       if (page.kind !== "page") throw unexpected(page.kind);
+      // The file may be ahead of this loop, and a page leaves out what is overtaken in the state that
+      // it was read from. What follows the page must know at least that state.
+      await this.#reachState(page.revision);
+      if (this.#ended) return;
       for (const { revision, event } of page.events) {
         this.#outlet.event(revision, new SharedEvent(event));
       }
       this.#position = Math.max(this.#position, page.upToRevision);
       this.#outlet.flush();
     }
+  }
+
+  async #reachState(revision: number): Promise<void> {
+    const { replica, clock } = this.#parts;
+    if (this.#ended || replica.appliedRevision >= revision) return;
+    const deadlineMs = clock.monotonicMs() + LIMITS.requestTimeoutMsMax;
+    await replica.waitApplied(revision, { deadlineMs, signal: this.#abort.signal });
   }
 
   /** Steps over to live if what is missing is at hand and not too much. No await: nothing slips by. */

@@ -1,0 +1,319 @@
+// Every operation, over unary calls and over a session: one table serves both, so the answers are
+// the same.
+import {
+  Consistency,
+  OPERATIONS,
+  type OperationName,
+  ParleyError,
+  type RequestOf,
+  type ResponseOf,
+  RoomRole,
+  RoomVisibility,
+} from "@parley/protocol";
+import { expect, test } from "vitest";
+import { makeRequestId } from "./request-id.ts";
+import { seededRandom, type TestClient, World } from "./testing/world.test.support.ts";
+
+/** Does one operation as somebody, by whichever way; the same script runs over both. */
+type Ask = <N extends OperationName>(
+  who: string,
+  name: N,
+  request: Partial<RequestOf<N>>,
+) => Promise<ResponseOf<N>>;
+
+const PASSWORD = "correct horse";
+const { ROOM_VISIBILITY_PUBLIC, ROOM_VISIBILITY_PRIVATE } = RoomVisibility;
+
+/** Uses every operation at least once; gives what each answered. */
+async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
+  const answers = new Map<OperationName, unknown[]>();
+  const say: Ask = async (who, name, request) => {
+    let answer: unknown;
+    try {
+      answer = await ask(who, name, request);
+    } catch (cause) {
+      answer = { failed: ParleyError.from(cause).reason };
+      if (ParleyError.from(cause).reason === "INTERNAL") throw cause;
+    }
+    answers.set(name, [...(answers.get(name) ?? []), answer]);
+    return answer as never;
+  };
+  for (const username of ["ann", "bob", "eve"]) {
+    await say(username, "register", {
+      username,
+      password: PASSWORD,
+      displayName: `Dr ${username}`,
+    });
+  }
+  await say("other", "register", { username: "ANN", password: PASSWORD });
+  await say("laptop", "login", { username: "Bob", password: PASSWORD, device: "laptop" });
+  await say("nobody", "login", { username: "bob", password: "wrong password" });
+  await say("bob", "listSessions", {});
+  const sessions = await ask("bob", "listSessions", {});
+  const laptop = sessions.sessions.find((session) => !session.current);
+  await say("bob", "revokeSession", { sessionId: laptop?.id ?? 0 });
+  await say("bob", "updateProfile", { displayName: "Robert" });
+  await say("ann", "listAccounts", { pattern: "*" });
+  await say("ann", "getAccount", { username: "bob" });
+  await say("ann", "getAccount", { username: "nobody" });
+  const room = await say("ann", "createRoom", {
+    name: "Lounge",
+    visibility: ROOM_VISIBILITY_PUBLIC,
+  });
+  const roomId = room.room?.id ?? 0;
+  const secret = await say("ann", "createRoom", {
+    name: "Secret",
+    visibility: ROOM_VISIBILITY_PRIVATE,
+  });
+  await say("ann", "updateRoom", { roomId, topic: "everything" });
+  await say("bob", "listRooms", { public: true });
+  await say("bob", "joinRoom", { roomId });
+  await say("bob", "joinRoom", { roomId: secret.room?.id ?? 0 });
+  await say("ann", "inviteMember", { roomId, username: "eve" });
+  await say("ann", "setRole", { roomId, username: "bob", role: RoomRole.ROOM_ROLE_ADMIN });
+  await say("ann", "removeMember", { roomId, username: "eve" });
+  await say("ann", "removeMember", { roomId, username: "nobody" });
+  await say("ann", "listMembers", { roomId });
+  for (const body of ["one", "two", "three"]) {
+    await say("ann", "send", { roomId, body, clientMessageId: `id-${body}` });
+  }
+  await say("eve", "send", { roomId, body: "let me in", clientMessageId: "eve-1" });
+  await say("bob", "unread", {});
+  await say("bob", "markRead", { roomId, seq: 2 });
+  await say("bob", "unread", { consistency: Consistency.CONSISTENCY_LINEARIZABLE });
+  await say("ann", "delete", { roomId, seqs: [2] });
+  await say("bob", "history", { roomId });
+  await say("eve", "history", { roomId: secret.room?.id ?? 0 });
+  await say("bob", "openDirect", { username: "ann" });
+  await say("bob", "leaveRoom", { roomId });
+  await say("ann", "listRooms", {});
+  await say("ann", "deleteRoom", { roomId: secret.room?.id ?? 0 });
+  await say("ann", "resetPassword", { username: "eve", newPassword: "another horse" });
+  await say("eve2", "login", { username: "eve", password: "another horse" });
+  await say("eve2", "changePassword", { password: "another horse", newPassword: "third horse" });
+  await say("eve2", "deleteAccount", { password: "another horse" });
+  await say("eve2", "deleteAccount", { password: "third horse" });
+  await say("bob", "logout", {});
+  return answers;
+}
+
+function unaryAsk(world: World): Ask {
+  const tokens = new Map<string, string>();
+  return async (who, name, request) => {
+    const response = await world.call(name, request, tokens.get(who));
+    const { token } = response as { token?: string };
+    if (token !== undefined) tokens.set(who, token);
+    return response;
+  };
+}
+
+function sessionAsk(world: World): Ask {
+  const clients = new Map<string, TestClient>();
+  return (who, name, request) => {
+    let client = clients.get(who);
+    if (client === undefined) {
+      client = world.connect();
+      client.hello();
+      clients.set(who, client);
+    }
+    return client.call(name, request);
+  };
+}
+
+/** Times and tokens depend on when and how it was asked. Presence does too. */
+function timeless(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (key, part) => {
+      if (key === "token") return part === "" ? "" : "token";
+      if (key === "online") return undefined;
+      return /Ms$/.test(key) ? part > 0 : part;
+    }),
+  );
+}
+
+test("every operation gives the same over unary calls and over a session", async () => {
+  const unary = await script(unaryAsk(await World.start()));
+  const session = await script(sessionAsk(await World.start()));
+  expect([...unary.keys()].sort()).toEqual(Object.keys(OPERATIONS).sort());
+  for (const [name, answers] of unary) {
+    expect(timeless(session.get(name)), name).toEqual(timeless(answers));
+  }
+});
+
+test("the answers of the script are what they should be", async () => {
+  const answers = await script(unaryAsk(await World.start()));
+  const failures = [...answers].flatMap(([name, list]) =>
+    list.flatMap((answer) => {
+      const { failed } = answer as { failed?: string };
+      return failed === undefined ? [] : [`${name} ${failed}`];
+    }),
+  );
+  expect(failures.sort()).toEqual(
+    [
+      "register USERNAME_TAKEN",
+      "login WRONG_CREDENTIALS",
+      "getAccount ACCOUNT_NOT_FOUND",
+      "joinRoom PERMISSION_DENIED",
+      "removeMember ACCOUNT_NOT_FOUND",
+      "send NOT_A_MEMBER",
+      "history NOT_A_MEMBER",
+      "deleteAccount WRONG_CREDENTIALS",
+    ].sort(),
+  );
+  const [first] = answers.get("send") as ResponseOf<"send">[];
+  expect(first?.replicas).toBe(3);
+  expect(first?.message).toMatchObject({ seq: 1, body: "one", author: "ann" });
+  const [login] = answers.get("login") as ResponseOf<"login">[];
+  expect(login?.account).toMatchObject({ username: "bob" });
+  expect(login?.token).toHaveLength(43);
+  const [history] = answers.get("history") as ResponseOf<"history">[];
+  expect(history?.messages.map((message) => [message.seq, message.deleted])).toEqual([
+    [1, false],
+    [2, true],
+    [3, false],
+  ]);
+});
+
+test("a login says how much is unread, per room and in all", async () => {
+  const world = await World.start();
+  const ann = await world.register("ann");
+  const bob = await world.register("bob");
+  const direct = await world.call("openDirect", { username: "bob" }, ann.token);
+  const roomId = direct.room?.id ?? 0;
+  for (let i = 0; i < 3; i += 1) {
+    await world.call("send", { roomId, body: "hi", clientMessageId: `m${i}` }, ann.token);
+  }
+  const login = await world.call("login", { username: "bob", password: "bob-password" });
+  expect(login.unreadCount).toBe(3);
+  expect(login.unread).toMatchObject([{ roomId, unreadCount: 3, lastSeq: 3 }]);
+  expect(login.account?.id).toBe(bob.id);
+});
+
+test("a retried send gets the first result and is stored once (P2)", async () => {
+  const world = await World.start();
+  const ann = await world.register("ann");
+  const { room } = await world.call("createRoom", lounge, ann.token);
+  const send = { roomId: room?.id ?? 0, body: "hi", clientMessageId: "m1" };
+  const first = await world.call("send", send, ann.token);
+  const again = await world.call("send", send, ann.token);
+  expect(again.message).toEqual(first.message);
+  const reused = await world.failure(world.start("send", { ...send, body: "other" }, ann.token));
+  expect(reused.reason).toBe("ID_REUSED");
+});
+
+test("a retried Register, its token lost, gets the same account and a token that works (P2)", async () => {
+  const world = await World.start();
+  const requestId = makeRequestId(world.clock, seededRandom(3));
+  const request = { username: "ann", password: "a password", requestId };
+  const first = await world.call("register", request);
+  const again = await world.call("register", request);
+  expect(again.account?.id).toBe(first.account?.id);
+  expect(again.token).not.toBe(first.token);
+  for (const { token } of [first, again]) {
+    expect((await world.call("getAccount", {}, token)).account?.username).toBe("ann");
+  }
+  const stranger = await world.failure(
+    world.start("register", { ...request, password: "a stranger's" }),
+  );
+  expect(stranger.reason).toBe("WRONG_CREDENTIALS");
+});
+
+test("a retried Login and a retried ChangePassword succeed (P2)", async () => {
+  const world = await World.start();
+  const ann = await world.register("ann");
+  const random = seededRandom(4);
+  const login = {
+    username: "ann",
+    password: "ann-password",
+    requestId: makeRequestId(world.clock, random),
+  };
+  const first = await world.call("login", login);
+  const again = await world.call("login", login);
+  expect(again.token).not.toBe(first.token);
+  await world.call("getAccount", {}, again.token);
+  const change = {
+    password: "ann-password",
+    newPassword: "new password",
+    requestId: makeRequestId(world.clock, random),
+  };
+  const changed = await world.call("changePassword", change, ann.token);
+  expect(await world.call("changePassword", change, ann.token)).toEqual(changed);
+  const gone = await world.failure(world.start("getAccount", {}, first.token));
+  expect(gone.reason).toBe("UNAUTHENTICATED");
+});
+
+test("a request id that is not a UUIDv7 is refused", async () => {
+  const world = await World.start();
+  const ann = await world.register("ann");
+  const error = await world.failure(
+    world.start("createRoom", { ...lounge, requestId: "1" }, ann.token),
+  );
+  expect(error.reason).toBe("INVALID_ARGUMENT");
+});
+
+test("wrong name and wrong password can't be told apart, and both are throttled", async () => {
+  const world = await World.start({ tuning: { loginFailuresMax: 3 } });
+  await world.register("ann");
+  const wrong = (username: string) =>
+    world.failure(world.start("login", { username, password: "not this one" }));
+  for (let i = 0; i < 3; i += 1) {
+    const [known, unknown] = [await wrong("ann"), await wrong("zoe")];
+    expect([known.reason, known.message]).toEqual([unknown.reason, unknown.message]);
+    expect(known.reason).toBe("WRONG_CREDENTIALS");
+  }
+  for (const username of ["ann", "zoe"]) {
+    const paused = await wrong(username);
+    expect(paused.reason).toBe("RATE_LIMITED");
+    expect(paused.retryAfterMs).toBeGreaterThan(0);
+  }
+});
+
+test("malformed and oversized requests get clear errors (P11)", async () => {
+  const world = await World.start();
+  const call = (bytes: Uint8Array) =>
+    world.failure(
+      world.service.call("login", bytes, {
+        token: "",
+        remote: "x",
+        deadlineMs: world.clock.monotonicMs() + 1_000,
+      }),
+    );
+  expect((await call(Uint8Array.of(0x0a, 2, 0xff, 0xfe))).reason).toBe("MALFORMED");
+  expect((await call(Uint8Array.of(0x0a, 200))).reason).toBe("MALFORMED");
+  expect((await call(new Uint8Array(1024 * 1024 + 1))).reason).toBe("TOO_LARGE");
+  expect((await call(new Uint8Array())).reason).toBe("INVALID_ARGUMENT");
+});
+
+test("sends over the account's rate are refused with a delay (P11)", async () => {
+  const world = await World.start({ tuning: { sendsPerSecond: 1, sendsBurst: 2 } });
+  const ann = await world.register("ann");
+  const { room } = await world.call("createRoom", lounge, ann.token);
+  const send = (id: string) =>
+    world.start("send", { roomId: room?.id ?? 0, body: "hi", clientMessageId: id }, ann.token);
+  await world.clock.finish(send("1"));
+  await world.clock.finish(send("2"));
+  const refused = await world.failure(send("3"));
+  expect(refused.reason).toBe("RATE_LIMITED");
+  await world.clock.advance(refused.retryAfterMs);
+  await world.clock.finish(send("3"));
+});
+
+test("writes and reads beyond the node's bounds are refused at once (P11)", async () => {
+  const world = await World.start({ tuning: { pendingWritesMax: 2, pendingReadsMax: 1 } });
+  const ann = await world.register("ann");
+  world.log.behind = true;
+  const writes = ["1", "2", "3"].map((name) =>
+    world.start("createRoom", { ...lounge, name }, ann.token),
+  );
+  const refused = await world.failure(writes[2] ?? Promise.resolve());
+  expect(refused.reason).toBe("OVERLOADED");
+  expect(refused.retryAfterMs).toBeGreaterThan(0);
+  world.log.readDelayMs = 10;
+  const reads = [world.start("listRooms", {}, ann.token), world.start("listRooms", {}, ann.token)];
+  expect((await world.failure(reads[1] ?? Promise.resolve())).reason).toBe("OVERLOADED");
+  world.log.catchUp();
+  await world.clock.finish(Promise.all([writes[0], writes[1], reads[0]]));
+  expect(world.service.load).toMatchObject({ pendingReads: 0, pendingWrites: 0 });
+});
+
+const lounge = { name: "Lounge", visibility: ROOM_VISIBILITY_PUBLIC };
