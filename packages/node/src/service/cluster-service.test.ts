@@ -1,0 +1,131 @@
+import { StateHashRequest, StateHashResponse, StatusResponse } from "@parley/protocol";
+import { expect, test } from "vitest";
+import { ClusterService } from "./cluster-service.ts";
+import { TestSink, World } from "./testing/world.test.support.ts";
+
+const EMPTY = new Uint8Array();
+
+function serviceOf(world: World, requiresLogin = false): ClusterService {
+  return new ClusterService({
+    replica: world.log,
+    chatStore: world.log.chatStore,
+    clock: world.clock,
+    authentication: world.service.authentication,
+    requiresLogin,
+  });
+}
+
+function contextOf(world: World, token = "", timeoutMs = 1_000) {
+  return { token, remote: "x", deadlineMs: world.clock.monotonicMs() + timeoutMs };
+}
+
+function statusesOf(sink: TestSink): StatusResponse[] {
+  return sink.sent.map((bytes) => StatusResponse.decode(bytes));
+}
+
+test("status is the replica's", async () => {
+  const world = await World.start();
+  const status = await serviceOf(world).status(EMPTY, contextOf(world));
+  expect(StatusResponse.decode(status)).toEqual(world.log.status());
+});
+
+test("a watch tells at once, on changes once a turn, and every second", async () => {
+  const world = await World.start();
+  const service = serviceOf(world);
+  const sink = new TestSink();
+  const watch = service.watch(EMPTY, contextOf(world), sink);
+  await world.clock.advance(1);
+  expect(sink.sent).toHaveLength(1);
+  world.log.hasQuorum = false;
+  world.log.changeView();
+  world.log.changeView();
+  await world.clock.advance(1);
+  expect(statusesOf(sink).map(({ hasQuorum }) => hasQuorum)).toEqual([true, false]);
+  await world.clock.advance(3_000);
+  expect(sink.sent).toHaveLength(5);
+  watch.cancel();
+  await world.clock.advance(3_000);
+  expect(sink.sent).toHaveLength(5);
+});
+
+test("a watcher that does not read misses updates instead of collecting them (P11)", async () => {
+  const world = await World.start();
+  const service = serviceOf(world);
+  const sink = new TestSink();
+  sink.stalled = true;
+  service.watch(EMPTY, contextOf(world), sink);
+  for (let i = 0; i < 20_000; i += 1) {
+    world.log.changeView();
+    await world.clock.advance(1);
+    if (sink.backlogBytes() > 64 * 1024) break;
+  }
+  const sent = sink.sent.length;
+  await world.clock.advance(5_000);
+  expect(sink.sent.length).toBe(sent);
+  sink.resume();
+  await world.clock.advance(1_000);
+  expect(sink.sent.length).toBeGreaterThan(sent);
+  service.close();
+  expect(sink.endedWith).toMatchObject({ reason: "SHUTTING_DOWN" });
+});
+
+test("watchers are bounded (P11)", async () => {
+  const world = await World.start();
+  const service = serviceOf(world);
+  const sinks = Array.from({ length: 65 }, () => new TestSink());
+  for (const sink of sinks) service.watch(EMPTY, contextOf(world), sink);
+  await world.clock.advance(1);
+  expect(sinks[64]?.endedWith).toMatchObject({ reason: "OVERLOADED" });
+  expect(sinks[63]?.ended).toBe(false);
+});
+
+test("the state hash is of now, of an index that is waited for, or of a kept one", async () => {
+  const world = await World.start();
+  await world.register("ann");
+  const service = serviceOf(world);
+  const hashAt = async (atIndex: number, timeoutMs = 1_000) =>
+    StateHashResponse.decode(
+      await world.clock.finish(
+        service.stateHash(
+          StateHashRequest.encode({ atIndex }).finish(),
+          contextOf(world, "", timeoutMs),
+        ),
+      ),
+    );
+  const now = await hashAt(0);
+  expect(now.appliedIndex).toBe(world.log.appliedRevision);
+  expect(now.hash).toMatch(/^[0-9a-f]{16}$/);
+  const next = hashAt(now.appliedIndex + 1);
+  world.log.append(new Uint8Array());
+  expect((await next).appliedIndex).toBe(now.appliedIndex + 1);
+  expect((await world.failure(hashAt(1))).reason).toBe("INVALID_ARGUMENT");
+  expect((await world.failure(hashAt(1_000, 50))).reason).toBe("BEHIND");
+  while (world.log.lastIndex < 300) world.log.append(new Uint8Array());
+  await world.clock.advance(10);
+  expect((await hashAt(256)).appliedIndex).toBe(256);
+});
+
+test("where a login is needed only the instance's owner sees the cluster (P10)", async () => {
+  const world = await World.start();
+  const owner = await world.register("owner");
+  const guest = await world.register("guest");
+  const service = serviceOf(world, true);
+  const fail = async (token: string) =>
+    (await world.failure(service.status(EMPTY, contextOf(world, token)))).reason;
+  expect(await fail("")).toBe("UNAUTHENTICATED");
+  expect(await fail("unknown")).toBe("UNAUTHENTICATED");
+  expect(await fail(guest.token)).toBe("PERMISSION_DENIED");
+  await service.status(EMPTY, contextOf(world, owner.token));
+  const sink = new TestSink();
+  service.watch(EMPTY, contextOf(world, guest.token), sink);
+  await world.clock.advance(1);
+  expect(sink.endedWith).toMatchObject({ reason: "PERMISSION_DENIED" });
+});
+
+test("malformed requests are refused", async () => {
+  const world = await World.start();
+  const service = serviceOf(world);
+  const bytes = Uint8Array.of(0x08);
+  const error = await world.failure(service.stateHash(bytes, contextOf(world)));
+  expect(error.reason).toBe("MALFORMED");
+});
