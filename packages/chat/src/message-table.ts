@@ -11,9 +11,6 @@ export class MessageTable {
   readonly #update: Statement;
   readonly #byClientId: Statement;
   readonly #bySeq: Statement;
-  readonly #lastOfAuthor: Statement;
-  /** By room and author: the newest author_seq. Derived, so it is only ever as new as the rows. */
-  readonly #authorSeqs = new Map<number, Map<number, number>>();
 
   constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
     this.#sum = sum;
@@ -33,11 +30,6 @@ export class MessageTable {
       db,
       `SELECT ${columns} FROM messages WHERE room_id = ? AND seq = ?`,
     );
-    this.#lastOfAuthor = prepareArrays(
-      db,
-      `SELECT author_seq FROM messages WHERE room_id = ? AND author_id = ?
-       ORDER BY seq DESC LIMIT 1`,
-    );
   }
 
   byClientId(authorId: number, clientMessageId: string): MessageRow | undefined {
@@ -50,25 +42,11 @@ export class MessageTable {
     return values === undefined ? undefined : MESSAGES.row(values);
   }
 
-  /** How many messages the author has sent to the room, deleted ones too. */
-  authorSeq(roomId: number, authorId: number): number {
-    const known = this.#authorSeqs.get(roomId)?.get(authorId);
-    if (known !== undefined) return known;
-    const values = firstArray(this.#lastOfAuthor, roomId, authorId);
-    return values === undefined ? 0 : (values[0] as number);
-  }
-
   append(message: MessageRow): void {
     const values = MESSAGES.values(message);
     this.#insert.run(...values);
     this.#hasher.hash(MESSAGES.tag, values);
     this.#sum.add(this.#hasher.a, this.#hasher.b);
-    let authors = this.#authorSeqs.get(message.roomId);
-    if (authors === undefined) {
-      authors = new Map();
-      this.#authorSeqs.set(message.roomId, authors);
-    }
-    authors.set(message.authorId, message.authorSeq);
   }
 
   /** Replaces `before` with a later form of it: body, tombstone and change revision. */

@@ -267,6 +267,33 @@ export const MEMBERS: TableDefinition<MemberRow> = {
   }),
 };
 
+/**
+ * How much an account has sent to a room. With it an account's unread messages are counted without an
+ * index over every message by author, which would double the cost of a send.
+ */
+export interface SenderRow extends Tracked {
+  readonly roomId: number;
+  readonly accountId: number;
+  sentCount: number;
+  /** The sequence number of the latest. */
+  lastSeq: number;
+}
+
+export const SENDERS: TableDefinition<SenderRow> = {
+  tag: 7,
+  name: "senders",
+  key: ["room_id", "account_id"],
+  columns: ["room_id", "account_id", "sent_count", "last_seq"],
+  values: (row) => [row.roomId, row.accountId, row.sentCount, row.lastSeq],
+  row: (values) => ({
+    ...fresh,
+    roomId: values[0] as number,
+    accountId: values[1] as number,
+    sentCount: values[2] as number,
+    lastSeq: values[3] as number,
+  }),
+};
+
 export interface MessageRow {
   /** The revision that created it. */
   readonly id: number;
@@ -283,8 +310,9 @@ export interface MessageRow {
   readonly changedRevision: number;
   /** Of room, body and reply: tells a retry from a reused id after the body is gone (P2). */
   readonly contentHash: number;
-  /** The author's how-manieth message in the room: counts ranges of them without scanning. */
+  /** The author's how-manieth message in the room, and the sequence number of the one before it. */
   readonly authorSeq: number;
+  readonly authorPrevSeq: number;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -304,6 +332,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "changed_revision",
     "content_hash",
     "author_seq",
+    "author_prev_seq",
   ],
   values: (row) => [
     row.id,
@@ -318,6 +347,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.changedRevision,
     row.contentHash,
     row.authorSeq,
+    row.authorPrevSeq,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -332,6 +362,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     changedRevision: values[9] as number,
     contentHash: values[10] as number,
     authorSeq: values[11] as number,
+    authorPrevSeq: values[12] as number,
   }),
 };
 

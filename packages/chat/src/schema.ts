@@ -9,6 +9,7 @@ import {
   MESSAGES,
   REQUESTS,
   ROOMS,
+  SENDERS,
   SESSIONS,
   type TableDefinition,
 } from "./rows.ts";
@@ -88,6 +89,13 @@ CREATE TABLE members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_by_account ON members (account_id, room_id);
 CREATE INDEX members_changed ON members (room_id, changed_revision);
+CREATE TABLE senders (
+  room_id INTEGER NOT NULL,
+  account_id INTEGER NOT NULL,
+  sent_count INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  PRIMARY KEY (room_id, account_id)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY,
   room_id INTEGER NOT NULL,
@@ -100,11 +108,13 @@ CREATE TABLE messages (
   deleted INTEGER NOT NULL,
   changed_revision INTEGER NOT NULL,
   content_hash INTEGER NOT NULL,
-  author_seq INTEGER NOT NULL
+  author_seq INTEGER NOT NULL,
+  author_prev_seq INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX messages_by_seq ON messages (room_id, seq);
 CREATE UNIQUE INDEX messages_by_client_id ON messages (author_id, client_message_id);
-CREATE INDEX messages_by_author ON messages (room_id, author_id, seq);
+-- Every 32nd message of an author: from one of them the author's messages are a chain of links.
+CREATE INDEX messages_by_author ON messages (room_id, author_id, seq) WHERE author_seq % 32 = 0;
 CREATE INDEX messages_changed ON messages (room_id, changed_revision) WHERE changed_revision > 0;
 CREATE INDEX messages_deleted ON messages (room_id, seq, author_id) WHERE deleted = 1;
 CREATE TABLE requests (
@@ -124,7 +134,7 @@ INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, 0, 0, 0, NULL);
 export const REPLICATED_TABLES: readonly Pick<
   TableDefinition<unknown>,
   "tag" | "name" | "columns"
->[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, MESSAGES, REQUESTS];
+>[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS];
 
 /** Creates the tables in an empty database; throws when they are of another version. */
 export function openSchema(db: ChatDatabase): void {

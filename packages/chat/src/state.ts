@@ -13,7 +13,9 @@ import {
   type MemberRow,
   ROOMS,
   type RoomRow,
+  SENDERS,
   SESSIONS,
+  type SenderRow,
   type SessionRow,
 } from "./rows.ts";
 
@@ -34,6 +36,7 @@ export class ChatState {
   readonly #sessionTable: CachedTable<SessionRow>;
   readonly #roomTable: CachedTable<RoomRow>;
   readonly #memberTable: CachedTable<MemberRow>;
+  readonly #senderTable: CachedTable<SenderRow>;
   readonly #accounts = new Map<number, AccountRow>();
   readonly #accountIdByKey = new Map<string, number>();
   readonly #sessions = new Map<number, SessionRow>();
@@ -44,6 +47,7 @@ export class ChatState {
   readonly #directRoomIdByPair = new Map<string, number>();
   /** Former members too: a row stays. */
   readonly #members = new Map<number, Map<number, MemberRow>>();
+  readonly #senders = new Map<number, Map<number, SenderRow>>();
   /** Rooms of current membership only. */
   readonly #roomIdsByAccount = new Map<number, Set<number>>();
   #liveAccounts = 0;
@@ -67,10 +71,12 @@ export class ChatState {
     this.#sessionTable = new CachedTable(db, SESSIONS);
     this.#roomTable = new CachedTable(db, ROOMS);
     this.#memberTable = new CachedTable(db, MEMBERS);
+    this.#senderTable = new CachedTable(db, SENDERS);
     for (const account of this.#accountTable.load(this.hasher)) this.#indexAccount(account);
     for (const session of this.#sessionTable.load(this.hasher)) this.#indexSession(session);
     for (const room of this.#roomTable.load(this.hasher)) this.#indexRoom(room);
     for (const member of this.#memberTable.load(this.hasher)) this.#indexMember(member);
+    for (const sender of this.#senderTable.load(this.hasher)) this.#indexSender(sender);
   }
 
   /** Writes what changed since the last flush and folds it into the hash. */
@@ -79,6 +85,7 @@ export class ChatState {
     this.#sessionTable.flush(this.sum, this.hasher);
     this.#roomTable.flush(this.sum, this.hasher);
     this.#memberTable.flush(this.sum, this.hasher);
+    this.#senderTable.flush(this.sum, this.hasher);
   }
 
   /** The state hash; everything must be flushed. */
@@ -298,5 +305,24 @@ export class ChatState {
       this.#roomIdsByAccount.set(member.accountId, rooms);
     }
     rooms.add(member.roomId);
+  }
+
+  /** What the account has sent to the room; undefined = nothing. */
+  sender(roomId: number, accountId: number): SenderRow | undefined {
+    return this.#senders.get(roomId)?.get(accountId);
+  }
+
+  changedSender(sender: SenderRow): void {
+    this.#indexSender(sender);
+    this.#senderTable.touch(sender);
+  }
+
+  #indexSender(sender: SenderRow): void {
+    let senders = this.#senders.get(sender.roomId);
+    if (senders === undefined) {
+      senders = new Map();
+      this.#senders.set(sender.roomId, senders);
+    }
+    senders.set(sender.accountId, sender);
   }
 }

@@ -12,7 +12,7 @@ import {
   type SendCommand,
 } from "@parley/protocol";
 import { contentHash } from "../hash.ts";
-import type { AccountRow, MessageRow } from "../rows.ts";
+import type { AccountRow, MessageRow, SenderRow } from "../rows.ts";
 import {
   authorName,
   messageChangedEvent,
@@ -70,6 +70,15 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     }
   }
   const sentAtMs = Math.max(stampMs, room.lastSentAtMs);
+  const sender: SenderRow = state.sender(room.id, account.id) ?? {
+    stored: false,
+    hashA: 0,
+    hashB: 0,
+    roomId: room.id,
+    accountId: account.id,
+    sentCount: 0,
+    lastSeq: 0,
+  };
   const row: MessageRow = {
     id: revision,
     roomId: room.id,
@@ -82,9 +91,13 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     deleted: false,
     changedRevision: 0,
     contentHash: sendContentHash(context, command),
-    authorSeq: state.messages.authorSeq(room.id, account.id) + 1,
+    authorSeq: sender.sentCount + 1,
+    authorPrevSeq: sender.lastSeq,
   };
   state.messages.append(row);
+  sender.sentCount = row.authorSeq;
+  sender.lastSeq = row.seq;
+  state.changedSender(sender);
   room.lastSeq = row.seq;
   room.lastSentAtMs = sentAtMs;
   context.roomActivity(room);

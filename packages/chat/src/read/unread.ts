@@ -1,13 +1,15 @@
 // Unread messages: after the read position, not one's own, not deleted. Counted without scanning:
-// sequences have no gaps (P3), an author's messages are numbered in each room, and deleted ones have an
-// index of their own.
+// sequences have no gaps (P3), an author's messages in a room are numbered and linked, and deleted ones
+// have an index of their own.
 import { type RoomUnread, UnreadResponse } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
 import { allArrays, firstArray, prepareArrays } from "../schema.ts";
 
 export class UnreadReads {
   readonly #rooms: Statement;
-  readonly #ownUpTo: Statement;
+  readonly #sender: Statement;
+  readonly #indexedAfter: Statement;
+  readonly #bySeq: Statement;
   readonly #deletedAfter: Statement;
 
   constructor(db: ChatDatabase) {
@@ -16,11 +18,17 @@ export class UnreadReads {
       `SELECT r.id, r.last_seq, m.read_seq FROM members m JOIN rooms r ON r.id = m.room_id
        WHERE m.account_id = ? AND m.role <> 0 ORDER BY r.id`,
     );
-    this.#ownUpTo = prepareArrays(
+    this.#sender = prepareArrays(
       db,
-      `SELECT author_seq FROM messages WHERE room_id = ? AND author_id = ? AND seq <= ?
-       ORDER BY seq DESC LIMIT 1`,
+      "SELECT sent_count, last_seq FROM senders WHERE room_id = ? AND account_id = ?",
     );
+    const link = "SELECT seq, author_seq, author_prev_seq FROM messages";
+    this.#indexedAfter = prepareArrays(
+      db,
+      `${link} WHERE room_id = ? AND author_id = ? AND seq > ? AND author_seq % 32 = 0
+       ORDER BY seq LIMIT 1`,
+    );
+    this.#bySeq = prepareArrays(db, `${link} WHERE room_id = ? AND seq = ?`);
     this.#deletedAfter = prepareArrays(
       db,
       `SELECT count(*) FROM messages
@@ -43,14 +51,23 @@ export class UnreadReads {
 
   #count(roomId: number, accountId: number, readSeq: number, lastSeq: number): number {
     if (readSeq >= lastSeq) return 0;
-    const own =
-      this.#own(roomId, accountId, lastSeq) -
-      (readSeq === 0 ? 0 : this.#own(roomId, accountId, readSeq));
+    const own = this.#ownAfter(roomId, accountId, readSeq);
     const deleted = firstArray(this.#deletedAfter, roomId, readSeq, accountId)?.[0] as number;
     return lastSeq - readSeq - own - deleted;
   }
 
-  #own(roomId: number, accountId: number, seq: number): number {
-    return (firstArray(this.#ownUpTo, roomId, accountId, seq)?.[0] as number | undefined) ?? 0;
+  /** How many messages the account itself has sent after `seq`; at most 33 rows are looked at. */
+  #ownAfter(roomId: number, accountId: number, seq: number): number {
+    const [sentCount = 0, lastSeq = 0] = (firstArray(this.#sender, roomId, accountId) ??
+      []) as number[];
+    if (seq >= lastSeq) return 0;
+    if (seq === 0) return sentCount;
+    let link =
+      firstArray(this.#indexedAfter, roomId, accountId, seq) ??
+      firstArray(this.#bySeq, roomId, lastSeq);
+    while (link !== undefined && (link[0] as number) > seq) {
+      link = firstArray(this.#bySeq, roomId, link[2] as number);
+    }
+    return sentCount - ((link?.[1] as number | undefined) ?? 0);
   }
 }
