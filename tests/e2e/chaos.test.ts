@@ -3,13 +3,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
-import {
-  checkHistory,
-  checkSubscription,
-  clientOf,
-  sameStateEverywhere,
-  wholeHistory,
-} from "../harness/oracle.ts";
+import { DirectNode } from "../harness/direct-node.ts";
+import { checkHistory, checkSubscription, sameStateEverywhere } from "../harness/oracle.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 import { leaderOf } from "../harness/status.ts";
 
@@ -54,9 +49,9 @@ async function verify(): Promise<void> {
   await sameStateEverywhere(cluster);
   const breaches: string[] = [];
   for (const node of cluster.nodes) {
-    const client = await clientOf(node.grpc, crowd.token);
+    const reader = new DirectNode(node.grpc, crowd.token);
     for (const roomId of crowd.roomIds) {
-      const history = await wholeHistory(client, roomId);
+      const history = await reader.wholeHistory(roomId);
       const acknowledged = crowd.acknowledged.filter((ack) => ack.roomId === roomId);
       breaches.push(...checkHistory(history, acknowledged, `node ${node.id} room ${roomId}`));
       const { events } = crowd;
@@ -74,7 +69,7 @@ async function verify(): Promise<void> {
         breaches.push(...checkSubscription(seen, history, roomId, `subscriber ${at}`));
       }
     }
-    await client.close();
+    reader.close();
   }
   expect(breaches).toEqual([]);
   expect(crowd.errors).toEqual([]);

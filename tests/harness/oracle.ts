@@ -1,6 +1,4 @@
 // What the promises say must be true after a run, checked against every node through the API.
-import { ParleyClient } from "@parley/client";
-import { grpcCarrier } from "@parley/client/grpc";
 import type { Event, Message } from "@parley/protocol";
 import { type DevCluster, until } from "./dev-cluster.ts";
 import { stateHashOf } from "./status.ts";
@@ -11,25 +9,6 @@ export interface Acknowledged {
   readonly seq: number;
   readonly body: string;
   readonly clientMessageId: string;
-}
-
-/** A client that talks to one node alone. */
-export async function clientOf(address: string, token: string): Promise<ParleyClient> {
-  const client = new ParleyClient({ servers: [address], carrier: grpcCarrier(), token });
-  await client.start();
-  return client;
-}
-
-/** All messages of a room, ascending, read from one node, page by page from the newest. */
-export async function wholeHistory(client: ParleyClient, roomId: number): Promise<Message[]> {
-  const pages: Message[][] = [];
-  for (;;) {
-    const oldest = pages[0]?.[0]?.seq ?? 0;
-    const page = await client.call("history", { roomId, beforeSeq: oldest, limit: 200 });
-    if (page.messages.length === 0) return pages.flat();
-    pages.unshift(page.messages);
-    if (page.messages[0]?.seq === 1) return pages.flat();
-  }
 }
 
 /** Breaches of P1, P2 and P3 in one room's history; none = []. */
