@@ -6,22 +6,25 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ChatAnswer, ChatQuery } from "@parley/chat";
 import { packAnswer } from "./answer-codec.ts";
-import { StorageError } from "./errors.ts";
+import { isFromDisk, StorageError } from "./errors.ts";
 import type { CloseRequest, WorkerRequest } from "./worker-link.ts";
 
 export interface ReadWorkerData {
-  readonly path: string;
   /** A module that exports ChatMachine and ChatReader; undefined = `@parley/chat`. */
   readonly module: string | undefined;
 }
 
-export interface ReadRequest {
-  readonly kind: "read";
-  readonly query: ChatQuery;
-}
+export type ReadThreadRequest =
+  | { readonly kind: "open"; readonly path: string }
+  | { readonly kind: "read"; readonly query: ChatQuery };
 
 interface ReaderModule {
   readonly ChatReader: new (db: DatabaseSync) => { read(query: ChatQuery): ChatAnswer };
+}
+
+interface Opened {
+  readonly db: DatabaseSync;
+  readonly reader: InstanceType<ReaderModule["ChatReader"]>;
 }
 
 const CACHE_KIB = 16_384;
@@ -29,25 +32,53 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 if (parentPort === null) throw new Error("chat-read-worker.ts runs as a worker thread");
 const port = parentPort;
-const { path, module } = workerData as ReadWorkerData;
+const { module } = workerData as ReadWorkerData;
+// Loaded while the apply thread still opens the file.
 const { ChatReader }: ReaderModule = await import(module ?? "@parley/chat");
 
-const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-const reader = new ChatReader(db);
+let path = "the chat file";
+let opened: Opened | undefined;
 
-port.on("message", ({ id, body }: WorkerRequest<ReadRequest | CloseRequest>) => {
+port.on("message", ({ id, body }: WorkerRequest<ReadThreadRequest | CloseRequest>) => {
   try {
-    if (body.kind === "close") {
-      db.close();
+    handle(id, body);
+  } catch (cause) {
+    port.postMessage({ id, error: errorOf(cause).toData() });
+  }
+});
+
+function handle(id: number, body: ReadThreadRequest | CloseRequest): void {
+  switch (body.kind) {
+    case "open": {
+      path = body.path;
+      const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+      opened = { db, reader: new ChatReader(db) };
+      port.postMessage({ id });
+      return;
+    }
+    case "read": {
+      if (opened === undefined) throw new StorageError("closed", path, `${path} is not open`);
+      const { answer, transfer } = packAnswer(opened.reader.read(body.query));
+      port.postMessage({ id, value: answer }, [...transfer]);
+      return;
+    }
+    case "close":
+      opened?.db.close();
+      opened = undefined;
       port.postMessage({ id });
       port.close();
       return;
-    }
-    const { answer, transfer } = packAnswer(reader.read(body.query));
-    port.postMessage({ id, value: answer }, [...transfer]);
-  } catch (cause) {
-    const error = StorageError.from(cause, path, "reading the chat file").toData();
-    port.postMessage({ id, error });
   }
-});
+}
+
+/**
+ * What SQLite says of the file is final. Anything else is a defect met by one query, and must not
+ * take the node down for it.
+ */
+function errorOf(cause: unknown): StorageError {
+  const doing = "reading the chat file";
+  if (isFromDisk(cause)) return StorageError.from(cause, path, doing);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError("invalid", path, `${path}: ${doing} failed: ${text}`);
+}

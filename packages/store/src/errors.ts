@@ -73,6 +73,12 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
+/** Whether SQLite or the operating system threw it, rather than the code around them. */
+export function isFromDisk(cause: unknown): boolean {
+  if (cause instanceof StorageError) return true;
+  return typeof cause === "object" && cause !== null && ("errcode" in cause || "syscall" in cause);
+}
+
 function kindOf(cause: unknown): StorageErrorKind {
   if (typeof cause !== "object" || cause === null) return "io";
   if ("errcode" in cause && typeof cause.errcode === "number") {

@@ -11,7 +11,7 @@ import type {
   ChatWorkerData,
   OpenOutcome,
 } from "./chat-apply-worker.ts";
-import type { ReadRequest, ReadWorkerData } from "./chat-read-worker.ts";
+import type { ReadThreadRequest, ReadWorkerData } from "./chat-read-worker.ts";
 import { StorageError } from "./errors.ts";
 import { chatPath, corruptChatPath, syncDirectoryOf } from "./files.ts";
 import { WorkerLink } from "./worker-link.ts";
@@ -19,7 +19,7 @@ import { WorkerLink } from "./worker-link.ts";
 const APPLY_WORKER = new URL("./chat-apply-worker.ts", import.meta.url);
 const READ_WORKER = new URL("./chat-read-worker.ts", import.meta.url);
 const READERS_MAX_DEFAULT = 2;
-const VERIFY_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
+const VERIFY_BYTES_MAX_DEFAULT = 256 * 1024 * 1024;
 
 /** The raft file's side of the chat file: which generation is current. `SqliteLogStore` is one. */
 export interface ChatFileOwner {
@@ -43,7 +43,7 @@ export interface SqliteChatStoreOptions {
 }
 
 interface Reader {
-  readonly link: WorkerLink<ReadRequest>;
+  readonly link: WorkerLink<ReadThreadRequest>;
   underWay: number;
 }
 
@@ -51,6 +51,8 @@ interface Reader {
 export class SqliteChatStore implements ChatStore {
   private readonly options: SqliteChatStoreOptions;
   private readonly applier: WorkerLink<ApplyThreadRequest>;
+  /** Started at once, so that it has loaded its code when the file is open. */
+  private readonly firstReader: Reader;
   private readonly readers: Reader[] = [];
   private path = "";
   private durable = 0;
@@ -59,7 +61,8 @@ export class SqliteChatStore implements ChatStore {
   constructor(options: SqliteChatStoreOptions) {
     this.options = options;
     const data: ChatWorkerData = { module: options.module };
-    this.applier = new WorkerLink(APPLY_WORKER, data, `${options.dbPath}-chat`);
+    this.applier = new WorkerLink(APPLY_WORKER, data, this.file);
+    this.firstReader = this.startReader();
   }
 
   async open(initial: ConfState | undefined): Promise<ChatStoreState> {
@@ -72,7 +75,8 @@ export class SqliteChatStore implements ChatStore {
       throw new StorageError("corrupt", this.path, `${this.path}: a new file: ${outcome.found}`);
     }
     this.noteDurable(outcome.durableApplied);
-    this.startReader();
+    await this.guarded(this.firstReader.link.call({ kind: "open", path: this.path }));
+    this.readers.push(this.firstReader);
     return outcome.state;
   }
 
@@ -115,9 +119,14 @@ export class SqliteChatStore implements ChatStore {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.readers.map(({ link }) => link.close()));
+    await Promise.all([this.firstReader, ...this.readers].map(({ link }) => link.close()));
     // Last: the connection that goes last moves the WAL into the main file.
     await this.applier.close();
+  }
+
+  /** What errors are about before the generation is known. */
+  private get file(): string {
+    return this.path === "" ? `${this.options.dbPath}-chat` : this.path;
   }
 
   private async openGeneration(initial: ConfState | undefined): Promise<OpenOutcome> {
@@ -153,10 +162,8 @@ export class SqliteChatStore implements ChatStore {
   }
 
   private startReader(): Reader {
-    const data: ReadWorkerData = { path: this.path, module: this.options.module };
-    const reader = { link: new WorkerLink<ReadRequest>(READ_WORKER, data, this.path), underWay: 0 };
-    this.readers.push(reader);
-    return reader;
+    const data: ReadWorkerData = { module: this.options.module };
+    return { link: new WorkerLink<ReadThreadRequest>(READ_WORKER, data, this.file), underWay: 0 };
   }
 
   private leastBusyReader(): Reader {
@@ -166,8 +173,13 @@ export class SqliteChatStore implements ChatStore {
     }
     if (least === undefined) throw new StorageError("closed", this.path, "the chat is not open");
     const readersMax = this.options.readersMax ?? READERS_MAX_DEFAULT;
-    if (least.underWay > 0 && this.readers.length < readersMax) return this.startReader();
-    return least;
+    if (least.underWay === 0 || this.readers.length >= readersMax) return least;
+    const another = this.startReader();
+    this.readers.push(another);
+    this.guarded(another.link.call({ kind: "open", path: this.path })).catch(() => {
+      // The read that follows on the same thread is rejected with the same error.
+    });
+    return another;
   }
 
   /** One broken thread breaks the store. */

@@ -115,6 +115,15 @@ export class ChatReader {
   }
 
   read(query: ChatQuery): ChatAnswer {
+    this.db.exec("BEGIN");
+    try {
+      return this.answer(query);
+    } finally {
+      this.db.exec("COMMIT");
+    }
+  }
+
+  private answer(query: ChatQuery): ChatAnswer {
     const revision = Number(this.db.prepare("SELECT applied FROM meta").get()?.applied);
     switch (query.kind) {
       case "operation":
@@ -142,7 +151,7 @@ export class ChatReader {
           credentialsRevision: 0,
         };
       case "unread":
-        throw new Error("told to break");
+        throw new TypeError("told to break");
     }
   }
 }
