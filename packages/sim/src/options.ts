@@ -125,7 +125,7 @@ export function optionsOf(seed: number): WorldOptions {
       logCacheBytesMax: random.pick([16 * 1024, 256 * 1024, 64 * 1024 * 1024]),
       pendingWritesMax: random.pick([64, 16_384]),
     },
-    operationGapUs: random.between(90_000, 180_000),
+    operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
   };
 }
