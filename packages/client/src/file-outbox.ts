@@ -150,9 +150,7 @@ export class FileOutbox implements OutboxStore {
       return;
     }
     this.#waiting.push(waiting);
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
@@ -170,6 +168,8 @@ export class FileOutbox implements OutboxStore {
         this.#waiting = [];
       }
     }
+    // In the same turn as the last look at what waits, so that nothing is left lying.
+    this.#writing = undefined;
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {

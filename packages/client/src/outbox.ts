@@ -104,6 +104,7 @@ export class Outbox {
   readonly #dirty = new Set<number>();
   #pumping = false;
   #open = false;
+  readonly #opening = Promise.withResolvers<void>();
   #ready = false;
   #inFlight = 0;
   #bytes = 0;
@@ -113,6 +114,8 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    // Nobody may be waiting for it.
+    this.#opening.promise.catch(() => {});
   }
 
   /** Messages that wait for their commit; failed ones don't. */
@@ -127,8 +130,18 @@ export class Outbox {
 
   /** Loads what an earlier process left; it is sent before anything new. */
   async open(): Promise<void> {
-    for (const item of await this.#options.store.open()) {
-      if (this.#entries.has(item.clientMessageId)) continue;
+    let items: readonly OutboxItem[];
+    try {
+      items = await this.#options.store.open();
+    } catch (cause) {
+      this.#opening.reject(cause);
+      throw cause;
+    }
+    // What was written before the outbox was open comes after what it holds.
+    const early = [...this.#entries.values()];
+    this.#entries.clear();
+    this.#rooms.clear();
+    for (const item of items) {
       const entry = this.#newEntry(item);
       // Whether the earlier process had sent it is not known.
       entry.transmitted = true;
@@ -142,7 +155,12 @@ export class Outbox {
         this.#failed += 1;
       }
     }
+    for (const entry of early) {
+      this.#entries.set(entry.item.clientMessageId, entry);
+      this.#append(entry);
+    }
     this.#open = true;
+    this.#opening.resolve();
     this.#pumpAll();
   }
 
@@ -297,6 +315,9 @@ export class Outbox {
 
   async #store(entry: Entry): Promise<void> {
     try {
+      if (!this.#open) await this.#opening.promise;
+      // Cancelled before it could be written.
+      if (this.#entries.get(entry.item.clientMessageId) !== entry) return;
       const writing = this.#options.store.put(entry.item);
       // A store that is done at once costs no turn.
       if (writing !== undefined) await writing;
