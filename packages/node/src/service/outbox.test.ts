@@ -37,8 +37,8 @@ test("a revision is never split between frames, and each frame's cursor is whole
   const sink = new TestSink();
   const outbox = new Outbox(sink);
   for (let revision = 1; revision <= 6; revision += 1) {
-    outbox.event(revision, eventOf(revision, 300_000));
-    outbox.event(revision, eventOf(revision, 300_000));
+    outbox.event(revision, eventOf(revision, 600_000));
+    outbox.event(revision, eventOf(revision, 600_000));
   }
   outbox.flush(6);
   const frames = framesOf(sink);

@@ -3,10 +3,8 @@
 import {
   ClientFrame,
   type ClusterView,
-  Error as ErrorCodec,
   type Hello,
   LIMITS,
-  OPERATIONS,
   ParleyError,
   PROTOCOL_VERSION,
   type Reason,
@@ -15,17 +13,16 @@ import {
 import type { FrameSink, Logger } from "../ports.ts";
 import { ownAccount } from "./account-message.ts";
 import { unauthenticated } from "./authentication.ts";
-import type { Caller, Identity } from "./context.ts";
+import type { Identity } from "./context.ts";
 import type { Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
 import type { Presence } from "./presence.ts";
-import { ReadQueue } from "./read-queue.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import { SessionRequests } from "./session-requests.ts";
 import type { SharedEvent } from "./shared-event.ts";
 import { type Outlet, Subscription, type SubscriptionParts } from "./subscription.ts";
 import type { Flushable, Turn } from "./turn.ts";
 
-const ERROR_FIELD = 2;
 /** Frames that may wait while a hello is answered, in bytes. */
 const INBOX_BYTES_MAX = 4 * LIMITS.clientFrameBytesMax;
 const RETRY_AFTER_MS = 200;
@@ -54,12 +51,15 @@ export class Session implements SessionHandler, Outlet, Flushable {
   readonly #parts: SessionParts;
   readonly #remote: string;
   readonly #outbox: Outbox;
-  readonly #reads: ReadQueue;
+  readonly #requests: SessionRequests;
+  /** Whoever registers or logs in over a session that is nobody's is its owner from then on. */
+  readonly #onSignIn = (identity: Identity) => {
+    if (!this.hasEnded && this.#identity === undefined) this.#signIn(identity);
+  };
   readonly #abort = new AbortController();
   #state: "new" | "greeting" | "open" | "ended" = "new";
   #identity: Identity | undefined;
   #subscription: Subscription | undefined;
-  #unanswered = 0;
   #revokedAtMs: number | undefined;
   #leaving: { readonly reason: Reason; readonly retryAfterMs: number } | undefined;
   #inbox: Uint8Array[] = [];
@@ -69,7 +69,12 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#parts = parts;
     this.#remote = remote;
     this.#outbox = new Outbox(sink);
-    this.#reads = new ReadQueue(parts.clock, () => this.#outbox.backlogBytes);
+    this.#requests = new SessionRequests({
+      clock: parts.clock,
+      operations: parts.operations,
+      outbox: this.#outbox,
+      onAnswer: () => parts.turn.add(this),
+    });
     this.openedMs = parts.clock.monotonicMs();
   }
 
@@ -242,67 +247,23 @@ export class Session implements SessionHandler, Outlet, Flushable {
   }
 
   #request(request: Request): void {
-    const { id, op } = request;
-    if (id === 0) {
+    if (request.id === 0) {
       this.leave("MALFORMED", 0);
-    } else if (op === undefined) {
-      this.#refuse(id, new ParleyError("UNKNOWN_OPERATION", "this node knows no such operation"));
+    } else if (this.#revokedAtMs !== undefined) {
+      this.#requests.refuse(request.id, unauthenticated());
     } else if (this.#leaving !== undefined || this.#parts.registry.isClosing) {
       const error = new ParleyError("SHUTTING_DOWN", "the session is ending", {
         retryAfterMs: RETRY_AFTER_MS,
       });
-      this.#refuse(id, this.#revokedAtMs === undefined ? error : unauthenticated());
-    } else if (this.#unanswered >= LIMITS.unansweredRequestsPerSessionMax) {
-      this.#refuse(
-        id,
-        new ParleyError("OVERLOADED", "too many unanswered requests in this session", {
-          retryAfterMs: RETRY_AFTER_MS,
-        }),
-      );
+      this.#requests.refuse(request.id, error);
     } else {
-      this.#start(request, op);
+      this.#requests.start(request, {
+        identity: this.#identity,
+        remote: this.#remote,
+        signal: this.#abort.signal,
+        onSignIn: this.#onSignIn,
+      });
     }
-  }
-
-  /** Writes are proposed before this returns, so that pipelined ones keep their order (P3). */
-  #start(request: Request, op: NonNullable<Request["op"]>): void {
-    const operation = OPERATIONS[op.$case];
-    const timeoutMs = Math.min(
-      request.timeoutMs === 0 ? LIMITS.requestTimeoutMsDefault : request.timeoutMs,
-      LIMITS.requestTimeoutMsMax,
-    );
-    const caller: Caller = {
-      identity: this.#identity,
-      remote: this.#remote,
-      deadlineMs: this.#parts.clock.monotonicMs() + timeoutMs,
-      signal: this.#abort.signal,
-      onSignIn: (identity) => {
-        if (!this.hasEnded && this.#identity === undefined) this.#signIn(identity);
-      },
-    };
-    this.#unanswered += 1;
-    const run = () =>
-      this.#parts.operations.execute(op.$case, op.value, caller).then(
-        (response) => this.#answer(request.id, operation.fieldNumber, response),
-        (cause: unknown) => {
-          const error = ParleyError.from(cause).toWire();
-          this.#answer(request.id, ERROR_FIELD, ErrorCodec.encode(error).finish());
-        },
-      );
-    if (operation.kind === "read") this.#reads.add(run);
-    else void run();
-  }
-
-  #answer(requestId: number, resultField: number, result: Uint8Array): void {
-    this.#unanswered -= 1;
-    if (this.hasEnded) return;
-    this.#outbox.reply(requestId, resultField, result);
-    this.#parts.turn.add(this);
-  }
-
-  #refuse(requestId: number, error: ParleyError): void {
-    this.#outbox.reply(requestId, ERROR_FIELD, ErrorCodec.encode(error.toWire()).finish());
-    this.#parts.turn.add(this);
   }
 
   // ---- Events out ----------------------------------------------------------------------------
@@ -341,7 +302,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
     }
     this.#outbox.flush(this.#subscription?.position ?? 0);
     const leaving = this.#leaving;
-    if (leaving !== undefined && this.#unanswered === 0) {
+    if (leaving !== undefined && this.#requests.unanswered === 0) {
       this.leave(leaving.reason, leaving.retryAfterMs);
     }
   }
@@ -409,7 +370,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
     if (this.hasEnded) return;
     this.#state = "ended";
     this.#signOut();
-    this.#reads.close();
+    this.#requests.close();
     this.#abort.abort();
     this.#inbox = [];
     this.#parts.turn.remove(this);
