@@ -214,8 +214,12 @@ export class ChatMachine {
 
   #keepHash(index: number): void {
     this.#state.flush();
-    this.#addHash.run(index, this.#state.digest());
+    this.#addHash.run(index, this.#digest());
     this.#dropHashes.run(index - HASHES_KEPT * HASH_INTERVAL);
+  }
+
+  #digest(): string {
+    return this.#state.digest(this.#appliedIndex, this.#appliedTerm);
   }
 
   /** The changes that lead an empty mirror to the state at the applied index. */
@@ -245,7 +249,7 @@ export class ChatMachine {
   stateHash(atIndex: number): StateHash | undefined {
     this.#assertUsable();
     if (atIndex === 0 || atIndex === this.#appliedIndex) {
-      return { appliedIndex: this.#appliedIndex, hash: this.#state.digest() };
+      return { appliedIndex: this.#appliedIndex, hash: this.#digest() };
     }
     const values = firstArray(this.#findHash, atIndex);
     return values === undefined ? undefined : { appliedIndex: atIndex, hash: values[0] as string };

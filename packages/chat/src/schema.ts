@@ -190,7 +190,7 @@ export function recomputeStateHash(db: ChatDatabase): string {
     }
   }
   const scalars = firstArray(
-    prepareArrays(db, "SELECT stamp_ms, register_floor_ms FROM meta"),
+    prepareArrays(db, "SELECT stamp_ms, register_floor_ms, applied_index, applied_term FROM meta"),
   ) as number[];
   return sum.digest(hasher, scalars);
 }

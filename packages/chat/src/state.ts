@@ -88,9 +88,10 @@ export class ChatState {
     this.#senderTable.flush(this.sum, this.hasher);
   }
 
-  /** The state hash; everything must be flushed. */
-  digest(): string {
-    return this.sum.digest(this.hasher, [this.stampMs, this.registerFloorMs]);
+  /** The state hash as of the given entry; everything must be flushed. */
+  digest(appliedIndex: number, appliedTerm: number): string {
+    const scalars = [this.stampMs, this.registerFloorMs, appliedIndex, appliedTerm];
+    return this.sum.digest(this.hasher, scalars);
   }
 
   // ---- Accounts
