@@ -37,7 +37,7 @@ export function hup(r: RaftState, kind: CampaignKind): void {
     return;
   }
   // The configuration that it would campaign in isn't the one that is known to be committed.
-  if (r.log.someUnapplied((entry) => entry.type !== "EntryNormal")) {
+  if (hasUnappliedConfChange(r)) {
     r.logger.warn?.(
       `${hex(r.id)} cannot campaign at term ${r.term} since there are still pending configuration changes to apply`,
     );
@@ -45,6 +45,10 @@ export function hup(r: RaftState, kind: CampaignKind): void {
   }
   r.logger.info?.(`${hex(r.id)} is starting a new election at term ${r.term}`);
   campaign(r, kind);
+}
+
+function hasUnappliedConfChange(r: RaftState): boolean {
+  return r.log.someUnapplied((entry) => entry.type !== "EntryNormal");
 }
 
 /** Whether elections here begin with a pre-election. */
@@ -115,9 +119,33 @@ export function handleVoteRequest(r: RaftState, m: Message, type: "MsgVote" | "M
   }
 }
 
+/**
+ * Refuses a vote. A member that can't be elected itself, because it has been removed, adds what it knows to be
+ * committed: its log may be longer than those of all who can be elected, and they may need its vote only because
+ * they don't know yet that it has none (a change takes effect when applied). Without this they would
+ * be stuck with each other.
+ */
 export function rejectVote(r: RaftState, m: Message, type: "MsgVote" | "MsgPreVote"): void {
   r.logger.info?.(`${voter(r)} rejected ${type} from ${candidate(m)} at term ${r.term}`);
-  r.send({ type: voteResponse(type), to: m.from, term: r.term, reject: true });
+  const refusal = { type: voteResponse(type), to: m.from, term: r.term, reject: true } as const;
+  const { committed } = r.log;
+  const committedTerm = r.log.term(committed);
+  if (r.promotable() || typeof committedTerm !== "number") {
+    r.send(refusal);
+  } else {
+    r.send({ ...refusal, commit: committed, index: committed, logTerm: committedTerm });
+  }
+}
+
+/**
+ * Learns from a refusal what is committed. What is committed at (index, term) is so everywhere, and whoever has
+ * that entry has all before it. A campaign in a configuration that is no longer the last committed one is over.
+ */
+function learnCommit(r: RaftState, m: Message): void {
+  if (m.commit <= r.log.committed || !r.log.matchTerm(m.commit, m.logTerm)) return;
+  r.log.commitTo(m.commit);
+  r.logger.info?.(`${hex(r.id)} learned commit ${m.commit} from the refusal of ${hex(m.from)}`);
+  if (r.state !== "StateFollower" && hasUnappliedConfChange(r)) becomeFollower(r, r.term, NONE);
 }
 
 function voter(r: RaftState): string {
@@ -151,8 +179,9 @@ export function handleVoteResponse(r: RaftState, m: Message, type: MessageType):
     case "lost":
       // The answer to a pre-vote may carry the term to come; it isn't reached.
       becomeFollower(r, r.term, NONE);
-      return;
+      break;
     case "pending":
-      return;
+      break;
   }
+  if (m.reject) learnCommit(r, m);
 }

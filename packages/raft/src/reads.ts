@@ -19,7 +19,7 @@ const TOO_MANY: ReadIndexResult = { ok: false, reason: "too-many-reads" };
 
 /** The leader takes on a read, its own or a follower's. */
 export function requestRead(r: RaftState, request: ReadRequest): ReadIndexResult {
-  if (r.tracker.isSingleton()) {
+  if (r.tracker.decidesAlone(r.id)) {
     answerRead(r, request, r.log.committed);
     return OK;
   }

@@ -106,7 +106,7 @@ export type MessageType =
  * | MsgApp | index, logTerm = the entry before `entries`; entries; commit |
  * | MsgAppResp | index = last matching entry; or reject, index = what was rejected, rejectHint, logTerm |
  * | MsgVote, MsgPreVote | index, logTerm = the candidate's last entry; context = a transfer's mark |
- * | MsgVoteResp, MsgPreVoteResp | reject |
+ * | MsgVoteResp, MsgPreVoteResp | reject; from who can't be elected also commit = index, logTerm |
  * | MsgSnap | snapshot |
  * | MsgHeartbeat | commit; context = a read round |
  * | MsgHeartbeatResp | context, echoed |

@@ -69,9 +69,10 @@ export class ProgressTracker {
     return this.#config.votersOutgoing.length > 0;
   }
 
-  /** Whether one voter decides alone. */
-  isSingleton(): boolean {
-    return this.#config.voters.length === 1 && !this.isJoint();
+  /** Whether this voter decides alone. A leader that has been removed doesn't, however few are left. */
+  decidesAlone(id: NodeId): boolean {
+    const { voters } = this.#config;
+    return voters.length === 1 && voters[0] === id && !this.isJoint();
   }
 
   /** The highest index that a quorum stores. */
