@@ -3,7 +3,7 @@ import type { ParleyError } from "@parley/protocol";
 import { expect, test } from "vitest";
 import { DEFAULT_TUNING } from "../config.ts";
 import { BoundedTable } from "./bounded-table.ts";
-import { LoginThrottle } from "./login-throttle.ts";
+import { LoginThrottle, remoteHost } from "./login-throttle.ts";
 import { Passwords } from "./passwords.ts";
 import { SendRate } from "./send-rate.ts";
 import { drain, VirtualClock } from "./testing/virtual-clock.test.support.ts";
@@ -68,6 +68,13 @@ test("an address that tries many names must pause too, from whichever port", () 
   for (let i = 0; i < 10; i += 1) throttle.failed(`name-${i}`, `10.0.0.1:${i}`);
   expect(failureOf(() => throttle.check("other", "10.0.0.1:77"))?.reason).toBe("RATE_LIMITED");
   throttle.check("other", "10.0.0.2:77");
+});
+
+test("an address is the same from whichever port", () => {
+  expect(remoteHost("10.0.0.1:99")).toBe("10.0.0.1");
+  expect(remoteHost("10.0.0.1")).toBe("10.0.0.1");
+  expect(remoteHost("[fe80::1]:99")).toBe("[fe80::1]");
+  expect(remoteHost("fe80::1")).toBe("fe80::1");
 });
 
 test("password hashing runs four at a time and refuses more than may wait", async () => {

@@ -68,6 +68,7 @@ export class LoginThrottle {
 }
 
 /** The address without its port: each connection of one machine has another port. */
-function remoteHost(remote: string): string {
-  return remote.replace(/:\d+$/, "");
+export function remoteHost(remote: string): string {
+  // More than one colon without brackets is an IPv6 address that has no port.
+  return /^(\[[^\]]*\]|[^:]*):\d+$/.exec(remote)?.[1] ?? remote;
 }
