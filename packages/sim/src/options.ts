@@ -13,7 +13,7 @@ export const FAULT_KINDS = [
   "kill-two",
   "kill-all",
   "power-cut",
-  "power-cut-unsynced",
+  "crash-while-writing",
   "terminate",
   "pause",
   "pause-leader",

@@ -66,6 +66,7 @@ export class Server {
   #incarnation = 0;
   /** Set when its disk was damaged: it must refuse to start. */
   damaged = false;
+  #crashAtWrite: { readonly kind: "kill" | "power-cut"; readonly then: () => void } | undefined;
   /** Set while a fault keeps it from working as a member. */
   suspendedBy: "pause" | "suspend" | undefined;
 
@@ -79,7 +80,10 @@ export class Server {
     network.addMachine(this.name);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
     this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
-      onWrite: (write) => events.onLogWrite(id, write),
+      onWrite: (write) => {
+        events.onLogWrite(id, write);
+        this.#written();
+      },
       onDurable: (write) => events.onLogDurable(id, write),
     });
     this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), options.chatDisk, {
@@ -159,6 +163,25 @@ export class Server {
     this.suspendedBy = undefined;
     process.kill();
     events.onDied(this.id);
+  }
+
+  /** Crashes a moment after the next write was handed over, while its sync is under way. */
+  crashAtNextWrite(kind: "kill" | "power-cut", then: () => void): void {
+    this.#crashAtWrite = { kind, then };
+  }
+
+  forgetCrash(): void {
+    this.#crashAtWrite = undefined;
+  }
+
+  #written(): void {
+    const crash = this.#crashAtWrite;
+    if (crash === undefined) return;
+    this.#crashAtWrite = undefined;
+    this.#world.scheduler.after(this.#world.random.between(1, 200), () => {
+      this.crash(crash.kind);
+      crash.then();
+    });
   }
 
   powerOn(): void {

@@ -16,7 +16,7 @@ import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
-import { Nemesis } from "./faults.ts";
+import { Nemesis } from "./faults/nemesis.ts";
 import { Health } from "./health.ts";
 import { History } from "./history.ts";
 import type { Checker, FinalNode, Violation } from "./observer.ts";

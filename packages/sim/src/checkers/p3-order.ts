@@ -4,12 +4,15 @@ import type { Checker, FinalState, Operation, Outcome, Report } from "../observe
 
 const PROPERTY = "P3 order";
 
+const GIVEN_UP: ReadonlySet<Outcome["kind"]> = new Set(["refused", "unknown"] as const);
+
 export class P3Order implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   /** `client room` → client message ids in the order of sending. */
   readonly #sent = new Map<string, string[]>();
-  readonly #refused = new Set<string>();
+  /** Refused for good, or forgotten by a sender that died without its outbox: these have no place to keep. */
+  readonly #givenUp = new Set<string>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -26,8 +29,8 @@ export class P3Order implements Checker {
   }
 
   onOutcome(operation: Operation, outcome: Outcome): void {
-    if (operation.kind.kind === "send" && outcome.kind === "refused") {
-      this.#refused.add(operation.kind.clientMessageId);
+    if (operation.kind.kind === "send" && GIVEN_UP.has(outcome.kind)) {
+      this.#givenUp.add(operation.kind.clientMessageId);
     }
   }
 
@@ -68,7 +71,7 @@ export class P3Order implements Checker {
       let last = 0;
       for (const id of ids) {
         const seq = places.get(`${roomId} ${id}`);
-        if (seq === undefined || this.#refused.has(id)) continue;
+        if (seq === undefined || this.#givenUp.has(id)) continue;
         if (seq < last) {
           this.#report({
             property: PROPERTY,

@@ -42,8 +42,6 @@ export class Scheduler {
   readonly #heap: Event[] = [];
   #order = 0;
   #running = false;
-  /** Called after each event, when its microtasks have been drained. */
-  afterEvent: (() => void) | undefined;
 
   /** Runs `action` at this time, or now if it has passed. */
   at(timeUs: number, action: () => void): Scheduled {
@@ -71,25 +69,29 @@ export class Scheduler {
         this.#running = false;
         finish();
       };
+      /** Runs one event; true = the run is over. */
+      const runOne = (): boolean => {
+        // The microtasks of the last event have run by now.
+        if (startedOne && stop()) return true;
+        const event = this.#takeUntil(untilUs);
+        if (event === undefined) {
+          this.nowUs = Math.max(this.nowUs, untilUs);
+          return true;
+        }
+        startedOne = true;
+        this.nowUs = event.timeUs;
+        this.executed += 1;
+        event.action?.();
+        return false;
+      };
       const step = (): void => {
         if (over) return;
         try {
-          // The microtasks of the last event have run by now.
-          if (startedOne) this.afterEvent?.();
-          if (startedOne && stop()) return end(resolve);
-          const event = this.#takeUntil(untilUs);
-          if (event === undefined) {
-            this.nowUs = Math.max(this.nowUs, untilUs);
-            return end(resolve);
-          }
-          startedOne = true;
-          this.nowUs = event.timeUs;
-          this.executed += 1;
-          event.action?.();
+          if (runOne()) end(resolve);
+          else setImmediate(step);
         } catch (error) {
-          return end(() => reject(error));
+          end(() => reject(error));
         }
-        setImmediate(step);
       };
       for (let lane = 0; lane < LANES; lane++) setImmediate(step);
     });
