@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { AdmissionSnapshot, AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { ConfState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
-import { isFromDisk, StorageError } from "./errors.ts";
+import { StorageError } from "./errors.ts";
 import { syncDirectoryOf } from "./files.ts";
 
 /** What this package uses of `ChatMachine`. */
@@ -88,8 +88,8 @@ export class ChatFile {
       const error = StorageError.from(cause, path, "opening the chat file");
       if (cause instanceof ChatFileDamage || !existed) throw cause;
       // Whatever stumbles over an old file's contents, rather than over the disk, is damage.
-      if (error.kind === "corrupt" || !isFromDisk(cause)) throw new ChatFileDamage(error.message);
-      throw error;
+      const isDamage = error.kind === "corrupt" || error.kind === "defect";
+      throw isDamage ? new ChatFileDamage(error.message) : error;
     }
   }
 

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ChatAnswer, ChatQuery } from "@parley/chat";
 import { packAnswer } from "./answer-codec.ts";
-import { isFromDisk, StorageError } from "./errors.ts";
+import { StorageError } from "./errors.ts";
 import type { CloseRequest, WorkerRequest } from "./worker-link.ts";
 
 export interface ReadWorkerData {
@@ -73,12 +73,9 @@ function handle(id: number, body: ReadThreadRequest | CloseRequest): void {
 }
 
 /**
- * What SQLite says of the file is final. Anything else is a defect met by one query, and must not
- * take the node down for it.
+ * What SQLite says of the file is final. A defect that one query met must not take the node down.
  */
 function errorOf(cause: unknown): StorageError {
-  const doing = "reading the chat file";
-  if (isFromDisk(cause)) return StorageError.from(cause, path, doing);
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new StorageError("invalid", path, `${path}: ${doing} failed: ${text}`);
+  const error = StorageError.from(cause, path, "reading the chat file");
+  return error.kind === "defect" ? new StorageError("invalid", path, error.message) : error;
 }

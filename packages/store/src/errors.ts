@@ -14,8 +14,10 @@ export type StorageErrorKind =
   | "disk-full"
   /** The operating system refused a write, a read or a sync. */
   | "io"
-  /** The caller broke the contract of the port. */
+  /** What was asked for makes no sense; a read that is refused so harms nothing else. */
   | "invalid"
+  /** The program met what cannot be, and stops rather than guess. */
+  | "defect"
   | "closed";
 
 /** A storage error as plain data, so that it crosses threads. */
@@ -63,41 +65,44 @@ const ADVICE: Readonly<Record<StorageErrorKind, string>> = {
     "The disk is full: make room, then start the node again; nothing acknowledged is lost.",
   io: "The node stops and does not retry: after a failed write or sync the disk's state is unknown.",
   invalid: "This is a defect of the program.",
+  defect: "This is a defect of the program; the node stops.",
   closed: "",
 };
 
 // Primary result codes of SQLite (sqlite3.h).
+const SQLITE_PERM = 3;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
-const SQLITE_CORRUPT = 11;
+const SQLITE_NOMEM = 7;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
-
-/** Whether SQLite or the operating system threw it, rather than the code around them. */
-export function isFromDisk(cause: unknown): boolean {
-  if (cause instanceof StorageError) return true;
-  return typeof cause === "object" && cause !== null && ("errcode" in cause || "syscall" in cause);
-}
+const SQLITE_CANTOPEN = 14;
 
 function kindOf(cause: unknown): StorageErrorKind {
-  if (typeof cause !== "object" || cause === null) return "io";
+  if (typeof cause !== "object" || cause === null) return "defect";
   if ("errcode" in cause && typeof cause.errcode === "number") {
     switch (cause.errcode & 0xff) {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:
         return "locked";
-      case SQLITE_CORRUPT:
-      case SQLITE_NOTADB:
-        return "corrupt";
       case SQLITE_FULL:
         return "disk-full";
-      default:
+      case SQLITE_PERM:
+      case SQLITE_NOMEM:
+      case SQLITE_READONLY:
+      case SQLITE_IOERR:
+      case SQLITE_CANTOPEN:
         return "io";
+      default:
+        // SQLITE_CORRUPT and NOTADB, but also a column or table that is suddenly not there: the
+        // statements never change, so the file has.
+        return "corrupt";
     }
   }
   const code = "code" in cause ? cause.code : undefined;
   if (code === "ENOSPC" || code === "EDQUOT") return "disk-full";
   // An integer that no JavaScript number holds can only come from a damaged row: none was written.
   if (code === "ERR_OUT_OF_RANGE") return "corrupt";
-  return "io";
+  return "syscall" in cause ? "io" : "defect";
 }

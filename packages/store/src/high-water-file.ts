@@ -71,7 +71,7 @@ export class HighWaterFile {
       try {
         const blank = new Uint8Array(SLOT_STRIDE_BYTES * HIGH_WATER_SLOTS);
         blank.set(encodeHighWater(EMPTY_HIGH_WATER), slotOf(EMPTY_HIGH_WATER) * SLOT_STRIDE_BYTES);
-        writeFully(fd, blank, 0);
+        writeFully(unfinished, fd, blank, 0);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -100,7 +100,12 @@ export class HighWaterFile {
   /** Durable when it returns. */
   write(highWater: HighWater): void {
     try {
-      writeFully(this.fd, encodeHighWater(highWater), slotOf(highWater) * SLOT_STRIDE_BYTES);
+      writeFully(
+        this.path,
+        this.fd,
+        encodeHighWater(highWater),
+        slotOf(highWater) * SLOT_STRIDE_BYTES,
+      );
     } catch (cause) {
       throw StorageError.from(cause, this.path, "writing the high-water record");
     }
@@ -112,10 +117,11 @@ export class HighWaterFile {
   }
 }
 
-function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+function writeFully(path: string, fd: number, bytes: Uint8Array, position: number): void {
   const written = writeSync(fd, bytes, 0, bytes.byteLength, position);
   if (written !== bytes.byteLength) {
-    throw new Error(`only ${written} of ${bytes.byteLength} bytes were written`);
+    const text = `${path}: only ${written} of ${bytes.byteLength} bytes were written`;
+    throw new StorageError("io", path, text);
   }
 }
 

@@ -66,18 +66,13 @@ export class SqliteChatStore implements ChatStore {
   }
 
   async open(initial: ConfState | undefined): Promise<ChatStoreState> {
-    let outcome = await this.openGeneration(initial);
-    if (outcome.kind === "damaged") {
-      await this.replaceDamagedFile(outcome.found);
-      outcome = await this.openGeneration(initial);
+    try {
+      return await this.openFile(initial);
+    } catch (cause) {
+      // The threads must not outlive a store that never opened; why it did not matters more.
+      await this.close().catch(() => {});
+      throw cause;
     }
-    if (outcome.kind === "damaged") {
-      throw new StorageError("corrupt", this.path, `${this.path}: a new file: ${outcome.found}`);
-    }
-    this.noteDurable(outcome.durableApplied);
-    await this.guarded(this.firstReader.link.call({ kind: "open", path: this.path }));
-    this.readers.push(this.firstReader);
-    return outcome.state;
   }
 
   async apply(request: ApplyRequest): Promise<AppliedBatch> {
@@ -122,6 +117,21 @@ export class SqliteChatStore implements ChatStore {
     await Promise.all([this.firstReader, ...this.readers].map(({ link }) => link.close()));
     // Last: the connection that goes last moves the WAL into the main file.
     await this.applier.close();
+  }
+
+  private async openFile(initial: ConfState | undefined): Promise<ChatStoreState> {
+    let outcome = await this.openGeneration(initial);
+    if (outcome.kind === "damaged") {
+      await this.replaceDamagedFile(outcome.found);
+      outcome = await this.openGeneration(initial);
+    }
+    if (outcome.kind === "damaged") {
+      throw new StorageError("corrupt", this.path, `${this.path}: a new file: ${outcome.found}`);
+    }
+    this.noteDurable(outcome.durableApplied);
+    await this.guarded(this.firstReader.link.call({ kind: "open", path: this.path }));
+    this.readers.push(this.firstReader);
+    return outcome.state;
   }
 
   /** What errors are about before the generation is known. */

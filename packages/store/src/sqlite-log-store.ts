@@ -38,9 +38,15 @@ export class SqliteLogStore implements LogStore {
   }
 
   async open(): Promise<LogState> {
-    const opened = (await this.link.call({ kind: "open" })) as Opened;
-    this.generation = opened.chatGeneration;
-    return opened.state;
+    try {
+      const opened = (await this.link.call({ kind: "open" })) as Opened;
+      this.generation = opened.chatGeneration;
+      return opened.state;
+    } catch (cause) {
+      // The thread must not outlive a log that never opened; why it did not matters more.
+      await this.link.close().catch(() => {});
+      throw cause;
+    }
   }
 
   async setIdentity(identity: NodeIdentity): Promise<void> {
