@@ -41,7 +41,7 @@ export function savedSignIns(): SavedSignIns {
 }
 
 function unreachable(servers: readonly string[], state: ClientState): ParleyError {
-  const why = state.problem === "" ? "" : ` (${state.problem})`;
+  const why = state.problem === "" ? "" : ` (${state.problem.split(",", 1)[0]})`;
   const where = servers.length > 3 ? `${servers.slice(0, 3).join(", ")} …` : servers.join(", ");
   return new ParleyError(
     "NOT_READY",

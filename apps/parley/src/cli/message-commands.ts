@@ -83,7 +83,7 @@ function addSend(program: Command): void {
   addAccountOptions(program.command("send"))
     .description("send a message")
     .argument("<room>", "its name or number, or @account")
-    .argument("[text…]", "the message")
+    .argument("[text...]", "the message")
     .option("--reply-to <n>", "number of the message that it answers", SEQ)
     .option("--id <id>", "its client message id; a repeat with the same one is stored once")
     .option("--stdin", "send each line of standard input", false)
@@ -105,7 +105,7 @@ function addSend(program: Command): void {
   addAccountOptions(program.command("dm"))
     .description("open the direct conversation with somebody, and say something")
     .argument("<account>")
-    .argument("[text…]", "the message")
+    .argument("[text...]", "the message")
     .action(async (username: string, words: readonly string[], flags: CommonFlags) => {
       await withAccount(flags, async ({ client, deadlineMs }) => {
         const room = await openDirect(client, username, deadlineMs);
@@ -231,7 +231,7 @@ function addChanges(program: Command): void {
   addAccountOptions(program.command("delete"))
     .description("delete messages")
     .argument("<room>", "its name or number, or @account")
-    .argument("<message…>", "their numbers")
+    .argument("<message...>", "their numbers")
     .action(async (reference: string, words: readonly string[], flags: CommonFlags) => {
       const seqs = words.map((word) => SEQ(word.replace(/^#/, "")));
       await withAccount(flags, async ({ client, deadlineMs }) => {

@@ -1,0 +1,14 @@
+// `parley chat`: the terminal chat.
+import type { Command } from "commander";
+import type { ChatFlags } from "../terminal/sign-in.ts";
+import { addAccountOptions } from "./common-options.ts";
+
+export function addChatCommand(program: Command): void {
+  addAccountOptions(program.command("chat"))
+    .description("chat at the terminal")
+    .option("--register", "make the account first", false)
+    .action(async (flags: ChatFlags) => {
+      const { runChat } = await import("../terminal/command.ts");
+      process.exitCode = await runChat(flags);
+    });
+}

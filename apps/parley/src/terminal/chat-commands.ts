@@ -1,0 +1,200 @@
+// What the commands of the chat do.
+import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
+import pc from "picocolors";
+import { askAnyStatus } from "../cli/cluster-client.ts";
+import { accountText, lastSeen, printable } from "../cli/format.ts";
+import { memberLine, roomLines } from "../cli/room-commands.ts";
+import { joinableRoom, listRooms, roomTitle } from "../cli/rooms.ts";
+import { statusLines } from "../cli/status-table.ts";
+import type { Chat } from "./chat.ts";
+import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
+
+const HISTORY_DEFAULT = 20;
+const HISTORY_MAX = 200;
+const STATUS_TIMEOUT_MS = 2_000;
+
+function usage(name: ChatCommandName): ParleyError {
+  const command = CHAT_COMMANDS.find((one) => one.name === name);
+  return new ParleyError("INVALID_ARGUMENT", `It goes like this: ${command?.usage ?? name}`);
+}
+
+function wholeNumber(text: string, name: ChatCommandName, max: number): number {
+  const value = Number(text.replace(/^#/, ""));
+  if (!Number.isSafeInteger(value) || value < 1 || value > max) throw usage(name);
+  return value;
+}
+
+function requireText(text: string, name: ChatCommandName): string {
+  if (text === "") throw usage(name);
+  return text;
+}
+
+function bareAccount(text: string): string {
+  return text.replace(/^@/, "");
+}
+
+function help(chat: Chat): void {
+  const width = Math.max(...CHAT_COMMANDS.map((one) => one.usage.length));
+  for (const { usage: form, text } of CHAT_COMMANDS) {
+    chat.print(`  ${pc.cyan(form.padEnd(width))}  ${text}`);
+  }
+  chat.note("anything else is sent to the open room; // sends a text that starts with a slash");
+}
+
+async function showRooms(chat: Chat): Promise<void> {
+  const own = await listRooms(chat.client, {});
+  chat.book.load(own.rooms);
+  const lines = own.rooms.length === 0 ? ["You are in no room."] : roomLines(chat.book.rooms);
+  for (const line of lines) chat.print(line);
+  const open = await listRooms(chat.client, { public: true });
+  if (open.rooms.length === 0) return;
+  chat.print("You can join:");
+  for (const line of roomLines(open.rooms)) chat.print(line);
+}
+
+async function join(chat: Chat, reference: string): Promise<void> {
+  requireText(reference, "join");
+  if (reference.startsWith("@")) return await direct(chat, reference, "");
+  const own = chat.book.find(reference);
+  if (own !== undefined) return await chat.openRoom(own);
+  const room = await joinableRoom(chat.client, reference);
+  const reply = await chat.client.call("joinRoom", { roomId: room.id });
+  await chat.openRoom(reply.room ?? room);
+}
+
+async function create(chat: Chat, rest: string): Promise<void> {
+  const isPrivate = /\s+private$/i.test(rest);
+  const name = requireText(rest.replace(/\s+private$/i, ""), "create");
+  const visibility = isPrivate
+    ? RoomVisibility.ROOM_VISIBILITY_PRIVATE
+    : RoomVisibility.ROOM_VISIBILITY_PUBLIC;
+  const { room } = await chat.client.call("createRoom", { name, visibility });
+  if (room !== undefined) await chat.openRoom(room);
+}
+
+async function direct(chat: Chat, account: string, text: string): Promise<void> {
+  const username = bareAccount(requireText(account, "dm"));
+  const { room } = await chat.client.call("openDirect", { username });
+  if (room === undefined) return;
+  await chat.openRoom(room);
+  if (text !== "") chat.sendTo(room, text);
+}
+
+async function who(chat: Chat, room: Room): Promise<void> {
+  const { members } = await chat.client.call("listMembers", { roomId: room.id, pageSize: 200 });
+  for (const member of members) chat.print(`  ${memberLine(member)}`);
+}
+
+async function showUnread(chat: Chat): Promise<void> {
+  const { rooms, unreadCount } = await chat.client.call("unread", {});
+  chat.print(`${unreadCount} unread`);
+  for (const one of rooms) {
+    const room = chat.book.get(one.roomId);
+    if (one.unreadCount === 0 || room === undefined) continue;
+    chat.print(`  ${String(one.unreadCount).padStart(5)}  ${printable(roomTitle(room))}`);
+  }
+}
+
+async function read(chat: Chat, rest: string): Promise<void> {
+  const rooms = rest.toLowerCase() === "all" ? chat.book.rooms : [chat.requireRoom()];
+  for (const { id } of rooms) {
+    const room = chat.book.get(id);
+    if (room !== undefined && room.lastSeq > room.readSeq) await chat.markRead(room);
+  }
+  chat.note("read");
+}
+
+async function accounts(chat: Chat, pattern: string): Promise<void> {
+  const reply = await chat.client.call("listAccounts", { pattern, pageSize: 100 });
+  for (const one of reply.accounts) chat.print(`  ${accountText(one)}  ${lastSeen(one)}`);
+  if (reply.nextPageToken !== "") chat.note("there are more; narrow the pattern");
+}
+
+function unsent(chat: Chat, rest: string): void {
+  const items = chat.client.outbox();
+  if (rest.toLowerCase() === "drop") {
+    for (const item of items) chat.client.dismissFailed(item.clientMessageId);
+  }
+  const left = chat.client.outbox();
+  if (left.length === 0) chat.note("nothing waits");
+  for (const item of left) {
+    const why = item.failure === undefined ? "waits" : pc.red(item.failure.message);
+    chat.print(`  ${printable(item.body)}  ${why}`);
+  }
+}
+
+async function status(chat: Chat): Promise<void> {
+  const { nodes, address } = chat.client.state;
+  const addresses = nodes.length > 0 ? nodes : [address];
+  const options = { timeoutMs: STATUS_TIMEOUT_MS, token: chat.client.token };
+  for (const line of statusLines(await askAnyStatus(addresses, options))) chat.print(line);
+}
+
+/** Rejects with a ParleyError whose message is for the person. */
+export async function runChatCommand(
+  chat: Chat,
+  name: ChatCommandName,
+  rest: string,
+): Promise<void> {
+  const { client } = chat;
+  const [first, others] = splitFirst(rest);
+  switch (name) {
+    case "help":
+      return help(chat);
+    case "rooms":
+      return await showRooms(chat);
+    case "join":
+      return await join(chat, rest);
+    case "create":
+      return await create(chat, rest);
+    case "dm":
+      return await direct(chat, first, others);
+    case "who":
+      return await who(chat, chat.requireRoom());
+    case "history": {
+      const count = rest === "" ? HISTORY_DEFAULT : wholeNumber(rest, "history", HISTORY_MAX);
+      return await chat.showHistory(count);
+    }
+    case "unread":
+      return await showUnread(chat);
+    case "read":
+      return await read(chat, rest);
+    case "reply": {
+      const seq = wholeNumber(first, "reply", Number.MAX_SAFE_INTEGER);
+      return chat.reply(seq, requireText(others, "reply"));
+    }
+    case "delete": {
+      const words = requireText(rest, "delete").split(/[\s,]+/);
+      const seqs = words.map((word) => wholeNumber(word, "delete", Number.MAX_SAFE_INTEGER));
+      await client.call("delete", { roomId: chat.requireRoom().id, seqs });
+      return;
+    }
+    case "invite": {
+      const username = bareAccount(requireText(first, "invite"));
+      await client.call("inviteMember", { roomId: chat.requireRoom().id, username });
+      return;
+    }
+    case "kick": {
+      const username = bareAccount(requireText(first, "kick"));
+      const ban = others.toLowerCase() === "ban";
+      await client.call("removeMember", { roomId: chat.requireRoom().id, username, ban });
+      return;
+    }
+    case "topic": {
+      const topic = requireText(rest, "topic");
+      await client.call("updateRoom", { roomId: chat.requireRoom().id, topic });
+      return;
+    }
+    case "leave":
+      await client.call("leaveRoom", { roomId: chat.requireRoom().id });
+      return chat.closeRoom();
+    case "accounts":
+      return await accounts(chat, rest);
+    case "unsent":
+      return unsent(chat, rest);
+    case "status":
+      return await status(chat);
+    case "quit":
+      return chat.quit();
+  }
+}

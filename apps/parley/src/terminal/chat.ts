@@ -1,0 +1,409 @@
+// A chat at the terminal: what comes in is shown, what is typed goes out. Start reading here.
+import {
+  type ClientState,
+  type OutboxChange,
+  ParleyClient,
+  ParleyError,
+  type SubscriptionItem,
+} from "@parley/client";
+import { grpcCarrier } from "@parley/client/grpc";
+import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
+import pc from "picocolors";
+import { bodyText, formatAge, messageLine, printable } from "../cli/format.ts";
+import { listRooms, roomTitle } from "../cli/rooms.ts";
+import { runChatCommand } from "./chat-commands.ts";
+import { parseInput } from "./input.ts";
+import { OutboxSlot } from "./outbox-slot.ts";
+import { RoomBook } from "./room-book.ts";
+import type { ChatScreen } from "./screen.ts";
+import type { ChatSignIn } from "./sign-in.ts";
+import { plainStatusText, statusText } from "./status-text.ts";
+
+export type ChatEnd = "quit" | "signed-out";
+
+/** A message that is not committed after this is shown as waiting. */
+const WAITING_SHOWN_MS = 700;
+const MARK_READ_DELAY_MS = 500;
+const HISTORY_ON_OPEN = 15;
+/** Messages that waited are given this long to leave when the chat ends. */
+const QUIT_GRACE_MS = 3_000;
+const STATUS_EVERY_MS = 1_000;
+
+export class Chat {
+  readonly book = new RoomBook();
+  readonly client: ParleyClient;
+  readonly #screen: ChatScreen;
+  readonly #signIn: ChatSignIn;
+  readonly #isPlain: boolean;
+  readonly #outbox: OutboxSlot;
+  readonly #ended = Promise.withResolvers<ChatEnd>();
+  /** Lines are handled one after the other: what a script pipes in must not overtake itself. */
+  #lines: Promise<void>;
+  /** Lines wait until it is known which rooms there are. */
+  readonly #begun = Promise.withResolvers<void>();
+  #room: Room | undefined;
+  /** The first message of the open room that has been shown; older ones follow by /history. */
+  #oldestShown = 0;
+  #markTimer: NodeJS.Timeout | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+  readonly #waitingTimers = new Map<string, NodeJS.Timeout>();
+  readonly #shownAsWaiting = new Set<string>();
+
+  constructor(screen: ChatScreen, signIn: ChatSignIn, isPlain: boolean) {
+    this.#screen = screen;
+    this.#signIn = signIn;
+    this.#isPlain = isPlain;
+    this.#lines = this.#begun.promise;
+    this.#outbox = new OutboxSlot(signIn.key);
+    this.client = new ParleyClient({
+      servers: signIn.servers,
+      carrier: grpcCarrier(),
+      outbox: this.#outbox,
+      token: signIn.token,
+      tokenRevision: signIn.tokenRevision,
+      clusterId: signIn.clusterId === "" ? undefined : signIn.clusterId,
+      seenRevision: signIn.seenRevision,
+    });
+  }
+
+  get room(): Room | undefined {
+    return this.#room;
+  }
+
+  get ownId(): number {
+    return this.client.account?.id ?? 0;
+  }
+
+  print(text: string): void {
+    this.#screen.print(text);
+  }
+
+  note(text: string): void {
+    this.print(pc.dim(`-- ${text}`));
+  }
+
+  /** Runs until the person leaves or the sign-in ends. */
+  async run(): Promise<ChatEnd> {
+    this.client.onState(() => this.#showStatus());
+    this.client.onOutbox((change) => this.#onOutbox(change));
+    this.client.onSignedOut(() => {
+      this.print(pc.red("Your sign-in has ended. Start `parley chat` again to sign in."));
+      this.#ended.resolve("signed-out");
+    });
+    await this.client.start();
+    if (!this.#outbox.isDurable) {
+      this.note("many chats of this account run here: unsent messages of this one end with it");
+    }
+    this.#statusTimer = setInterval(() => this.#showStatus(), STATUS_EVERY_MS);
+    this.#showStatus();
+    void this.#begin();
+    const end = await this.#ended.promise;
+    clearInterval(this.#statusTimer);
+    await this.#leave(end);
+    return end;
+  }
+
+  /** A line of input. */
+  enter(line: string): void {
+    this.#lines = this.#lines.then(() => this.#handle(line));
+  }
+
+  /** No more input will come. */
+  finish(): void {
+    this.#lines = this.#lines.then(() => this.#ended.resolve("quit"));
+  }
+
+  quit(): void {
+    this.#ended.resolve("quit");
+  }
+
+  complete(text: string): readonly string[] {
+    const names = this.book.rooms.map((room) => `/join ${roomTitle(room)}`);
+    return names.filter((one) => one.toLowerCase().startsWith(text.toLowerCase()));
+  }
+
+  // ---- Beginning and end ------------------------------------------------------------------------
+
+  async #begin(): Promise<void> {
+    try {
+      await this.client.online();
+      this.client.subscribe({ maxCatchUpEvents: 10_000, onItem: (item) => this.#onItem(item) });
+      await this.#loadRooms();
+      const { account } = this.client;
+      const name = account === undefined ? "" : ` as ${printable(account.username)}`;
+      this.print(`Signed in${name}. ${pc.dim("/help lists the commands.")}`);
+      this.#tellUnread();
+      const first = this.#mostRecentRoom();
+      if (first !== undefined) await this.openRoom(first);
+      else await this.#suggestRooms();
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      if (error.reason !== "CANCELLED" && error.reason !== "UNAUTHENTICATED") {
+        this.print(pc.red(error.message));
+      }
+    } finally {
+      this.#begun.resolve();
+    }
+  }
+
+  async #loadRooms(): Promise<void> {
+    const { rooms } = await listRooms(this.client, {});
+    this.book.load(rooms);
+  }
+
+  #mostRecentRoom(): Room | undefined {
+    const rooms = [...this.book.rooms];
+    const unread = rooms.filter((room) => this.book.unread(room.id) > 0);
+    const among = unread.length > 0 ? unread : rooms;
+    return among.sort((a, b) => b.lastSeq - a.lastSeq || a.id - b.id)[0];
+  }
+
+  #tellUnread(): void {
+    const waiting = this.book.rooms.filter((room) => this.book.unread(room.id) > 0);
+    if (waiting.length === 0) {
+      this.note("nothing unread");
+      return;
+    }
+    const total = waiting.reduce((sum, room) => sum + this.book.unread(room.id), 0);
+    const each = waiting.map((room) => `${roomTitle(room)} ${this.book.unread(room.id)}`);
+    this.print(pc.yellow(`${total} unread: ${printable(each.join(", "))}`));
+  }
+
+  async #suggestRooms(): Promise<void> {
+    const { rooms } = await listRooms(this.client, { public: true });
+    const names = rooms.slice(0, 10).map((room) => printable(room.name));
+    this.note(
+      names.length === 0
+        ? "there is no room yet: /create lobby makes one"
+        : `you are in no room yet: /join ${names[0]} (there are ${names.join(", ")}), or /create one`,
+    );
+  }
+
+  async #leave(end: ChatEnd): Promise<void> {
+    clearTimeout(this.#markTimer);
+    for (const timer of this.#waitingTimers.values()) clearTimeout(timer);
+    const deadline = performance.now() + QUIT_GRACE_MS;
+    while (this.client.state.pendingSends > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { pendingSends } = this.client.state;
+    if (pendingSends > 0) {
+      const where = this.#outbox.isDurable
+        ? "they are kept, and leave with the next chat"
+        : "they are lost";
+      this.note(`${pendingSends} messages are unsent: ${where}`);
+    }
+    // A sign-in that nothing keeps would only stand in the list of sessions.
+    if (this.#signIn.isOwn && end === "quit") {
+      await this.client.logout({ deadlineMs: 1_000 }).catch(() => {});
+    }
+    await this.client.close();
+  }
+
+  // ---- What comes in ----------------------------------------------------------------------------
+
+  #onItem(item: SubscriptionItem): void {
+    if (item.kind === "resync") {
+      this.note("caught up anew");
+      void this.#loadRooms().catch(() => {});
+      return;
+    }
+    this.book.apply(item.event, this.ownId);
+    this.#showEvent(item.event);
+    this.#showStatus();
+  }
+
+  #showEvent(event: Event): void {
+    const { event: what } = event;
+    switch (what?.$case) {
+      case "message":
+        this.#showMessage(what.value);
+        return;
+      case "messageChanged":
+        if (what.value.roomId === this.#room?.id) {
+          this.note(`#${what.value.seq} is now: ${bodyText(what.value)}`);
+        }
+        return;
+      case "roomReset":
+        if (what.value.room !== undefined) this.#onJoined(what.value.room);
+        return;
+      case "roomRemoved":
+        this.#onRemoved(what.value.roomId);
+        return;
+      case "membershipChanged": {
+        const { roomId, account, role } = what.value;
+        if (roomId !== this.#room?.id || account === undefined || account.id === this.ownId) return;
+        const verb = role === RoomRole.ROOM_ROLE_UNSPECIFIED ? "left" : "is here";
+        this.note(`${printable(account.username)} ${verb}`);
+        return;
+      }
+    }
+  }
+
+  #showMessage(message: Message): void {
+    const isOwn = message.authorId === this.ownId;
+    clearTimeout(this.#waitingTimers.get(message.clientMessageId));
+    this.#waitingTimers.delete(message.clientMessageId);
+    if (message.roomId === this.#room?.id) {
+      if (this.#oldestShown === 0) this.#oldestShown = message.seq;
+      const late = this.#shownAsWaiting.delete(message.clientMessageId) ? pc.green("  sent") : "";
+      this.print(`${messageLine(message)}${late}`);
+      this.#markReadSoon();
+      return;
+    }
+    if (isOwn) return;
+    const room = this.book.get(message.roomId);
+    const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
+    this.print(pc.dim(`[${printable(title)}] `) + messageLine(message));
+  }
+
+  #onJoined(room: Room): void {
+    if (room.id !== this.#room?.id) this.note(`you are in ${printable(roomTitle(room))} now`);
+    else this.#setRoom(room);
+  }
+
+  #onRemoved(roomId: number): void {
+    if (roomId !== this.#room?.id) return;
+    this.note("you are no longer in this room");
+    this.#setRoom(undefined);
+  }
+
+  #onOutbox(change: OutboxChange): void {
+    const { clientMessageId, body, roomId } = change.item;
+    switch (change.kind) {
+      case "queued":
+        this.#waitingTimers.set(
+          clientMessageId,
+          setTimeout(() => {
+            this.#waitingTimers.delete(clientMessageId);
+            this.#shownAsWaiting.add(clientMessageId);
+            const room = this.book.get(roomId);
+            const where =
+              room === undefined || room.id === this.#room?.id ? "" : ` to ${roomTitle(room)}`;
+            this.print(pc.dim(`      waits to be sent${printable(where)}: ${printable(body)}`));
+          }, WAITING_SHOWN_MS),
+        );
+        return;
+      case "failed":
+        clearTimeout(this.#waitingTimers.get(clientMessageId));
+        this.print(pc.red(`Not sent: ${change.error.message}`) + pc.dim(`  (${printable(body)})`));
+        return;
+      case "committed":
+      case "removed":
+        clearTimeout(this.#waitingTimers.get(clientMessageId));
+        this.#waitingTimers.delete(clientMessageId);
+    }
+  }
+
+  // ---- What is typed ----------------------------------------------------------------------------
+
+  async #handle(line: string): Promise<void> {
+    const input = parseInput(line);
+    try {
+      switch (input.kind) {
+        case "nothing":
+          return;
+        case "text":
+          this.#send(input.text, 0);
+          return;
+        case "unknown":
+          this.print(
+            pc.yellow(`There is no /${printable(input.word)}. /help lists what there is.`),
+          );
+          return;
+        case "command":
+          await runChatCommand(this, input.name, input.rest);
+      }
+    } catch (cause) {
+      this.print(pc.red(ParleyError.from(cause).message));
+    }
+  }
+
+  /** Sends to the open room; the message is durable here first and leaves when a majority is there. */
+  #send(text: string, replyToSeq: number): void {
+    const room = this.requireRoom();
+    const { committed } = this.client.enqueue(room.id, text, { replyToSeq });
+    // Told through #onOutbox.
+    committed.catch(() => {});
+  }
+
+  reply(seq: number, text: string): void {
+    this.#send(text, seq);
+  }
+
+  sendTo(room: Room, text: string): void {
+    this.client.enqueue(room.id, text).committed.catch(() => {});
+  }
+
+  requireRoom(): Room {
+    if (this.#room !== undefined) return this.#room;
+    throw new ParleyError(
+      "INVALID_ARGUMENT",
+      "Open a room first: /rooms lists them, /join ROOM opens one.",
+    );
+  }
+
+  // ---- The open room ----------------------------------------------------------------------------
+
+  async openRoom(room: Room): Promise<void> {
+    this.book.put({ ...room, ...this.book.get(room.id) });
+    this.#setRoom(room);
+    this.#oldestShown = 0;
+    const topic = room.topic === "" ? "" : `: ${room.topic}`;
+    this.print(pc.bold(`${printable(roomTitle(room))}${printable(topic)}`));
+    await this.showHistory(HISTORY_ON_OPEN);
+    this.#markReadSoon();
+  }
+
+  /** `count` messages before those that have been shown. */
+  async showHistory(count: number): Promise<void> {
+    const room = this.requireRoom();
+    const request = { roomId: room.id, limit: count, beforeSeq: this.#oldestShown };
+    const reply = await this.client.call("history", request);
+    if (reply.staleMs > 0) this.print(pc.yellow(`(as of ${formatAge(reply.staleMs)} ago)`));
+    if (reply.messages.length === 0)
+      this.note(this.#oldestShown === 0 ? "no messages yet" : "that is all");
+    for (const message of reply.messages) this.print(messageLine(message));
+    this.#oldestShown = reply.messages[0]?.seq ?? this.#oldestShown;
+  }
+
+  #setRoom(room: Room | undefined): void {
+    this.#room = room;
+    const title = room === undefined ? "" : printable(roomTitle(room));
+    this.#screen.setPrompt(`${pc.cyan(title)}> `);
+    this.#showStatus();
+  }
+
+  closeRoom(): void {
+    this.#setRoom(undefined);
+  }
+
+  #markReadSoon(): void {
+    this.#markTimer ??= setTimeout(() => {
+      this.#markTimer = undefined;
+      const room = this.#room === undefined ? undefined : this.book.get(this.#room.id);
+      if (room !== undefined && room.lastSeq > room.readSeq) {
+        this.markRead(room).catch(() => {});
+      }
+    }, MARK_READ_DELAY_MS);
+  }
+
+  async markRead(room: Room): Promise<void> {
+    const { readSeq } = await this.client.call("markRead", { roomId: room.id, seq: room.lastSeq });
+    this.book.markRead(room.id, readSeq);
+    this.#showStatus();
+  }
+
+  // ---- The status line --------------------------------------------------------------------------
+
+  #showStatus(): void {
+    const state: ClientState = this.client.state;
+    const input = {
+      state,
+      atMs: Date.now(),
+      username: state.account?.username ?? "",
+      unreadElsewhere: this.book.unreadExcept(this.#room?.id ?? 0),
+    };
+    this.#screen.setStatus(this.#isPlain ? plainStatusText(input) : statusText(input));
+  }
+}

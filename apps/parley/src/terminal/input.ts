@@ -1,0 +1,63 @@
+// What a line of input means.
+
+export const CHAT_COMMANDS = [
+  { name: "help", usage: "/help", text: "this list" },
+  { name: "rooms", usage: "/rooms", text: "your rooms, and the public ones you can join" },
+  {
+    name: "join",
+    usage: "/join ROOM",
+    text: "open a room; joins it first where you are not in it",
+  },
+  { name: "create", usage: "/create ROOM [private]", text: "make a room" },
+  { name: "dm", usage: "/dm ACCOUNT [TEXT]", text: "open the conversation with somebody" },
+  { name: "who", usage: "/who", text: "who is in this room" },
+  { name: "history", usage: "/history [N]", text: "N earlier messages; again for those before" },
+  { name: "unread", usage: "/unread", text: "what waits where" },
+  { name: "read", usage: "/read", text: "mark this room as read; /read all marks every room" },
+  { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
+  { name: "delete", usage: "/delete N …", text: "delete messages" },
+  { name: "invite", usage: "/invite ACCOUNT", text: "bring somebody into this room" },
+  { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },
+  { name: "topic", usage: "/topic TEXT", text: "what this room is about" },
+  { name: "leave", usage: "/leave", text: "leave this room" },
+  {
+    name: "accounts",
+    usage: "/accounts [PATTERN]",
+    text: "who is registered; * stands for any letters",
+  },
+  {
+    name: "unsent",
+    usage: "/unsent",
+    text: "messages on their way; /unsent drop forgets the failed ones",
+  },
+  { name: "status", usage: "/status", text: "the nodes, as this one sees them" },
+  { name: "quit", usage: "/quit", text: "end" },
+] as const;
+
+export type ChatCommandName = (typeof CHAT_COMMANDS)[number]["name"];
+
+export type Input =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "command"; readonly name: ChatCommandName; readonly rest: string }
+  | { readonly kind: "unknown"; readonly word: string };
+
+/** `//` at the start stands for a text that starts with a slash. */
+export function parseInput(line: string): Input {
+  const trimmed = line.trim();
+  if (trimmed === "") return { kind: "nothing" };
+  if (trimmed.startsWith("//")) return { kind: "text", text: trimmed.slice(1) };
+  if (!trimmed.startsWith("/")) return { kind: "text", text: line };
+  const [word = "", ...rest] = trimmed.slice(1).split(/\s+/);
+  const found = CHAT_COMMANDS.find(({ name }) => name === word.toLowerCase());
+  if (found === undefined) return { kind: "unknown", word };
+  // The rest as it was typed, not as its words: texts keep their spaces.
+  const text = rest.length === 0 ? "" : trimmed.slice(1 + word.length).trimStart();
+  return { kind: "command", name: found.name, rest: text };
+}
+
+/** "3 some words" → ["3", "some words"]. */
+export function splitFirst(text: string): readonly [string, string] {
+  const match = /^(\S*)\s*([\s\S]*)$/.exec(text);
+  return [match?.[1] ?? "", match?.[2] ?? ""];
+}

@@ -1,0 +1,38 @@
+// The status line: which node, which leader, whether what is shown is current, what waits.
+import type { ClientState } from "@parley/client";
+
+export interface StatusInput {
+  readonly state: ClientState;
+  /** When `state` was taken; wall clock. */
+  readonly atMs: number;
+  readonly username: string;
+  /** Unread messages in rooms that are not open. */
+  readonly unreadElsewhere: number;
+}
+
+function freshness({ state, atMs }: StatusInput): string {
+  if (state.phase !== "online") return "reconnecting …";
+  if (state.hasQuorum) return "connected";
+  const asOf = new Date(atMs - state.staleMs).toTimeString().slice(0, 8);
+  return `read-only as of ${asOf}: no majority of the nodes answers`;
+}
+
+export function statusText(input: StatusInput): string {
+  const { state, username, unreadElsewhere } = input;
+  const node = state.nodeId === 0 ? "no node yet" : `n${state.nodeId}`;
+  const leader = state.leaderId === 0 ? "no leader" : `leader n${state.leaderId}`;
+  const parts = [username, node, leader, freshness(input)];
+  if (state.pendingSends > 0) parts.push(`${state.pendingSends} unsent`);
+  if (unreadElsewhere > 0) parts.push(`${unreadElsewhere} unread elsewhere`);
+  return ` ${parts.join(" · ")}`;
+}
+
+/** For plain output: no numbers that change all the time. */
+export function plainStatusText(input: StatusInput): string {
+  const { state } = input;
+  const leader = state.leaderId === 0 ? "no leader" : `leader n${state.leaderId}`;
+  const connected = state.phase === "online" && state.hasQuorum;
+  if (connected) return `connected to n${state.nodeId}, ${leader}`;
+  if (state.phase !== "online") return "reconnecting";
+  return `read-only on n${state.nodeId}: no majority of the nodes answers`;
+}
