@@ -14,22 +14,26 @@ export function statusOf(address: string): Promise<StatusResponse | undefined> {
   });
 }
 
-/** The leader's id once a live node names one; with `allHealthy` once every member is healthy too, up to date. */
-export async function leaderOf(cluster: DevCluster, allHealthy = false): Promise<number> {
+/**
+ * The leader's id, once a live node names one; with `allBack` once every node itself answers, follows
+ * that leader and has caught up.
+ */
+export async function leaderOf(cluster: DevCluster, allBack = false): Promise<number> {
   let leader = 0;
   await until(async () => {
-    for (const node of cluster.nodes) {
-      if (node.pid === null) continue;
-      const status = await statusOf(node.grpc);
-      if (status === undefined || status.leaderId === 0) continue;
-      if (allHealthy && !status.members.every((member) => member.healthy && member.lag < 1_000))
-        continue;
-      leader = status.leaderId;
-      return true;
-    }
-    return false;
+    const live = cluster.nodes.filter((node) => node.pid !== null);
+    const answers = await Promise.all(live.map((node) => statusOf(node.grpc)));
+    const known = answers.filter((answer) => answer !== undefined);
+    leader = known.find((answer) => answer.leaderId !== 0)?.leaderId ?? 0;
+    if (leader === 0 || !allBack) return leader !== 0;
+    return known.length === cluster.nodes.length && known.every((one) => isSettled(one, leader));
   }, "a leader");
   return leader;
+}
+
+function isSettled(status: StatusResponse, leader: number): boolean {
+  if (status.leaderId !== leader || !status.hasQuorum) return false;
+  return status.members.every((member) => member.healthy && member.lag < 1_000);
 }
 
 export function stateHashOf(address: string): Promise<StateHashResponse | undefined> {

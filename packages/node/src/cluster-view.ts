@@ -34,6 +34,7 @@ export class ClusterObserver {
   readonly #raft: RawNode;
   readonly #contacts: Contacts;
   readonly #applied: () => number;
+  readonly #isConnected: (nodeId: number) => boolean;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -43,6 +44,7 @@ export class ClusterObserver {
     raft: RawNode,
     contacts: Contacts,
     applied: () => number,
+    isConnected: (nodeId: number) => boolean,
   ) {
     this.#clusterId = clusterId;
     this.#nodeId = nodeId;
@@ -50,6 +52,7 @@ export class ClusterObserver {
     this.#raft = raft;
     this.#contacts = contacts;
     this.#applied = applied;
+    this.#isConnected = isConnected;
   }
 
   /** The positions that `replicasAt` counts are out of date. */
@@ -119,7 +122,7 @@ export class ClusterObserver {
     commit: number,
   ): Member {
     const isSelf = node.id === this.#nodeId;
-    const isLive = isSelf || this.#contacts.isLive(node.id);
+    const isLive = isSelf || (this.#contacts.isLive(node.id) && this.#isConnected(node.id));
     const report = isSelf ? this.report() : this.#contacts.reportOf(node.id);
     const applied = report?.appliedIndex ?? 0;
     return {

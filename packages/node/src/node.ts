@@ -307,6 +307,7 @@ class RunningNode implements Replica {
       this.#driver.raft,
       this.#contacts,
       () => this.#applied,
+      (peerId) => mesh.isUp(peerId),
     );
     const chat = new ChatService({
       replica: this,
