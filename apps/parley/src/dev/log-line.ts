@@ -7,6 +7,7 @@ const lineSchema = z.looseObject({
   level: z.string(),
   msg: z.string(),
   event: z.string().optional(),
+  reason: z.string().optional(),
 });
 type Line = z.infer<typeof lineSchema>;
 
@@ -17,35 +18,51 @@ const roleSchema = z.object({
   quorum: z.boolean(),
 });
 
-function roleText(line: Line): string | undefined {
-  const parsed = roleSchema.safeParse(line);
-  if (!parsed.success) return undefined;
-  const { role, leader, term, quorum } = parsed.data;
-  const inTerm = pc.dim(`term ${term}`);
-  if (role === "leader") return `${pc.bold(pc.green("leader"))}      ${inTerm}`;
-  if (role === "candidate") return `${pc.yellow("candidate")}   ${inTerm}`;
-  if (leader === 0 || !quorum) return `${pc.yellow("no leader")}   ${inTerm}`;
-  return `follows n${leader}  ${inTerm}`;
-}
+/** Refusals that end by themselves while the nodes of a cluster start. */
+const PASSING_REASONS: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOWN"]);
 
-/** The sentence to show for a line of a node's output; undefined = nothing. */
-export function readableLine(raw: string): string | undefined {
-  let line: Line;
-  try {
-    line = lineSchema.parse(JSON.parse(raw));
-  } catch {
-    // Not from the logger: the runtime itself speaks, and only when something is wrong.
-    return pc.red(raw);
+/** Reads the output of one process, from its start. */
+export class LogReader {
+  #hasFollowed = false;
+
+  /** The sentence to show for a line; undefined = nothing. */
+  readable(raw: string): string | undefined {
+    let line: Line;
+    try {
+      line = lineSchema.parse(JSON.parse(raw));
+    } catch {
+      // Not from the logger: the runtime itself speaks, and only when something is wrong.
+      return pc.red(raw);
+    }
+    if (line.event === ROLE_EVENT) return this.#roleText(line);
+    switch (line.level) {
+      case "fatal":
+        return pc.bold(pc.red(`FATAL ${line.msg}`));
+      case "error":
+        return pc.red(line.msg);
+      case "warn":
+        return PASSING_REASONS.has(line.reason ?? "") ? undefined : pc.yellow(line.msg);
+      default:
+        return undefined;
+    }
   }
-  if (line.event === ROLE_EVENT) return roleText(line);
-  switch (line.level) {
-    case "fatal":
-      return pc.bold(pc.red(`FATAL ${line.msg}`));
-    case "error":
-      return pc.red(line.msg);
-    case "warn":
-      return pc.yellow(line.msg);
-    default:
-      return undefined;
+
+  #roleText(line: Line): string | undefined {
+    const parsed = roleSchema.safeParse(line);
+    if (!parsed.success) return undefined;
+    const { role, leader, term, quorum } = parsed.data;
+    const inTerm = pc.dim(`term ${term}`);
+    if (role === "leader" && quorum) {
+      this.#hasFollowed = true;
+      return `${pc.bold(pc.green("leader"))}     ${inTerm}`;
+    }
+    if (leader !== 0 && quorum) {
+      this.#hasFollowed = true;
+      return `follows n${leader} ${inTerm}`;
+    }
+    // A process that has just started looks for its leader; only losing one is news.
+    if (!this.#hasFollowed) return undefined;
+    if (role === "candidate") return `${pc.yellow("candidate")}  ${inTerm}`;
+    return `${pc.yellow("no leader")}  ${inTerm}`;
   }
 }

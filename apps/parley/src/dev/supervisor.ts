@@ -14,7 +14,7 @@ import {
 import { logPath } from "./data-folder.ts";
 import { type KeyActions, listenToKeys } from "./keys.ts";
 import { LogFile } from "./log-file.ts";
-import { readableLine } from "./log-line.ts";
+import { LogReader } from "./log-line.ts";
 import { NodeProcess } from "./node-process.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { helpLines, Screen, summaryLines } from "./screen.ts";
@@ -60,12 +60,16 @@ export class Supervisor {
   #nodeProcess(id: number): NodeProcess {
     const { folder, config } = this.#options;
     const log = new LogFile(logPath(folder, id));
+    let reader = new LogReader();
     const process_ = new NodeProcess(id, `${folder}/cluster.yaml`, log, {
       onLine: (line) => {
-        const text = readableLine(line);
+        const text = reader.readable(line);
         if (text !== undefined && !this.#isStopping) this.#screen.node(id, text);
       },
-      onExit: (how, expected) => this.#onExit(process_, how, expected),
+      onExit: (how, expected) => {
+        reader = new LogReader();
+        this.#onExit(process_, how, expected);
+      },
       onChange: () => {
         if (this.#nodes?.length === config.nodes.length) this.#writeFile();
       },

@@ -27,6 +27,8 @@ const MARK_READ_DELAY_MS = 500;
 const HISTORY_ON_OPEN = 15;
 /** Messages that waited are given this long to leave when the chat ends. */
 const QUIT_GRACE_MS = 3_000;
+/** A piped command waits so long for the messages before it, so that it sees them. */
+const SCRIPT_WAIT_MS = 3_000;
 const STATUS_EVERY_MS = 1_000;
 
 export class Chat {
@@ -84,7 +86,7 @@ export class Chat {
 
   /** Runs until the person leaves or the sign-in ends. */
   async run(): Promise<ChatEnd> {
-    this.client.onState(() => this.#showStatus());
+    const offState = this.client.onState(() => this.#showStatus());
     this.client.onOutbox((change) => this.#onOutbox(change));
     this.client.onSignedOut(() => {
       this.print(pc.red("Your sign-in has ended. Start `parley chat` again to sign in."));
@@ -99,6 +101,7 @@ export class Chat {
     void this.#begin();
     const end = await this.#ended.promise;
     clearInterval(this.#statusTimer);
+    offState();
     await this.#leave(end);
     return end;
   }
@@ -175,17 +178,14 @@ export class Chat {
     this.note(
       names.length === 0
         ? "there is no room yet: /create lobby makes one"
-        : `you are in no room yet: /join ${names[0]} (there are ${names.join(", ")}), or /create one`,
+        : `you are in no room yet; /join one of ${names.join(", ")}, or /create one`,
     );
   }
 
   async #leave(end: ChatEnd): Promise<void> {
     clearTimeout(this.#markTimer);
     for (const timer of this.#waitingTimers.values()) clearTimeout(timer);
-    const deadline = performance.now() + QUIT_GRACE_MS;
-    while (this.client.state.pendingSends > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await this.#untilSent(QUIT_GRACE_MS);
     const { pendingSends } = this.client.state;
     if (pendingSends > 0) {
       const where = this.#outbox.isDurable
@@ -198,6 +198,14 @@ export class Chat {
       await this.client.logout({ deadlineMs: 1_000 }).catch(() => {});
     }
     await this.client.close();
+  }
+
+  /** Resolves when nothing is on its way, or when the time is up. */
+  async #untilSent(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.client.state.pendingSends > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   // ---- What comes in ----------------------------------------------------------------------------
@@ -312,6 +320,7 @@ export class Chat {
           );
           return;
         case "command":
+          if (this.#isPlain) await this.#untilSent(SCRIPT_WAIT_MS);
           await runChatCommand(this, input.name, input.rest);
       }
     } catch (cause) {

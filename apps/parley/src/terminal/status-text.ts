@@ -11,7 +11,7 @@ export interface StatusInput {
 }
 
 function freshness({ state, atMs }: StatusInput): string {
-  if (state.phase !== "online") return "reconnecting …";
+  if (state.phase !== "online") return state.nodeId === 0 ? "connecting …" : "reconnecting …";
   if (state.hasQuorum) return "connected";
   const asOf = new Date(atMs - state.staleMs).toTimeString().slice(0, 8);
   return `read-only as of ${asOf}: no majority of the nodes answers`;
@@ -33,6 +33,6 @@ export function plainStatusText(input: StatusInput): string {
   const leader = state.leaderId === 0 ? "no leader" : `leader n${state.leaderId}`;
   const connected = state.phase === "online" && state.hasQuorum;
   if (connected) return `connected to n${state.nodeId}, ${leader}`;
-  if (state.phase !== "online") return "reconnecting";
+  if (state.phase !== "online") return state.nodeId === 0 ? "connecting" : "reconnecting";
   return `read-only on n${state.nodeId}: no majority of the nodes answers`;
 }
