@@ -1,7 +1,13 @@
 import type { ClusterView, Welcome } from "@parley/protocol";
 import { expect, test } from "vitest";
 import { SeededRandom } from "../test/virtual-world.ts";
-import { ADDRESSES_MAX, AddressBook, BACKOFF_MS_MAX, parseSeeds } from "./address-book.ts";
+import {
+  ADDRESSES_MAX,
+  AddressBook,
+  BACKOFF_MS_MAX,
+  parseSeeds,
+  STABLE_MS,
+} from "./address-book.ts";
 
 function view(nodes: Record<number, string>, leaderId = 0): ClusterView {
   const list = Object.entries(nodes).map(([id, address]) => ({
@@ -62,7 +68,7 @@ test("clients spread over the nodes", () => {
 
 test("the first retry is at once, and at a different node", () => {
   const known = book("a:1,b:1,c:1");
-  known.succeeded("a:1", welcome(1));
+  known.succeeded("a:1", welcome(1), 0);
   known.failed("a:1", 1_000);
   for (let round = 0; round < 50; round++) {
     const candidate = known.choose(1_000, { avoid: "a:1" });
@@ -73,8 +79,8 @@ test("the first retry is at once, and at a different node", () => {
 
 test("two addresses of one node are one node", () => {
   const known = book("localhost:1,127.0.0.1:1,b:1");
-  known.succeeded("localhost:1", welcome(1));
-  known.succeeded("127.0.0.1:1", welcome(1));
+  known.succeeded("localhost:1", welcome(1), 0);
+  known.succeeded("127.0.0.1:1", welcome(1), 0);
   expect(known.choose(0, { avoid: "localhost:1" })?.address).toBe("b:1");
   expect(known.choose(0, { except: new Set(["127.0.0.1:1", "b:1"]) })).toBeUndefined();
   expect(known.allAmong(new Set(["localhost:1"]))).toBe(false);
@@ -94,14 +100,25 @@ test("an address that goes on failing is retried at doubling, jittered delays up
     expect(wait).toBeGreaterThanOrEqual(full / 2);
     expect(wait).toBeLessThanOrEqual(full + 1);
   }
-  known.succeeded("a:1", welcome(1));
-  known.failed("a:1", 0);
-  expect(known.choose(0)?.waitMs).toBe(0);
+  known.succeeded("a:1", welcome(1), 0);
+  known.failed("a:1", STABLE_MS);
+  expect(known.choose(STABLE_MS)?.waitMs).toBe(0);
+});
+
+test("a node that welcomes and fails at once is not dialled in a tight loop", () => {
+  const known = book("a:1");
+  let nowMs = 0;
+  for (let round = 0; round < 10; round++) {
+    known.succeeded("a:1", welcome(1), nowMs);
+    known.failed("a:1", nowMs + 1);
+    nowMs += 1 + (known.choose(nowMs + 1)?.waitMs ?? 0);
+  }
+  expect(nowMs).toBeGreaterThan(3_000);
 });
 
 test("nodes that failed, or said they lack a quorum, come last", () => {
   const known = book("a:1,b:1,c:1");
-  known.succeeded("b:1", welcome(2, false));
+  known.succeeded("b:1", welcome(2, false), 0);
   known.failed("a:1", 0);
   for (let round = 0; round < 20; round++) expect(known.choose(0)?.address).toBe("c:1");
   known.failed("c:1", 0);

@@ -5,6 +5,8 @@ import type { Random } from "./ports.ts";
 
 export const BACKOFF_MS_MIN = 50;
 export const BACKOFF_MS_MAX = 2_000;
+/** A session that ended sooner does not count as one: a node that greets and fails is failing. */
+export const STABLE_MS = 5_000;
 /** More addresses than any cluster has; what goes over it is ignored (P11). */
 export const ADDRESSES_MAX = 64;
 
@@ -15,8 +17,10 @@ interface Entry {
   readonly seed: boolean;
   /** 0 = not known yet. */
   nodeId: number;
-  /** Since the last success. */
+  /** In a row, without a session that lasted in between. */
   failures: number;
+  /** When it last welcomed a session; undefined = it has failed since, or was never met. */
+  welcomedAtMs: number | undefined;
   /** Not dialled before (monotonic). */
   notBeforeMs: number;
   /** What it last said of itself; undefined = never met, or not lately. */
@@ -87,11 +91,11 @@ export class AddressBook {
   }
 
   /** The node welcomed a session: it lives, and says whether it has a quorum. */
-  succeeded(address: string, welcome: Welcome): void {
+  succeeded(address: string, welcome: Welcome, nowMs: number): void {
     const entry = this.#entries.get(address);
     if (entry === undefined) return;
     entry.nodeId = welcome.nodeId;
-    entry.failures = 0;
+    entry.welcomedAtMs ??= nowMs;
     entry.notBeforeMs = 0;
     if (welcome.cluster !== undefined) entry.hasQuorum = welcome.cluster.hasQuorum;
   }
@@ -106,6 +110,10 @@ export class AddressBook {
     const entry = this.#entries.get(address);
     if (entry === undefined) return;
     entry.hasQuorum = undefined;
+    if (entry.welcomedAtMs !== undefined && nowMs - entry.welcomedAtMs >= STABLE_MS) {
+      entry.failures = 0;
+    }
+    entry.welcomedAtMs = undefined;
     // The first retry is at once: `avoid` already sends it to another node if there is one.
     const waitMs = entry.failures === 0 ? 0 : this.#backoffMs(entry.failures);
     entry.failures = Math.min(entry.failures + 1, 30);
@@ -114,7 +122,8 @@ export class AddressBook {
 
   /** How often the node failed since it was last met. */
   failures(address: string): number {
-    return this.#entries.get(address)?.failures ?? 0;
+    const entry = this.#entries.get(address);
+    return entry === undefined ? 0 : failuresNow(entry);
   }
 
   /** Whether each known node has one of its addresses among those given. */
@@ -164,7 +173,7 @@ export class AddressBook {
     return [
       Math.max(0, entry.notBeforeMs - nowMs),
       avoided ? 1 : 0,
-      entry.failures,
+      failuresNow(entry),
       entry.hasQuorum === false ? 1 : 0,
       options.preferLeader === true && entry.nodeId !== this.#leaderId ? 1 : 0,
     ];
@@ -183,11 +192,16 @@ export class AddressBook {
       seed,
       nodeId,
       failures: 0,
+      welcomedAtMs: undefined,
       notBeforeMs: 0,
       hasQuorum: undefined,
     });
     return true;
   }
+}
+
+function failuresNow(entry: Entry): number {
+  return entry.welcomedAtMs === undefined ? entry.failures : 0;
 }
 
 function compareRanks(one: readonly number[], other: readonly number[]): number {

@@ -62,7 +62,8 @@ interface PendingCall extends Ask {
   /** No node has what was seen: whatever there is will do, and is marked. */
   relaxed: boolean;
   transmitted: boolean;
-  token: string;
+  /** As whom it was asked; "" for those that need no sign-in. */
+  readonly token: string;
   settle(result: { value: unknown } | { error: ParleyError }): void;
 }
 
@@ -72,6 +73,8 @@ export class Calls {
   readonly #options: CallsOptions;
   readonly #clock: Clock;
   readonly #calls = new Set<PendingCall>();
+  /** Until then reads take what there is: every node was found to be behind a moment ago. */
+  #relaxedUntilMs = 0;
 
   constructor(options: CallsOptions) {
     this.#options = options;
@@ -119,7 +122,7 @@ export class Calls {
         behind: new Set(),
         relaxed: false,
         transmitted: false,
-        token: "",
+        token: operation.auth === "account" ? this.#options.token() : "",
         build: () => this.#build(call),
         answer: (outcome, link) => this.#answer(call, outcome, link),
         settle: (result) => {
@@ -145,6 +148,19 @@ export class Calls {
     this.#reconsider();
   }
 
+  /** There may be newer data again. */
+  quorumBack(): void {
+    this.#relaxedUntilMs = 0;
+  }
+
+  /** What was asked as one account must not be answered to another. */
+  tokenChanged(): void {
+    const error = new ParleyError("UNAUTHENTICATED", "the sign-in changed before an answer came");
+    for (const call of [...this.#calls]) {
+      if (call.token !== "" && call.token !== this.#options.token()) call.settle({ error });
+    }
+  }
+
   /** A node could not be reached, or is behind as well. */
   unfit(address: string): void {
     for (const call of this.#calls) if (call.held) call.behind.add(address);
@@ -157,6 +173,7 @@ export class Calls {
 
   #submit(call: PendingCall): void {
     call.held = false;
+    if (this.#clock.monotonicMs() < this.#relaxedUntilMs) call.relaxed = true;
     call.exchangeId = this.#options.exchange.submit(call);
   }
 
@@ -175,7 +192,6 @@ export class Calls {
 
   #build(call: PendingCall): { op: Op; timeoutMs: number } {
     call.transmitted = true;
-    call.token = this.#options.token();
     const remainingMs = call.deadlineAtMs - this.#clock.monotonicMs();
     const timeoutMs = Math.max(1, Math.min(TIMING.attemptMs, Math.ceil(remainingMs)));
     let value = call.request;
@@ -200,6 +216,7 @@ export class Calls {
     }
     const { revision } = value as { revision: number };
     const stale = !call.write && revision < this.#options.seenRevision();
+    if (!call.write && !stale) this.#relaxedUntilMs = 0;
     this.#options.observe(revision);
     call.settle({ value: Object.assign(value, { stale }) });
   }
@@ -259,6 +276,7 @@ export class Calls {
     if (!call.held) return;
     call.retryTimer?.cancel();
     call.relaxed = true;
+    this.#relaxedUntilMs = this.#clock.monotonicMs() + TIMING.relaxedMs;
     this.#submit(call);
     this.#releaseGoal();
   }

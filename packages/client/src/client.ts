@@ -331,7 +331,8 @@ export class ParleyClient {
   /** Takes a token from elsewhere. */
   useToken(token: string, tokenRevision = 0): void {
     this.#signIn.signedIn(token, undefined, tokenRevision);
-    this.#outbox.setReady(false);
+    this.#outbox.signedOut();
+    this.#calls.tokenChanged();
     this.#connection.greetAgain();
     this.#changed();
   }
@@ -501,9 +502,9 @@ export class ParleyClient {
 
   /** The node knows who we are: what waits may go. */
   #serve(link: Link): void {
+    this.#outbox.setReady(link.welcome?.account !== undefined);
     this.#exchange.online(link);
     this.#calls.online(link);
-    this.#outbox.setReady(link.welcome?.account !== undefined);
   }
 
   #onOffline(): void {
@@ -541,6 +542,7 @@ export class ParleyClient {
       this.#quorumTimer?.cancel();
       this.#quorumTimer = undefined;
       this.#connection.unseek("quorum");
+      this.#calls.quorumBack();
       this.#resubscribe();
     } else {
       this.#quorumTimer ??= this.#clock.after(TIMING.quorumGraceMs, () => {
@@ -586,7 +588,8 @@ export class ParleyClient {
 
   #signedIn(response: RegisterResponse | LoginResponse): void {
     this.#signIn.signedIn(response.token, response.account, response.revision);
-    this.#outbox.setReady(false);
+    this.#outbox.signedOut();
+    this.#calls.tokenChanged();
     this.#connection.greetAgain();
     this.#changed();
   }
@@ -606,8 +609,10 @@ export class ParleyClient {
   }
 
   #forgetToken(): void {
-    this.#outbox.setReady(false);
-    if (this.#signIn.signedOut()) this.#connection.greetAgain();
+    this.#outbox.signedOut();
+    const wasSignedIn = this.#signIn.signedOut();
+    this.#calls.tokenChanged();
+    if (wasSignedIn) this.#connection.greetAgain();
     this.#changed();
   }
 

@@ -488,7 +488,7 @@ export class Connection {
     const greeted = link.welcome !== undefined;
     link.nodeId = welcome.nodeId;
     link.welcome = welcome;
-    this.book.succeeded(link.address, welcome);
+    if (welcome.cluster !== undefined) this.book.learn(welcome.cluster);
     if (!this.#user.acceptsSession(welcome, link.token)) {
       this.#lastProblem = "the node does not know the sign-in yet";
       if (link === this.#rival) {
@@ -498,6 +498,7 @@ export class Connection {
       this.#dispatch("auth-rejected");
       return;
     }
+    this.book.succeeded(link.address, welcome, this.#clock.monotonicMs());
     if (link === this.#rival) {
       this.#rivalTimer?.cancel();
       this.#rivalTimer = undefined;

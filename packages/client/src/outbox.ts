@@ -167,7 +167,22 @@ export class Outbox {
   /** Signed in on a session (again), or not any more. */
   setReady(ready: boolean): void {
     this.#ready = ready;
-    if (ready) this.#pumpAll();
+    if (!ready) return;
+    this.#recall((entry) => !this.#mine(entry.item));
+    this.#pumpAll();
+  }
+
+  /** Nobody is signed in any more: what is in flight must not be repeated as somebody else. */
+  signedOut(): void {
+    this.#ready = false;
+    this.#recall(() => true);
+  }
+
+  #recall(which: (entry: Entry) => boolean): void {
+    if (this.#inFlight === 0) return;
+    for (const entry of this.#entries.values()) {
+      if (entry.state === "sent" && which(entry)) this.#land(entry);
+    }
   }
 
   enqueue(roomId: number, body: string, options: SendOptions = {}): QueuedSend {

@@ -30,6 +30,8 @@ export const TIMING = {
   pauseShownMs: 3_000,
   /** A read that is older than what was seen is not shown before this, while others may be newer. */
   behindMs: 3_000,
+  /** Once every node was found to be behind, further reads take what there is for so long. */
+  relaxedMs: 5_000,
   /** No node had the cursor's revision: how long reads go on without events before another try. */
   resubscribeMs: 5_000,
   readDeadlineMs: 10_000,

@@ -151,7 +151,7 @@ export class FakeSession {
       welcome: {
         protocolVersion: 1,
         nodeId: node.id,
-        account: known ? ALICE : undefined,
+        account: known ? node.account : undefined,
         cluster: node.view(),
         revision: node.revision,
         serverTimeMs: 0,
@@ -193,6 +193,8 @@ export class FakeNode {
   readonly address: string;
   readonly sessions: FakeSession[] = [];
   readonly tokens = new Set(["token"]);
+  /** Whose tokens they are. */
+  account = ALICE;
   /** `stopped`: accepts and stays silent, like a process under SIGSTOP. */
   mode: "up" | "down" | "stopped" = "up";
   greets = true;
