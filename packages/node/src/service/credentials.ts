@@ -50,29 +50,37 @@ export class Credentials {
     passwords: readonly string[],
     attempt: Attempt,
   ): Promise<Verified> {
-    this.#throttle.check(usernameKey, attempt.remote);
+    // Again when its turn has come: failures of those before it in the queue count too.
+    const guard = () => this.#throttle.check(usernameKey, attempt.remote);
+    guard();
     const stored = await this.#read(usernameKey, attempt);
-    if (await this.#matches(stored, passwords)) {
+    if (await this.#matches(stored, passwords, guard)) {
       this.#throttle.succeeded(usernameKey);
       return stored;
     }
+    // Counted before anything can fail: without a quorum guessing must not be free.
+    this.#throttle.failed(usernameKey, attempt.remote);
     // Registered, or changed, on another node a moment ago? Only the log can tell.
     await becomeCurrent(this.#parts.replica, this.#parts.clock, attempt);
     const current = await this.#read(usernameKey, attempt);
     const changed =
       current.accountId !== stored.accountId ||
       current.credentialsRevision !== stored.credentialsRevision;
-    if (changed && (await this.#matches(current, passwords))) {
+    if (changed && (await this.#matches(current, passwords, guard))) {
       this.#throttle.succeeded(usernameKey);
       return current;
     }
-    this.#throttle.failed(usernameKey, attempt.remote);
     throw new ParleyError("WRONG_CREDENTIALS", "the username or the password is wrong");
   }
 
-  async #matches(stored: Stored, passwords: readonly string[]): Promise<boolean> {
+  async #matches(
+    stored: Stored,
+    passwords: readonly string[],
+    guard: () => void,
+  ): Promise<boolean> {
+    const { passwordHash } = stored;
     for (const password of passwords) {
-      const right = await this.#passwords.verify(normalisePassword(password), stored.passwordHash);
+      const right = await this.#passwords.verify(normalisePassword(password), passwordHash, guard);
       if (right && stored.accountId !== 0) return true;
     }
     return false;

@@ -11,8 +11,11 @@ import { SharedEvent } from "./shared-event.ts";
 export interface FanOutLimits {
   /** How long the loop may be held before others get their turn. */
   readonly sliceMs: number;
-  /** Entries that may wait for their fan-out; past it the fan-out no longer yields (P11). */
+  /** Bytes of events in one go, so that the network can take them before more follow. */
+  readonly sliceBytes: number;
+  /** What may wait for its fan-out; past it the fan-out no longer yields (P11). */
   readonly waitingEntriesMax: number;
+  readonly waitingBytesMax: number;
   readonly ringBytesMax: number;
   readonly ringEntriesMax: number;
   /** One page of a catch-up from the chat file. */
@@ -23,7 +26,9 @@ export interface FanOutLimits {
 
 export const DEFAULT_FAN_OUT_LIMITS: FanOutLimits = {
   sliceMs: 4,
+  sliceBytes: 512 * 1024,
   waitingEntriesMax: 10_000,
+  waitingBytesMax: 32 * 1024 * 1024,
   ringBytesMax: 8 * 1024 * 1024,
   ringEntriesMax: 20_000,
   pageBytes: 256 * 1024,
@@ -70,6 +75,7 @@ export class FanOut {
   #floor = 0;
   #waiting: Waiting[] = [];
   #waitingAt = 0;
+  #waitingBytes = 0;
   #applied = -1;
   #dispatched = 0;
   #scheduled = false;
@@ -114,6 +120,7 @@ export class FanOut {
     const recent: Recent = { revision: entry.index, deliveries, bytes };
     if (deliveries.length > 0) this.#remember(recent);
     this.#waiting.push({ changes: entry.changes, recent });
+    this.#waitingBytes += bytes;
   }
 
   onBatchEnd(): void {
@@ -177,16 +184,17 @@ export class FanOut {
   #pump(): void {
     this.#scheduled = false;
     const startedMs = this.#clock.monotonicMs();
+    let bytes = 0;
     while (this.#waitingAt < this.#waiting.length) {
       const next = this.#waiting[this.#waitingAt];
       if (next === undefined) break;
       this.#waitingAt += 1;
+      this.#waitingBytes -= next.recent.bytes;
+      bytes += next.recent.bytes;
       for (const change of next.changes) this.#follow(change);
       for (const delivery of next.recent.deliveries) this.#dispatch(next.recent.revision, delivery);
       this.#dispatched = next.recent.revision;
-      const left = this.#waiting.length - this.#waitingAt;
-      if (left === 0 || left > this.limits.waitingEntriesMax) continue;
-      if (this.#clock.monotonicMs() - startedMs >= this.limits.sliceMs) {
+      if (this.#mayYield() && this.#sliceIsOver(startedMs, bytes)) {
         this.#scheduled = true;
         this.#clock.after(0, () => this.#pump());
         return;
@@ -194,6 +202,18 @@ export class FanOut {
     }
     this.#waiting = [];
     this.#waitingAt = 0;
+    this.#waitingBytes = 0;
+  }
+
+  #mayYield(): boolean {
+    const left = this.#waiting.length - this.#waitingAt;
+    if (left === 0 || left > this.limits.waitingEntriesMax) return false;
+    return this.#waitingBytes <= this.limits.waitingBytesMax;
+  }
+
+  #sliceIsOver(startedMs: number, bytes: number): boolean {
+    if (bytes >= this.limits.sliceBytes) return true;
+    return this.#clock.monotonicMs() - startedMs >= this.limits.sliceMs;
   }
 
   #dispatch(revision: number, delivery: SharedDelivery): void {
@@ -277,6 +297,7 @@ export class FanOut {
     this.#ringBytes = 0;
     this.#waiting = [];
     this.#waitingAt = 0;
+    this.#waitingBytes = 0;
     this.#applied = -1;
     for (const subscriber of [...this.#live]) {
       this.leave(subscriber);

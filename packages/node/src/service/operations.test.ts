@@ -268,6 +268,26 @@ test("wrong name and wrong password can't be told apart, and both are throttled"
   }
 });
 
+test("guesses that wait together, or without a quorum, are throttled too", async () => {
+  const world = await World.start({ tuning: { loginFailuresMax: 3 } });
+  await world.register("ann");
+  const guess = async () =>
+    (await world.failure(world.start("login", { username: "ann", password: "not this one" })))
+      .reason;
+  const guesses = Array.from({ length: 40 }, () =>
+    world
+      .start("login", { username: "ann", password: "not this one" })
+      .catch((cause: unknown) => ParleyError.from(cause).reason),
+  );
+  const together = await world.clock.finish(Promise.all(guesses));
+  const tried = together.filter((reason) => reason === "WRONG_CREDENTIALS").length;
+  expect(tried).toBeLessThanOrEqual(3 + 4);
+  await world.clock.advance(31_000);
+  world.log.hasQuorum = false;
+  expect([await guess(), await guess(), await guess()]).toEqual(Array(3).fill("NO_QUORUM"));
+  expect(await guess()).toBe("RATE_LIMITED");
+});
+
 test("malformed and oversized requests get clear errors (P11)", async () => {
   const world = await World.start();
   const call = (bytes: Uint8Array) =>

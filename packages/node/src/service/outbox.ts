@@ -1,8 +1,7 @@
 // What a session has to say, gathered until the end of the turn and written as few frames as
 // possible, by joining fields that are already encoded. Knows when its reader is too slow (P11).
 import {
-  type ClusterView,
-  ClusterView as ClusterViewCodec,
+  ClusterView,
   GoAway,
   joinBytes,
   LIMITS,
@@ -30,13 +29,18 @@ const FRAME_BYTES = 512 * 1024;
 /** Replies are bounded by what the client asked for; past this nobody reads them. */
 const REPLY_BACKLOG_BYTES_MAX = 4 * LIMITS.sessionBacklogBytesMax;
 
+/** A view as a field of a ServerFrame: encoded once for all sessions. */
+export function clusterField(view: ClusterView): Uint8Array {
+  return lengthDelimitedField(FIELD.cluster, ClusterView.encode(view).finish());
+}
+
 export class Outbox {
   readonly #sink: FrameSink;
   #frames: Uint8Array[] = [];
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
   #framesBytes = 0;
-  #cluster: ClusterView | undefined;
+  #cluster: Uint8Array | undefined;
   /** The revision of the last event gathered, 0 when the open frame holds none. */
   #openRevision = 0;
   #hasEvents = false;
@@ -98,9 +102,9 @@ export class Outbox {
     this.#hasEvents = true;
   }
 
-  /** The newest view replaces one that was not sent yet. */
-  cluster(view: ClusterView): void {
-    this.#cluster = view;
+  /** A `clusterField`; it replaces one that was not sent yet. */
+  cluster(field: Uint8Array): void {
+    this.#cluster = field;
   }
 
   pong(nonce: number, serverTimeMs: number): void {
@@ -113,9 +117,8 @@ export class Outbox {
    */
   flush(cursor: number): void {
     if (this.#cluster !== undefined) {
-      const view = ClusterViewCodec.encode(this.#cluster).finish();
+      this.#part(this.#cluster);
       this.#cluster = undefined;
-      this.#part(lengthDelimitedField(FIELD.cluster, view));
     }
     this.#closeFrame(cursor);
     this.#hasEvents = false;

@@ -23,9 +23,13 @@ export class Passwords {
     return this.#run(() => this.#hasher.hash(password));
   }
 
-  /** False as well, after the same work, when there is nothing to verify against (`phc` empty). */
-  verify(password: string, phc: string): Promise<boolean> {
+  /**
+   * False as well, after the same work, when there is nothing to verify against (`phc` empty).
+   * `guard` throws if, by the time that it is this one's turn, it should not be done any more.
+   */
+  verify(password: string, phc: string, guard: () => void = () => {}): Promise<boolean> {
     return this.#run(async () => {
+      guard();
       if (phc !== "") return this.#hasher.verify(password, phc);
       await this.#hasher.verify(password, await this.#dummy);
       return false;

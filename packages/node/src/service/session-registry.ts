@@ -2,6 +2,7 @@
 // of them now and then.
 import { type ClusterView, ParleyError } from "@parley/protocol";
 import type { Clock, Timer } from "../ports.ts";
+import { clusterField } from "./outbox.ts";
 import type { Session } from "./session.ts";
 import type { Turn } from "./turn.ts";
 
@@ -82,8 +83,8 @@ export class SessionRegistry {
   viewChanged(view: () => ClusterView): void {
     this.#viewTimer ??= this.#clock.after(0, () => {
       this.#viewTimer = undefined;
-      const now = view();
-      for (const session of this.#sessions) session.cluster(now);
+      const field = clusterField(view());
+      for (const session of this.#sessions) session.cluster(field);
     });
   }
 

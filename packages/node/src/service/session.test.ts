@@ -417,3 +417,23 @@ test("closing does not wait longer than its grace", async () => {
   expect(world.clock.monotonicMs() - startedMs).toBeLessThan(300);
   expect(busy.goAway?.reason).toBe("SHUTTING_DOWN");
 });
+
+test("ten thousand idle sessions cost a session's replies and events nothing but their share", async () => {
+  const { world, ann, roomId } = await worldWithRoom();
+  const idle = Array.from({ length: 10_000 }, () => {
+    const client = world.connect();
+    client.hello({ token: ann.token, subscribe: true, afterRevision: world.log.appliedRevision });
+    return client;
+  });
+  await world.clock.advance(1);
+  expect(world.service.load).toMatchObject({ sessions: 10_000, subscribers: 10_000 });
+  const busy = idle[0] ?? world.connect();
+  await busy.call("send", { roomId, body: "x", clientMessageId: "x" });
+  await world.clock.advance(10);
+  expect(idle.every(({ sink }) => sink.sent.length === 2)).toBe(true);
+  world.log.changeView();
+  await world.clock.advance(10);
+  expect(idle.every(({ sink }) => sink.sent.length === 3)).toBe(true);
+  for (const client of idle) client.end();
+  expect(world.service.load).toMatchObject({ sessions: 0, subscribers: 0 });
+});

@@ -2,7 +2,6 @@
 // stream, a WebSocket and the simulator's wire.
 import {
   ClientFrame,
-  type ClusterView,
   type Hello,
   LIMITS,
   ParleyError,
@@ -288,9 +287,10 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.leave(error.reason, error.retryAfterMs);
   }
 
-  cluster(view: ClusterView): void {
+  /** The cluster changed: a `clusterField`. */
+  cluster(field: Uint8Array): void {
     if (this.#state !== "open") return;
-    this.#outbox.cluster(view);
+    this.#outbox.cluster(field);
     this.#parts.turn.add(this);
   }
 

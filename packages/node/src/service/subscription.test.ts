@@ -109,7 +109,9 @@ const delays = fc.record({
 /** From keeping everything at hand to keeping almost nothing, so that all ways are taken. */
 const limits: fc.Arbitrary<FanOutLimits> = fc.record({
   sliceMs: fc.constantFrom(0, 4),
+  sliceBytes: fc.constantFrom(1, 500, 1_000_000),
   waitingEntriesMax: fc.constantFrom(2, 10_000),
+  waitingBytesMax: fc.constantFrom(1_000, 1_000_000),
   ringBytesMax: fc.constantFrom(600, 4_000, 1_000_000),
   ringEntriesMax: fc.constantFrom(2, 10, 1_000),
   pageBytes: fc.constantFrom(1, 200, 100_000),
