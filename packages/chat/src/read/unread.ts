@@ -16,7 +16,7 @@ export class UnreadReads {
     this.#rooms = prepareArrays(
       db,
       `SELECT r.id, r.last_seq, m.read_seq FROM members m JOIN rooms r ON r.id = m.room_id
-       WHERE m.account_id = ? AND m.role <> 0 ORDER BY r.id`,
+       WHERE m.account_id = ? AND m.role <> 0 ORDER BY m.room_id`,
     );
     this.#sender = prepareArrays(
       db,

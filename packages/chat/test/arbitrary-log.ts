@@ -1,0 +1,236 @@
+// Random logs for the property tests: mostly commands that hit something, because ids and names come
+// from small pools; some with absurd values; some bytes that are no command at all.
+import { Command } from "@parley/protocol";
+import fc from "fast-check";
+import { stampCommand } from "../src/index.ts";
+import { HOUR_MS, START_MS, TTL_MS, tokenHash, uuid } from "./world.ts";
+
+type Op = NonNullable<Command["op"]>;
+
+/** Ids are log indices, so small numbers name what the log has made. */
+const someId = fc.oneof(
+  { weight: 20, arbitrary: fc.integer({ min: 1, max: 14 }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 999, 2 ** 32, Number.MAX_SAFE_INTEGER) },
+);
+const accountId = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 4 }) }, someId);
+const roomId = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 5, max: 9 }) }, someId);
+const seq = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 6 }) }, someId);
+const absurdText = fc.constantFrom(
+  "",
+  "\0",
+  "__proto__",
+  "a".repeat(20_000),
+  "\ud800",
+  "\u202e",
+  "‮x",
+);
+const text = (...usual: string[]) =>
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(...usual) },
+    { weight: 1, arbitrary: absurdText },
+  );
+const token = fc.integer({ min: 0, max: 20 }).map(tokenHash);
+const clientId = text("m1", "m2", "m3", "m4", "m5", "constructor");
+
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      $case: fc.constant("register" as const),
+      value: fc.record({
+        username: text("anna", "bob", "carol", "dave", "__proto__"),
+        usernameKey: text("anna", "bob", "carol", "dave", "__proto__"),
+        displayName: text("Anna", "Bob"),
+        passwordHash: text("phc"),
+        tokenHash: token,
+        tokenTtlMs: fc.constantFrom(TTL_MS, 1, 0, Number.MAX_SAFE_INTEGER),
+        device: text("terminal", ""),
+      }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      $case: fc.constant("createSession" as const),
+      value: fc.record({
+        tokenHash: token,
+        tokenTtlMs: fc.constantFrom(TTL_MS, HOUR_MS),
+        device: text("terminal"),
+        credentialsRevision: accountId,
+      }),
+    }),
+  },
+  op1("endSession", { sessionId: someId }),
+  op1("setPassword", {
+    passwordHash: text("phc2"),
+    keepSessionId: someId,
+    credentialsRevision: fc.oneof(accountId, fc.constant(0)),
+    targetAccountId: fc.oneof(accountId, fc.constant(0)),
+  }),
+  op1("deleteAccount", { credentialsRevision: accountId }),
+  op1("updateProfile", { displayName: text("A", "B") }),
+  op1("createRoom", {
+    name: text("One", "Two"),
+    nameKey: text("one", "room 0", "room 1"),
+    visibility: fc.constantFrom(0, 1, 2, 3, 7 as never),
+    topic: text("", "talk"),
+  }),
+  op1("updateRoom", {
+    roomId,
+    name: text("Three", "One"),
+    nameKey: text("three", "one"),
+    topic: text("", "more"),
+    visibility: fc.constantFrom(0, 1, 2, 3),
+  }),
+  op1("deleteRoom", { roomId }),
+  { weight: 3, arbitrary: op1("joinRoom", { roomId }) },
+  op1("leaveRoom", { roomId }),
+  { weight: 2, arbitrary: op1("inviteMember", { roomId, accountId }) },
+  { weight: 2, arbitrary: op1("removeMember", { roomId, accountId, ban: fc.boolean() }) },
+  op1("setRole", { roomId, accountId, role: fc.constantFrom(0, 1, 2, 3, -1) }),
+  op1("openDirect", { accountId }),
+  {
+    weight: 8,
+    arbitrary: op1("send", {
+      roomId,
+      body: text("hello", "how are you?", "x".repeat(300)),
+      clientMessageId: clientId,
+      replyToSeq: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, seq),
+      afterClientMessageId: fc.oneof({ weight: 3, arbitrary: fc.constant("") }, clientId),
+    }),
+  },
+  { weight: 2, arbitrary: op1("delete", { roomId, seqs: fc.array(seq, { maxLength: 4 }) }) },
+  { weight: 2, arbitrary: op1("markRead", { roomId, seq }) },
+);
+
+function op1<K extends Op["$case"]>(
+  $case: K,
+  value: { [F in keyof Extract<Op, { $case: K }>["value"]]: fc.Arbitrary<unknown> },
+): fc.Arbitrary<Op> {
+  const fields = value as unknown as Record<string, fc.Arbitrary<unknown>>;
+  return fc.record({ $case: fc.constant($case), value: fc.record(fields) }) as fc.Arbitrary<never>;
+}
+
+const requestId = fc
+  .record({
+    hours: fc.constantFrom(0, 0, 0, 0, -30, -23, 23, 30),
+    n: fc.integer({ min: 0, max: 200 }),
+  })
+  .map(({ hours, n }) => uuid(START_MS + hours * HOUR_MS, n));
+
+const command: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    op,
+    // Mostly as time goes; sometimes back, and sometimes far ahead.
+    stampMs: fc.oneof(
+      { weight: 20, arbitrary: fc.integer({ min: 0, max: 1000 }).map((ms) => START_MS + ms) },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(0, START_MS + 26 * HOUR_MS, Number.MAX_SAFE_INTEGER),
+      },
+    ),
+    accountId,
+    sessionId: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, accountId, someId),
+    requestId: fc.oneof({ weight: 20, arbitrary: requestId }, text("x", "__proto__")),
+    version: fc.oneof({ weight: 40, arbitrary: fc.constant(1) }, fc.constant(0)),
+  })
+  .map(({ op: made, ...rest }) => {
+    const whole: Command = {
+      ...rest,
+      accountId: made.$case === "register" ? 0 : rest.accountId,
+      op: made,
+    };
+    return encoded(whole);
+  });
+
+/** Text that UTF-8 can't carry makes the encoder throw; then an empty operation stands for it. */
+function encoded(whole: Command): Uint8Array {
+  try {
+    return Command.encode(whole).finish();
+  } catch {
+    return Command.encode({ ...whole, requestId: "", op: undefined }).finish();
+  }
+}
+
+/** Four accounts (1–4), four rooms (5–8) and a direct one (9) that most commands are about. */
+export function prologue(): Uint8Array[] {
+  const names = ["anna", "bob", "carol", "dave"];
+  const accounts = names.map((name, i) =>
+    made(0, i, {
+      $case: "register",
+      value: {
+        username: name,
+        usernameKey: name,
+        displayName: name,
+        passwordHash: "phc",
+        tokenHash: tokenHash(100 + i),
+        tokenTtlMs: TTL_MS,
+        device: "",
+      },
+    }),
+  );
+  const room = (owner: number, n: number, visibility: 1 | 2): Uint8Array =>
+    made(owner, 10 + n, {
+      $case: "createRoom",
+      value: { name: `Room ${n}`, nameKey: `room ${n}`, visibility, topic: "" },
+    });
+  const direct = made(1, 20, { $case: "openDirect", value: { accountId: 2 } });
+  return [...accounts, room(1, 0, 1), room(2, 1, 1), room(1, 2, 2), room(3, 3, 2), direct];
+}
+
+function made(account: number, n: number, made: Op): Uint8Array {
+  const bytes = Command.encode({
+    version: 1,
+    stampMs: 0,
+    accountId: account,
+    sessionId: 0,
+    requestId: uuid(START_MS, 1_000 + n),
+    op: made,
+  }).finish();
+  return stampCommand(bytes, START_MS);
+}
+
+/** Bytes that are no command, or one cut short; never of a newer version. */
+const garbage = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => {
+    bytes[0] = 0xff;
+    return bytes;
+  }),
+  fc.tuple(command, fc.nat(60)).map(([bytes, length]) => bytes.slice(0, Math.max(2, length))),
+  fc.constant(new Uint8Array(0)),
+);
+
+/** A log's commands, the prologue first. */
+export const arbitraryLog: fc.Arbitrary<Uint8Array[]> = fc
+  .array(fc.oneof({ weight: 12, arbitrary: command }, { weight: 1, arbitrary: garbage }), {
+    minLength: 20,
+    maxLength: 120,
+    size: "max",
+  })
+  .map((commands) => [...prologue(), ...commands]);
+
+/** Sizes of batches that a log is cut into, repeated as needed. */
+export const arbitraryCuts: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 1, max: 17 }), {
+  minLength: 1,
+  maxLength: 12,
+});
+
+export interface LogEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly command: Uint8Array;
+}
+
+export function asEntries(commands: readonly Uint8Array[]): LogEntry[] {
+  return commands.map((bytes, i) => ({ index: i + 1, term: 1, command: bytes }));
+}
+
+export function cut(log: readonly LogEntry[], cuts: readonly number[]): LogEntry[][] {
+  const batches: LogEntry[][] = [];
+  for (let at = 0, i = 0; at < log.length; i++) {
+    const size = cuts[i % cuts.length] ?? 1;
+    batches.push(log.slice(at, at + size));
+    at += size;
+  }
+  return batches;
+}

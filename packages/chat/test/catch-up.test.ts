@@ -1,0 +1,325 @@
+// P5: what a subscriber sees by catching up equals what it would have seen live.
+
+import { DatabaseSync } from "node:sqlite";
+import { Event, type Event as EventView, type Message } from "@parley/protocol";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  Admission,
+  type AppliedEntry,
+  ChatMachine,
+  ChatReader,
+  deleteCommand,
+  deleteRoomCommand,
+  inviteMemberCommand,
+  joinRoomCommand,
+  leaveRoomCommand,
+  markReadCommand,
+  removeMemberCommand,
+  updateRoomCommand,
+} from "../src/index.ts";
+import { arbitraryLog, asEntries } from "./arbitrary-log.ts";
+import { World } from "./world.ts";
+
+/** All pages of a catch-up, with the rules that every page keeps checked on the way. */
+function catchUp(reader: ChatReader, accountId: number, after: number, bytesMax: number) {
+  const events: EventView[] = [];
+  let cursor = after;
+  for (;;) {
+    const page = reader.read({ kind: "catch-up", accountId, afterRevision: cursor, bytesMax });
+    if (page.kind !== "page") throw new Error(`unexpected ${page.kind}`);
+    let last = cursor;
+    let bytes = 0;
+    for (const { revision, event } of page.events) {
+      const decoded = Event.decode(event);
+      expect(decoded.revision).toBe(revision);
+      expect(revision).toBeGreaterThan(cursor);
+      expect(revision).toBeGreaterThanOrEqual(last);
+      if (revision > last) expect(bytes === 0 || bytes < bytesMax).toBe(true);
+      last = revision;
+      bytes += event.length;
+      events.push(decoded);
+    }
+    expect(page.upToRevision).toBeGreaterThanOrEqual(last);
+    if (page.upToRevision === page.revision) return events;
+    expect(page.upToRevision).toBeGreaterThan(cursor);
+    cursor = page.upToRevision;
+  }
+}
+
+interface SeenRoom {
+  name: string;
+  topic: string;
+  visibility: number;
+  readSeq: number;
+  readonly members: Map<number, number>;
+  readonly messages: Map<number, Message>;
+}
+
+/** A subscriber's cache, as a client keeps it. */
+class Subscriber {
+  readonly accountId: number;
+  readonly rooms = new Map<number, SeenRoom>();
+  readonly #gone = new Set<number>();
+
+  constructor(accountId: number) {
+    this.accountId = accountId;
+  }
+
+  see(event: EventView): void {
+    const it = event.event;
+    switch (it?.$case) {
+      case "roomReset": {
+        const room = it.value.room;
+        if (room === undefined) throw new Error("a reset without its room");
+        const { name, topic, visibility, readSeq } = room;
+        const members = new Map([[this.accountId, room.role as number]]);
+        const messages = new Map();
+        this.rooms.set(room.id, { name, topic, visibility, readSeq, members, messages });
+        return;
+      }
+      case "roomRemoved":
+        this.rooms.delete(it.value.roomId);
+        return;
+      case "roomChanged": {
+        const { id, name, topic, visibility } = it.value;
+        Object.assign(this.#room(id), { name, topic, visibility });
+        return;
+      }
+      case "membershipChanged": {
+        const { members } = this.#room(it.value.roomId);
+        const id = it.value.account?.id ?? 0;
+        if (it.value.role === 0) members.delete(id);
+        else members.set(id, it.value.role);
+        return;
+      }
+      case "message": {
+        const { messages } = this.#room(it.value.roomId);
+        expect(messages.has(it.value.seq)).toBe(false);
+        messages.set(it.value.seq, this.#named(it.value));
+        return;
+      }
+      case "messageChanged": {
+        const { messages } = this.#room(it.value.roomId);
+        // Older than what this subscriber has loaded: nothing to change.
+        if (messages.has(it.value.seq)) messages.set(it.value.seq, this.#named(it.value));
+        return;
+      }
+      case "readMarker":
+        this.#room(it.value.roomId).readSeq = it.value.seq;
+        return;
+      case "accountChanged":
+        if (!it.value.deleted) return;
+        this.#gone.add(it.value.id);
+        for (const { messages } of this.rooms.values()) {
+          for (const [seq, message] of messages) messages.set(seq, this.#named(message));
+        }
+        return;
+      default:
+        throw new Error("an empty event");
+    }
+  }
+
+  #named(message: Message): Message {
+    return this.#gone.has(message.authorId) ? { ...message, author: "deleted account" } : message;
+  }
+
+  #room(id: number): SeenRoom {
+    const room = this.rooms.get(id);
+    if (room === undefined) throw new Error(`an event of room ${id}, which is not in the list`);
+    return room;
+  }
+
+  /** In an order that does not depend on how it came about. */
+  state(): unknown {
+    const byKey = <T>(map: Map<number, T>) => [...map].sort(([x], [y]) => x - y);
+    return byKey(this.rooms).map(([id, room]) => ({
+      id,
+      ...room,
+      members: byKey(room.members),
+      messages: byKey(room.messages),
+    }));
+  }
+}
+
+/** What a live subscription of the account is sent for an entry. */
+function live(entry: AppliedEntry, admission: Admission, accountId: number): EventView[] {
+  return entry.deliveries
+    .filter(({ audience }) => {
+      if (audience.kind === "everyone") return true;
+      if (audience.kind === "account") return audience.accountId === accountId;
+      const isExcepted = audience.exceptAccountId === accountId;
+      return !isExcepted && admission.isMember(audience.roomId, accountId);
+    })
+    .map(({ event }) => Event.decode(event));
+}
+
+test("P5: a cache caught up from any revision, in pages of any size, equals one kept live", () => {
+  const sizes = fc.constantFrom(1, 60, 500, 1_000_000);
+  fc.assert(
+    fc.property(arbitraryLog, fc.nat(), sizes, (commands, at, bytesMax) => {
+      const db = new DatabaseSync(":memory:");
+      const machine = ChatMachine.open(db);
+      const admission = new Admission();
+      const splitAt = at % commands.length;
+      const always = [1, 2, 3, 4].map((id) => new Subscriber(id));
+      const resumed = [1, 2, 3, 4].map((id) => new Subscriber(id));
+      for (const entry of machine.apply(asEntries(commands)).entries) {
+        admission.applyEntry(entry);
+        for (const subscriber of always) {
+          for (const event of live(entry, admission, subscriber.accountId)) subscriber.see(event);
+        }
+        if (entry.index > splitAt) continue;
+        for (const subscriber of resumed) {
+          for (const event of live(entry, admission, subscriber.accountId)) subscriber.see(event);
+        }
+      }
+      const reader = new ChatReader(db);
+      for (const [i, subscriber] of resumed.entries()) {
+        const { accountId } = subscriber;
+        if (admission.account(accountId)?.deleted !== false) continue;
+        const events = catchUp(reader, accountId, splitAt, bytesMax);
+        for (const event of events) subscriber.see(event);
+        expect(subscriber.state()).toEqual(always[i]?.state());
+        const query = { kind: "catch-up-count", accountId, afterRevision: splitAt } as const;
+        expect(reader.read({ ...query, countMax: 10_000 })).toMatchObject({
+          kind: "count",
+          count: events.length,
+        });
+        const bounded = reader.read({ ...query, countMax: 2 });
+        expect(bounded).toMatchObject({ count: Math.min(2, events.length) });
+      }
+    }),
+    { numRuns: 120 },
+  );
+});
+
+function cases(world: World, accountId: number, after: number): (string | undefined)[] {
+  return catchUp(new ChatReader(world.db), accountId, after, 1_000_000).map(
+    ({ event }) => event?.$case,
+  );
+}
+
+function pair() {
+  const world = new World();
+  const [anna, bob] = [world.register("anna"), world.register("bob")];
+  const roomId = world.room(anna, "General");
+  world.ok(joinRoomCommand({ roomId, requestId: world.id() }, bob));
+  return { world, anna, bob, roomId };
+}
+
+test("P5: new messages come as new, older changed ones as changed, each with its latest content", () => {
+  const { world, anna, bob, roomId } = pair();
+  world.send(anna, roomId, "old");
+  const cursor = world.revision;
+  world.send(anna, roomId, "new");
+  world.send(anna, roomId, "newest");
+  world.ok(deleteCommand({ roomId, seqs: [1, 2], requestId: world.id() }, anna));
+  const events = catchUp(new ChatReader(world.db), bob.accountId, cursor, 1_000_000);
+  expect(events.map(({ event }) => event)).toMatchObject([
+    { $case: "message", value: { seq: 2, body: "", deleted: true } },
+    { $case: "message", value: { seq: 3, body: "newest" } },
+    { $case: "messageChanged", value: { seq: 1, deleted: true, revision: world.revision } },
+  ]);
+});
+
+test("P5: from the beginning everything visible comes; nothing from before the joining", () => {
+  const { world, anna, bob, roomId } = pair();
+  world.send(anna, roomId, "to both");
+  const carol = world.register("carol");
+  world.ok(joinRoomCommand({ roomId, requestId: world.id() }, carol));
+  world.send(bob, roomId, "to all three");
+  expect(cases(world, carol.accountId, 0)).toEqual(["roomReset", "message"]);
+  expect(cases(world, bob.accountId, 0)).toEqual([
+    "roomReset",
+    "message",
+    "membershipChanged",
+    "message",
+  ]);
+});
+
+test("visibility: whoever left, was removed, or lost the room sees the removal and nothing else", () => {
+  for (const way of ["left", "kicked", "banned", "deleted"] as const) {
+    const { world, anna, bob, roomId } = pair();
+    const cursor = world.revision;
+    world.send(anna, roomId, "before");
+    const remove = { roomId, ban: way === "banned", requestId: world.id() };
+    if (way === "left") world.ok(leaveRoomCommand({ roomId, requestId: world.id() }, bob));
+    else if (way === "deleted") world.ok(deleteRoomCommand(remove, anna));
+    else world.ok(removeMemberCommand(remove, anna, bob.accountId));
+    if (way !== "deleted") {
+      world.send(anna, roomId, "after");
+      const change = { roomId, name: "", topic: "secret", visibility: 0 as const };
+      world.ok(updateRoomCommand({ ...change, requestId: world.id() }, anna));
+    }
+    const events = catchUp(new ChatReader(world.db), bob.accountId, cursor, 1_000_000);
+    const reason = { left: 1, kicked: 2, banned: 3, deleted: 4 }[way];
+    const by = way === "left" ? bob.accountId : anna.accountId;
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { $case: "roomRemoved", value: { roomId, reason, byAccountId: by } },
+    ]);
+  }
+});
+
+test("visibility: a ban of somebody who never was in the room tells them nothing", () => {
+  const { world, anna, roomId } = pair();
+  const carol = world.register("carol");
+  const ban = { roomId, ban: true, requestId: world.id() };
+  world.ok(removeMemberCommand(ban, anna, carol.accountId));
+  expect(cases(world, carol.accountId, 0)).toEqual([]);
+});
+
+test("visibility: rejoining resets the room, and what was said meanwhile is left to History", () => {
+  const { world, anna, bob, roomId } = pair();
+  world.ok(leaveRoomCommand({ roomId, requestId: world.id() }, bob));
+  const cursor = world.revision;
+  world.send(anna, roomId, "meanwhile");
+  world.ok(inviteMemberCommand({ roomId, requestId: world.id() }, anna, bob.accountId));
+  world.send(anna, roomId, "again");
+  expect(cases(world, bob.accountId, cursor)).toEqual(["roomReset", "message"]);
+});
+
+test("P5: read positions reach one's other devices, and only one's own", () => {
+  const { world, anna, bob, roomId } = pair();
+  world.send(anna, roomId, "hello");
+  const cursor = world.revision;
+  world.ok(markReadCommand({ roomId, seq: 1, requestId: "" }, bob));
+  expect(cases(world, bob.accountId, cursor)).toEqual(["readMarker"]);
+  expect(cases(world, anna.accountId, cursor)).toEqual([]);
+});
+
+test("a cursor at or beyond the applied revision gives an empty last page", () => {
+  const { world, bob } = pair();
+  const query = { kind: "catch-up", accountId: bob.accountId, bytesMax: 1000 } as const;
+  expect(world.read({ ...query, afterRevision: world.revision })).toEqual({
+    kind: "page",
+    revision: world.revision,
+    events: [],
+    upToRevision: world.revision,
+  });
+});
+
+test("catching up scans no table: every step of every statement uses an index", () => {
+  const { world } = pair();
+  const statements: string[] = [];
+  const spied = new Proxy(world.db, {
+    get(target, name) {
+      if (name === "exec") return target.exec.bind(target);
+      return (sql: string) => {
+        statements.push(sql);
+        return target.prepare(sql);
+      };
+    },
+  });
+  new ChatReader(spied);
+  expect(statements.length).toBeGreaterThan(15);
+  const scans: string[] = [];
+  for (const sql of statements) {
+    const plan = world.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+    for (const { detail } of plan) {
+      const isMeta = detail === "SCAN meta";
+      if (!isMeta && /SCAN|TEMP B-TREE/.test(detail)) scans.push(`${detail}: ${sql}`);
+    }
+  }
+  expect(scans).toEqual([]);
+});
