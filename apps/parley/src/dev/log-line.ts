@@ -24,6 +24,8 @@ const PASSING_REASONS: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOW
 /** Reads the output of one process, from its start. */
 export class LogReader {
   #hasFollowed = false;
+  /** The role that was shown last; the same one in a new term is no change of role. */
+  #shown = "";
 
   /** The sentence to show for a line; undefined = nothing. */
   readable(raw: string): string | undefined {
@@ -54,15 +56,21 @@ export class LogReader {
     const inTerm = pc.dim(`term ${term}`);
     if (role === "leader" && quorum) {
       this.#hasFollowed = true;
-      return `${pc.bold(pc.green("leader"))}     ${inTerm}`;
+      return this.#change(role, `${pc.bold(pc.green("leader"))}     ${inTerm}`);
     }
     if (leader !== 0 && quorum) {
       this.#hasFollowed = true;
-      return `follows n${leader} ${inTerm}`;
+      return this.#change(`follows n${leader}`, `follows n${leader} ${inTerm}`);
     }
     // A process that has just started looks for its leader; only losing one is news.
     if (!this.#hasFollowed) return undefined;
-    if (role === "candidate") return `${pc.yellow("candidate")}  ${inTerm}`;
-    return `${pc.yellow("no leader")}  ${inTerm}`;
+    const name = role === "candidate" ? "candidate" : "no leader";
+    return this.#change(name, `${pc.yellow(name)}  ${inTerm}`);
+  }
+
+  #change(role: string, text: string): string | undefined {
+    if (role === this.#shown) return undefined;
+    this.#shown = role;
+    return text;
   }
 }

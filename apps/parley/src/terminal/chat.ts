@@ -46,6 +46,7 @@ export class Chat {
   #room: Room | undefined;
   /** The first message of the open room that has been shown; older ones follow by /history. */
   #oldestShown = 0;
+  #isHandling = false;
   #markTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   readonly #waitingTimers = new Map<string, NodeJS.Timeout>();
@@ -266,6 +267,8 @@ export class Chat {
   }
 
   #onJoined(room: Room): void {
+    // What a command here asked for shows by itself.
+    if (this.#isHandling) return;
     if (room.id !== this.#room?.id) this.note(`you are in ${printable(roomTitle(room))} now`);
     else this.#setRoom(room);
   }
@@ -307,6 +310,7 @@ export class Chat {
 
   async #handle(line: string): Promise<void> {
     const input = parseInput(line);
+    this.#isHandling = true;
     try {
       switch (input.kind) {
         case "nothing":
@@ -325,6 +329,8 @@ export class Chat {
       }
     } catch (cause) {
       this.print(pc.red(ParleyError.from(cause).message));
+    } finally {
+      this.#isHandling = false;
     }
   }
 

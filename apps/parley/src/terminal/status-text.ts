@@ -14,7 +14,7 @@ function freshness({ state, atMs }: StatusInput): string {
   if (state.phase !== "online") return state.nodeId === 0 ? "connecting …" : "reconnecting …";
   if (state.hasQuorum) return "connected";
   const asOf = new Date(atMs - state.staleMs).toTimeString().slice(0, 8);
-  return `read-only as of ${asOf}: no majority of the nodes answers`;
+  return `read-only as of ${asOf} (no majority)`;
 }
 
 export function statusText(input: StatusInput): string {
