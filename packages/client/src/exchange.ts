@@ -202,10 +202,8 @@ export class Exchange {
     let parts: Uint8Array[] = [];
     let bytes = 0;
     for (const pending of batch) {
-      const { op, timeoutMs } = pending.ask.build();
-      pending.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
-      const encoded = Request.encode({ id: pending.id, timeoutMs, op }).finish();
-      const part = lengthDelimitedField(REQUESTS_FIELD, encoded);
+      const part = this.#encodeOne(pending, link, nowMs);
+      if (part === undefined) continue;
       const full =
         parts.length >= LIMITS.requestsPerFrameMax || bytes + part.length > FRAME_BYTES_TARGET;
       if (full && parts.length > 0) {
@@ -217,6 +215,24 @@ export class Exchange {
       bytes += part.length;
     }
     if (parts.length > 0) this.#options.send(link, joinBytes(parts));
+  }
+
+  /** What can't be sent at all is answered here, so that it harms nothing else in the frame. */
+  #encodeOne(pending: Pending, link: Link, nowMs: number): Uint8Array | undefined {
+    let error: ParleyError;
+    try {
+      const { op, timeoutMs } = pending.ask.build();
+      pending.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
+      const encoded = Request.encode({ id: pending.id, timeoutMs, op }).finish();
+      const part = lengthDelimitedField(REQUESTS_FIELD, encoded);
+      if (part.length <= LIMITS.clientFrameBytesMax) return part;
+      error = new ParleyError("TOO_LARGE", `the request has ${part.length} bytes`);
+    } catch (cause) {
+      error = new ParleyError("INVALID_ARGUMENT", ParleyError.from(cause).message);
+    }
+    this.withdraw(pending.id);
+    pending.ask.answer({ kind: "error", error }, link);
+    return undefined;
   }
 
   // One timer serves all: it looks again when the oldest could be overdue.

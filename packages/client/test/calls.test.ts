@@ -185,6 +185,19 @@ test("P11: the requests that wait are bounded", async () => {
   expect(all[3]?.error).toMatchObject({ reason: "OVERLOADED" });
 });
 
+test("P11: a request that can't be encoded, or is too large, fails alone", async () => {
+  const { clock, client, node } = await startedWorld(1);
+  readsAt(node(1), 5);
+  const large = watch(client.call("listRooms", { pattern: "x".repeat(2_000_000) }));
+  const wrong = watch(client.call("history", { roomId: -1 }));
+  const good = watch(client.call("history", { roomId: 1 }));
+  await clock.advance(1);
+  expect(large.error).toMatchObject({ reason: "TOO_LARGE" });
+  expect(wrong.error).toMatchObject({ reason: "INVALID_ARGUMENT" });
+  expect(good.value).toMatchObject({ revision: 5 });
+  expect(node(1).session.requests).toHaveLength(1);
+});
+
 test("a reply of another kind, or none in it, is an error and not a crash", async () => {
   const { clock, client, node } = await startedWorld(1);
   node(1).onRequest = (session, request) =>
