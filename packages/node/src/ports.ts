@@ -83,7 +83,8 @@ export interface LogStore {
   setIdentity(identity: NodeIdentity): Promise<void>;
   /**
    * Resolves when the write is on disk (fsynced). Writes are applied in the order of the calls;
-   * all that arrive while a sync runs share the next one (group commit).
+   * all that arrive while a sync runs share the next one (group commit). A write that changes nothing
+   * but the commit index may resolve at once and reach the disk with the next one.
    */
   append(write: LogWrite): Promise<void>;
   /** Entries lo … hi - 1, at least one, ending early at about `bytesMax`; checksums verified. */

@@ -28,7 +28,8 @@ export function detachedQuery(query: ChatQuery): ChatQuery {
 export function packAnswer(answer: ChatAnswer): AnswerMessage {
   switch (answer.kind) {
     case "response": {
-      const response = wholeBuffer(answer.response);
+      // Copied, because a moved buffer is lost to whoever still has it.
+      const response = new Uint8Array(answer.response);
       return { answer: { ...answer, response }, transfer: [response.buffer] };
     }
     case "page": {

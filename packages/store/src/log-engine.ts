@@ -3,26 +3,29 @@
  * acknowledgement true (P1), and what is believed after a restart (P9). Synchronous; see
  * `log-worker.ts` for its thread.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { LogState, LogWrite, NodeIdentity } from "@parley/node/ports";
 import type { Entry, HardState } from "@parley/raft";
-import { ByteReader, ByteWriter } from "./bytes.ts";
-import { decodeHardState, encodeHardState } from "./entry-codec.ts";
+import { ByteWriter } from "./bytes.ts";
+import { encodeHardState } from "./entry-codec.ts";
 import { StorageError } from "./errors.ts";
 import { highWaterPath } from "./files.ts";
 import {
   EMPTY_HIGH_WATER,
   type HighWater,
-  IDENTITY_BOOTSTRAPPED,
-  IDENTITY_FRESH,
-  IDENTITY_NONE,
-  type IdentityStage,
   loweredHighWater,
   raisedHighWater,
-  recoveryVerdict,
 } from "./high-water.ts";
 import { HighWaterFile } from "./high-water-file.ts";
+import {
+  asWiped,
+  type Contents,
+  encodeIdentity,
+  identityStage,
+  recoverLog,
+  syncWal,
+} from "./log-recovery.ts";
 import { RaftFile, type SyncMode } from "./raft-file.ts";
 
 export interface LogEngineOptions {
@@ -38,17 +41,6 @@ const SLICE_ENTRIES_MAX = 512;
 const CHECKPOINT_GROUPS = 1_000;
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
 
-const NO_HARD_STATE: HardState = { term: 0, vote: 0, commit: 0 };
-
-interface Contents {
-  readonly identity: NodeIdentity | undefined;
-  readonly hardState: HardState;
-  readonly lastIndex: number;
-  readonly lastTerm: number;
-  readonly chatGeneration: number;
-  readonly durableApplied: number;
-}
-
 export class LogEngine {
   private readonly file: RaftFile;
   private readonly highWaterFile: HighWaterFile;
@@ -63,6 +55,9 @@ export class LogEngine {
   private bytesSinceCheckpoint = 0;
   /** Rises whenever entries are replaced, so that a read in slices notices. */
   private replacements = 0;
+  /** The hard state's commit is newer than the file's. */
+  private commitIsAhead = false;
+  private isBroken = false;
 
   private constructor(file: RaftFile, highWaterFile: HighWaterFile, contents: Contents) {
     this.file = file;
@@ -101,26 +96,8 @@ export class LogEngine {
   }
 
   private static recover(file: RaftFile): LogEngine {
-    const contents = readContents(file);
+    const { contents, record } = recoverLog(file);
     const recordPath = highWaterPath(file.path);
-    const record = HighWaterFile.find(recordPath);
-    const verdict = recoveryVerdict(record, {
-      term: contents.hardState.term,
-      vote: contents.hardState.vote,
-      compactedIndex: 0,
-      lastIndex: contents.lastIndex,
-      identity: identityStage(contents.identity),
-      termAt: (index) => {
-        if (index > contents.lastIndex) return undefined;
-        try {
-          return file.read(index, index + 1, 1, 0)[0]?.term;
-        } catch {
-          return undefined;
-        }
-      },
-    });
-    if (verdict.kind === "wiped") throw wipedError(file.path, verdict.found);
-
     if (record.kind === "absent") HighWaterFile.create(recordPath);
     if (!file.hasSchema) file.createSchema();
     // A killed process leaves commits in the page cache that were never synced. They are about to be
@@ -155,39 +132,80 @@ export class LogEngine {
 
   /**
    * One group: all the writes in order, in one transaction, durable and recorded when it returns. A
-   * throw leaves the engine unusable.
+   * throw leaves the engine unusable. A change of the commit index alone is not worth a sync: it is a
+   * hint that Raft can lose (paper, figure 2: volatile state), and goes along with the next group.
    */
   append(writes: readonly LogWrite[]): void {
     const lowest = this.checkWrites(writes);
-    if (lowest <= this.lastIndex) this.prepareReplacement(lowest);
+    const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
+    if (lowest === Number.POSITIVE_INFINITY && !this.isPromise(hardState)) {
+      if (hardState !== undefined) {
+        this.hardState = hardState;
+        this.commitIsAhead = true;
+      }
+      return;
+    }
+    this.unlessItFails(() => {
+      if (lowest <= this.lastIndex) this.prepareReplacement(lowest);
+      const last = this.writeGroup(writes, hardState ?? this.hardState);
+      this.lastIndex = last.index;
+      this.lastTerm = last.term;
+      this.hardState = hardState ?? this.hardState;
+      this.groupsSinceCheckpoint += 1;
+      this.raiseHighWater();
+    });
+  }
+
+  private writeGroup(
+    writes: readonly LogWrite[],
+    hardState: HardState,
+  ): { readonly index: number; readonly term: number } {
     let { lastIndex, lastTerm } = this;
-    let hardState: HardState | undefined;
     this.file.transaction(() => {
-      for (const write of writes) {
-        hardState = write.hardState ?? hardState;
-        const [first] = write.entries;
-        const last = write.entries.at(-1);
+      for (const { entries } of writes) {
+        const [first] = entries;
+        const last = entries.at(-1);
         if (first === undefined || last === undefined) continue;
         if (first.index <= lastIndex) this.file.truncateFrom(first.index);
-        this.file.insert(write.entries);
+        this.file.insert(entries);
         lastIndex = last.index;
         lastTerm = last.term;
-        for (const entry of write.entries) this.bytesSinceCheckpoint += entry.data.byteLength;
+        for (const entry of entries) this.bytesSinceCheckpoint += entry.data.byteLength;
       }
-      if (hardState !== undefined) this.file.setState("hard-state", encodeHardState(hardState));
+      this.writeHardState(hardState);
       this.writeDurableApplied();
     });
-    this.lastIndex = lastIndex;
-    this.lastTerm = lastTerm;
-    this.hardState = hardState ?? this.hardState;
-    this.groupsSinceCheckpoint += 1;
-    this.raiseHighWater();
+    return { index: lastIndex, term: lastTerm };
+  }
+
+  /** Inside a transaction. */
+  private writeHardState(hardState: HardState): void {
+    if (hardState === this.hardState && !this.commitIsAhead) return;
+    this.file.setState("hard-state", encodeHardState(hardState));
+    this.commitIsAhead = false;
+  }
+
+  /** Whether a hard state says more than the commit index: a term or a vote must never be lost. */
+  private isPromise(hardState: HardState | undefined): boolean {
+    if (hardState === undefined) return false;
+    return hardState.term !== this.hardState.term || hardState.vote !== this.hardState.vote;
+  }
+
+  private unlessItFails(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.isBroken = true;
+      throw cause;
+    }
   }
 
   setIdentity(identity: NodeIdentity): void {
-    this.file.transaction(() => this.file.setState("identity", encodeIdentity(identity)));
-    this.identity = identity;
-    this.raiseHighWater();
+    this.unlessItFails(() => {
+      this.file.transaction(() => this.file.setState("identity", encodeIdentity(identity)));
+      this.identity = identity;
+      this.raiseHighWater();
+    });
   }
 
   /** Switches to another chat file, durably. Generations only rise. */
@@ -199,9 +217,14 @@ export class LogEngine {
         `chat generation ${generation} follows ${this.generation}: generations only rise`,
       );
     }
-    this.file.transaction(() =>
-      this.file.setState("chat-generation", new ByteWriter(8).u53(generation).finish()),
-    );
+    this.unlessItFails(() => {
+      this.file.transaction(() => {
+        this.file.setState("chat-generation", new ByteWriter(8).u53(generation).finish());
+        // Nothing is applied to the new file yet.
+        this.durableApplied = 0;
+        this.writeDurableApplied();
+      });
+    });
     this.generation = generation;
   }
 
@@ -241,13 +264,16 @@ export class LogEngine {
   }
 
   checkpoint(): void {
-    this.file.checkpoint();
+    this.unlessItFails(() => this.file.checkpoint());
     this.groupsSinceCheckpoint = 0;
     this.bytesSinceCheckpoint = 0;
   }
 
   close(): void {
     try {
+      if (this.commitIsAhead && !this.isBroken) {
+        this.file.transaction(() => this.writeHardState(this.hardState));
+      }
       this.file.close();
     } finally {
       this.highWaterFile.close();
@@ -306,105 +332,4 @@ export class LogEngine {
     this.file.setState("durable-applied", new ByteWriter(8).u53(this.durableApplied).finish());
     this.durableAppliedWritten = this.durableApplied;
   }
-}
-
-/** Reads and verifies everything that the node must be able to trust before it takes part. */
-function readContents(file: RaftFile): Contents {
-  if (!file.hasSchema) {
-    return {
-      identity: undefined,
-      hardState: NO_HARD_STATE,
-      lastIndex: 0,
-      lastTerm: 0,
-      chatGeneration: 1,
-      durableApplied: 0,
-    };
-  }
-  try {
-    const damage = file.structuralDamage();
-    if (damage !== undefined) throw wipedError(file.path, `the file's structure: ${damage}`);
-    const identity = file.state("identity");
-    const hardState = file.state("hard-state");
-    const generation = file.state("chat-generation");
-    const durableApplied = readCounter(file.state("durable-applied"), 0);
-    const bounds = file.bounds();
-    if (bounds !== undefined && bounds.first !== 1) {
-      throw wipedError(file.path, `the log begins at index ${bounds.first} instead of 1`);
-    }
-    const lastIndex = bounds?.last ?? 0;
-    return {
-      identity: identity === undefined ? undefined : decodeIdentity(identity),
-      hardState: hardState === undefined ? NO_HARD_STATE : decodeHardState(hardState),
-      lastIndex,
-      lastTerm: verifyEntries(file, Math.min(durableApplied, lastIndex - 1), lastIndex),
-      chatGeneration: readCounter(generation, 1),
-      durableApplied: Math.min(durableApplied, lastIndex),
-    };
-  } catch (cause) {
-    throw asWiped(cause, file.path);
-  }
-}
-
-/** Checks every entry above `above`; returns the last one's term. */
-function verifyEntries(file: RaftFile, above: number, lastIndex: number): number {
-  let lastTerm = 0;
-  for (let next = Math.max(above, 0) + 1; next <= lastIndex; ) {
-    const slice = file.read(next, lastIndex + 1, SLICE_ENTRIES_MAX, Number.MAX_SAFE_INTEGER);
-    next += slice.length;
-    lastTerm = slice.at(-1)?.term ?? lastTerm;
-  }
-  return lastTerm;
-}
-
-function readCounter(bytes: Uint8Array | undefined, missing: number): number {
-  return bytes === undefined ? missing : new ByteReader(bytes).u53();
-}
-
-function identityStage(identity: NodeIdentity | undefined): IdentityStage {
-  if (identity === undefined) return IDENTITY_NONE;
-  return identity.bootstrap === undefined ? IDENTITY_FRESH : IDENTITY_BOOTSTRAPPED;
-}
-
-function encodeIdentity(identity: NodeIdentity): Uint8Array {
-  const writer = new ByteWriter().text(identity.serverUuid);
-  writer.u8(identity.bootstrap === undefined ? 0 : 1);
-  if (identity.bootstrap !== undefined) writer.bytes(identity.bootstrap);
-  return writer.finish();
-}
-
-function decodeIdentity(bytes: Uint8Array): NodeIdentity {
-  const reader = new ByteReader(bytes);
-  const serverUuid = reader.text();
-  return { serverUuid, bootstrap: reader.u8() === 0 ? undefined : reader.bytes().slice() };
-}
-
-function syncWal(path: string): void {
-  const wal = `${path}-wal`;
-  if (!existsSync(wal)) return;
-  try {
-    const fd = openSync(wal, "r+");
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    throw StorageError.from(cause, wal, "syncing the write-ahead log");
-  }
-}
-
-/** Damage that is found at the start: what a node can't read, it can't keep its promises by. */
-function asWiped(cause: unknown, path: string): StorageError {
-  const error = StorageError.from(cause, path, "reading the raft log");
-  return error.kind === "corrupt" ? wipedError(path, error.message) : error;
-}
-
-function wipedError(path: string, found: string): StorageError {
-  return new StorageError(
-    "wiped",
-    path,
-    `${path}: this node's disk lost or damaged acknowledged data: ${found}. It counts as a wiped ` +
-      "disk: the node must not vote or acknowledge under its old identity, so it does not start. " +
-      "Keep the files for a look, and have the node re-admitted as a new server with an empty db_path.",
-  );
 }

@@ -102,6 +102,16 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
       });
     });
 
+    test("a change of the commit index alone is kept when the log is closed, or written to", async () => {
+      await store.open();
+      await store.append({ hardState: hardStateOf(4, 2, 0), entries: entriesOf(1, 4, 4) });
+      await store.append({ hardState: hardStateOf(4, 2, 2), entries: [] });
+      expect((await reopen()).hardState).toEqual({ term: 4, vote: 2, commit: 2 });
+      await store.append({ hardState: hardStateOf(4, 2, 3), entries: [] });
+      await store.append({ hardState: undefined, entries: [entryOf(4, 4)] });
+      expect((await reopen()).hardState).toEqual({ term: 4, vote: 2, commit: 3 });
+    });
+
     test("an append replaces the suffix from its first index on", async () => {
       await store.open();
       await store.append({ hardState: hardStateOf(1), entries: entriesOf(1, 11, 1) });

@@ -16,8 +16,8 @@ import {
 import { HighWaterFile } from "../../src/high-water-file.ts";
 import { LogEngine } from "../../src/log-engine.ts";
 import { type ScratchDirectory, scratchDirectory } from "../scratch-directory.ts";
-import { type Image, openImage, takeImage } from "./image.ts";
-import { toLogWrite } from "./log-model.ts";
+import { type Image, openImage, restoreImage, takeImage } from "./image.ts";
+import { modelEntry, toLogWrite } from "./log-model.ts";
 
 let directory: ScratchDirectory;
 let engine: LogEngine;
@@ -109,6 +109,30 @@ describe("a crash around the replacement of a suffix", () => {
     });
   });
 
+  test("the record is lowered before the transaction that replaces", () => {
+    const bounded = scratchDirectory();
+    const small = LogEngine.open(bounded.dbPath, { pagesMax: 16 });
+    small.append([toLogWrite({ first: 1, last: 10, term: 3, vote: 2 })]);
+    const { sequence } = small.highWater;
+    const tooLarge = toLogWrite({ first: 6, last: 600, term: 4, vote: 1 });
+    expect(() => small.append([tooLarge])).toThrow("full");
+    expect(HighWaterFile.find(highWaterPath(bounded.dbPath))).toEqual({
+      kind: "found",
+      highWater: {
+        sequence: sequence + 1,
+        term: 3,
+        vote: 2,
+        lastIndex: 5,
+        lastTerm: 3,
+        identity: 0,
+      },
+    });
+    const opening = openImage(takeImage(bounded.dbPath), directory.path);
+    expect(opening).toMatchObject({ kind: "opened", log: { terms: Array(10).fill(3), term: 3 } });
+    small.close();
+    bounded.remove();
+  });
+
   test("without lowering first, a healthy node would look wiped", () => {
     const before = image();
     engine.append([replacement]);
@@ -127,6 +151,19 @@ describe("a crash around the replacement of a suffix", () => {
     }
     expect(openImage({ ...before, record }, directory.path)).toMatchObject({ kind: "opened" });
   });
+});
+
+test("a change of the commit index alone costs no sync", () => {
+  const before = image();
+  for (let commit = 1; commit <= 10; commit++) {
+    engine.append([{ hardState: { term: 3, vote: 2, commit }, entries: [] }]);
+  }
+  expect(image()).toEqual(before);
+  expect(engine.state.hardState.commit).toBe(10);
+  engine.append([{ hardState: undefined, entries: [modelEntry(11, 3)] }]);
+  const found = LogEngine.open(restoreImage(image(), directory.path));
+  expect(found.state.hardState).toEqual({ term: 3, vote: 2, commit: 10 });
+  found.close();
 });
 
 describe("a crash while a node is new", () => {

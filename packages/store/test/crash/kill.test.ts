@@ -52,6 +52,27 @@ test(`P1: ${ROUNDS} rounds of kill -9 lose nothing acknowledged, and no vote is 
   expect(acknowledged).toBeGreaterThanOrEqual(ROUNDS);
 });
 
+test("P9: a file that a live process holds can't be opened; kill -9 lets go of it at once", async () => {
+  child = startChild("log-writer.ts", [directory.dbPath, "1", "1"]);
+  await child.waitFor(isAck);
+  const store = new SqliteLogStore(directory.dbPath);
+  await expect(store.open()).rejects.toMatchObject({
+    kind: "locked",
+    message: expect.stringMatching(/n1\.db.*Stop the other process/),
+  });
+  child.kill();
+  await child.ended;
+  const { lastIndex } = await readLogState(directory.dbPath);
+  expect(lastIndex).toBeGreaterThan(0);
+});
+
+async function readLogState(dbPath: string): Promise<{ readonly lastIndex: number }> {
+  const store = new SqliteLogStore(dbPath);
+  const state = await store.open();
+  await store.close();
+  return state;
+}
+
 function isAck(line: string): boolean {
   return line.startsWith("ack ");
 }

@@ -23,14 +23,18 @@ function whyNoTrace(): string | undefined {
   return undefined;
 }
 
-async function traceAppends(synchronous: "FULL" | "OFF"): Promise<TraceReport> {
+async function traceAppends(
+  synchronous: "FULL" | "OFF",
+  concurrency = 1,
+  count = APPENDS,
+): Promise<TraceReport> {
   const output = join(directory.path, "trace");
   const strace = [
     ..."strace -f -y -qq -s 32 -e signal=none".split(" "),
     ..."-e trace=openat,write,pwrite64,pwritev,fsync,fdatasync -o".split(" "),
     output,
   ];
-  const args = [directory.dbPath, "1", "1", synchronous, String(APPENDS)];
+  const args = [directory.dbPath, "1", String(concurrency), synchronous, String(count)];
   const child = startChild("log-writer.ts", args, strace);
   expect(await child.ended, child.stderr()).toBe(0);
   return checkSyncBeforeAck(parseTrace(readFileSync(output, "utf8")));
@@ -46,6 +50,14 @@ describe("the system calls of an appending process", () => {
     expect(report.acks).toBe(APPENDS);
     expect(report.walSyncs).toBeGreaterThanOrEqual(APPENDS);
     expect(report.recordWrites).toBeGreaterThanOrEqual(APPENDS);
+  });
+
+  test("group commit: appends that arrive together share a sync", async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    const report = await traceAppends("FULL", 32, 320);
+    expect(report.acks).toBe(320);
+    expect(report.walSyncs).toBeLessThan(80);
+    expect(report.recordWrites).toBeLessThan(80);
   });
 
   test("the same check fails with synchronous = OFF", async ({ skip }) => {
