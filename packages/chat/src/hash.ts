@@ -100,7 +100,7 @@ export class HashSum {
   }
 
   /** 16 hexadecimal digits: the rows, and the `scalars` that are part of the state beside them. */
-  digest(hasher: RowHasher, scalars: readonly number[]): string {
+  digest(hasher: RowHasher, scalars: readonly SqlValue[]): string {
     hasher.hash(0xff, scalars);
     return hex(this.a + hasher.a) + hex(this.b + hasher.b);
   }

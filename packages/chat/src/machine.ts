@@ -56,7 +56,7 @@ export class ChatMachine {
       firstArray(
         prepareArrays(
           db,
-          `SELECT applied_index, applied_term, stamp_ms, register_floor_ms, hash_a, hash_b, conf_state
+          `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state
            FROM meta`,
         ),
       ),
@@ -67,12 +67,12 @@ export class ChatMachine {
     this.#confState = (meta[6] as Uint8Array | null) ?? undefined;
     this.#state = new ChatState(db, {
       stampMs: meta[2] as number,
-      registerFloorMs: meta[3] as number,
+      registerFloor: meta[3] as string,
       hashA: meta[4] as number,
       hashB: meta[5] as number,
     });
     this.#writeMeta = db.prepare(
-      `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor_ms = ?,
+      `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
        hash_a = ?, hash_b = ?`,
     );
     this.#writeConfState = db.prepare("UPDATE meta SET conf_state = ?");
@@ -127,7 +127,7 @@ export class ChatMachine {
         this.#appliedIndex,
         this.#appliedTerm,
         state.stampMs,
-        state.registerFloorMs,
+        state.registerFloor,
         state.sum.a,
         state.sum.b,
       );

@@ -1,10 +1,9 @@
 // Remembered requests: what was answered, so that a retry gets the same (P2). Bounded by time and by
 // number for each account; what is forgotten early is never executed again, because the account's
-// floor then refuses ids as old as the forgotten one.
+// floor then refuses ids that sort before the forgotten one (UUIDv7 sort by time).
 import { LIMITS } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
-import { uuidV7TimeMs } from "./request-id.ts";
 import { REQUESTS, type RequestRow } from "./rows.ts";
 import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
 
@@ -67,10 +66,10 @@ export class RequestTable {
   }
 
   /**
-   * Remembers an answer. Returns the time of the id that had to be forgotten for it, in milliseconds:
-   * the account's floor must rise to it; undefined when there was room.
+   * Remembers an answer. Returns the smallest id, which had to be forgotten for it: the account's floor
+   * must rise to it; undefined when there was room.
    */
-  remember(request: RequestRow): number | undefined {
+  remember(request: RequestRow): string | undefined {
     const values = REQUESTS.values(request);
     this.#insert.run(...values);
     this.#hasher.hash(REQUESTS.tag, values);
@@ -87,7 +86,7 @@ export class RequestTable {
     if (smallest === undefined) return undefined;
     const forgotten = REQUESTS.row(smallest);
     this.#forget(forgotten);
-    return uuidV7TimeMs(forgotten.requestId);
+    return forgotten.requestId;
   }
 
   /** Drops some of what no id can match any more at `stampMs`; called for every command. */

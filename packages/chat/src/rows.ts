@@ -37,8 +37,8 @@ export interface AccountRow extends Tracked {
   lastSeenMs: number;
   /** The revision of the last change that others are told of; 0 = none since registering. */
   changedRevision: number;
-  /** Request ids whose time is at or below this are no longer all remembered (P2). */
-  requestFloorMs: number;
+  /** Request ids up to this one are no longer all remembered (P2); empty = all are. */
+  requestFloor: string;
 }
 
 export interface SessionRow extends Tracked {
@@ -109,7 +109,7 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     "created_at_ms",
     "last_seen_ms",
     "changed_revision",
-    "request_floor_ms",
+    "request_floor",
   ],
   values: (row) => [
     row.id,
@@ -123,7 +123,7 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     row.createdAtMs,
     row.lastSeenMs,
     row.changedRevision,
-    row.requestFloorMs,
+    row.requestFloor,
   ],
   row: (values) => ({
     ...fresh,
@@ -138,7 +138,7 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     createdAtMs: values[8] as number,
     lastSeenMs: values[9] as number,
     changedRevision: values[10] as number,
-    requestFloorMs: values[11] as number,
+    requestFloor: values[11] as string,
   }),
 };
 

@@ -24,7 +24,7 @@ CREATE TABLE meta (
   applied_index INTEGER NOT NULL,
   applied_term INTEGER NOT NULL,
   stamp_ms INTEGER NOT NULL,
-  register_floor_ms INTEGER NOT NULL,
+  register_floor TEXT NOT NULL,
   hash_a INTEGER NOT NULL,
   hash_b INTEGER NOT NULL,
   conf_state BLOB
@@ -42,7 +42,7 @@ CREATE TABLE accounts (
   created_at_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
   changed_revision INTEGER NOT NULL,
-  request_floor_ms INTEGER NOT NULL
+  request_floor TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX accounts_by_name ON accounts (username_key) WHERE username_key IS NOT NULL;
 CREATE INDEX accounts_changed ON accounts (changed_revision) WHERE changed_revision > 0;
@@ -127,7 +127,7 @@ CREATE TABLE requests (
   response BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX requests_by_id ON requests (account_id, request_id);
-INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, 0, 0, 0, NULL);
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL);
 `;
 
 /** The tables whose rows the state hash sums up. */
@@ -190,7 +190,7 @@ export function recomputeStateHash(db: ChatDatabase): string {
     }
   }
   const scalars = firstArray(
-    prepareArrays(db, "SELECT stamp_ms, register_floor_ms, applied_index, applied_term FROM meta"),
-  ) as number[];
+    prepareArrays(db, "SELECT stamp_ms, register_floor, applied_index, applied_term FROM meta"),
+  ) as SqlValue[];
   return sum.digest(hasher, scalars);
 }

@@ -29,8 +29,8 @@ export class ChatState {
   readonly requests: RequestTable;
   /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
   stampMs: number;
-  /** As AccountRow.requestFloorMs, for Register. */
-  registerFloorMs: number;
+  /** As AccountRow.requestFloor, for Register. */
+  registerFloor: string;
 
   readonly #accountTable: CachedTable<AccountRow>;
   readonly #sessionTable: CachedTable<SessionRow>;
@@ -57,13 +57,13 @@ export class ChatState {
     db: ChatDatabase,
     meta: {
       readonly stampMs: number;
-      readonly registerFloorMs: number;
+      readonly registerFloor: string;
       readonly hashA: number;
       readonly hashB: number;
     },
   ) {
     this.stampMs = meta.stampMs;
-    this.registerFloorMs = meta.registerFloorMs;
+    this.registerFloor = meta.registerFloor;
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);
@@ -90,7 +90,7 @@ export class ChatState {
 
   /** The state hash as of the given entry; everything must be flushed. */
   digest(appliedIndex: number, appliedTerm: number): string {
-    const scalars = [this.stampMs, this.registerFloorMs, appliedIndex, appliedTerm];
+    const scalars = [this.stampMs, this.registerFloor, appliedIndex, appliedTerm];
     return this.sum.digest(this.hasher, scalars);
   }
 

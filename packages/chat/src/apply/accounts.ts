@@ -42,7 +42,7 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     createdAtMs: stampMs,
     lastSeenMs: stampMs,
     changedRevision: 0,
-    requestFloorMs: 0,
+    requestFloor: "",
   };
   state.addAccount(account);
   context.changes.push(accountChange(account));

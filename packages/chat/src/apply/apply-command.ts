@@ -118,11 +118,11 @@ function requestIdProblem(context: ApplyContext, command: Command): ParleyError 
       "The request's id is from more than a day ahead; set this device's clock.",
     );
   }
-  const floorMs =
+  const floor =
     command.accountId === 0
-      ? state.registerFloorMs
-      : (state.account(command.accountId)?.requestFloorMs ?? 0);
-  if (timeMs + LIMITS.requestIdTtlMs < stampMs || timeMs <= floorMs) {
+      ? state.registerFloor
+      : (state.account(command.accountId)?.requestFloor ?? "");
+  if (timeMs + LIMITS.requestIdTtlMs < stampMs || command.requestId <= floor) {
     return refuse("ID_EXPIRED", "The request is too old to be done safely; make it anew.");
   }
   return undefined;
@@ -136,7 +136,7 @@ function remember(
   response: Uint8Array,
 ): void {
   const { state } = context;
-  const forgottenMs = state.requests.remember({
+  const forgotten = state.requests.remember({
     id: context.revision,
     accountId: command.accountId,
     requestId: command.requestId,
@@ -145,14 +145,14 @@ function remember(
     contentHash: content,
     response,
   });
-  if (forgottenMs === undefined) return;
+  if (forgotten === undefined) return;
   if (command.accountId === 0) {
-    state.registerFloorMs = Math.max(state.registerFloorMs, forgottenMs);
+    if (forgotten > state.registerFloor) state.registerFloor = forgotten;
     return;
   }
   const account = state.account(command.accountId);
-  if (account === undefined) return;
-  account.requestFloorMs = Math.max(account.requestFloorMs, forgottenMs);
+  if (account === undefined || forgotten <= account.requestFloor) return;
+  account.requestFloor = forgotten;
   state.changedAccount(account);
 }
 
