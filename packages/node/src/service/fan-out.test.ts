@@ -1,10 +1,12 @@
-import type { AdmissionChange, AppliedEntry, Delivery } from "@parley/chat";
+import type { AdmissionChange, AppliedEntry, ChatAnswer, ChatQuery, Delivery } from "@parley/chat";
 import { Admission } from "@parley/chat";
 import { Event } from "@parley/protocol";
 import { expect, test } from "vitest";
+import type { ChatStore } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { DEFAULT_FAN_OUT_LIMITS, FanOut, type LiveSubscriber } from "./fan-out.ts";
 import type { SharedEvent } from "./shared-event.ts";
+import { Subscription } from "./subscription.ts";
 import { VirtualClock } from "./testing/virtual-clock.test.support.ts";
 
 class Listener implements LiveSubscriber {
@@ -32,8 +34,9 @@ function world(limits = DEFAULT_FAN_OUT_LIMITS) {
   const clock = new VirtualClock();
   const admission = new Admission();
   // The fan-out needs no more of a replica than this.
-  const replica = { admission, appliedRevision: 0 };
-  const fanOut = new FanOut(replica as unknown as Replica, clock, limits);
+  const state = { admission, appliedRevision: 0 };
+  const replica = state as unknown as Replica;
+  const fanOut = new FanOut(replica, clock, limits);
   let last = 0;
   const apply = (
     deliveries: readonly Omit<Delivery, "event">[],
@@ -41,7 +44,7 @@ function world(limits = DEFAULT_FAN_OUT_LIMITS) {
     index = last + 1,
   ) => {
     last = index;
-    replica.appliedRevision = index;
+    state.appliedRevision = index;
     for (const change of changes) admission.apply(change);
     const event = Event.encode({ revision: index, event: undefined }).finish();
     const entry: AppliedEntry = {
@@ -53,7 +56,7 @@ function world(limits = DEFAULT_FAN_OUT_LIMITS) {
     };
     fanOut.onEntry(entry);
   };
-  return { clock, fanOut, apply };
+  return { clock, fanOut, replica, apply };
 }
 
 function member(roomId: number, accountId: number, joinedRevision: number): AdmissionChange {
@@ -108,6 +111,49 @@ test("a gap in the entries sends live subscribers back to catching up (P5)", () 
   expect(fanOut.liveCount).toBe(0);
   expect(fanOut.covers(1)).toBe(false);
   expect(fanOut.covers(49)).toBe(true);
+});
+
+test("a subscription goes on after a gap from where it was, and repeats nothing (P5)", async () => {
+  const { clock, fanOut, replica, apply } = world();
+  const everyone = { audience: { kind: "everyone" } as const };
+  const asked: number[] = [];
+  const got: number[] = [];
+  const chatStore = {
+    read: async (query: ChatQuery): Promise<ChatAnswer> => {
+      if (query.kind !== "catch-up") throw new Error(query.kind);
+      asked.push(query.afterRevision);
+      const event = Event.encode({ revision: 20, event: undefined }).finish();
+      return { kind: "page", revision: 50, events: [{ revision: 20, event }], upToRevision: 50 };
+    },
+  };
+  apply([everyone]);
+  fanOut.onBatchEnd();
+  const subscription = new Subscription(
+    { replica, chatStore: chatStore as unknown as ChatStore, clock, fanOut },
+    { accountId: 1, afterRevision: 0, eventsMax: 0, resyncReason: undefined },
+    {
+      event: (revision) => got.push(revision),
+      flush() {},
+      backlogBytes: () => 0,
+      resync() {},
+      fail(error) {
+        throw error;
+      },
+    },
+  );
+  subscription.start();
+  await clock.advance(1);
+  apply([everyone]);
+  apply([everyone]);
+  fanOut.onBatchEnd();
+  apply([everyone], [], 50);
+  fanOut.onBatchEnd();
+  await clock.advance(1);
+  apply([everyone]);
+  fanOut.onBatchEnd();
+  expect(asked).toEqual([3]);
+  expect(got).toEqual([1, 2, 3, 20, 51]);
+  expect(subscription.position).toBe(51);
 });
 
 test("the ring forgets the oldest by count and by bytes, and says so", () => {

@@ -90,10 +90,6 @@ export class FanOut {
     return this.#live.size;
   }
 
-  get live(): ReadonlySet<LiveSubscriber> {
-    return this.#live;
-  }
-
   /** The last revision whose deliveries have reached every live subscriber. */
   get dispatched(): number {
     return this.#applied < 0 ? this.#replica.appliedRevision : this.#dispatched;
@@ -292,6 +288,11 @@ export class FanOut {
 
   /** Entries are missing: nothing at hand can be trusted to be whole. */
   #jump(): void {
+    // While `dispatched` still says how far each of them has come.
+    for (const subscriber of [...this.#live]) {
+      subscriber.fallBack();
+      this.leave(subscriber);
+    }
     this.#ring = [];
     this.#ringStart = 0;
     this.#ringBytes = 0;
@@ -299,10 +300,8 @@ export class FanOut {
     this.#waitingAt = 0;
     this.#waitingBytes = 0;
     this.#applied = -1;
-    for (const subscriber of [...this.#live]) {
-      this.leave(subscriber);
-      subscriber.fallBack();
-    }
+    // Changes that were dropped, or never seen, may have left accounts in rooms.
+    this.#roomAccounts.clear();
   }
 }
 

@@ -81,10 +81,6 @@ export class Session implements SessionHandler, Outlet, Flushable {
     return this.#identity;
   }
 
-  get isGreeted(): boolean {
-    return this.#state === "open";
-  }
-
   get hasEnded(): boolean {
     return this.#state === "ended";
   }

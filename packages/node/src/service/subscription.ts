@@ -81,6 +81,7 @@ export class Subscription implements LiveSubscriber {
   }
 
   fallBack(): void {
+    this.#position = this.position;
     this.#live = false;
     this.#timer = this.#parts.clock.after(0, () => this.#run(() => this.#catchUp()));
   }
