@@ -81,7 +81,7 @@ export function optionsOf(seed: number): WorldOptions {
   faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;
-  const tickMs = random.pick([10, 10, 20]);
+  const tickMs = random.pick([10, 10, 25]);
   return {
     seed,
     nodes,
@@ -93,8 +93,8 @@ export function optionsOf(seed: number): WorldOptions {
     network: {
       latencyUsMin: wide ? random.between(1_000, 8_000) : random.between(30, 500),
       latencyUsMean: wide ? random.between(9_000, 20_000) : random.between(600, 3_000),
-      bytesPerSecond: random.pick([1_000_000, 10_000_000, 100_000_000]),
-      backlogBytesMax: random.pick([256 * 1024, 4 * 1024 * 1024, 16 * 1024 * 1024]),
+      bytesPerSecond: random.pick([10_000_000, 100_000_000]),
+      backlogBytesMax: random.pick([1024 * 1024, 16 * 1024 * 1024]),
       dialTimeoutUs: random.between(1_000_000, 4_000_000),
       keepaliveUs: random.between(2_000_000, 12_000_000),
     },

@@ -1,0 +1,491 @@
+// Each checker catches the defect that it is named after. The worlds of `sabotage.test.ts` plant such
+// defects into running nodes; here the histories are written by hand.
+import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
+import { Command, type Event, LIMITS, Message } from "@parley/protocol";
+import type { Entry } from "@parley/raft";
+import { beforeEach, describe, expect, test } from "vitest";
+import { ElectionSafety } from "../src/checkers/election-safety.ts";
+import { LeaderCompleteness } from "../src/checkers/leader-completeness.ts";
+import { LogMatching } from "../src/checkers/log-matching.ts";
+import { P1Durable } from "../src/checkers/p1-durable.ts";
+import { P2Once } from "../src/checkers/p2-once.ts";
+import { P3Order } from "../src/checkers/p3-order.ts";
+import { P4NoGoingBack } from "../src/checkers/p4-no-going-back.ts";
+import { P5Subscriptions } from "../src/checkers/p5-subscriptions.ts";
+import { P7NoErrors } from "../src/checkers/p7-no-errors.ts";
+import { P11Bounded } from "../src/checkers/p11-bounded.ts";
+import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
+import type { FinalState, Operation, OperationKind, Outcome } from "../src/observer.ts";
+
+let found: string[] = [];
+const report = ({ detail }: { detail: string }): void => {
+  found.push(detail);
+};
+beforeEach(() => {
+  found = [];
+});
+
+// ---- Material ----------------------------------------------------------------------------------
+
+const text = new TextEncoder();
+
+function raftMessage(from: number, to: number, type: string, term: number, reject = false) {
+  return { from, to, type, term, reject };
+}
+
+function entry(index: number, term: number, payload = ""): Entry {
+  return { type: "EntryNormal", index, term, data: text.encode(payload) };
+}
+
+function write(...entries: Entry[]) {
+  return { hardState: undefined, entries };
+}
+
+function committed(index: number, term: number, payload = ""): CommittedEntry {
+  return { index, term, command: text.encode(payload) };
+}
+
+function batch(...entries: Partial<AppliedEntry>[]): AppliedBatch {
+  const full = entries.map((one) => ({
+    index: one.index ?? 0,
+    term: one.term ?? 1,
+    outcome: one.outcome ?? ({ kind: "empty" } as const),
+    changes: one.changes ?? [],
+    deliveries: one.deliveries ?? [],
+  }));
+  return { appliedIndex: full.at(-1)?.index ?? 0, entries: full };
+}
+
+function message(seq: number, fields: Partial<Message> = {}): Message {
+  return Message.fromPartial({
+    id: 100 + seq,
+    roomId: 7,
+    seq,
+    authorId: 1,
+    clientMessageId: `m${seq}`,
+    body: `body ${seq}`,
+    ...fields,
+  });
+}
+
+function final(...rooms: Message[][]): FinalState {
+  return {
+    nodes: rooms.map((messages, i) => ({
+      nodeId: i + 1,
+      appliedIndex: 200,
+      hash: "h",
+      rooms: new Map([[7, messages]]),
+    })),
+  };
+}
+
+let nextOperation = 0;
+function operation(kind: OperationKind, fields: Partial<Operation> = {}): Operation {
+  nextOperation += 1;
+  return {
+    id: nextOperation,
+    client: "c1",
+    accountId: 1,
+    kind,
+    invokedAt: 10,
+    invokedUs: 0,
+    seenRevision: 0,
+    ...fields,
+  };
+}
+
+function sending(clientMessageId: string, client = "c1"): Operation {
+  return operation(
+    { kind: "send", roomId: 7, clientMessageId, body: "", ordered: true },
+    { client },
+  );
+}
+
+function sent(of: Message): Outcome {
+  return { kind: "sent", message: of, replicas: 2 };
+}
+
+// ---- Raft --------------------------------------------------------------------------------------
+
+describe("Election Safety", () => {
+  test("allows one leader a term, and the next one in the next term", () => {
+    const checker = new ElectionSafety(report);
+    checker.onRaftMessage(raftMessage(1, 2, "MsgHeartbeat", 3));
+    checker.onRaftMessage(raftMessage(1, 3, "MsgApp", 3));
+    checker.onRaftMessage(raftMessage(2, 3, "MsgApp", 4));
+    checker.onRaftMessage(raftMessage(1, 3, "MsgApp", 3));
+    expect(found).toEqual([]);
+  });
+
+  test("catches two leaders of one term", () => {
+    const checker = new ElectionSafety(report);
+    checker.onRaftMessage(raftMessage(1, 2, "MsgApp", 3));
+    checker.onRaftMessage(raftMessage(2, 3, "MsgHeartbeat", 3));
+    expect(found).toEqual(["nodes 1 and 2 both lead term 3"]);
+  });
+
+  test("catches a member that votes twice in a term", () => {
+    const checker = new ElectionSafety(report);
+    checker.onRaftMessage(raftMessage(3, 1, "MsgVoteResp", 5));
+    checker.onRaftMessage(raftMessage(3, 1, "MsgVoteResp", 5));
+    checker.onRaftMessage(raftMessage(3, 2, "MsgVoteResp", 5, true));
+    checker.onRaftMessage(raftMessage(3, 2, "MsgPreVoteResp", 5));
+    expect(found).toEqual([]);
+    checker.onRaftMessage(raftMessage(3, 2, "MsgVoteResp", 5));
+    expect(found).toEqual(["node 3 voted for 1 and for 2 in term 5"]);
+  });
+});
+
+describe("Log Matching", () => {
+  test("allows logs that differ in terms, and one that is overwritten", () => {
+    const checker = new LogMatching(report);
+    checker.onLogWrite(1, write(entry(1, 1, "a"), entry(2, 1, "b")));
+    checker.onLogWrite(2, write(entry(1, 1, "a"), entry(2, 2, "c")));
+    checker.onLogWrite(1, write(entry(2, 2, "c"), entry(3, 2, "d")));
+    checker.onLogWrite(2, write(entry(3, 2, "d")));
+    expect(found).toEqual([]);
+  });
+
+  test("catches another payload at the same index and term", () => {
+    const checker = new LogMatching(report);
+    checker.onLogWrite(1, write(entry(1, 1, "a")));
+    checker.onLogWrite(2, write(entry(1, 1, "b")));
+    expect(found[0]).toContain("another payload at index 1 of term 1");
+  });
+
+  test("catches another past before the same entry", () => {
+    const checker = new LogMatching(report);
+    checker.onLogWrite(1, write(entry(1, 1, "a"), entry(2, 3, "c")));
+    checker.onLogWrite(2, write(entry(1, 2, "b"), entry(2, 3, "c")));
+    expect(found[0]).toContain("term 2 before index 2 of term 3");
+  });
+
+  test("catches a hole, also after a crash took the tail away", () => {
+    const checker = new LogMatching(report);
+    checker.onLogWrite(1, write(entry(1, 1), entry(2, 1), entry(3, 1)));
+    checker.onRestart(1, [entry(1, 1)]);
+    checker.onLogWrite(1, write(entry(3, 1)));
+    expect(found[0]).toContain("a hole");
+  });
+});
+
+describe("Leader Completeness", () => {
+  test("catches a leader without a committed entry", () => {
+    const checker = new LeaderCompleteness(report);
+    checker.onLogWrite(1, write(entry(1, 1), entry(2, 1)));
+    checker.onLogWrite(2, write(entry(1, 1)));
+    checker.onApplied(1, batch({ index: 2 }), [committed(1, 1), committed(2, 1)]);
+    checker.onRaftMessage(raftMessage(1, 2, "MsgApp", 2));
+    expect(found).toEqual([]);
+    checker.onRaftMessage(raftMessage(2, 1, "MsgApp", 3));
+    expect(found[0]).toContain("node 2 leads term 3 with nothing at index 2");
+  });
+
+  test("catches an older entry that is committed behind the leader's back", () => {
+    const checker = new LeaderCompleteness(report);
+    checker.onLogWrite(1, write(entry(1, 1), entry(2, 1)));
+    checker.onLogWrite(2, write(entry(1, 1), entry(2, 2)));
+    checker.onRaftMessage(raftMessage(2, 1, "MsgApp", 2));
+    checker.onApplied(1, batch({ index: 2 }), [committed(1, 1), committed(2, 1)]);
+    expect(found[0]).toContain("node 2 leads term 2 with an entry of term 2 at index 2");
+  });
+
+  test("does not mistake a late frame of a leader that has crashed for leadership", () => {
+    const checker = new LeaderCompleteness(report);
+    checker.onLogWrite(1, write(entry(1, 1), entry(2, 1)));
+    checker.onApplied(2, batch({ index: 2 }), [committed(1, 1), committed(2, 1)]);
+    checker.onRestart(1, [entry(1, 1)], 2);
+    checker.onRaftMessage(raftMessage(1, 2, "MsgApp", 2));
+    expect(found).toEqual([]);
+  });
+});
+
+describe("State Machine Safety", () => {
+  test("catches another command at the same index", () => {
+    const checker = new StateMachineSafety(report);
+    checker.onApplied(1, batch({ index: 1 }), [committed(1, 1, "a")], "x");
+    checker.onApplied(2, batch({ index: 1 }), [committed(1, 1, "b")], "x");
+    expect(found[0]).toContain("another command at index 1");
+  });
+
+  test("catches another state after the same commands", () => {
+    const checker = new StateMachineSafety(report);
+    checker.onApplied(1, batch({ index: 1 }), [committed(1, 1, "a")], "x");
+    checker.onApplied(2, batch({ index: 1 }), [committed(1, 1, "a")], "y");
+    expect(found[0]).toContain("another state at index 1");
+  });
+
+  test("catches an index that is skipped or applied again, but for a rolled back file", () => {
+    const checker = new StateMachineSafety(report);
+    checker.onApplied(1, batch({ index: 2 }), [committed(1, 1), committed(2, 1)], "x");
+    checker.reopened(1, 1);
+    checker.onApplied(1, batch({ index: 2 }), [committed(2, 1)], "x");
+    expect(found).toEqual([]);
+    checker.onApplied(1, batch({ index: 4 }), [committed(4, 1)], "z");
+    expect(found[0]).toContain("applied index 4 after 2");
+  });
+});
+
+// ---- The promises ------------------------------------------------------------------------------
+
+describe("P1 durable", () => {
+  test("catches an acknowledgement before a majority has it on disk", () => {
+    const copies = new Map([
+      [101, 2],
+      [102, 1],
+    ]);
+    const checker = new P1Durable(report, 2, (index) => copies.get(index) ?? 0);
+    checker.onOutcome(sending("m1"), sent(message(1)));
+    expect(found).toEqual([]);
+    checker.onOutcome(sending("m2"), sent(message(2)));
+    expect(found[0]).toContain("message 102 was acknowledged to c1 with 1 durable copies of 2");
+  });
+
+  test("catches a lost message on any node, and one that moved", () => {
+    for (const lost of [[message(1)], [message(1), message(2, { clientMessageId: "other" })]]) {
+      found = [];
+      const checker = new P1Durable(report, 2, () => 3);
+      checker.onOutcome(sending("m2"), sent(message(2)));
+      checker.atEnd(final([message(1), message(2)], lost));
+      expect(found[0]).toContain("acknowledged as room 7 seq 2, is not there on node 2");
+    }
+  });
+});
+
+describe("P2 once", () => {
+  const response = text.encode("first");
+  function command(requestId: string): Uint8Array {
+    return Command.encode(
+      Command.fromPartial({
+        version: 1,
+        accountId: 1,
+        requestId,
+        op: { $case: "joinRoom", value: { roomId: 7 } },
+      }),
+    ).finish();
+  }
+  const delivery = {
+    audience: { kind: "everyone" } as const,
+    event: new Uint8Array(0),
+  };
+
+  test("allows a retry that does nothing and gets the first result", () => {
+    const checker = new P2Once(report);
+    const entries = [1, 2].map((index) => ({ index, term: 1, command: command("r") }));
+    checker.onApplied(
+      1,
+      batch(
+        { index: 1, outcome: { kind: "ok", response }, deliveries: [delivery] },
+        { index: 2, outcome: { kind: "ok", response } },
+      ),
+      entries,
+    );
+    expect(found).toEqual([]);
+    expect(checker.repeated).toBe(1);
+  });
+
+  test("catches a request that is executed twice", () => {
+    const checker = new P2Once(report);
+    const entries = [1, 2].map((index) => ({ index, term: 1, command: command("r") }));
+    checker.onApplied(
+      1,
+      batch(
+        { index: 1, outcome: { kind: "ok", response }, deliveries: [delivery] },
+        { index: 2, outcome: { kind: "ok", response }, deliveries: [delivery] },
+      ),
+      entries,
+    );
+    expect(found[0]).toContain("was executed at index 1 and again at 2");
+  });
+
+  test("catches a retry with another result", () => {
+    const checker = new P2Once(report);
+    const entries = [1, 2].map((index) => ({ index, term: 1, command: command("r") }));
+    checker.onApplied(
+      1,
+      batch(
+        { index: 1, outcome: { kind: "ok", response } },
+        { index: 2, outcome: { kind: "ok", response: text.encode("second") } },
+      ),
+      entries,
+    );
+    expect(found[0]).toContain("got another result");
+  });
+
+  test("catches an id that is answered with two messages", () => {
+    const checker = new P2Once(report);
+    checker.onOutcome(sending("m"), sent(message(1, { clientMessageId: "m" })));
+    checker.onOutcome(sending("m", "intruder"), sent(message(2, { clientMessageId: "m" })));
+    expect(found[0]).toContain("was answered with");
+  });
+
+  test("catches an id that is stored twice", () => {
+    const checker = new P2Once(report);
+    checker.atEnd(
+      final([message(1, { clientMessageId: "m" }), message(2, { clientMessageId: "m" })]),
+    );
+    expect(found[0]).toContain("stores 1 m twice");
+  });
+});
+
+describe("P3 order", () => {
+  test("catches a gap in a room", () => {
+    new P3Order(report).atEnd(final([message(1), message(3)]));
+    expect(found[0]).toContain("has seq 3 where 2 is due");
+  });
+
+  test("catches another order on another node", () => {
+    const swapped = [message(1, { id: 102 }), message(2, { id: 101 })];
+    new P3Order(report).atEnd(final([message(1), message(2)], swapped));
+    expect(found[0]).toContain("in another order on node 2");
+  });
+
+  test("catches a sender's messages in the wrong order, leaving out what was refused", () => {
+    const stored = [message(1), message(2), message(3)];
+    const right = new P3Order(report);
+    for (const id of ["m1", "gone", "m2", "m3"]) right.onInvoke(sending(id));
+    right.atEnd(final(stored));
+    expect(found).toEqual([]);
+    const wrong = new P3Order(report);
+    for (const id of ["m1", "m3", "m2"]) wrong.onInvoke(sending(id));
+    wrong.atEnd(final(stored));
+    expect(found[0]).toContain("message m2 stands at seq 2, before an earlier one at 3");
+  });
+
+  test("asks no order of a message that its sender has lost", () => {
+    const checker = new P3Order(report);
+    const lost = sending("m2");
+    checker.onInvoke(lost);
+    checker.onOutcome(lost, { kind: "unknown", reason: "the client was killed" });
+    checker.onInvoke(sending("m1"));
+    checker.atEnd(final([message(1), message(2)]));
+    expect(found).toEqual([]);
+  });
+});
+
+describe("P4 no going back", () => {
+  const history = (linearizable: boolean): OperationKind => ({
+    kind: "history",
+    roomId: 7,
+    linearizable,
+  });
+  function shown(revision: number, lastSeq: number, messages: Message[] = []): Outcome {
+    return { kind: "read", revision, stale: false, messages, lastSeq };
+  }
+
+  test("catches a read that is older than what the client has seen, unless it is marked", () => {
+    const checker = new P4NoGoingBack(report);
+    const asked = operation(history(false), { seenRevision: 50 });
+    checker.onOutcome(asked, shown(50, 1), 20);
+    checker.onOutcome(asked, { ...shown(49, 1), kind: "read", stale: true } as Outcome, 21);
+    expect(found).toEqual([]);
+    checker.onOutcome(asked, shown(49, 1), 22);
+    expect(found[0]).toContain("had seen revision 50 and was shown 49");
+  });
+
+  test("catches a linearizable read that misses what was acknowledged before it began", () => {
+    const checker = new P4NoGoingBack(report);
+    checker.onOutcome(sending("m1"), sent(message(1)), 5);
+    const before = operation(history(true), { invokedAt: 4 });
+    checker.onOutcome(before, shown(90, 0), 9);
+    expect(found).toEqual([]);
+    const after = operation(history(true), { invokedAt: 6 });
+    checker.onOutcome(after, shown(100, 1), 9);
+    expect(found[0]).toContain("saw revision 100, but 101 had been acknowledged");
+    found = [];
+    checker.onOutcome(after, shown(101, 0), 9);
+    expect(found[0]).toContain("up to seq 0, but 1 had been acknowledged");
+  });
+
+  test("catches two messages in one place, and a page with a gap", () => {
+    const checker = new P4NoGoingBack(report);
+    const asked = operation(history(false));
+    checker.onOutcome(asked, shown(110, 2, [message(1), message(2)]), 20);
+    checker.onOutcome(asked, shown(111, 2, [message(2, { id: 999 })]), 21);
+    expect(found[0]).toContain("was shown as 102 m2 and as 999 m2");
+    found = [];
+    checker.onOutcome(asked, shown(112, 4, [message(3), message(5)]), 22);
+    expect(found[0]).toContain("goes from seq 3 to 5");
+  });
+});
+
+describe("P5 no gap", () => {
+  function told(checker: P5Subscriptions, event: Event["event"], revision: number): void {
+    checker.onSubscription("c1", 1, { kind: "event", event: { revision, event } });
+  }
+  function delivered(checker: P5Subscriptions, of: Message): void {
+    told(checker, { $case: "message", value: of }, of.id);
+  }
+  const all = [message(1), message(2), message(3)];
+
+  test("allows a whole subscription", () => {
+    const checker = new P5Subscriptions(report);
+    for (const one of all) delivered(checker, one);
+    checker.atEnd(final(all));
+    expect(found).toEqual([]);
+  });
+
+  test("catches a message that is missed, or delivered twice", () => {
+    const gap = new P5Subscriptions(report);
+    delivered(gap, message(1));
+    delivered(gap, message(3));
+    expect(found[0]).toContain("after a gap");
+    found = [];
+    const twice = new P5Subscriptions(report);
+    delivered(twice, message(1));
+    delivered(twice, message(1));
+    expect(found.join()).toContain("again or late");
+  });
+
+  test("catches a subscription that ends too soon", () => {
+    const checker = new P5Subscriptions(report);
+    delivered(checker, message(1));
+    checker.atEnd(final(all));
+    expect(found[0]).toContain("ends at seq 3, but the subscription ended at 1");
+  });
+
+  test("catches a change that never came", () => {
+    const checker = new P5Subscriptions(report);
+    for (const one of all) delivered(checker, one);
+    checker.atEnd(final([message(1), message(2, { deleted: true, body: "" }), message(3)]));
+    expect(found[0]).toContain("seq 2 is not what history shows");
+  });
+
+  test("catches revisions that go back", () => {
+    const checker = new P5Subscriptions(report);
+    delivered(checker, message(2));
+    told(checker, { $case: "readMarker", value: { roomId: 7, seq: 1 } }, 50);
+    expect(found[0]).toContain("revision 50 after 102");
+  });
+});
+
+test("P7 catches an error of the cluster that another attempt could cure, while it could be served", () => {
+  let servedSince = 0;
+  const checker = new P7NoErrors(
+    report,
+    (client) => client === "c1",
+    () => servedSince,
+    () => 30_000_000,
+  );
+  const write = operation({ kind: "write", name: "joinRoom", requestId: "r" });
+  checker.onOutcome(write, { kind: "refused", reason: "BANNED", detail: "" });
+  servedSince = 29_000_000;
+  checker.onOutcome(write, { kind: "refused", reason: "NO_QUORUM", detail: "" });
+  checker.onOutcome(write, { kind: "unknown", reason: "DEADLINE_EXCEEDED" });
+  expect(found).toEqual([]);
+  servedSince = 0;
+  checker.onOutcome(write, { kind: "refused", reason: "NO_QUORUM", detail: "" });
+  checker.onOutcome(write, { kind: "unknown", reason: "DEADLINE_EXCEEDED" });
+  expect(found).toHaveLength(2);
+  servedSince = 29_000_000;
+  checker.onOutcome(sending("m"), { kind: "refused", reason: "OUTCOME_UNKNOWN", detail: "" });
+  expect(found).toHaveLength(3);
+});
+
+test("P11 catches a queue beyond its bound", () => {
+  const checker = new P11Bounded(report);
+  checker.sample(LIMITS.sessionBacklogBytesMax);
+  expect(found).toEqual([]);
+  checker.sample(LIMITS.sessionBacklogBytesMax + 2 * LIMITS.serverFrameBytesMax);
+  expect(found[0]).toContain("bytes wait for a client");
+});
