@@ -605,7 +605,7 @@ class RunningNode implements Replica {
   #onApplied(batch: AppliedBatch): void {
     this.#observer.invalidate();
     for (const entry of batch.entries) {
-      for (const change of entry.changes) this.admission.apply(change);
+      this.admission.applyEntry(entry);
       this.#applied = entry.index;
       for (const listener of this.#listeners) listener.onEntry(entry);
       this.#proposals.applied(entry);
