@@ -145,7 +145,8 @@ export class ParleyClient {
         hello: (subscribe) => this.#hello(subscribe),
         wantsSubscription: () => this.#wantsSubscription(),
         acceptsSession: (welcome, token) => this.#signIn.judge(welcome, token) !== "lagging",
-        onWelcome: (link, welcome) => this.#onWelcome(link, welcome),
+        token: () => this.#signIn.token,
+        onWelcome: (link, welcome, tokenSent) => this.#onWelcome(link, welcome, tokenSent),
         onOnline: (link) => this.#onOnline(link),
         onOffline: () => this.#onOffline(),
         onRival: (link) => this.#exchange.offer(link),
@@ -472,13 +473,12 @@ export class ParleyClient {
     this.#connection.greetAgain();
   }
 
-  #onWelcome(link: Link, welcome: Welcome): void {
+  #onWelcome(link: Link, welcome: Welcome, tokenSent: string): void {
     this.#nodeId = welcome.nodeId;
     this.#address = link.address;
     this.#clockOffsetMs = welcome.serverTimeMs - this.#clock.wallMs();
     if (welcome.cluster !== undefined) this.#useCluster(welcome.cluster.clusterId);
-    const token = this.#signIn.token;
-    switch (this.#signIn.judge(welcome, token)) {
+    switch (this.#signIn.judge(welcome, tokenSent)) {
       case "valid":
         if (welcome.account !== undefined) this.#signIn.welcomed(welcome.account);
         break;
@@ -491,7 +491,6 @@ export class ParleyClient {
         break;
     }
     this.#subscription?.startAt(welcome.revision, this.#clusterId);
-    if (this.#phase === "online" && link.settled) this.#serve(link);
   }
 
   #onOnline(link: Link): void {
@@ -546,6 +545,7 @@ export class ParleyClient {
       this.#resubscribe();
     } else {
       this.#quorumTimer ??= this.#clock.after(TIMING.quorumGraceMs, () => {
+        this.#quorumTimer = undefined;
         this.#connection.seek({
           kind: "quorum",
           accepts: (welcome) => welcome.cluster?.hasQuorum === true,

@@ -42,8 +42,11 @@ export interface ConnectionUser {
   wantsSubscription(): boolean;
   /** Whether the node knows the token; one that is behind may not know it yet. */
   acceptsSession(welcome: Welcome, tokenSent: string): boolean;
-  /** The first node answered a hello, or a welcomed node became the first. */
-  onWelcome(link: Link, welcome: Welcome): void;
+  /** The token that a hello would carry now. */
+  token(): string;
+  /** The first node answered a hello with this token, or a welcomed node became the first. */
+  onWelcome(link: Link, welcome: Welcome, tokenSent: string): void;
+  /** The session serves; again whenever the node was greeted anew. */
   onOnline(link: Link): void;
   onOffline(): void;
   /** A second node is ready to take what is unanswered. */
@@ -183,6 +186,13 @@ export class Connection {
 
   /** The second node answered first. */
   rivalWon(): void {
+    const first = this.#first;
+    const nowMs = this.#clock.monotonicMs();
+    // A node that says nothing at all is not only slow.
+    if (first !== undefined && nowMs - first.heardAtMs >= TIMING.unansweredMs) {
+      this.book.failed(first.address, nowMs);
+    }
+    this.#tried.clear();
     this.#hedgePauseMs = TIMING.hedgePauseMsMin;
     this.#dispatch("rival-won");
   }
@@ -331,7 +341,7 @@ export class Connection {
     link.hellosUnanswered += 1;
     link.carrierLink?.send(ClientFrame.encode({ ...FRAME, hello }).finish());
     if (link.welcome === undefined || this.#helloTimer !== undefined) return;
-    this.#helloTimer = this.#clock.after(TIMING.attemptMs, () => {
+    this.#helloTimer = this.#clock.after(2 * TIMING.dialMs, () => {
       this.#helloTimer = undefined;
       if (this.#first?.settled === false) this.broken("the node does not answer a hello");
     });
@@ -373,17 +383,15 @@ export class Connection {
     const first = this.#first?.address ?? "";
     const except = new Set([first, ...this.#tried]);
     const candidate = this.book.choose(this.#clock.monotonicMs(), { avoid: first, except });
-    if (candidate === undefined || candidate.waitMs > 0) {
-      // A node that just failed is not dialled again for this; it may be when its time has come.
-      if (candidate !== undefined && this.#goal !== undefined) {
-        this.#unfit(candidate.address);
-        if (this.#goal !== undefined) {
-          this.#dialRival();
-          return;
-        }
-      }
+    if (candidate === undefined) {
       this.#pauseSearch();
       this.#dispatch("rival-lost");
+      return;
+    }
+    if (candidate.waitMs > 0) {
+      // It failed a moment ago; it is looked at again in the next search.
+      this.#unfit(candidate.address);
+      this.#dialRival();
       return;
     }
     const rival = this.#dial(candidate.address, false);
@@ -408,9 +416,9 @@ export class Connection {
 
   #rivalUnfit(rival: OpenLink): void {
     this.#unfit(rival.address);
-    if (this.#goal === undefined) this.#pauseSearch();
     this.#dispatch("rival-lost");
-    if (this.#goal !== undefined) this.#dispatch("unanswered");
+    // The next one, until all were tried.
+    this.#dispatch("unanswered");
   }
 
   /** Every candidate was tried, or a hedge was in vain: the next search waits. */
@@ -517,8 +525,9 @@ export class Connection {
       return;
     }
     if (greeted) {
-      this.#user.onWelcome(link, welcome);
+      this.#user.onWelcome(link, welcome, link.token);
       if (welcome.cluster !== undefined) this.#onCluster(link, welcome.cluster);
+      if (link === this.#first) this.#user.onOnline(link);
     } else this.#dispatch("welcome");
   }
 
@@ -547,9 +556,13 @@ export class Connection {
     if (link?.welcome === undefined) return;
     // The layers above say again what they want of a node, now that it is another one.
     this.#clearGoal();
-    this.#user.onWelcome(link, link.welcome);
+    this.#user.onWelcome(link, link.welcome, link.token);
     if (link.welcome.cluster !== undefined) this.#onCluster(link, link.welcome.cluster);
-    if (this.#user.wantsSubscription() !== link.subscribed) this.#greet(link, true);
+    // What changed while the node was being greeted, it is told now.
+    const { subscribed, token } = link;
+    if (this.#user.wantsSubscription() !== subscribed || this.#user.token() !== token) {
+      this.#greet(link, true);
+    }
     this.#user.onOnline(link);
     this.#watch();
   }

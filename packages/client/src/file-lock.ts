@@ -6,12 +6,14 @@ import { ParleyError } from "@parley/protocol";
 
 const ATTEMPTS_MAX = 5;
 
-/** Pids are used again; together with the time of the start they are not. */
+/** Pids are used again; together with the time of the start they are not. "dead": only a zombie. */
 async function startOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The command's name may hold blanks and brackets; field 22 counts from behind the last one.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    // The command's name may hold blanks and brackets: fields count from behind the last one, where
+    // the state is field 3 and the start field 22.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? "dead" : (fields[19] ?? "");
   } catch {
     return "";
   }

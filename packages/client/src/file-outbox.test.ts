@@ -138,12 +138,14 @@ test("P1: every put that resolved is there after kill -9, and the dead owner's l
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   if (child.stdout === null) throw new Error("no output to read");
   const acknowledged: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     acknowledged.push(line);
     if (acknowledged.length === 25) child.kill("SIGKILL");
   }
+  await exited;
   expect(acknowledged.length).toBeGreaterThanOrEqual(25);
   await appendFile(path, "0bad");
   const ids = (await left()).map(({ clientMessageId }) => clientMessageId);

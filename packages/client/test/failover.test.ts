@@ -70,6 +70,17 @@ test("a stopped node: an unanswered send goes to a second node after 700 ms, and
   expect(clock.monotonicMs() - startedMs).toBeLessThan(1_000);
 });
 
+test("a stopped node among dead ones: the second node is found without a pause", async () => {
+  const { clock, client, node } = await startedWorld(5);
+  for (const id of [2, 3, 4]) node(id).kill();
+  commitAll(node(5));
+  node(1).mode = "stopped";
+  const sent = watch(client.send(1, "hello"));
+  await clock.advance(710);
+  expect(sent.value?.message.body).toBe("hello");
+  expect(client.state.nodeId).toBe(5);
+});
+
 test("a slow node that answers after all keeps its session, and the second link is closed", async () => {
   const { clock, cluster, client, node } = await startedWorld(2);
   const sent = watch(client.send(1, "hello"));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sends, startedWorld, watch } from "./client-world.ts";
+import { newWorld, sends, startedWorld, watch } from "./client-world.ts";
 import { ALICE, type FakeSession, type SentRequest } from "./virtual-world.ts";
 
 function login(session: FakeSession, request: SentRequest, token: string, revision: number): void {
@@ -34,6 +34,17 @@ test("signing in greets the node anew with the token, and what waited in the out
     "written while signed out",
   ]);
   expect(client.state.pendingSends).toBe(0);
+});
+
+test("a token that is given while the first node is being greeted is not taken for a refused one", async () => {
+  const { clock, client } = newWorld(1, { token: "" });
+  let signedOut = 0;
+  client.onSignedOut(() => signedOut++);
+  await client.start();
+  client.useToken("token");
+  await clock.advance(1);
+  expect(signedOut).toBe(0);
+  expect(client.state).toMatchObject({ phase: "online", signedIn: true, account: ALICE });
 });
 
 test("a register that is repeated over a failover carries the same request id", async () => {
