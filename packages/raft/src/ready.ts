@@ -42,11 +42,11 @@ export function hasReady(r: RaftState, told: Told): boolean {
 
 /** Gathers the work at hand; nothing is accepted yet. */
 export function makeReady(r: RaftState, told: Told): Ready {
-  const async = r.settings.asyncStorageWrites;
+  const asynchronous = r.settings.asyncStorageWrites;
   const hardState = hardChanged(r, told) ? r.hardState() : null;
   const entries = r.log.unstable.nextEntries();
   const snapshot = r.log.unstable.nextSnapshot();
-  const committedEntries = r.log.nextCommitted(!async);
+  const committedEntries = r.log.nextCommitted(!asynchronous);
   const work: Omit<Ready, "messages"> = {
     softState: softChanged(r, told) ? r.softState() : null,
     hardState,
@@ -57,7 +57,7 @@ export function makeReady(r: RaftState, told: Told): Ready {
     mustSync: entries.length > 0 || r.term !== told.hard.term || r.vote !== told.hard.vote,
   };
   const messages = r.messages;
-  if (async) {
+  if (asynchronous) {
     if (needsAppend(r, work)) messages.push(storageAppend(r, work));
     if (committedEntries.length > 0) messages.push(storageApply(r, committedEntries));
   } else {
@@ -68,10 +68,10 @@ export function makeReady(r: RaftState, told: Told): Ready {
 
 /** The work has been taken. Returns what is to be stepped once it is done, in the synchronous contract. */
 export function acceptReady(r: RaftState, ready: Ready): Message[] {
-  const async = r.settings.asyncStorageWrites;
+  const asynchronous = r.settings.asyncStorageWrites;
   const onAdvance: Message[] = [];
   const { committedEntries } = ready;
-  if (!async) {
+  if (!asynchronous) {
     for (const m of r.messagesAfterAppend) if (m.to === r.id) onAdvance.push(m);
     if (needsAppendResponse(r, ready)) onAdvance.push(storageAppendResponse(r, ready));
     if (committedEntries.length > 0) onAdvance.push(storageApplyResponse(r, committedEntries));
@@ -82,7 +82,7 @@ export function acceptReady(r: RaftState, ready: Ready): Message[] {
   r.log.unstable.acceptInProgress();
   const last = committedEntries[committedEntries.length - 1];
   if (last !== undefined) {
-    r.log.acceptApplying(last.index, entriesSize(committedEntries), !async);
+    r.log.acceptApplying(last.index, entriesSize(committedEntries), !asynchronous);
   }
   return onAdvance;
 }
