@@ -152,7 +152,7 @@ function encoded(whole: Command): Uint8Array {
   }
 }
 
-/** Four accounts (1–4), four rooms (5–8) and a direct one (9) that most commands are about. */
+/** Four accounts (1–4), four rooms (5–8) and a direct one (9), with some people and talk in them. */
 export function prologue(): Uint8Array[] {
   const names = ["anna", "bob", "carol", "dave"];
   const accounts = names.map((name, i) =>
@@ -175,7 +175,24 @@ export function prologue(): Uint8Array[] {
       value: { name: `Room ${n}`, nameKey: `room ${n}`, visibility, topic: "" },
     });
   const direct = made(1, 20, { $case: "openDirect", value: { accountId: 2 } });
-  return [...accounts, room(1, 0, 1), room(2, 1, 1), room(1, 2, 2), room(3, 3, 2), direct];
+  const rooms = [room(1, 0, 1), room(2, 1, 1), room(1, 2, 2), room(3, 3, 2), direct];
+  let n = 30;
+  const join = (account: number, roomId: number): Uint8Array =>
+    made(account, n++, { $case: "joinRoom", value: { roomId } });
+  const say = (account: number, roomId: number): Uint8Array =>
+    made(account, n, {
+      $case: "send",
+      value: {
+        roomId,
+        body: "hello",
+        clientMessageId: `early ${n++}`,
+        replyToSeq: 0,
+        afterClientMessageId: "",
+      },
+    });
+  const joins = [join(2, 5), join(3, 5), join(1, 6), join(3, 6), join(4, 6)];
+  const talk = [say(1, 5), say(2, 5), say(3, 6), say(1, 6), say(1, 5), say(2, 9), say(4, 6)];
+  return [...accounts, ...rooms, ...joins, ...talk];
 }
 
 function made(account: number, n: number, made: Op): Uint8Array {
