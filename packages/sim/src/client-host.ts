@@ -15,6 +15,7 @@ import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Coverage } from "./coverage.ts";
 import type { History } from "./history.ts";
 import type { Operation } from "./observer.ts";
+import type { Sabotage } from "./options.ts";
 import { type ClockOptions, MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
 import type { Network } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
@@ -31,6 +32,7 @@ export interface ClientWorld {
   readonly history: History;
   readonly servers: readonly string[];
   readonly clock: ClockOptions;
+  readonly sabotage: Sabotage | undefined;
 }
 
 /** What survives a crash of the device's process. */
@@ -161,11 +163,11 @@ export class ClientHost {
     this.#remembered.seenRevision = this.seenRevision;
   }
 
-  send(roomId: number, body: string, replyToSeq = 0): void {
+  send(roomId: number, body: string): void {
     const sdk = this.sdk;
     const process = this.process;
     if (sdk === undefined || process === undefined) return;
-    const queued = sdk.enqueue(roomId, body, { replyToSeq });
+    const queued = sdk.enqueue(roomId, body);
     if (queued.clientMessageId === "") return;
     const operation = this.#invoke({
       kind: "send",
@@ -192,7 +194,8 @@ export class ClientHost {
     range: Partial<RequestOf<"history">>,
   ): Promise<readonly Message[]> {
     const operation = this.#invoke({ kind: "history", roomId, linearizable });
-    const request = { roomId, consistency: linearizable ? 2 : 1, ...range } as const;
+    const isLocal = !linearizable || this.#world.sabotage === "local-reads";
+    const request = { roomId, consistency: isLocal ? 1 : 2, ...range } as const;
     const response = await this.#call(operation, "history", request);
     if (response === undefined) return [];
     this.#world.history.complete(operation, {
@@ -376,6 +379,7 @@ export class ClientHost {
         if (!process.alive) return;
         this.#remembered.clusterId = sdk.state.clusterId;
         if (item.kind === "event") {
+          if (this.#world.sabotage === "lost-events" && this.random.chance(0.01)) return;
           this.#remembered.cursor = item.cursor;
           history.subscription(this.name, this.accountId, { kind: "event", event: item.event });
           this.#saw(item.event.revision);

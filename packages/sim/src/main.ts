@@ -48,14 +48,14 @@ async function runMany(from: number, count: number, jobs: number): Promise<numbe
   let passed = 0;
   const failed: SeedResult[] = [];
   let virtualSeconds = 0;
-  let seedSeconds = 0;
+  let cpuSeconds = 0;
   await runSeeds({
     seeds: Array.from({ length: count }, (_, i) => from + i),
     jobs,
     onResult: (result) => {
       coverage.merge(result.coverage);
       virtualSeconds += result.virtualSeconds;
-      seedSeconds += result.realSeconds;
+      cpuSeconds += result.cpuSeconds;
       if (result.violation === undefined) {
         passed += 1;
         return;
@@ -71,7 +71,7 @@ async function runMany(from: number, count: number, jobs: number): Promise<numbe
   console.log(
     `${virtualSeconds.toFixed(0)} virtual seconds in ${realSeconds.toFixed(0)} s: ` +
       `${(virtualSeconds / realSeconds).toFixed(0)} a second in all, ` +
-      `${(virtualSeconds / Math.max(0.001, seedSeconds)).toFixed(0)} on one core`,
+      `${(virtualSeconds / Math.max(0.001, cpuSeconds)).toFixed(0)} per second of processor time`,
   );
   for (const { seed, violation } of failed) {
     console.log(`seed ${seed} failed: ${violation?.property}: npm run sim -- --seed ${seed}`);
@@ -109,7 +109,7 @@ async function replay(seed: number, file: string | undefined, quiet: boolean): P
     console.log(`… ${lines - REPLAY_LINES_MAX} more lines; --trace FILE has them all`);
   }
   console.log(
-    `seed ${seed}: ${result.virtualSeconds.toFixed(1)} virtual seconds in ${result.realSeconds.toFixed(1)} s, ` +
+    `seed ${seed}: ${result.virtualSeconds.toFixed(1)} virtual seconds in ${result.realSeconds.toFixed(1)} s (${result.cpuSeconds.toFixed(1)} s of processor time), ` +
       `${result.operations} operations, ${result.faults} faults, ${result.events} events`,
   );
   console.log(`trace hash ${result.traceHash}`);

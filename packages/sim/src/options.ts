@@ -42,6 +42,25 @@ export interface DatagramOptions {
   readonly reordering: number;
 }
 
+/** Defects that can be planted, to show that the checkers find them in a running cluster. */
+export const SABOTAGES = [
+  /** The disk says "synced" before it is. */
+  "ack-before-sync",
+  /** A restarted node has forgotten its term and vote. */
+  "forget-hard-state",
+  /** A crash takes synced entries away, and the high-water record with them. */
+  "lose-synced-entries",
+  /** One node applies another command than the others. */
+  "divergent-apply",
+  /** Linearizable reads are answered as local ones. */
+  "local-reads",
+  /** A retry goes out under a new id. */
+  "fresh-retry-ids",
+  /** A subscriber drops an event now and then. */
+  "lost-events",
+] as const;
+export type Sabotage = (typeof SABOTAGES)[number];
+
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
@@ -62,6 +81,8 @@ export interface WorldOptions {
   /** Mean time between two operations of one client. */
   readonly operationGapUs: number;
   readonly bodyBytesMax: number;
+  /** Only in tests of the checkers. */
+  readonly sabotage: Sabotage | undefined;
 }
 
 /** Operations that a seed must reach, and faults. */
@@ -87,7 +108,7 @@ export function optionsOf(seed: number): WorldOptions {
     nodes,
     clients,
     activeUs: ACTIVE_US_MIN + random.int(8_000_000),
-    faultGapUs: random.between(1_200_000, 3_500_000),
+    faultGapUs: random.between(1_000_000, 3_000_000),
     faultWeights,
     damageDisk: random.chance(0.1),
     network: {
@@ -127,5 +148,6 @@ export function optionsOf(seed: number): WorldOptions {
     },
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
+    sabotage: undefined,
   };
 }

@@ -98,5 +98,6 @@ function brokenResult(seed: number, detail: string): SeedResult {
     faults: 0,
     events: 0,
     realSeconds: 0,
+    cpuSeconds: 0,
   };
 }

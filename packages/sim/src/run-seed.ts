@@ -5,6 +5,8 @@ import { World, type WorldResult } from "./world.ts";
 
 export interface SeedResult extends WorldResult {
   readonly realSeconds: number;
+  /** Processor time of all threads, so that a busy machine does not blur it. */
+  readonly cpuSeconds: number;
 }
 
 export interface RunOptions {
@@ -17,6 +19,7 @@ export interface RunOptions {
 /** Never rejects: whatever goes wrong is a violation in the result. */
 export async function runSeed(seed: number, run: RunOptions = {}): Promise<SeedResult> {
   const begun = process.hrtime.bigint();
+  const cpuBegun = process.cpuUsage();
   const world = new World({ ...optionsOf(seed), ...run.override }, run.onTrace);
   const onRejection = (error: unknown): void => {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -25,7 +28,12 @@ export async function runSeed(seed: number, run: RunOptions = {}): Promise<SeedR
   process.on("unhandledRejection", onRejection);
   try {
     const result = await fenced(() => world.run());
-    return { ...result, realSeconds: Number(process.hrtime.bigint() - begun) / 1e9 };
+    const cpu = process.cpuUsage(cpuBegun);
+    return {
+      ...result,
+      realSeconds: Number(process.hrtime.bigint() - begun) / 1e9,
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    };
   } finally {
     process.off("unhandledRejection", onRejection);
   }

@@ -101,7 +101,13 @@ export class World {
       this.clients,
       this.servers.map((server) => server.name),
       random.branch("intruder"),
-      { scheduler, network: this.network, coverage, report: this.#report },
+      {
+        scheduler,
+        network: this.network,
+        coverage,
+        report: this.#report,
+        freshIds: options.sabotage === "fresh-retry-ids",
+      },
     );
     this.#nemesis = new Nemesis({
       scheduler,
@@ -374,6 +380,7 @@ export class World {
       history,
       servers,
       clock: options.clock,
+      sabotage: options.sabotage,
     });
   }
 

@@ -82,7 +82,10 @@ export class Nemesis {
   }
 
   #next(): void {
-    this.#parts.scheduler.after(this.#random.exponential(this.#parts.options.faultGapUs), () => {
+    const mean = this.#parts.options.faultGapUs;
+    // Bounded, so that no seed is left with too few.
+    const gap = Math.min(2 * mean, this.#random.exponential(mean));
+    this.#parts.scheduler.after(gap, () => {
       if (this.#stopped) return;
       const kind = this.#random.weighted(this.#parts.options.faultWeights);
       const victim = this.#pickRunning();

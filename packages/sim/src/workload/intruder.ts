@@ -32,6 +32,7 @@ export class Intruder implements Checker {
   readonly #network: Network;
   readonly #coverage: Coverage;
   readonly #report: Report;
+  readonly #freshIds: boolean;
   readonly #process: VirtualProcess;
   readonly #sends: KnownSend[] = [];
   readonly #lastSend = new Map<string, string>();
@@ -48,6 +49,8 @@ export class Intruder implements Checker {
       readonly network: Network;
       readonly coverage: Coverage;
       readonly report: Report;
+      /** A defect: repeats go out under new ids. */
+      readonly freshIds: boolean;
     },
   ) {
     this.#clients = clients;
@@ -57,6 +60,7 @@ export class Intruder implements Checker {
     this.#network = parts.network;
     this.#coverage = parts.coverage;
     this.#report = parts.report;
+    this.#freshIds = parts.freshIds;
     this.#network.addMachine(NAME);
     this.#process = new VirtualProcess(NAME, parts.scheduler);
   }
@@ -139,7 +143,7 @@ export class Intruder implements Checker {
     rawRequest(this.#session(send.client), "send", {
       roomId,
       body,
-      clientMessageId,
+      clientMessageId: this.#freshIds ? `${clientMessageId}+` : clientMessageId,
       afterClientMessageId: send.after,
     }).then((result) => {
       let outcome: Outcome;
