@@ -1,10 +1,10 @@
 // P1, seen from outside: strace shows the sync before the acknowledgement leaves the process.
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ScratchDirectory, scratchDirectory } from "../scratch-directory.ts";
 import { startChild } from "./child.ts";
+import { whyNoTrace } from "./strace.ts";
 import { checkSyncBeforeAck, parseTrace, type TraceReport } from "./trace.ts";
 
 const APPENDS = 40;
@@ -14,14 +14,6 @@ beforeEach(() => {
   directory = scratchDirectory();
 });
 afterEach(() => directory.remove());
-
-/** Undefined where processes can be traced, else why not. */
-function whyNoTrace(): string | undefined {
-  const probe = spawnSync("strace", ["-o", "/dev/null", "true"], { encoding: "utf8" });
-  if (probe.error !== undefined) return "strace is not installed (Debian: apt-get install strace)";
-  if (probe.status !== 0) return `strace may not trace here: ${probe.stderr.trim()}`;
-  return undefined;
-}
 
 async function traceAppends(
   synchronous: "FULL" | "OFF",
