@@ -3,14 +3,14 @@
 // equal state (the hash over the tables).
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { Checker, FinalState, Report } from "../observer.ts";
-import { payloadHash } from "./log-matching.ts";
+import { samePayload } from "./log-matching.ts";
 
 const PROPERTY = "State Machine Safety";
 
 export class StateMachineSafety implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
-  readonly #commands: { readonly term: number; readonly payload: string }[] = [];
+  readonly #commands: CommittedEntry[] = [];
   readonly #hashes = new Map<number, string>();
   readonly #applied = new Map<number, number>();
   /** Hashes that were compared with another node's. */
@@ -48,11 +48,10 @@ export class StateMachineSafety implements Checker {
       });
     }
     this.#applied.set(nodeId, entry.index);
-    const payload = payloadHash(entry.command);
     const known = this.#commands[entry.index - 1];
     if (known === undefined) {
-      this.#commands[entry.index - 1] = { term: entry.term, payload };
-    } else if (known.term !== entry.term || known.payload !== payload) {
+      this.#commands[entry.index - 1] = entry;
+    } else if (known.term !== entry.term || !samePayload(known.command, entry.command)) {
       this.#report({
         property: PROPERTY,
         detail: `node ${nodeId} applied another command at index ${entry.index} (term ${entry.term}, elsewhere ${known.term})`,

@@ -12,7 +12,7 @@ import {
   type CommittedEntry,
 } from "@parley/chat";
 import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
-import { Command, Message } from "@parley/protocol";
+import { Command, type Message } from "@parley/protocol";
 import type { ConfState } from "@parley/raft";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
@@ -92,7 +92,7 @@ export class ChatDisk {
       )
       .all();
     for (const row of rows ?? []) {
-      const message = Message.fromPartial({
+      const message: Message = {
         id: Number(row.id),
         roomId: Number(row.room_id),
         seq: Number(row.seq),
@@ -102,7 +102,10 @@ export class ChatDisk {
         sentAtMs: Number(row.sent_at_ms),
         replyToSeq: Number(row.reply_to_seq),
         deleted: Number(row.deleted) !== 0,
-      });
+        // Not the message's own: the first follows the account, the second its changes.
+        author: "",
+        revision: 0,
+      };
       const room = rooms.get(message.roomId);
       if (room === undefined) rooms.set(message.roomId, [message]);
       else room.push(message);

@@ -1,0 +1,43 @@
+// The simulator as a test: a fixed range of seeds, so that a red build means a changed program, and a
+// few random ones, which are printed, so that every build also looks where none has looked before.
+import { randomInt } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { expect, test } from "vitest";
+import { Coverage } from "../src/coverage.ts";
+import { runSeeds } from "../src/pool.ts";
+import type { SeedResult } from "../src/run-seed.ts";
+
+const FIRST = 1;
+const FIXED = 200;
+const RANDOM = 5;
+const FAILURES_SHOWN = 3;
+
+test("every promise holds over 200 fixed seeds and some random ones", {
+  timeout: 1_200_000,
+}, async () => {
+  const seeds = Array.from({ length: FIXED }, (_, i) => FIRST + i);
+  const base = randomInt(2 ** 31);
+  for (let i = 0; i < RANDOM; i++) seeds.push(base + i);
+  console.log(`seeds ${FIRST} … ${FIRST + FIXED - 1} and ${base} … ${base + RANDOM - 1}`);
+  const coverage = new Coverage();
+  const failures: SeedResult[] = [];
+  let virtualSeconds = 0;
+  await runSeeds({
+    seeds,
+    jobs: Math.min(4, availableParallelism()),
+    isEnough: () => failures.length >= FAILURES_SHOWN,
+    onResult: (result) => {
+      coverage.merge(result.coverage);
+      virtualSeconds += result.virtualSeconds;
+      if (result.violation !== undefined) failures.push(result);
+    },
+  });
+  const told = failures.map(
+    ({ seed, violation }) =>
+      `seed ${seed}: ${violation?.property}: ${violation?.detail}\n  replay: npm run sim -- --seed ${seed}`,
+  );
+  expect(told).toEqual([]);
+  expect(virtualSeconds).toBeGreaterThan(60 * FIXED);
+  // A run that never exercised something has shown nothing about it.
+  expect(coverage.missing()).toEqual([]);
+});
