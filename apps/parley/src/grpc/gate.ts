@@ -91,19 +91,20 @@ export class Gate {
     });
     // A reset is an ordinary end; without a listener it would end the process.
     socket.on("error", () => {});
+    // Held here, not put back: bytes that are put back count as new ones, again and again.
+    let held: Buffer = Buffer.alloc(0);
     const onReadable = () => {
       const bytes: Buffer | null = socket.read();
       if (bytes === null) return;
-      const verdict = judgePreface(bytes);
+      held = Buffer.concat([held, bytes]);
+      const verdict = judgePreface(held);
       switch (verdict.kind) {
         case "incomplete":
-          // Put back to be read again with what follows; at most the preface's 23 bytes.
-          socket.unshift(bytes);
           return;
         case "http2":
           clearTimeout(timer);
           socket.removeListener("readable", onReadable);
-          socket.unshift(bytes);
+          socket.unshift(held);
           this.#options.accept(socket);
           return;
         case "http1":

@@ -1,26 +1,69 @@
 // grpc.health.v1.Health: SERVING while the node can serve requests.
-import type { Server } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+import type { EventEmitter } from "node:events";
+import { fileURLToPath } from "node:url";
+import {
+  type Server,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type sendUnaryData,
+  status,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+
+export const HEALTH_PROTO = fileURLToPath(new URL("health.proto", import.meta.url));
 
 /** The services that are asked for by name; the empty name is the whole server. */
-const SERVICES = ["", "parley.v1.Chat", "parley.v1.Cluster"] as const;
+const SERVICES: ReadonlySet<string> = new Set(["", "parley.v1.Chat", "parley.v1.Cluster"]);
+const WATCHERS_MAX = 1_024;
+
+interface Request {
+  readonly service: string;
+}
+interface Response {
+  readonly status: "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
+}
+type WatchCall = ServerWritableStream<Request, Response>;
 
 export class Health {
-  readonly #implementation = new HealthImplementation(
-    Object.fromEntries(SERVICES.map((name) => [name, "NOT_SERVING" as const])),
-  );
+  readonly #watchers = new Set<WatchCall>();
   #serving = false;
 
   addTo(server: Server): void {
-    this.#implementation.addToServer(server);
+    const definition = loadSync(HEALTH_PROTO, { enums: String, defaults: true });
+    server.addService(definition["grpc.health.v1.Health"] as ServiceDefinition, {
+      check: (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => {
+        if (SERVICES.has(call.request.service)) callback(null, this.#response());
+        else callback({ code: status.NOT_FOUND, details: "no such service is served here" });
+      },
+      watch: (call: WatchCall) => this.#watch(call),
+    });
   }
 
   /** Watchers are told when it changes. */
   set(serving: boolean): void {
     if (serving === this.#serving) return;
     this.#serving = serving;
-    for (const name of SERVICES) {
-      this.#implementation.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+    for (const call of this.#watchers) call.write(this.#response());
+  }
+
+  #response(): Response {
+    return { status: this.#serving ? "SERVING" : "NOT_SERVING" };
+  }
+
+  #watch(call: WatchCall): void {
+    if (!SERVICES.has(call.request.service)) {
+      // It stays open: the service might come, says the protocol. Here none does.
+      call.write({ status: "SERVICE_UNKNOWN" });
+      return;
     }
+    if (this.#watchers.size >= WATCHERS_MAX) {
+      const refusal = { code: status.RESOURCE_EXHAUSTED, details: "too many watchers" };
+      call.emit("error", Object.assign(new Error(refusal.details), refusal));
+      return;
+    }
+    this.#watchers.add(call);
+    (call as EventEmitter).once("cancelled", () => this.#watchers.delete(call));
+    call.write(this.#response());
   }
 }

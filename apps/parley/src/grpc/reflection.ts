@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
+import { HEALTH_PROTO } from "./health.ts";
 
 const PROTO_FOLDER = fileURLToPath(new URL("../../../../proto", import.meta.url));
 const FILES = ["chat", "cluster", "raft"].map((name) => `parley/v1/${name}.proto`);
@@ -32,7 +33,7 @@ function bounded(server: Server): Server {
 }
 
 export function addReflection(server: Server): void {
-  const definition = loadSync(FILES, {
+  const definition = loadSync([...FILES, HEALTH_PROTO], {
     includeDirs: [PROTO_FOLDER],
     keepCase: true,
   });
