@@ -30,6 +30,7 @@ async function lives(owner: string): Promise<boolean> {
     if ((cause as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   const present = await startOf(pid);
+  if (present === "dead") return false;
   return start === "" || present === "" || start === present;
 }
 

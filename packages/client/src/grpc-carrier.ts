@@ -1,26 +1,53 @@
 // Frames over the gRPC stream `parley.v1.Chat.Session`, with grpc-js. Frames are encoded by the
 // client itself, so the method is defined anew with bytes on both sides.
-import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { LIMITS } from "@parley/protocol";
 import { ChatService } from "@parley/protocol/services";
 import type { Carrier, CarrierEvents, CarrierLink, LinkEnd } from "./ports.ts";
 
-export interface GrpcCarrierOptions {
-  /** Plain text by default, which nodes accept on loopback or when told to be insecure (P10). */
-  readonly credentials?: grpc.ChannelCredentials | undefined;
-  /** The name in the nodes' certificates, when it is not their host. */
+/** PEM texts. */
+export interface TlsOptions {
+  /** The authority that vouches for the nodes' certificates. */
+  readonly ca: string | Uint8Array;
+  /** A certificate of the client's own and its key, if nodes ask for one. */
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+  /** The name in the nodes' certificates, when it is not the host that is dialled. */
   readonly serverName?: string | undefined;
 }
 
-/** Credentials from PEM files: the CA, and a certificate of the client's own if nodes ask for one. */
-export function tlsCredentials(files: {
-  readonly ca: string;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}): grpc.ChannelCredentials {
-  const read = (path: string | undefined) => (path === undefined ? null : readFileSync(path));
-  return grpc.credentials.createSsl(read(files.ca), read(files.key), read(files.cert));
+export interface GrpcCarrierOptions {
+  /** Left out: plain text, which nodes accept on loopback or when told to be insecure (P10). */
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** What a dial needs to know of the transport's security, for one host. */
+interface Security {
+  readonly credentials: grpc.ChannelCredentials;
+  readonly options: grpc.ChannelOptions;
+}
+
+/** Sent as the name in place of an IP address, which TLS does not allow there (RFC 6066, 3). */
+const NO_NAME = "address.invalid";
+
+function securityFor(host: string, tls: TlsOptions | undefined): Security {
+  if (tls === undefined) return { credentials: grpc.credentials.createInsecure(), options: {} };
+  const name = tls.serverName ?? host;
+  const pem = (text: string | Uint8Array | undefined) =>
+    text === undefined ? null : Buffer.from(text);
+  const credentials = grpc.credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert), {
+    // The certificate must be for the host that is dialled, whatever name is sent.
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+  });
+  const options = { "grpc.ssl_target_name_override": isIP(name) === 0 ? name : NO_NAME };
+  return { credentials, options };
+}
+
+/** Of `host:port` or `[v6]:port`. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 const asIs = (bytes: Uint8Array): Buffer =>
@@ -39,16 +66,23 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   "grpc.service_config_disable_resolution": 1,
 };
 
+const HOSTS_MAX = 64;
+
 /** A carrier whose addresses are the nodes' gRPC addresses, `host:port`. */
 export function grpcCarrier(options: GrpcCarrierOptions = {}): Carrier {
-  const credentials = options.credentials ?? grpc.credentials.createInsecure();
-  const channelOptions = { ...CHANNEL_OPTIONS };
-  if (options.serverName !== undefined) {
-    channelOptions["grpc.ssl_target_name_override"] = options.serverName;
-  }
+  // Reading certificates takes longer than dialling; hosts are as few as the nodes.
+  const securities = new Map<string, Security>();
+  const securityOf = (host: string): Security => {
+    const known = securities.get(host);
+    if (known !== undefined) return known;
+    if (securities.size >= HOSTS_MAX) securities.clear();
+    const made = securityFor(host, options.tls);
+    securities.set(host, made);
+    return made;
+  };
   return {
     addressOf: (node) => (node.address === "" ? undefined : node.address),
-    dial: (address, events) => new GrpcLink(address, credentials, channelOptions, events),
+    dial: (address, events) => new GrpcLink(address, securityOf(hostOf(address)), events),
   };
 }
 
@@ -58,14 +92,10 @@ class GrpcLink implements CarrierLink {
   readonly #events: CarrierEvents;
   #ended = false;
 
-  constructor(
-    address: string,
-    credentials: grpc.ChannelCredentials,
-    options: grpc.ChannelOptions,
-    events: CarrierEvents,
-  ) {
+  constructor(address: string, security: Security, events: CarrierEvents) {
     this.#events = events;
-    this.#client = new grpc.Client(address, credentials, options);
+    const options = { ...CHANNEL_OPTIONS, ...security.options };
+    this.#client = new grpc.Client(address, security.credentials, options);
     this.#stream = this.#client.makeBidiStreamRequest(
       ChatService.session.path,
       asIs,

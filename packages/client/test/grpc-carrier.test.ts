@@ -1,4 +1,8 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { LIMITS, ServerFrame } from "@parley/protocol";
 import { ChatService } from "@parley/protocol/services";
@@ -16,7 +20,10 @@ afterEach(async () => {
 });
 
 /** A real gRPC server whose Session handler is given; answers with raw bytes. */
-async function serve(onSession: (call: SessionCall) => void): Promise<[string, grpc.Server]> {
+async function serve(
+  onSession: (call: SessionCall) => void,
+  credentials = grpc.ServerCredentials.createInsecure(),
+): Promise<[string, grpc.Server]> {
   const server = new grpc.Server();
   const session = {
     ...ChatService.session,
@@ -27,7 +34,7 @@ async function serve(onSession: (call: SessionCall) => void): Promise<[string, g
   };
   server.addService({ session }, { session: onSession });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync("127.0.0.1:0", credentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
@@ -141,4 +148,53 @@ test("P11: a frame that can't be decoded makes the client go to another server",
   expect((await client.send(1, "hello")).message.body).toBe("hello");
   expect(client.state.nodeId).toBe(2);
   expect(client.state.problem).toContain("malformed");
+});
+
+test("P10: over TLS, a server that another authority vouches for, or for another host, is refused", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "parley-tls-"));
+  cleanups.push(() => rm(folder, { recursive: true }));
+  const certify = (name: string, host = "IP:127.0.0.1") => {
+    const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+    const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    const names = ["-subj", "/CN=parley", "-addext", `subjectAltName=${host}`];
+    execFileSync("openssl", [...request, "-nodes", "-keyout", key, "-out", cert, ...names], {
+      stdio: "ignore",
+    });
+    return { key, cert };
+  };
+  const ours = certify("ours");
+  const theirs = certify("theirs");
+  const addresses: string[] = [];
+  const serveAs = async ({ key, cert }: { key: string; cert: string }): Promise<string> => {
+    const pair = { private_key: await readFile(key), cert_chain: await readFile(cert) };
+    const credentials = grpc.ServerCredentials.createSsl(null, [pair]);
+    return (
+      await serve(
+        chatty(1, () => addresses),
+        credentials,
+      )
+    )[0];
+  };
+  const connect = async (address: string, ca: string): Promise<ParleyClient> => {
+    const carrier = grpcCarrier({ tls: { ca: await readFile(ca) } });
+    const client = new ParleyClient({ servers: address, carrier, token: "token" });
+    cleanups.push(() => client.close());
+    await client.start();
+    return client;
+  };
+  const address = await serveAs(ours);
+  const trusting = await connect(address, ours.cert);
+  expect((await trusting.send(1, "hello")).replicas).toBe(2);
+  const elsewhere = certify("elsewhere", "IP:10.9.8.7");
+  const doubts = [
+    await connect(address, theirs.cert),
+    // Vouched for, but for another host.
+    await connect(await serveAs(elsewhere), elsewhere.cert),
+  ];
+  for (const doubting of doubts) {
+    await expect
+      .poll(() => doubting.state.problem, { timeout: 20_000 })
+      .toMatch(/certificate|altnames/);
+    expect(doubting.state.phase).toBe("connecting");
+  }
 });
