@@ -173,7 +173,9 @@ export class Connection {
 
   /** A request is unanswered for too long. */
   overdue(): void {
-    if (this.#clock.monotonicMs() < this.#hedgeNotBeforeMs) return;
+    const sinceMs = this.#clock.monotonicMs() - this.#hedgeNotBeforeMs;
+    if (sinceMs < 0) return;
+    if (sinceMs > TIMING.hedgeForgetMs) this.#hedgePauseMs = TIMING.hedgePauseMsMin;
     this.#dispatch("unanswered");
   }
 

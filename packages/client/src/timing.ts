@@ -15,6 +15,8 @@ export const TIMING = {
   /** After a second node was dialled in vain, the next one waits; doubling up to the bound. */
   hedgePauseMsMin: 1_000,
   hedgePauseMsMax: 8_000,
+  /** … until there was no need of one for this long. */
+  hedgeForgetMs: 30_000,
   /** How long a node may be without a quorum before the client looks for a better one. */
   quorumGraceMs: 1_000,
   /** Between two searches for a better node. */
