@@ -66,8 +66,7 @@ export type Outcome =
 /** What a subscriber was handed, in the order in which it was. */
 export type SubscriptionItem =
   | { readonly kind: "event"; readonly event: Event }
-  | { readonly kind: "resync"; readonly revision: number }
-  | { readonly kind: "cursor"; readonly revision: number };
+  | { readonly kind: "resync"; readonly revision: number };
 
 /** Every hook is optional: a checker takes the ones that it needs. */
 export interface Checker {
@@ -106,4 +105,6 @@ export interface FinalNode {
   readonly hash: string;
   /** Whole history of each room, ascending. */
   readonly rooms: ReadonlyMap<number, readonly ChatMessage[]>;
+  /** The rooms of each account. */
+  readonly memberships: ReadonlyMap<number, ReadonlySet<number>>;
 }

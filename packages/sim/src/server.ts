@@ -66,6 +66,8 @@ export class Server {
   #incarnation = 0;
   /** Set when its disk was damaged: it must refuse to start. */
   damaged = false;
+  /** Set between SIGTERM and the end. */
+  isStopping = false;
   #crashAtWrite: { readonly kind: "kill" | "power-cut"; readonly then: () => void } | undefined;
   /** Set while a fault keeps it from working as a member. */
   suspendedBy: "pause" | "suspend" | undefined;
@@ -110,6 +112,7 @@ export class Server {
     const process = new VirtualProcess(`${this.name}.${this.#incarnation}`, scheduler);
     this.process = process;
     this.state = "starting";
+    this.isStopping = false;
     process.onDeath(() => {
       if (this.process !== process) return;
       this.state = "down";
@@ -198,6 +201,7 @@ export class Server {
       return;
     }
     this.#world.trace.add(this.name, "is asked to stop");
+    this.isStopping = true;
     const end = (): void => {
       if (!process.alive) return;
       this.#world.trace.add(this.name, "has stopped");

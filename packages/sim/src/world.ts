@@ -267,6 +267,7 @@ export class World {
         appliedIndex: state.appliedIndex,
         hash: state.hash,
         rooms: server.chatDisk.messages(),
+        memberships: server.chatDisk.memberships(),
       });
     }
     for (const checker of this.#checkers) checker.atEnd?.({ nodes });

@@ -1,7 +1,7 @@
 // Each checker catches the defect that it is named after. The worlds of `sabotage.test.ts` plant such
 // defects into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
-import { Command, type Event, LIMITS, Message } from "@parley/protocol";
+import { Command, type Event, LIMITS, Message, Room } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";
@@ -75,6 +75,7 @@ function final(...rooms: Message[][]): FinalState {
       appliedIndex: 200,
       hash: "h",
       rooms: new Map([[7, messages]]),
+      memberships: new Map([[1, new Set([7])]]),
     })),
   };
 }
@@ -417,42 +418,68 @@ describe("P5 no gap", () => {
     told(checker, { $case: "message", value: of }, of.id);
   }
   const all = [message(1), message(2), message(3)];
-
-  test("allows a whole subscription", () => {
+  /** A subscriber who has been in the room since before its first message. */
+  function joined(): P5Subscriptions {
     const checker = new P5Subscriptions(report);
-    for (const one of all) delivered(checker, one);
-    checker.atEnd(final(all));
+    told(checker, { $case: "roomReset", value: { room: Room.fromPartial({ id: 7 }) } }, 100);
+    return checker;
+  }
+
+  test("allows a whole subscription, and one that begins by joining", () => {
+    const whole = joined();
+    for (const one of all) delivered(whole, one);
+    whole.atEnd(final(all));
+    const late = new P5Subscriptions(report);
+    told(late, { $case: "roomReset", value: { room: Room.fromPartial({ id: 7 }) } }, 102);
+    delivered(late, message(3));
+    late.atEnd(final(all));
     expect(found).toEqual([]);
   });
 
   test("catches a message that is missed, or delivered twice", () => {
-    const gap = new P5Subscriptions(report);
+    const gap = joined();
     delivered(gap, message(1));
     delivered(gap, message(3));
     expect(found[0]).toContain("after a gap");
     found = [];
-    const twice = new P5Subscriptions(report);
+    const twice = joined();
     delivered(twice, message(1));
     delivered(twice, message(1));
     expect(found.join()).toContain("again or late");
   });
 
-  test("catches a subscription that ends too soon", () => {
-    const checker = new P5Subscriptions(report);
-    delivered(checker, message(1));
-    checker.atEnd(final(all));
-    expect(found[0]).toContain("ends at seq 3, but the subscription ended at 1");
+  test("catches a subscription that begins too late or ends too soon", () => {
+    const late = joined();
+    for (const one of all.slice(1)) delivered(late, one);
+    late.atEnd(final(all));
+    expect(found[0]).toContain("seq 1 was never delivered");
+    found = [];
+    const soon = joined();
+    delivered(soon, message(1));
+    soon.atEnd(final(all));
+    expect(found[0]).toContain("seq 2 was never delivered");
   });
 
   test("catches a change that never came", () => {
-    const checker = new P5Subscriptions(report);
+    const checker = joined();
     for (const one of all) delivered(checker, one);
     checker.atEnd(final([message(1), message(2, { deleted: true, body: "" }), message(3)]));
     expect(found[0]).toContain("seq 2 is not what history shows");
   });
 
+  test("catches a room that one may not see, one that is missing, and one that stays", () => {
+    delivered(new P5Subscriptions(report), message(1));
+    expect(found[0]).toContain("which is not in the list");
+    found = [];
+    const other = new P5Subscriptions(report);
+    told(other, { $case: "roomReset", value: { room: Room.fromPartial({ id: 8 }) } }, 1);
+    other.atEnd(final([]));
+    expect(found.join()).toContain("room 8 was never taken from the list");
+    expect(found.join()).toContain("room 7 never appeared");
+  });
+
   test("catches revisions that go back", () => {
-    const checker = new P5Subscriptions(report);
+    const checker = joined();
     delivered(checker, message(2));
     told(checker, { $case: "readMarker", value: { roomId: 7, seq: 1 } }, 50);
     expect(found[0]).toContain("revision 50 after 102");

@@ -1,15 +1,16 @@
 // P5 no gap: a subscription resumed from a cursor delivers every message once as new, in room order,
 // and every later state of it at least as its latest; what a subscriber sees equals what history
-// shows.
+// shows. And visibility: exactly the rooms that one is a member of, from the moment of joining on.
 import type { Event, Message } from "@parley/protocol";
-import type { Checker, FinalState, Report, SubscriptionItem } from "../observer.ts";
+import type { Checker, FinalNode, FinalState, Report, SubscriptionItem } from "../observer.ts";
 
 const PROPERTY = "P5 no gap";
 
 interface RoomView {
-  /** Messages up to here come from History, those after it from the subscription. */
-  readonly fromSeq: number;
-  lastSeq: number;
+  /** Messages of later revisions come from the subscription, earlier ones from History. */
+  readonly sinceRevision: number;
+  /** The last seq delivered as new; undefined = none yet. */
+  lastSeq: number | undefined;
   readonly messages: Map<number, Message>;
 }
 
@@ -17,6 +18,8 @@ class Subscriber {
   readonly accountId: number;
   readonly rooms = new Map<number, RoomView>();
   revision = 0;
+  /** After a resync the rooms come from ListRooms, and events follow from this revision. */
+  resyncedAt: number | undefined;
 
   constructor(accountId: number) {
     this.accountId = accountId;
@@ -45,18 +48,29 @@ export class P5Subscriptions implements Checker {
         this.resyncs += 1;
         subscriber.rooms.clear();
         subscriber.revision = item.revision;
-        break;
-      case "cursor":
-        subscriber.revision = Math.max(subscriber.revision, item.revision);
+        subscriber.resyncedAt = item.revision;
         break;
       case "event":
         this.#event(client, subscriber, item.event);
         break;
+      default:
+        item satisfies never;
     }
   }
 
   onSubscriberLost(client: string): void {
     this.#subscribers.delete(client);
+  }
+
+  atEnd(end: FinalState): void {
+    const node = end.nodes[0];
+    if (node === undefined) return;
+    for (const [client, subscriber] of this.#subscribers) {
+      this.#checkRooms(client, subscriber, node);
+      for (const [roomId, room] of subscriber.rooms) {
+        this.#checkRoom(client, roomId, room, node.rooms.get(roomId) ?? []);
+      }
+    }
   }
 
   #event(client: string, subscriber: Subscriber, event: Event): void {
@@ -65,13 +79,9 @@ export class P5Subscriptions implements Checker {
     }
     subscriber.revision = event.revision;
     switch (event.event?.$case) {
-      case "roomReset": {
-        const room = event.event.value.room;
-        if (room === undefined) return;
-        // The room's row shows it as of now, and its messages after the reset follow as new.
-        subscriber.rooms.set(room.id, { fromSeq: -1, lastSeq: -1, messages: new Map() });
+      case "roomReset":
+        subscriber.rooms.set(event.event.value.room?.id ?? 0, newRoom(event.revision));
         break;
-      }
       case "roomRemoved":
         subscriber.rooms.delete(event.event.value.roomId);
         break;
@@ -88,28 +98,28 @@ export class P5Subscriptions implements Checker {
     this.delivered += 1;
     let room = subscriber.rooms.get(message.roomId);
     if (room === undefined) {
-      // After a resync the rooms come from ListRooms, and events follow from there.
-      room = { fromSeq: -1, lastSeq: -1, messages: new Map() };
-    }
-    if (room.fromSeq === -1) {
-      room = { fromSeq: message.seq - 1, lastSeq: message.seq - 1, messages: new Map() };
+      if (subscriber.resyncedAt === undefined) {
+        this.#fail(client, `a message of room ${message.roomId}, which is not in the list`);
+      }
+      room = newRoom(subscriber.resyncedAt ?? 0);
       subscriber.rooms.set(message.roomId, room);
     }
-    if (message.seq !== room.lastSeq + 1) {
+    if (room.lastSeq !== undefined && message.seq !== room.lastSeq + 1) {
       const what = message.seq <= room.lastSeq ? "again or late" : "after a gap";
       this.#fail(
         client,
         `room ${message.roomId} seq ${message.seq} was delivered as new ${what}; the last one was ${room.lastSeq}`,
       );
     }
-    room.lastSeq = Math.max(room.lastSeq, message.seq);
+    room.lastSeq = Math.max(room.lastSeq ?? 0, message.seq);
     room.messages.set(message.seq, message);
   }
 
   #changed(client: string, subscriber: Subscriber, message: Message): void {
     const room = subscriber.rooms.get(message.roomId);
-    if (room === undefined || message.seq <= room.fromSeq || room.fromSeq === -1) return;
-    if (message.seq > room.lastSeq) {
+    // What was there before the room appeared is the business of History.
+    if (room === undefined || message.id <= room.sinceRevision) return;
+    if (!room.messages.has(message.seq)) {
       this.#fail(
         client,
         `room ${message.roomId} seq ${message.seq} changed before it was delivered as new`,
@@ -118,29 +128,29 @@ export class P5Subscriptions implements Checker {
     room.messages.set(message.seq, message);
   }
 
-  atEnd(end: FinalState): void {
-    const node = end.nodes[0];
-    if (node === undefined) return;
-    for (const [client, subscriber] of this.#subscribers) {
-      for (const [roomId, room] of subscriber.rooms) {
-        const history = node.rooms.get(roomId);
-        // Nothing came since the room appeared; the checks of the other subscribers cover it.
-        if (history === undefined || room.fromSeq === -1) continue;
-        if (room.lastSeq !== history.length) {
-          this.#fail(
-            client,
-            `room ${roomId} ends at seq ${history.length}, but the subscription ended at ${room.lastSeq}`,
-          );
-          return;
-        }
-        for (let seq = room.fromSeq + 1; seq <= room.lastSeq; seq++) {
-          const seen = room.messages.get(seq);
-          const stored = history[seq - 1];
-          if (seen === undefined || stored === undefined || !sameMessage(seen, stored)) {
-            this.#fail(client, `room ${roomId} seq ${seq} is not what history shows`);
-            return;
-          }
-        }
+  #checkRooms(client: string, subscriber: Subscriber, node: FinalNode): void {
+    const member = node.memberships.get(subscriber.accountId) ?? new Set<number>();
+    for (const roomId of subscriber.rooms.keys()) {
+      if (!member.has(roomId)) this.#fail(client, `room ${roomId} was never taken from the list`);
+    }
+    // After a resync the rooms without a later event were never shown by the subscription.
+    if (subscriber.resyncedAt !== undefined) return;
+    for (const roomId of member) {
+      if (!subscriber.rooms.has(roomId)) this.#fail(client, `room ${roomId} never appeared`);
+    }
+  }
+
+  #checkRoom(client: string, roomId: number, room: RoomView, history: readonly Message[]): void {
+    for (const stored of history) {
+      const seen = room.messages.get(stored.seq);
+      const isDue = stored.id > room.sinceRevision;
+      if (!isDue && seen === undefined) continue;
+      if (!isDue) {
+        this.#fail(client, `room ${roomId} seq ${stored.seq} is from before the room appeared`);
+      } else if (seen === undefined) {
+        this.#fail(client, `room ${roomId} seq ${stored.seq} was never delivered`);
+      } else if (!sameMessage(seen, stored)) {
+        this.#fail(client, `room ${roomId} seq ${stored.seq} is not what history shows`);
       }
     }
   }
@@ -148,6 +158,10 @@ export class P5Subscriptions implements Checker {
   #fail(client: string, detail: string): void {
     this.#report({ property: PROPERTY, detail: `${client}: ${detail}` });
   }
+}
+
+function newRoom(sinceRevision: number): RoomView {
+  return { sinceRevision, lastSeq: undefined, messages: new Map() };
 }
 
 /** Author names are left out: they follow the account, not the message. */

@@ -66,6 +66,7 @@ export class Nemesis {
     this.#parts.network.healAll();
     for (const server of this.#parts.servers) {
       server.forgetCrash();
+      if (server.isStopping) server.crash("kill");
       server.resume();
       server.powerOn();
       server.process?.slowDown(0);

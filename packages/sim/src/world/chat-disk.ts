@@ -113,6 +113,24 @@ export class ChatDisk {
     return rooms;
   }
 
+  /** The rooms of each account, straight from the tables. */
+  memberships(): Map<number, Set<number>> {
+    const accounts = new Map<number, Set<number>>();
+    const rows = this.#current?.db
+      ?.prepare(
+        `SELECT members.account_id, members.room_id FROM members JOIN rooms ON rooms.id = members.room_id
+         WHERE members.role > 0 AND rooms.deleted = 0`,
+      )
+      .all();
+    for (const row of rows ?? []) {
+      const accountId = Number(row.account_id);
+      const rooms = accounts.get(accountId);
+      if (rooms === undefined) accounts.set(accountId, new Set([Number(row.room_id)]));
+      else rooms.add(Number(row.room_id));
+    }
+    return accounts;
+  }
+
   /** Nothing is applied or read for this long. */
   stall(durationUs: number): void {
     this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
