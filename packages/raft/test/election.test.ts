@@ -43,6 +43,20 @@ describe("an election (5.2)", () => {
     expect(world.node(1).term).toBe(1);
   });
 
+  it("is put off by a vote that was given: that candidate may win", () => {
+    const world = new World(three);
+    // 3 is in term 1 already, and has waited for most of its timeout, when it is asked for its vote.
+    world.node(3).step(makeMessage({ type: "MsgAppResp", from: 2, to: 3, term: 1 }));
+    world.tick(3, 2);
+    const ask = { from: 1, to: 3, term: 1, index: 1, logTerm: 1 };
+    world.node(3).step(makeMessage({ type: "MsgVote", ...ask }));
+    expect(world.node(3).status().vote).toBe(1);
+    world.tick(3, 2);
+    expect(world.node(3).state).toBe("StateFollower");
+    world.tick(3);
+    expect(world.node(3).state).toBe("StateCandidate");
+  });
+
   it("has a timeout chosen anew between one and two election timeouts", () => {
     const asked: number[] = [];
     const random = (n: number): number => {

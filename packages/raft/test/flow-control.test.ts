@@ -89,6 +89,22 @@ describe("what waits for its commit", () => {
   });
 });
 
+describe("what waited for its commit in an earlier term", () => {
+  it("does not count for a new leader", () => {
+    const config = { maxUncommittedEntriesSize: 100 };
+    const world = new World({ size: 3, voters: [1, 2, 3], config }).elect(1);
+    world.reaches = (from, to) => from !== 1 && to !== 1;
+    world.node(1).propose(bytes(1, 100));
+    world.settle().elect(2);
+    world.reaches = () => true;
+    world.tick(2).settle();
+    expect(world.node(1).state).toBe("StateFollower");
+    world.elect(1);
+    expect(world.node(1).state).toBe("StateLeader");
+    expect(world.node(1).propose(bytes(1, 100)).ok).toBe(true);
+  });
+});
+
 describe("what is being applied", () => {
   it.each([true, false])("is bounded in bytes (asynchronous: %s)", (asyncStorageWrites) => {
     const config = { maxCommittedSizePerReady: 200, asyncStorageWrites };

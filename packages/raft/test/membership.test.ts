@@ -37,18 +37,21 @@ describe("a change", () => {
 
   it("is refused by a new leader until it has applied all that it began with", () => {
     const world = new World(three).elect(1);
-    world.reaches = (from, to) => from !== 2 || to === 2;
+    // 2 stores a change that it doesn't know to be committed, and is elected.
+    world.reaches = (_from, to) => to === 2;
+    world.node(1).proposeConfChange(change("v4"));
+    world.settle();
+    world.reaches = (from, to) => from !== 1 && to !== 1;
     world.node(2).campaign();
-    world.reaches = () => true;
-    for (let i = 0; i < 4 && world.node(2).state !== "StateLeader"; i++) {
+    for (let i = 0; i < 8 && world.node(2).state !== "StateLeader"; i++) {
       for (const member of world.members) world.ready(member);
       while (world.network.length > 0) world.deliver(0);
     }
-    world.reaches = () => false;
-    world.propose(2, "x");
-    world.settle();
-    expect(world.node(2).proposeConfChange(change("v4")).ok).toBe(true);
+    expect(config(world, 2)).toBe("voters=(1 2 3)");
     expect(world.node(2).proposeConfChange(change("v5")).ok).toBe(false);
+    for (let i = 0; i < 3; i++) world.tick(2).settle();
+    expect(config(world, 2)).toBe("voters=(1 2 3 4)");
+    expect(world.node(2).proposeConfChange(change("v5")).ok).toBe(true);
   });
 
   it("that could not be applied never enters the log", () => {
@@ -59,6 +62,24 @@ describe("a change", () => {
     });
     world.settle();
     expect(config(world, 1)).toBe("voters=(1)");
+  });
+
+  it("to fewer voters commits what the smaller quorum has", () => {
+    const world = new World({ size: 4, voters: [1, 2, 3, 4] }).elect(1);
+    world.reaches = (_from, to) => to !== 4;
+    world.node(1).proposeConfChange(change("r4"));
+    for (const member of world.members) world.ready(member);
+    while (world.network.length > 0) world.deliver(0);
+    // "a" reaches 2 only: two of four, which is a majority of three.
+    world.reaches = (_from, to) => to <= 2;
+    world.propose(1, "a");
+    world.ready(world.member(1));
+    while (world.network.length > 0) world.deliver(0);
+    world.reaches = () => true;
+    world.ready(world.member(3));
+    world.reaches = (_from, to) => to <= 2;
+    world.settle();
+    expect(world.texts(1)).toEqual(["a"]);
   });
 
   it("that can't be decoded is refused", () => {
@@ -211,6 +232,24 @@ describe("joint consensus (4.3)", () => {
     world.node(1).proposeConfChange(change(""));
     world.settle();
     expect(config(world, 1)).toBe("voters=(1 2 3)");
+  });
+
+  it("is left once, however many entries are applied meanwhile", () => {
+    const world = new World(three).elect(1);
+    world.node(1).proposeConfChange(change("v4 v5"));
+    for (const text of "abcdef") {
+      world.propose(1, text);
+      for (const member of world.members) world.ready(member);
+      for (let left = world.network.length; left > 0; left--) world.deliver(0);
+    }
+    world.settle();
+    expect(config(world, 1)).toBe("voters=(1 2 3 4 5)");
+    const entries = [...world.applied.values()];
+    expect(entries.filter(({ type }) => type !== "EntryNormal")).toHaveLength(2);
+    // The leader's no-op is the only empty entry: nothing was proposed in vain.
+    expect(
+      entries.filter(({ type, data }) => type === "EntryNormal" && data.length === 0),
+    ).toHaveLength(1);
   });
 
   it("is left by the next leader if it should be left by itself", () => {

@@ -123,6 +123,18 @@ describe("messages", () => {
     );
   });
 
+  it("about what is committed already are answered with the commit index", () => {
+    const world = new World(three).elect(1);
+    for (const text of "abc") world.propose(1, text);
+    world.settle();
+    world.flush(world.member(2));
+    world.compact(world.member(2));
+    const old = { index: 1, logTerm: 1, commit: 1, term: 1, from: 1, to: 2 };
+    world.node(2).step(makeMessage({ type: "MsgApp", ...old }));
+    world.ready(world.member(2));
+    expect(world.network).toMatchObject([{ type: "MsgAppResp", index: 5, reject: false }]);
+  });
+
   it("of two leaders in one term stop the member: Election Safety is broken", () => {
     const world = new World(three).elect(1);
     const other = makeMessage({ type: "MsgApp", from: 2, to: 1, term: 1, index: 1, logTerm: 1 });

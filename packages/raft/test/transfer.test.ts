@@ -52,6 +52,17 @@ describe("a transfer", () => {
     expect(world.propose(1, "a").ok).toBe(true);
   });
 
+  it("has a whole election timeout from when it was asked for", () => {
+    const world = new World(three).elect(1);
+    world.crash(world.member(3));
+    world.tick(1, 2).settle();
+    world.node(1).transferLeader(3);
+    world.tick(1, 2);
+    expect(world.node(1).status().leadTransferee).toBe(3);
+    world.tick(1);
+    expect(world.node(1).status().leadTransferee).toBe(0);
+  });
+
   it("is given up if the target is removed", () => {
     const world = new World(three).elect(1);
     world.node(1).proposeConfChange({
