@@ -72,6 +72,7 @@ export class LogDisk {
     hardState: EMPTY_HARD_STATE,
     entries: [],
   };
+  #beforeDamage: readonly Entry[] | undefined;
   #highWater: HighWater | undefined;
   #pending: PendingStep[] = [];
   /** How many of the pending steps the running sync covers. */
@@ -105,9 +106,9 @@ export class LogDisk {
     this.#observer = observer;
   }
 
-  /** The durable entry at an index, for the checkers. */
+  /** The entry at an index that is synced (on a damaged disk: was), for the checkers. */
   durableEntry(index: number): Entry | undefined {
-    return this.#durable.entries[index - 1];
+    return (this.#beforeDamage ?? this.#durable.entries)[index - 1];
   }
 
   get durableLastIndex(): number {
@@ -162,6 +163,7 @@ export class LogDisk {
   flipByte(): number | undefined {
     const entries = this.#durable.entries;
     if (entries.length === 0) return undefined;
+    this.#beforeDamage = [...entries];
     entries.length = this.#random.int(entries.length);
     return entries.length;
   }
