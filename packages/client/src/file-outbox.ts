@@ -6,7 +6,7 @@ import { copyFile, type FileHandle, mkdir, open, rename } from "node:fs/promises
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { ParleyError } from "@parley/protocol";
-import { lockFile } from "./file-lock.ts";
+import { lockFile } from "./file-outbox-lock.ts";
 import type { OutboxItem, OutboxStore } from "./ports.ts";
 
 /** More than the core's own bound on messages needs, with every character escaped (P11). */

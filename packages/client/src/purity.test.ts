@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 /** Entries for Node, and what only they use. */
-const NODE_ONLY = new Set(["grpc-carrier.ts", "file-outbox.ts", "file-lock.ts"]);
+const NODE_ONLY = new Set(["grpc-carrier.ts", "file-outbox.ts", "file-outbox-lock.ts"]);
 const PLATFORM = "platform.ts";
 const AMBIENT =
   /\b(Date|performance|setTimeout|setInterval|setImmediate|process|crypto|Buffer|console)\b[.(]|Math\.random/;
