@@ -29,6 +29,8 @@ export interface SupervisorOptions {
 
 const STATUS_TIMEOUT_MS = 1_000;
 const RESPAWN_DELAY_MS = 1_000;
+/** Signals this close together are one. */
+const SAME_SIGNAL_MS = 500;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -140,11 +142,13 @@ export class Supervisor {
   // ---- Being told -------------------------------------------------------------------------------
 
   #listenToSignals(): void {
-    let asked = false;
+    let askedAtMs: number | undefined;
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(signal, () => {
-        if (asked) void this.#killAll();
-        asked = true;
+        // One Ctrl-C may come twice: from the terminal, and passed on by npm.
+        const again = askedAtMs !== undefined && performance.now() - askedAtMs > SAME_SIGNAL_MS;
+        if (again) void this.#killAll();
+        askedAtMs ??= performance.now();
         void this.#stop(ExitCode.ok);
       });
     }

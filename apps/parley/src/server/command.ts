@@ -18,6 +18,8 @@ export interface ServerCommandOptions {
 const STOP_GRACE_MS = 3_000;
 /** When even that hangs, the process ends anyway. */
 const STOP_FORCED_MS = 6_000;
+/** Signals this close together are one. */
+const SAME_SIGNAL_MS = 500;
 
 function lastWords(logger: ProcessLogger, error: unknown): void {
   const known =
@@ -49,9 +51,14 @@ export async function runServer(options: ServerCommandOptions): Promise<void> {
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);
   const server = new ParleyServer({ config, self, logger, onFatal: die });
+  let askedAtMs = 0;
   const stop = (why: string) => {
-    if (ending) process.exit(ExitCode.failure);
+    // Asked again, a person means it; but one Ctrl-C may come twice, from the terminal and from npm.
+    const again = ending && performance.now() - askedAtMs > SAME_SIGNAL_MS;
+    if (again) process.exit(ExitCode.failure);
+    if (ending) return;
     ending = true;
+    askedAtMs = performance.now();
     logger.info({ event: "signal", why }, `asked to stop: ${why}`);
     const forced = setTimeout(() => {
       logger.fatal({ event: "fatal" }, "the stop took too long; ended without finishing it");

@@ -19,10 +19,12 @@ import type { ChatScreen } from "./screen.ts";
 import type { ChatSignIn } from "./sign-in.ts";
 import { plainStatusText, statusText } from "./status-text.ts";
 
-export type ChatEnd = "quit" | "signed-out";
+export type ChatEnd = "quit" | "signed-out" | "unreachable";
 
 /** A message that is not committed after this is shown as waiting. */
 const WAITING_SHOWN_MS = 700;
+/** Input that ended waits so long for a server. */
+const GIVE_UP_MS = 10_000;
 const MARK_READ_DELAY_MS = 500;
 const HISTORY_ON_OPEN = 15;
 /** Messages that waited are given this long to leave when the chat ends. */
@@ -46,7 +48,9 @@ export class Chat {
   #room: Room | undefined;
   /** The first message of the open room that has been shown; older ones follow by /history. */
   #oldestShown = 0;
+  #hasBegun = false;
   #isHandling = false;
+  #giveUpTimer: NodeJS.Timeout | undefined;
   #markTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   readonly #waitingTimers = new Map<string, NodeJS.Timeout>();
@@ -109,16 +113,29 @@ export class Chat {
 
   /** A line of input. */
   enter(line: string): void {
+    // Before there is a connection nothing can be done but leave.
+    const input = parseInput(line);
+    if (!this.#hasBegun && !this.#isPlain && input.kind === "command" && input.name === "quit") {
+      this.quit();
+      return;
+    }
     this.#lines = this.#lines.then(() => this.#handle(line));
   }
 
-  /** No more input will come. */
+  /** No more input will come: ends after what there was, or soon when no server answers. */
   finish(): void {
+    if (!this.#hasBegun) this.#giveUpTimer ??= setTimeout(() => this.#giveUp(), GIVE_UP_MS);
     this.#lines = this.#lines.then(() => this.#ended.resolve("quit"));
   }
 
   quit(): void {
     this.#ended.resolve("quit");
+  }
+
+  #giveUp(): void {
+    if (this.#hasBegun) return;
+    this.print(pc.red(`No server answers at ${this.#signIn.servers.join(", ")}.`));
+    this.#ended.resolve("unreachable");
   }
 
   complete(text: string): readonly string[] {
@@ -146,6 +163,8 @@ export class Chat {
         this.print(pc.red(error.message));
       }
     } finally {
+      this.#hasBegun = true;
+      clearTimeout(this.#giveUpTimer);
       this.#begun.resolve();
     }
   }
@@ -189,10 +208,10 @@ export class Chat {
     await this.#untilSent(QUIT_GRACE_MS);
     const { pendingSends } = this.client.state;
     if (pendingSends > 0) {
-      const where = this.#outbox.isDurable
-        ? "they are kept, and leave with the next chat"
-        : "they are lost";
-      this.note(`${pendingSends} messages are unsent: ${where}`);
+      const messages =
+        pendingSends === 1 ? "1 message is unsent" : `${pendingSends} messages are unsent`;
+      const fate = this.#outbox.isDurable ? "kept for the next chat, which sends them" : "lost";
+      this.note(`${messages}: ${fate}`);
     }
     // A sign-in that nothing keeps would only stand in the list of sessions.
     if (this.#signIn.isOwn && end === "quit") {

@@ -1,8 +1,14 @@
 // `parley chat`.
 import { ExitCode } from "../cli/exit-codes.ts";
-import { Chat } from "./chat.ts";
+import { Chat, type ChatEnd } from "./chat.ts";
 import { type ChatScreen, PlainScreen, type ScreenEvents, TerminalScreen } from "./screen.ts";
 import { type ChatFlags, signInToChat } from "./sign-in.ts";
+
+const EXIT_CODES: Readonly<Record<ChatEnd, number>> = {
+  quit: ExitCode.ok,
+  "signed-out": ExitCode.notAllowed,
+  unreachable: ExitCode.unavailable,
+};
 
 /** Runs until the person leaves; resolves with the exit code. */
 export async function runChat(flags: ChatFlags): Promise<number> {
@@ -20,8 +26,7 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   chat = new Chat(screen, signIn, isPlain);
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, () => chat?.quit());
   try {
-    const end = await chat.run();
-    return end === "quit" ? ExitCode.ok : ExitCode.notAllowed;
+    return EXIT_CODES[await chat.run()];
   } finally {
     screen.close();
   }
