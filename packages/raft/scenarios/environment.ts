@@ -100,6 +100,8 @@ export class Member {
   apply(entries: readonly Entry[]): void {
     for (const entry of entries) {
       const last = this.storage.latest();
+      // A snapshot that was installed meanwhile holds this entry already.
+      if (entry.index <= last.index) continue;
       let { confState } = last;
       let update = entry.data;
       if (entry.type !== "EntryNormal") {

@@ -110,6 +110,9 @@ export type ReadIndexResult =
  * `committedEntries`; call `advance()`. With it: hand `messages` to whom they are addressed, nothing
  * else (the other fields say the same for information); each storage thread processes its messages in
  * order and then delivers their `responses` (to peers: send; to this member: `step`).
+ *
+ * A snapshot replaces the application's state and goes with the MsgStorageAppend. Entries that wait to be
+ * applied at that moment are part of it: those up to its index are skipped, conf changes included.
  */
 export interface Ready {
   /** Set when the leader or the role has changed. */

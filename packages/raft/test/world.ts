@@ -351,6 +351,8 @@ export class World {
   #apply(member: WorldMember, entries: readonly Entry[]): void {
     for (const entry of entries) {
       const { index } = member.current;
+      // The append thread has installed a snapshot while this waited for the apply thread.
+      if (member.config.asyncStorageWrites === true && entry.index <= index) continue;
       must(entry.index === index + 1, `${member.id} applies ${entry.index} after ${index}`);
       this.#noteApplied(member.id, entry);
       let { confState } = member.current;
