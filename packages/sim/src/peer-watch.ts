@@ -1,6 +1,6 @@
 // What travels between nodes, as the checkers and the datagram mode see it: decoded on its own
 // account, from the wire contract alone.
-import { PeerFrame, type RaftMessage } from "@parley/protocol";
+import { ClientFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
 import type { Coverage } from "./coverage.ts";
 import type { Checker } from "./observer.ts";
 import type { DatagramOptions } from "./options.ts";
@@ -36,7 +36,6 @@ export class PeerWatch {
   readonly #checkers: readonly Checker[];
   readonly #trace: Trace;
   readonly #coverage: Coverage;
-  #frames = 0;
 
   constructor(checkers: readonly Checker[], trace: Trace, coverage: Coverage) {
     this.#checkers = checkers;
@@ -45,9 +44,11 @@ export class PeerWatch {
   }
 
   onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {
-    this.#frames += 1;
     this.#trace.mix(bytes.length);
-    if (service !== PEER_SERVICE) return;
+    if (service !== PEER_SERVICE) {
+      this.#trace.detail(to, () => `← ${from}: ${describeSession(to, bytes)}`);
+      return;
+    }
     let frame: PeerFrame;
     try {
       frame = PeerFrame.decode(bytes);
@@ -72,6 +73,22 @@ export class PeerWatch {
       for (const checker of this.#checkers) checker.onRaftMessage?.(observed);
     }
   }
+}
+
+/** A frame of a session, in whichever direction it goes. */
+function describeSession(to: string, bytes: Uint8Array): string {
+  try {
+    const frame = to.startsWith("n") ? ClientFrame.decode(bytes) : ServerFrame.decode(bytes);
+    return JSON.stringify(frame, (_key, value: unknown) =>
+      value === undefined || value === "" || value === 0 || isEmptyArray(value) ? undefined : value,
+    );
+  } catch {
+    return `${bytes.length} bytes of garbage`;
+  }
+}
+
+function isEmptyArray(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function describeFrame(frame: PeerFrame, bytes: number): string {
