@@ -18,8 +18,8 @@ const roleSchema = z.object({
   quorum: z.boolean(),
 });
 
-/** Refusals that end by themselves while the nodes of a cluster start. */
-const PASSING_REASONS: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOWN"]);
+/** Refusals of peers that end by themselves while nodes start and stop, or that the refused node tells. */
+const QUIET_REASONS: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOWN", "WIPED_DISK"]);
 
 /** Reads the output of one process, from its start. */
 export class LogReader {
@@ -43,7 +43,7 @@ export class LogReader {
       case "error":
         return pc.red(line.msg);
       case "warn":
-        return PASSING_REASONS.has(line.reason ?? "") ? undefined : pc.yellow(line.msg);
+        return QUIET_REASONS.has(line.reason ?? "") ? undefined : pc.yellow(line.msg);
       default:
         return undefined;
     }

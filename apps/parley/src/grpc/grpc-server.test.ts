@@ -206,6 +206,49 @@ describe("the session stream", () => {
   });
 });
 
+describe("a client that reads nothing", () => {
+  it("P11: is cut off instead of growing the node's memory", { timeout: 120_000 }, async () => {
+    const made = CreateRoomRequest.fromPartial({ name: "flood", visibility: 1 });
+    const path = "/parley.v1.Chat/CreateRoom";
+    const reply = CreateRoomResponse.decode(
+      await call(path, CreateRoomRequest.encode(made).finish()),
+    );
+    const roomId = reply.room?.id ?? 0;
+
+    // A window of nothing: the server may send headers and not a byte of data.
+    const session = connectHttp2(`http://${server.address}`, {
+      settings: { initialWindowSize: 0 },
+    });
+    session.on("error", () => {});
+    let closed = false;
+    session.once("close", () => {
+      closed = true;
+    });
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/parley.v1.Chat/Subscribe",
+      "content-type": "application/grpc",
+      te: "trailers",
+      authorization: `Bearer ${token}`,
+    });
+    stream.on("error", () => {});
+    stream.end(Buffer.alloc(5));
+    await new Promise((resolve) => stream.once("response", resolve));
+
+    const body = "x".repeat(16_000);
+    for (let batch = 0; batch < 10 && !closed; batch += 1) {
+      const sends = Array.from({ length: 60 }, (_, at) => {
+        const clientMessageId = `flood-${batch}-${at}`;
+        const request = SendRequest.fromPartial({ roomId, body, clientMessageId });
+        return call("/parley.v1.Chat/Send", SendRequest.encode(request).finish());
+      });
+      await Promise.all(sends);
+    }
+    await eventually("the connection is cut", () => closed, 60_000);
+    await expectServing();
+  });
+});
+
 describe("what is no gRPC", () => {
   /** Sends bytes; resolves with what comes back before the server hangs up. */
   function send(bytes: Buffer | string): Promise<string> {
