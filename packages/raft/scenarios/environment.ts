@@ -86,15 +86,11 @@ export class Member {
   /** Makes durable what a Ready or a MsgStorageAppend holds. */
   store(state: HardState | null, entries: readonly Entry[], snapshot: Snapshot | null): void {
     if (state !== null && !isEmptyHardState(state)) this.storage.setHardState(state);
-    if (snapshot === null) {
-      this.storage.append(entries);
-    } else {
-      if (entries.length > 0) {
-        throw new ScenarioError("can't apply snapshot and entries at the same time");
-      }
+    if (snapshot !== null) {
       this.storage.applySnapshot(snapshot);
       this.storage.history.push(snapshot);
     }
+    this.storage.append(entries);
   }
 
   apply(entries: readonly Entry[]): void {

@@ -106,7 +106,7 @@ export type ReadIndexResult =
 
 /**
  * Everything there is to do after a few inputs. Without `asyncStorageWrites`, in this order: store
- * `hardState`, `entries` and `snapshot` durably; send `messages`; apply `snapshot` and
+ * `hardState`, `snapshot` and the `entries` after it durably; send `messages`; apply `snapshot` and
  * `committedEntries`; call `advance()`. With it: hand `messages` to whom they are addressed, nothing
  * else (the other fields say the same for information); each storage thread processes its messages in
  * order and then delivers their `responses` (to peers: send; to this member: `step`).
@@ -120,7 +120,10 @@ export interface Ready {
   /** Set when it has changed. */
   readonly hardState: HardState | null;
   readonly readStates: readonly ReadState[];
-  /** New entries to store; they replace whatever is stored at their indices and above. */
+  /**
+   * New entries to store; they replace whatever is stored at their indices and above. If there is a snapshot
+   * as well, they follow it.
+   */
   readonly entries: readonly Entry[];
   readonly snapshot: Snapshot | null;
   /** To be applied, in order; each conf change through `applyConfChange`. */

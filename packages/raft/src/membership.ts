@@ -42,8 +42,9 @@ function switchTo(
   if (r.state !== "StateLeader") return config;
 
   if (own === undefined || r.isLearner) {
-    // A removed leader may go on until the change is committed, but it doesn't count itself (4.2.2).
+    // A leader without a vote may go on, but it doesn't count itself (4.2.2).
     if (r.settings.stepDownOnRemoval) becomeFollower(r, r.term, NONE);
+    else if (maybeCommit(r)) broadcastAppend(r);
     return config;
   }
   if (config.voters.length === 0) return config;

@@ -182,6 +182,19 @@ describe("a leader that is removed (4.2.2)", () => {
     expect(world.propose(1, "x")).toMatchObject({ ok: false, reason: "not-a-member" });
   });
 
+  it("commits what those who are left have stored already", () => {
+    const world = new World({ size: 2, voters: [1, 2] }).elect(1);
+    // 2 has acknowledged the change and "a" before 1 counts without itself.
+    world.node(1).proposeConfChange(change("r1"));
+    world.propose(1, "a");
+    world.ready(world.member(1));
+    while (world.network.length > 0) world.deliver(0);
+    world.ready(world.member(2));
+    world.settle();
+    expect(world.node(1).commit).toBe(4);
+    expect(world.texts(2)).toEqual(["a"]);
+  });
+
   it("gives way in a change that replaces it, with the others deciding", () => {
     const world = new World({ ...three, config: { stepDownOnRemoval: true } }).elect(1);
     world.node(1).proposeConfChange(change("v4 r1"));

@@ -336,16 +336,14 @@ export class World {
       must(!revoted, `${member.id} votes twice in term ${state.term}`);
       storage.setHardState(state);
     }
-    if (snapshot === null) {
-      storage.append(entries);
-      return;
+    if (snapshot !== null) {
+      storage.applySnapshot(snapshot);
+      const { index, term, confState } = snapshot;
+      must(index > member.current.index, `${member.id}: a snapshot of what is applied`);
+      member.states = [{ index, term, confState }];
+      storage.state = member.current;
     }
-    must(entries.length === 0, `${member.id}: a snapshot and entries at once`);
-    storage.applySnapshot(snapshot);
-    const { index, term, confState } = snapshot;
-    must(index > member.current.index, `${member.id}: a snapshot of what is applied`);
-    member.states = [{ index, term, confState }];
-    storage.state = member.current;
+    storage.append(entries);
   }
 
   #apply(member: WorldMember, entries: readonly Entry[]): void {
