@@ -17,6 +17,9 @@ const OK: StepResult = { ok: true };
 export function stepLeader(r: RaftState, m: Message): StepResult {
   switch (m.type) {
     case "MsgProp": {
+      if (m.entries.length === 0) {
+        return { ok: false, reason: "proposal-dropped", detail: "nothing is proposed" };
+      }
       const result = proposeAsLeader(r, m.entries);
       if (result.ok || result.reason === "conf-change-refused") return OK;
       return { ok: false, reason: "proposal-dropped", detail: result.detail };

@@ -128,6 +128,13 @@ describe("messages that are not for a member to get", () => {
     expect(node.step(message)).toMatchObject({ ok: false, reason: "local-message" });
   });
 
+  it("a proposal of nothing", () => {
+    const world = new World({ size: 3, voters: [1, 2, 3] }).elect(1);
+    const nothing = makeMessage({ type: "MsgProp", from: 2, to: 1, term: 0 });
+    expect(world.node(1).step(nothing)).toMatchObject({ ok: false, reason: "proposal-dropped" });
+    expect(() => world.node(1).propose([])).toThrow(InvariantViolation);
+  });
+
   it("answers of a stranger", () => {
     const node = start(storageWithMembers(), true, 5);
     const message = makeMessage({ type: "MsgVoteResp", from: 8, to: 1, term: 1 });
