@@ -56,10 +56,10 @@ async function join(chat: Chat, reference: string): Promise<void> {
   requireText(reference, "join");
   if (reference.startsWith("@")) return await direct(chat, reference, "");
   const own = chat.book.find(reference);
-  if (own !== undefined) return await chat.openRoom(own);
+  if (own !== undefined) return await chat.open.open(own);
   const room = await joinableRoom(chat.client, reference);
   const reply = await chat.client.call("joinRoom", { roomId: room.id });
-  await chat.openRoom(reply.room ?? room);
+  await chat.open.open(reply.room ?? room);
 }
 
 async function create(chat: Chat, rest: string): Promise<void> {
@@ -69,14 +69,14 @@ async function create(chat: Chat, rest: string): Promise<void> {
     ? RoomVisibility.ROOM_VISIBILITY_PRIVATE
     : RoomVisibility.ROOM_VISIBILITY_PUBLIC;
   const { room } = await chat.client.call("createRoom", { name, visibility });
-  if (room !== undefined) await chat.openRoom(room);
+  if (room !== undefined) await chat.open.open(room);
 }
 
 async function direct(chat: Chat, account: string, text: string): Promise<void> {
   const username = bareAccount(requireText(account, "dm"));
   const { room } = await chat.client.call("openDirect", { username });
   if (room === undefined) return;
-  await chat.openRoom(room);
+  await chat.open.open(room);
   if (text !== "") chat.sendTo(room, text);
 }
 
@@ -96,10 +96,10 @@ async function showUnread(chat: Chat): Promise<void> {
 }
 
 async function read(chat: Chat, rest: string): Promise<void> {
-  const rooms = rest.toLowerCase() === "all" ? chat.book.rooms : [chat.requireRoom()];
+  const rooms = rest.toLowerCase() === "all" ? chat.book.rooms : [chat.open.require()];
   for (const { id } of rooms) {
     const room = chat.book.get(id);
-    if (room !== undefined && room.lastSeq > room.readSeq) await chat.markRead(room);
+    if (room !== undefined && room.lastSeq > room.readSeq) await chat.open.markRead(room);
   }
   chat.note("read");
 }
@@ -150,10 +150,10 @@ export async function runChatCommand(
     case "dm":
       return await direct(chat, first, others);
     case "who":
-      return await who(chat, chat.requireRoom());
+      return await who(chat, chat.open.require());
     case "history": {
       const count = rest === "" ? HISTORY_DEFAULT : wholeNumber(rest, "history", HISTORY_MAX);
-      return await chat.showHistory(count);
+      return await chat.open.showHistory(count);
     }
     case "unread":
       return await showUnread(chat);
@@ -166,28 +166,28 @@ export async function runChatCommand(
     case "delete": {
       const words = requireText(rest, "delete").split(/[\s,]+/);
       const seqs = words.map((word) => wholeNumber(word, "delete", Number.MAX_SAFE_INTEGER));
-      await client.call("delete", { roomId: chat.requireRoom().id, seqs });
+      await client.call("delete", { roomId: chat.open.require().id, seqs });
       return;
     }
     case "invite": {
       const username = bareAccount(requireText(first, "invite"));
-      await client.call("inviteMember", { roomId: chat.requireRoom().id, username });
+      await client.call("inviteMember", { roomId: chat.open.require().id, username });
       return;
     }
     case "kick": {
       const username = bareAccount(requireText(first, "kick"));
       const ban = others.toLowerCase() === "ban";
-      await client.call("removeMember", { roomId: chat.requireRoom().id, username, ban });
+      await client.call("removeMember", { roomId: chat.open.require().id, username, ban });
       return;
     }
     case "topic": {
       const topic = requireText(rest, "topic");
-      await client.call("updateRoom", { roomId: chat.requireRoom().id, topic });
+      await client.call("updateRoom", { roomId: chat.open.require().id, topic });
       return;
     }
     case "leave":
-      await client.call("leaveRoom", { roomId: chat.requireRoom().id });
-      return chat.closeRoom();
+      await client.call("leaveRoom", { roomId: chat.open.require().id });
+      return chat.open.close();
     case "accounts":
       return await accounts(chat, rest);
     case "unsent":

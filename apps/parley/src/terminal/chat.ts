@@ -1,32 +1,24 @@
 // A chat at the terminal: what comes in is shown, what is typed goes out. Start reading here.
-import {
-  type ClientState,
-  type OutboxChange,
-  ParleyClient,
-  ParleyError,
-  type SubscriptionItem,
-} from "@parley/client";
+import { type ClientState, ParleyClient, ParleyError, type SubscriptionItem } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
-import { bodyText, formatAge, messageLine, printable } from "../cli/format.ts";
+import { bodyText, messageLine, printable } from "../cli/format.ts";
 import { listRooms, roomTitle } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
 import { parseInput } from "./input.ts";
+import { OpenRoom } from "./open-room.ts";
 import { OutboxSlot } from "./outbox-slot.ts";
 import { RoomBook } from "./room-book.ts";
 import type { ChatScreen } from "./screen.ts";
 import type { ChatSignIn } from "./sign-in.ts";
 import { plainStatusText, statusText } from "./status-text.ts";
+import { WaitingSends } from "./waiting-sends.ts";
 
 export type ChatEnd = "quit" | "signed-out" | "unreachable";
 
-/** A message that is not committed after this is shown as waiting. */
-const WAITING_SHOWN_MS = 700;
 /** Input that ended waits so long for a server. */
 const GIVE_UP_MS = 10_000;
-const MARK_READ_DELAY_MS = 500;
-const HISTORY_ON_OPEN = 15;
 /** Messages that waited are given this long to leave when the chat ends. */
 const QUIT_GRACE_MS = 3_000;
 /** A piped command waits so long for the messages before it, so that it sees them. */
@@ -45,16 +37,12 @@ export class Chat {
   #lines: Promise<void>;
   /** Lines wait until it is known which rooms there are. */
   readonly #begun = Promise.withResolvers<void>();
-  #room: Room | undefined;
-  /** The first message of the open room that has been shown; older ones follow by /history. */
-  #oldestShown = 0;
+  readonly open: OpenRoom;
+  readonly #waiting: WaitingSends;
   #hasBegun = false;
   #isHandling = false;
   #giveUpTimer: NodeJS.Timeout | undefined;
-  #markTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
-  readonly #waitingTimers = new Map<string, NodeJS.Timeout>();
-  readonly #shownAsWaiting = new Set<string>();
 
   constructor(screen: ChatScreen, signIn: ChatSignIn, isPlain: boolean) {
     this.#screen = screen;
@@ -71,10 +59,25 @@ export class Chat {
       clusterId: signIn.clusterId === "" ? undefined : signIn.clusterId,
       seenRevision: signIn.seenRevision,
     });
-  }
-
-  get room(): Room | undefined {
-    return this.#room;
+    this.open = new OpenRoom({
+      client: this.client,
+      book: this.book,
+      print: (text) => this.print(text),
+      onChange: () => {
+        this.#screen.setPrompt(`${pc.cyan(this.open.title)}> `);
+        this.#showStatus();
+      },
+    });
+    this.#waiting = new WaitingSends({
+      onWaiting: (item) => {
+        const room = this.book.get(item.roomId);
+        const isHere = room === undefined || room.id === this.open.id;
+        const where = isHere ? "" : ` to ${roomTitle(room)}`;
+        this.print(pc.dim(`      waits to be sent${printable(where)}: ${printable(item.body)}`));
+      },
+      onFailed: (item, why) =>
+        this.print(pc.red(`Not sent: ${why}`) + pc.dim(`  (${printable(item.body)})`)),
+    });
   }
 
   get ownId(): number {
@@ -92,7 +95,7 @@ export class Chat {
   /** Runs until the person leaves or the sign-in ends. */
   async run(): Promise<ChatEnd> {
     const offState = this.client.onState(() => this.#showStatus());
-    this.client.onOutbox((change) => this.#onOutbox(change));
+    this.client.onOutbox((change) => this.#waiting.take(change));
     this.client.onSignedOut(() => {
       this.print(pc.red("Your sign-in has ended. Start `parley chat` again to sign in."));
       this.#ended.resolve("signed-out");
@@ -155,7 +158,7 @@ export class Chat {
       this.print(`Signed in${name}. ${pc.dim("/help lists the commands.")}`);
       this.#tellUnread();
       const first = this.#mostRecentRoom();
-      if (first !== undefined) await this.openRoom(first);
+      if (first !== undefined) await this.open.open(first);
       else await this.#suggestRooms();
     } catch (cause) {
       const error = ParleyError.from(cause);
@@ -203,8 +206,8 @@ export class Chat {
   }
 
   async #leave(end: ChatEnd): Promise<void> {
-    clearTimeout(this.#markTimer);
-    for (const timer of this.#waitingTimers.values()) clearTimeout(timer);
+    this.open.stop();
+    this.#waiting.stop();
     await this.#untilSent(QUIT_GRACE_MS);
     const { pendingSends } = this.client.state;
     if (pendingSends > 0) {
@@ -248,7 +251,7 @@ export class Chat {
         this.#showMessage(what.value);
         return;
       case "messageChanged":
-        if (what.value.roomId === this.#room?.id) {
+        if (what.value.roomId === this.open.id) {
           this.note(`#${what.value.seq} is now: ${bodyText(what.value)}`);
         }
         return;
@@ -260,7 +263,7 @@ export class Chat {
         return;
       case "membershipChanged": {
         const { roomId, account, role } = what.value;
-        if (roomId !== this.#room?.id || account === undefined || account.id === this.ownId) return;
+        if (roomId !== this.open.id || account === undefined || account.id === this.ownId) return;
         const verb = role === RoomRole.ROOM_ROLE_UNSPECIFIED ? "left" : "is here";
         this.note(`${printable(account.username)} ${verb}`);
         return;
@@ -269,17 +272,12 @@ export class Chat {
   }
 
   #showMessage(message: Message): void {
-    const isOwn = message.authorId === this.ownId;
-    clearTimeout(this.#waitingTimers.get(message.clientMessageId));
-    this.#waitingTimers.delete(message.clientMessageId);
-    if (message.roomId === this.#room?.id) {
-      if (this.#oldestShown === 0) this.#oldestShown = message.seq;
-      const late = this.#shownAsWaiting.delete(message.clientMessageId) ? pc.green("  sent") : "";
-      this.print(`${messageLine(message)}${late}`);
-      this.#markReadSoon();
+    const late = this.#waiting.arrived(message.clientMessageId) ? pc.green("  sent") : "";
+    if (message.roomId === this.open.id) {
+      this.open.show(message, late);
       return;
     }
-    if (isOwn) return;
+    if (message.authorId === this.ownId) return;
     const room = this.book.get(message.roomId);
     const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
     this.print(pc.dim(`[${printable(title)}] `) + messageLine(message));
@@ -287,42 +285,14 @@ export class Chat {
 
   #onJoined(room: Room): void {
     // What a command here asked for shows by itself.
-    if (this.#isHandling) return;
-    if (room.id !== this.#room?.id) this.note(`you are in ${printable(roomTitle(room))} now`);
-    else this.#setRoom(room);
+    if (this.#isHandling || room.id === this.open.id) return;
+    this.note(`you are in ${printable(roomTitle(room))} now`);
   }
 
   #onRemoved(roomId: number): void {
-    if (roomId !== this.#room?.id) return;
+    if (roomId !== this.open.id) return;
     this.note("you are no longer in this room");
-    this.#setRoom(undefined);
-  }
-
-  #onOutbox(change: OutboxChange): void {
-    const { clientMessageId, body, roomId } = change.item;
-    switch (change.kind) {
-      case "queued":
-        this.#waitingTimers.set(
-          clientMessageId,
-          setTimeout(() => {
-            this.#waitingTimers.delete(clientMessageId);
-            this.#shownAsWaiting.add(clientMessageId);
-            const room = this.book.get(roomId);
-            const where =
-              room === undefined || room.id === this.#room?.id ? "" : ` to ${roomTitle(room)}`;
-            this.print(pc.dim(`      waits to be sent${printable(where)}: ${printable(body)}`));
-          }, WAITING_SHOWN_MS),
-        );
-        return;
-      case "failed":
-        clearTimeout(this.#waitingTimers.get(clientMessageId));
-        this.print(pc.red(`Not sent: ${change.error.message}`) + pc.dim(`  (${printable(body)})`));
-        return;
-      case "committed":
-      case "removed":
-        clearTimeout(this.#waitingTimers.get(clientMessageId));
-        this.#waitingTimers.delete(clientMessageId);
-    }
+    this.open.close();
   }
 
   // ---- What is typed ----------------------------------------------------------------------------
@@ -355,7 +325,7 @@ export class Chat {
 
   /** Sends to the open room; the message is durable here first and leaves when a majority is there. */
   #send(text: string, replyToSeq: number): void {
-    const room = this.requireRoom();
+    const room = this.open.require();
     const { committed } = this.client.enqueue(room.id, text, { replyToSeq });
     // Told through #onOutbox.
     committed.catch(() => {});
@@ -369,65 +339,6 @@ export class Chat {
     this.client.enqueue(room.id, text).committed.catch(() => {});
   }
 
-  requireRoom(): Room {
-    if (this.#room !== undefined) return this.#room;
-    throw new ParleyError(
-      "INVALID_ARGUMENT",
-      "Open a room first: /rooms lists them, /join ROOM opens one.",
-    );
-  }
-
-  // ---- The open room ----------------------------------------------------------------------------
-
-  async openRoom(room: Room): Promise<void> {
-    this.book.put({ ...room, ...this.book.get(room.id) });
-    this.#setRoom(room);
-    this.#oldestShown = 0;
-    const topic = room.topic === "" ? "" : `: ${room.topic}`;
-    this.print(pc.bold(`${printable(roomTitle(room))}${printable(topic)}`));
-    await this.showHistory(HISTORY_ON_OPEN);
-    this.#markReadSoon();
-  }
-
-  /** `count` messages before those that have been shown. */
-  async showHistory(count: number): Promise<void> {
-    const room = this.requireRoom();
-    const request = { roomId: room.id, limit: count, beforeSeq: this.#oldestShown };
-    const reply = await this.client.call("history", request);
-    if (reply.staleMs > 0) this.print(pc.yellow(`(as of ${formatAge(reply.staleMs)} ago)`));
-    if (reply.messages.length === 0)
-      this.note(this.#oldestShown === 0 ? "no messages yet" : "that is all");
-    for (const message of reply.messages) this.print(messageLine(message));
-    this.#oldestShown = reply.messages[0]?.seq ?? this.#oldestShown;
-  }
-
-  #setRoom(room: Room | undefined): void {
-    this.#room = room;
-    const title = room === undefined ? "" : printable(roomTitle(room));
-    this.#screen.setPrompt(`${pc.cyan(title)}> `);
-    this.#showStatus();
-  }
-
-  closeRoom(): void {
-    this.#setRoom(undefined);
-  }
-
-  #markReadSoon(): void {
-    this.#markTimer ??= setTimeout(() => {
-      this.#markTimer = undefined;
-      const room = this.#room === undefined ? undefined : this.book.get(this.#room.id);
-      if (room !== undefined && room.lastSeq > room.readSeq) {
-        this.markRead(room).catch(() => {});
-      }
-    }, MARK_READ_DELAY_MS);
-  }
-
-  async markRead(room: Room): Promise<void> {
-    const { readSeq } = await this.client.call("markRead", { roomId: room.id, seq: room.lastSeq });
-    this.book.markRead(room.id, readSeq);
-    this.#showStatus();
-  }
-
   // ---- The status line --------------------------------------------------------------------------
 
   #showStatus(): void {
@@ -436,7 +347,7 @@ export class Chat {
       state,
       atMs: Date.now(),
       username: state.account?.username ?? "",
-      unreadElsewhere: this.book.unreadExcept(this.#room?.id ?? 0),
+      unreadElsewhere: this.book.unreadExcept(this.open.id),
     };
     this.#screen.setStatus(this.#isPlain ? plainStatusText(input) : statusText(input));
   }

@@ -1,0 +1,122 @@
+// The room that is open: its history, what is shown of it, and how far it is read.
+import { type ParleyClient, ParleyError } from "@parley/client";
+import type { Message, Room } from "@parley/protocol";
+import pc from "picocolors";
+import { formatAge, messageLine, printable } from "../cli/format.ts";
+import { roomTitle } from "../cli/rooms.ts";
+import type { RoomBook } from "./room-book.ts";
+
+const MARK_READ_DELAY_MS = 500;
+const HISTORY_ON_OPEN = 15;
+
+export interface OpenRoomParts {
+  readonly client: ParleyClient;
+  readonly book: RoomBook;
+  readonly print: (text: string) => void;
+  /** Which room is open, or how far it is read, has changed. */
+  readonly onChange: () => void;
+}
+
+export class OpenRoom {
+  readonly #parts: OpenRoomParts;
+  #room: Room | undefined;
+  /** Sequence numbers of the first and last message that is shown; 0 = none yet. */
+  #oldestShown = 0;
+  #newestShown = 0;
+  /** Messages that came while the history was on its way. */
+  #early: { readonly message: Message; readonly suffix: string }[] | undefined;
+  #markTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: OpenRoomParts) {
+    this.#parts = parts;
+  }
+
+  /** 0 = none is open. */
+  get id(): number {
+    return this.#room?.id ?? 0;
+  }
+
+  get title(): string {
+    return this.#room === undefined ? "" : printable(roomTitle(this.#room));
+  }
+
+  /** Throws a ParleyError that says what to do when none is open. */
+  require(): Room {
+    if (this.#room !== undefined) return this.#room;
+    const message = "Open a room first: /rooms lists them, /join ROOM opens one.";
+    throw new ParleyError("INVALID_ARGUMENT", message);
+  }
+
+  /** Shows the newest messages, and from then on each as it comes. */
+  async open(room: Room): Promise<void> {
+    const { book, print } = this.#parts;
+    book.put({ ...room, ...book.get(room.id) });
+    this.#room = room;
+    this.#oldestShown = 0;
+    this.#newestShown = 0;
+    this.#early = [];
+    this.#parts.onChange();
+    print(pc.bold(`${this.title}${room.topic === "" ? "" : `: ${printable(room.topic)}`}`));
+    try {
+      await this.showHistory(HISTORY_ON_OPEN);
+    } finally {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const { message, suffix } of early) this.show(message, suffix);
+    }
+    this.#markReadSoon();
+  }
+
+  close(): void {
+    this.#room = undefined;
+    this.#parts.onChange();
+  }
+
+  /** Nothing is marked as read any more. */
+  stop(): void {
+    clearTimeout(this.#markTimer);
+  }
+
+  /** A new message of this room. One that the history has shown already is not shown again. */
+  show(message: Message, suffix: string): void {
+    if (message.roomId !== this.id || message.seq <= this.#newestShown) return;
+    if (this.#early !== undefined) {
+      this.#early.push({ message, suffix });
+      return;
+    }
+    if (this.#oldestShown === 0) this.#oldestShown = message.seq;
+    this.#newestShown = message.seq;
+    this.#parts.print(`${messageLine(message)}${suffix}`);
+    this.#markReadSoon();
+  }
+
+  /** `count` messages before those that have been shown. */
+  async showHistory(count: number): Promise<void> {
+    const { client, print } = this.#parts;
+    const request = { roomId: this.require().id, limit: count, beforeSeq: this.#oldestShown };
+    const reply = await client.call("history", request);
+    if (reply.staleMs > 0) print(pc.yellow(`(as of ${formatAge(reply.staleMs)} ago)`));
+    if (reply.messages.length === 0) {
+      print(pc.dim(this.#oldestShown === 0 ? "-- no messages yet" : "-- that is all"));
+    }
+    for (const message of reply.messages) print(messageLine(message));
+    this.#oldestShown = reply.messages[0]?.seq ?? this.#oldestShown;
+    this.#newestShown = Math.max(this.#newestShown, reply.messages.at(-1)?.seq ?? 0);
+  }
+
+  async markRead(room: Room): Promise<void> {
+    const { client, book, onChange } = this.#parts;
+    const { readSeq } = await client.call("markRead", { roomId: room.id, seq: room.lastSeq });
+    book.markRead(room.id, readSeq);
+    onChange();
+  }
+
+  #markReadSoon(): void {
+    this.#markTimer ??= setTimeout(() => {
+      this.#markTimer = undefined;
+      const room = this.#parts.book.get(this.id);
+      // Not read for certain is read again: the next message marks both.
+      if (room !== undefined && room.lastSeq > room.readSeq) this.markRead(room).catch(() => {});
+    }, MARK_READ_DELAY_MS);
+  }
+}
