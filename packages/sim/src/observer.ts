@@ -74,11 +74,8 @@ export interface Checker {
   onRaftMessage?(message: ObservedRaftMessage): void;
   onLogWrite?(nodeId: number, write: LogWrite): void;
   onLogDurable?(nodeId: number, write: LogWrite): void;
-  /**
-   * The node's process has died; its unsynced writes are gone, `log` and the hard state's `term` are
-   * what is left.
-   */
-  onRestart?(nodeId: number, log: readonly Entry[], term: number): void;
+  /** The node's process has died; its unsynced writes are gone, `log` is what is left. */
+  onRestart?(nodeId: number, log: readonly Entry[]): void;
   onApplied?(
     nodeId: number,
     batch: AppliedBatch,

@@ -344,8 +344,7 @@ export class World {
   #died(nodeId: number): void {
     const disk = this.#server(nodeId).logDisk;
     const log: Entry[] = disk.durableLog();
-    const { term } = disk.durableHardState;
-    for (const checker of this.#checkers) checker.onRestart?.(nodeId, log, term);
+    for (const checker of this.#checkers) checker.onRestart?.(nodeId, log);
   }
 
   #failed(nodeId: number, error: unknown): void {

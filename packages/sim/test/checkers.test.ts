@@ -193,9 +193,12 @@ describe("Leader Completeness", () => {
 
   test("does not mistake a late frame of a leader that has crashed for leadership", () => {
     const checker = new LeaderCompleteness(report);
-    checker.onLogWrite(1, write(entry(1, 1), entry(2, 1)));
+    checker.onLogWrite(1, {
+      hardState: { term: 2, vote: 1, commit: 0 },
+      entries: [entry(1, 1), entry(2, 1)],
+    });
     checker.onApplied(2, batch({ index: 2 }), [committed(1, 1), committed(2, 1)]);
-    checker.onRestart(1, [entry(1, 1)], 2);
+    checker.onRestart(1, [entry(1, 1)]);
     checker.onRaftMessage(raftMessage(1, 2, "MsgApp", 2));
     expect(found).toEqual([]);
   });

@@ -20,6 +20,8 @@ export class LeaderCompleteness implements Checker {
   #highestTerm = 0;
   /** Terms up to here cannot be led by a node that has restarted since. */
   readonly #pastTerms = new Map<number, number>();
+  /** The highest term that each node has been in. */
+  readonly #ownTerms = new Map<number, number>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -37,6 +39,8 @@ export class LeaderCompleteness implements Checker {
   }
 
   onLogWrite(nodeId: number, write: LogWrite): void {
+    const term = write.hardState?.term ?? 0;
+    if (term > (this.#ownTerms.get(nodeId) ?? 0)) this.#ownTerms.set(nodeId, term);
     const log = this.#logOf(nodeId);
     for (const entry of write.entries) {
       log.length = Math.min(log.length, entry.index - 1);
@@ -44,8 +48,8 @@ export class LeaderCompleteness implements Checker {
     }
   }
 
-  onRestart(nodeId: number, log: readonly Entry[], term: number): void {
-    this.#pastTerms.set(nodeId, term);
+  onRestart(nodeId: number, log: readonly Entry[]): void {
+    this.#pastTerms.set(nodeId, this.#ownTerms.get(nodeId) ?? 0);
     this.#leading.delete(nodeId);
     this.#logs.set(
       nodeId,
