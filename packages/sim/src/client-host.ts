@@ -253,7 +253,7 @@ export class ClientHost {
     fields: Partial<RequestOf<N>>,
   ): Promise<CallResult<N> | undefined> {
     const requestId = this.uuid7();
-    const operation = this.#invoke({ kind: "write", name, requestId });
+    const operation = this.#invoke({ kind: "write", name, requestId, fields });
     const response = await this.#call(operation, name, { ...fields, requestId });
     if (response === undefined) return undefined;
     const { revision } = response as unknown as { revision: number };

@@ -9,6 +9,8 @@ export const COVERAGE = [
   "retries-answered-once",
   "duplicates-submitted",
   "ids-reused-refused",
+  "logins",
+  "logins-refused",
   "malformed-frames-sent",
   "unknown-outcomes",
   "linearizable-reads",

@@ -1,6 +1,7 @@
 // What the world shows to its checkers. They look from outside, at frames, disks, applied batches and
 // what clients were told, never into the node: a checker must not share the node's mistakes.
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+import type { CallName } from "@parley/client";
 import type { LogWrite } from "@parley/node";
 import type { Message as ChatMessage, Event, Reason } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
@@ -46,7 +47,13 @@ export type OperationKind =
     }
   | { readonly kind: "history"; readonly roomId: number; readonly linearizable: boolean }
   | { readonly kind: "unread"; readonly linearizable: boolean }
-  | { readonly kind: "write"; readonly name: string; readonly requestId: string };
+  | {
+      readonly kind: "write";
+      readonly name: CallName;
+      readonly requestId: string;
+      /** All of the request but its id. */
+      readonly fields: object;
+    };
 
 /** How an operation ended. A timeout or a lost connection means unknown: it may or may not have happened. */
 export type Outcome =

@@ -497,7 +497,7 @@ test("P7 catches an error of the cluster that another attempt could cure, while 
     () => servedSince,
     () => 30_000_000,
   );
-  const write = operation({ kind: "write", name: "joinRoom", requestId: "r" });
+  const write = operation({ kind: "write", name: "joinRoom", requestId: "r", fields: {} });
   checker.onOutcome(write, { kind: "refused", reason: "BANNED", detail: "" });
   servedSince = 29_000_000;
   checker.onOutcome(write, { kind: "refused", reason: "NO_QUORUM", detail: "" });

@@ -1,5 +1,6 @@
 // Somebody with other people's tokens and no manners: repeats their requests over connections of its
 // own, reuses their ids for other contents, and sends garbage. None of it may do anything (P2, P11).
+import type { CallName } from "@parley/client";
 import type { ClientHost } from "../client-host.ts";
 import type { Coverage } from "../coverage.ts";
 import type { History } from "../history.ts";
@@ -13,6 +14,16 @@ import { type RawSessionOptions, rawBytes, rawRequest } from "./raw-session.ts";
 const NAME = "intruder";
 const REMEMBERED_MAX = 400;
 const PROPERTY = "P2 once";
+
+/** Answered alike only in substance when repeated: a read position is a maximum. */
+const NOT_COMPARED: ReadonlySet<string> = new Set(["markRead"]);
+
+interface KnownWrite {
+  readonly client: ClientHost;
+  readonly name: CallName;
+  readonly requestId: string;
+  readonly fields: object;
+}
 
 interface KnownSend {
   readonly client: ClientHost;
@@ -35,6 +46,7 @@ export class Intruder implements Checker {
   readonly #freshIds: boolean;
   readonly #process: VirtualProcess;
   readonly #sends: KnownSend[] = [];
+  readonly #writes: KnownWrite[] = [];
   readonly #lastSend = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
   #history: History | undefined;
@@ -74,11 +86,16 @@ export class Intruder implements Checker {
     this.#stopped = true;
   }
 
-  /** Listens to what people send, to repeat it later. */
+  /** Listens to what people ask for, to repeat it later. */
   onInvoke(operation: Operation): void {
-    if (operation.kind.kind !== "send" || operation.client === NAME) return;
     const client = this.#clients.find((one) => one.name === operation.client);
     if (client === undefined) return;
+    if (operation.kind.kind === "write" && !NOT_COMPARED.has(operation.kind.name)) {
+      const { name, requestId, fields } = operation.kind;
+      this.#writes.push({ client, name, requestId, fields });
+      if (this.#writes.length > REMEMBERED_MAX) this.#writes.shift();
+    }
+    if (operation.kind.kind !== "send") return;
     const { roomId, clientMessageId, body } = operation.kind;
     const key = `${operation.client} ${roomId}`;
     this.#sends.push({
@@ -105,10 +122,23 @@ export class Intruder implements Checker {
   }
 
   #act(): void {
-    const what = this.#random.weighted({ repeat: 6, reuse: 2, garbage: 2, wrong: 1 });
+    const what = this.#random.weighted({
+      repeat: 6,
+      "repeat-write": 4,
+      "log-in": 1,
+      reuse: 2,
+      garbage: 2,
+      wrong: 1,
+    });
     switch (what) {
       case "repeat":
         this.#repeat();
+        break;
+      case "repeat-write":
+        this.#repeatWrite();
+        break;
+      case "log-in":
+        this.#logIn();
         break;
       case "reuse":
         this.#reuse();
@@ -155,6 +185,50 @@ export class Intruder implements Checker {
         outcome = { kind: "refused", reason, detail: message };
       } else outcome = { kind: "unknown", reason: "no answer" };
       history.complete(operation, outcome);
+    });
+  }
+
+  #repeatWrite(): void {
+    const history = this.#history;
+    if (this.#writes.length === 0 || history === undefined) return;
+    const { client, name, requestId, fields } = this.#random.pick(this.#writes);
+    this.#coverage.add("duplicates-submitted");
+    const operation = history.invoke(NAME, client.accountId, 0, {
+      kind: "write",
+      name,
+      requestId,
+      fields,
+    });
+    rawRequest(this.#session(client), name, { ...fields, requestId }).then((result) => {
+      let outcome: Outcome = { kind: "unknown", reason: "no answer" };
+      if (result.kind === "ok" && "revision" in result.response) {
+        const { revision } = result.response;
+        outcome = { kind: "written", revision, response: `revision ${revision}` };
+      } else if (result.kind === "error") {
+        const { reason, message } = result.error;
+        outcome = { kind: "refused", reason, detail: message };
+      }
+      history.complete(operation, outcome);
+    });
+  }
+
+  /** With the right password or a wrong one. */
+  #logIn(): void {
+    const client = this.#random.pick(this.#clients);
+    const isRight = this.#random.chance(0.7);
+    const password = isRight ? client.password : "not the password";
+    const requestId = client.uuid7();
+    rawRequest(this.#session(undefined), "login", {
+      username: client.username,
+      password,
+      requestId,
+    }).then((result) => {
+      if (result.kind === "ok" && !isRight) {
+        this.#report({ property: "P10 closed", detail: "a wrong password was let in" });
+      } else if (result.kind === "ok") this.#coverage.add("logins");
+      else if (result.kind === "error" && result.error.reason === "WRONG_CREDENTIALS") {
+        this.#coverage.add("logins-refused");
+      }
     });
   }
 

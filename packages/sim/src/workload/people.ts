@@ -23,6 +23,8 @@ const WEIGHTS = {
   "leave-room": 1,
   invite: 2,
   kick: 1,
+  "set-role": 1,
+  "update-room": 1,
   "open-direct": 2,
   "update-profile": 1,
   "list-rooms": 2,
@@ -143,6 +145,18 @@ export class People {
         break;
       case "kick":
         settle(client.write("removeMember", { roomId, username: other.username }));
+        break;
+      case "set-role":
+        settle(
+          client.write("setRole", {
+            roomId,
+            username: other.username,
+            role: client.random.between(1, 2) as 1 | 2,
+          }),
+        );
+        break;
+      case "update-room":
+        settle(client.write("updateRoom", { roomId, topic: `topic ${this.#words++}` }));
         break;
       case "list-members":
         settle(client.look("listMembers", { roomId }));
