@@ -117,6 +117,13 @@ export class Bootstrap {
 
   /** Takes in a peer's hello; an error = refuse it. */
   accept(hello: PeerHello): ParleyError | undefined {
+    const { serverUuid } = this.#identity;
+    if (hello.toServerUuid !== "" && hello.toServerUuid !== serverUuid) {
+      return new ParleyError(
+        "WRONG_CLUSTER",
+        `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is ${serverUuid}`,
+      );
+    }
     const peerIsFresh = hello.bootstrapState === BootstrapState.BOOTSTRAP_STATE_FRESH;
     if (this.#record === undefined) return this.#acceptAsFresh(hello, peerIsFresh);
     const known = this.#record.members.find((member) => member.nodeId === hello.nodeId);
@@ -134,7 +141,8 @@ export class Bootstrap {
       return undefined;
     }
     this.#fresh.delete(hello.nodeId);
-    return hello.clusterId === this.#record.clusterId ? undefined : this.#foreign(hello);
+    const isOurs = hello.clusterId === this.#record.clusterId && hello.raftId === known.raftId;
+    return isOurs ? undefined : this.#foreign(hello);
   }
 
   /** A peer refused this node. */
@@ -155,8 +163,27 @@ export class Bootstrap {
     if (this.#record !== undefined || this.#adopting) return;
     const self = record.members.find((member) => member.nodeId === this.#config.nodeId);
     if (self?.serverUuid !== this.#identity.serverUuid) return;
-    if (record.configHash !== this.#configHash) return;
+    if (record.configHash !== this.#configHash || !this.#isWhole(record)) {
+      this.#logger.warn(
+        { clusterId: record.clusterId },
+        "ignored a record for other nodes than these",
+      );
+      return;
+    }
     await this.#adopt(record);
+  }
+
+  /** Whether it lists each configured node exactly once, as `#makeRecordIfComplete` does. */
+  #isWhole(record: BootstrapRecord): boolean {
+    const { nodes } = this.#config;
+    return (
+      record.clusterId !== "" &&
+      record.members.length === nodes.length &&
+      nodes.every(({ id }) => {
+        const member = record.members.find((one) => one.nodeId === id);
+        return member?.raftId === id && member.serverUuid !== "";
+      })
+    );
   }
 
   #acceptAsFresh(hello: PeerHello, peerIsFresh: boolean): ParleyError | undefined {

@@ -139,7 +139,7 @@ export class ClusterObserver {
       commitIndex: report?.commitIndex ?? 0,
       appliedIndex: applied,
       matchIndex: matches.get(node.id) ?? 0,
-      lastContactMs: isSelf ? 0 : Math.round(this.#contacts.lastContactMs(node.id) ?? 0),
+      lastContactMs: isSelf ? 0 : Math.round(this.#contacts.lastContactMs(node.id)),
       healthy: isLive,
       term: report?.term ?? 0,
       lag: Math.max(0, commit - applied),

@@ -10,12 +10,14 @@ export class Contacts {
   readonly #reports = new Map<number, NodeReport>();
   /** When this node was last known to be in touch with a quorum-backed leader. */
   #quorumMs: number;
+  readonly #startedMs: number;
 
   /** Contacts younger than `freshMs` count as live. */
   constructor(clock: Clock, freshMs: number) {
     this.#clock = clock;
     this.#freshMs = freshMs;
-    this.#quorumMs = clock.monotonicMs() - freshMs;
+    this.#startedMs = clock.monotonicMs();
+    this.#quorumMs = this.#startedMs - freshMs;
   }
 
   heard(peerId: number): void {
@@ -35,24 +37,25 @@ export class Contacts {
     this.#quorumMs = this.#clock.monotonicMs();
   }
 
-  /** For a leader: its contact with a quorum is as old as the median voter's last word. */
+  /** For a leader: its contact with a quorum is as old as the last word of the voter that completes one. */
   leading(self: number, voters: readonly number[]): void {
     const now = this.#clock.monotonicMs();
-    const ages = voters
-      .map((voter) => (voter === self ? now : (this.#heardMs.get(voter) ?? 0)))
+    const newestFirst = voters
+      .map((voter) =>
+        voter === self ? now : (this.#heardMs.get(voter) ?? Number.NEGATIVE_INFINITY),
+      )
       .sort((a, b) => b - a);
-    const quorum = ages[Math.floor(ages.length / 2)];
+    const quorum = newestFirst[Math.floor(newestFirst.length / 2)];
     if (quorum !== undefined) this.#quorumMs = Math.max(this.#quorumMs, quorum);
   }
 
-  lastContactMs(peerId: number): number | undefined {
-    const heard = this.#heardMs.get(peerId);
-    return heard === undefined ? undefined : this.#clock.monotonicMs() - heard;
+  /** How long ago this peer was heard of; for one that never was, how long this node has been listening. */
+  lastContactMs(peerId: number): number {
+    return this.#clock.monotonicMs() - (this.#heardMs.get(peerId) ?? this.#startedMs);
   }
 
   isLive(peerId: number): boolean {
-    const age = this.lastContactMs(peerId);
-    return age !== undefined && age < this.#freshMs;
+    return this.#heardMs.has(peerId) && this.lastContactMs(peerId) < this.#freshMs;
   }
 
   hasQuorum(): boolean {

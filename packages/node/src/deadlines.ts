@@ -15,6 +15,7 @@ export class Deadlines<T extends Waiting> {
   readonly #clock: Clock;
   readonly #waiting = new Set<T>();
   #timer: Timer | undefined;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,7 +29,9 @@ export class Deadlines<T extends Waiting> {
     return this.#waiting.values();
   }
 
+  /** Not after `close`: nothing would ever end the wait. */
   add(item: T): void {
+    if (this.#closed) throw new Error("a wait began after the node had stopped");
     this.#waiting.add(item);
     this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
@@ -37,7 +40,9 @@ export class Deadlines<T extends Waiting> {
     return this.#waiting.delete(item);
   }
 
+  /** Forgets everything that waits; it is the caller's business to tell it. */
   close(): void {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#waiting.clear();
@@ -51,6 +56,7 @@ export class Deadlines<T extends Waiting> {
       this.#waiting.delete(item);
       item.expire();
     }
-    if (this.#waiting.size > 0) this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+    if (this.#waiting.size > 0 && !this.#closed)
+      this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 }

@@ -9,10 +9,9 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
-  type RaftStatus,
   RawNode,
   type ReadState,
-  type SoftState,
+  type StateType,
 } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { LogCache } from "./log-cache.ts";
@@ -32,8 +31,8 @@ export interface DriverEvents {
   /** Entries were applied and are visible to reads. */
   onApplied(batch: AppliedBatch): void;
   onReadState(state: ReadState): void;
-  onSoftState(state: SoftState): void;
-  onTerm(term: number): void;
+  /** This node's leader, its own role or its term is another one now; once for all that changed in a turn. */
+  onLeadershipChanged(): void;
   /** Storage failed or an invariant broke: the node must stop, at once and for good. */
   onFatal(error: unknown): void;
 }
@@ -60,7 +59,7 @@ export class Driver {
   #stopped = false;
   #tickTimer: Timer | undefined;
   #lastTickMs: number;
-  #term: number;
+  #leadership: { readonly lead: number; readonly state: StateType; readonly term: number };
   #appendsPending = 0;
   #oldestAppendMs = 0;
   /** Ticks that were owed at once after a stall; for coverage. */
@@ -102,7 +101,8 @@ export class Driver {
         warn: (text) => ports.logger.warn({}, text),
       },
     });
-    this.#term = this.raft.term;
+    const { lead, state, term } = this.raft;
+    this.#leadership = { lead, state, term };
     this.#lastTickMs = ports.clock.monotonicMs();
   }
 
@@ -117,6 +117,10 @@ export class Driver {
     this.#tickTimer?.cancel();
   }
 
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** How long the oldest write that isn't durable yet has been under way, in milliseconds. */
   diskStallMs(): number {
     return this.#appendsPending === 0 ? 0 : this.#ports.clock.monotonicMs() - this.#oldestAppendMs;
@@ -127,8 +131,10 @@ export class Driver {
     return this.#appendsPending === 0 && !this.#applying && this.#applyQueue.length === 0;
   }
 
-  status(): RaftStatus {
-    return this.raft.status();
+  /** Entries that weren't at hand are now: followers far behind get them at once. */
+  entriesLoaded(): void {
+    this.guard(() => this.raft.retryAppends());
+    this.schedulePump();
   }
 
   /** Takes in a peer's message. Ticks that are owed come first: a lease may have run out meanwhile. */
@@ -167,11 +173,10 @@ export class Driver {
     if (this.#pumping || this.#stopped) return;
     this.#pumping = true;
     this.guard(() => {
-      while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
-      if (this.raft.term !== this.#term) {
-        this.#term = this.raft.term;
-        this.#events.onTerm(this.#term);
-      }
+      do {
+        while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
+        this.#noteLeadership();
+      } while (this.raft.hasReady() && !this.#stopped);
       this.#events.flush();
     });
     this.#pumping = false;
@@ -198,9 +203,16 @@ export class Driver {
     });
   }
 
+  #noteLeadership(): void {
+    const { lead, state, term } = this.raft;
+    const known = this.#leadership;
+    if (lead === known.lead && state === known.state && term === known.term) return;
+    this.#leadership = { lead, state, term };
+    this.#events.onLeadershipChanged();
+  }
+
   #handleReady(): void {
     const ready = this.raft.ready();
-    if (ready.softState !== null) this.#events.onSoftState(ready.softState);
     for (const state of ready.readStates) this.#events.onReadState(state);
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
@@ -212,6 +224,8 @@ export class Driver {
   }
 
   #append(message: Message): void {
+    if (message.snapshot !== null)
+      throw new Error("a snapshot was accepted: this node installs none");
     const hardState: HardState | undefined =
       message.term === 0 && message.vote === 0 && message.commit === 0
         ? undefined

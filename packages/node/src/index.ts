@@ -1,7 +1,7 @@
 // A node of the cluster: the replicated log and the chat service on top of it.
 export { StartupError } from "./bootstrap.ts";
 export * from "./config.ts";
-export { Node, type NodePorts, type NodeServices } from "./node.ts";
+export { Node, type NodeServices } from "./node.ts";
 export * from "./ports.ts";
 export type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 export type { ChatService } from "./service/chat-service.ts";

@@ -117,12 +117,12 @@ export class LogCache implements Storage {
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] | Compacted | Unavailable {
     if (lo <= this.#compactedIndex) return "compacted";
     if (hi > this.#lastIndex + 1) return "unavailable";
-    const from = lo >= this.#first ? this.#at : this.#fromChunks;
     const found: Entry[] = [];
     let bytes = 0;
     for (let index = lo; index < hi; index += 1) {
-      const entry = from.call(this, index);
-      // The end of a chunk: fewer entries than asked for is a valid answer, none is not.
+      const entry = index >= this.#first ? this.#at(index) : this.#fromChunks(index);
+      // The end of a chunk: fewer entries than asked for is a valid answer, none is not. The next chunk is
+      // on its way already.
       if (entry === undefined) break;
       bytes += entryBytes(entry);
       if (found.length > 0 && bytes > maxSize) break;

@@ -19,8 +19,12 @@ import type {
 
 const REDIAL_MS_MIN = 20;
 const REDIAL_MS_MAX = 1_000;
+/** A link that stood for this long is redialled at once; one that did not, after a pause that grows. */
+const STOOD_MS_MIN = 500;
 /** How long the other end may take to greet. */
-const GREETING_MS_MAX = 2_000;
+export const GREETING_MS_MAX = 2_000;
+/** A frame ends at about this many bytes: far below what a peer takes, whatever has gathered in one turn. */
+const FRAME_BYTES_MAX = 1024 * 1024;
 
 /** Field numbers of PeerFrame. */
 export const PEER_FIELD = {
@@ -60,8 +64,9 @@ export class PeerLink {
   #state: LinkState = "down";
   #link: OutgoingLink | undefined;
   #timer: Timer | undefined;
-  /** Redials without an answer since the link was last up. */
+  /** Dials in a row that did not give a link that stood. */
   #failures = 0;
+  #upSinceMs = 0;
   #parts: Uint8Array[] = [];
   /** Told apart from callbacks of links that were given up. */
   #attempt = 0;
@@ -98,6 +103,9 @@ export class PeerLink {
     this.#attempt += 1;
     const attempt = this.#attempt;
     const current = () => this.#attempt === attempt && this.#state !== "closed";
+    this.#timer = this.#clock.after(GREETING_MS_MAX, () => {
+      if (current() && this.#state !== "up") this.#drop("timeout", "no greeting in time");
+    });
     this.#link = this.#transport.dial(this.#address, {
       onOpen: () => {
         if (!current() || this.#state !== "dialing") return;
@@ -118,9 +126,6 @@ export class PeerLink {
         if (current() && this.#state === "up") this.#owner.onDrain(this.peerId);
       },
     });
-    this.#timer = this.#clock.after(GREETING_MS_MAX, () => {
-      if (current() && this.#state !== "up") this.#drop("timeout", "no greeting in time");
-    });
   }
 
   /** Queues one encoded field of PeerFrame for the next flush; false when the link is not up. */
@@ -130,13 +135,28 @@ export class PeerLink {
     return true;
   }
 
-  /** Sends what is queued as one frame; false = the backlog was full and it was dropped. */
+  /**
+   * Sends what is queued, in frames of a bounded size. False = the backlog was full: what had not been sent yet
+   * is dropped, and `onDrain` follows when there is room.
+   */
   flush(): boolean {
     if (this.#parts.length === 0) return true;
-    const frame = joinBytes(this.#parts);
+    const parts = this.#parts;
     this.#parts = [];
-    if (this.#state !== "up" || this.#link === undefined) return false;
-    return this.#link.send(frame);
+    let from = 0;
+    while (from < parts.length) {
+      let to = from;
+      let bytes = 0;
+      while (to < parts.length) {
+        bytes += parts[to]?.length ?? 0;
+        if (to > from && bytes > FRAME_BYTES_MAX) break;
+        to += 1;
+      }
+      const frame = joinBytes(from === 0 && to === parts.length ? parts : parts.slice(from, to));
+      if (this.#state !== "up" || this.#link?.send(frame) !== true) return false;
+      from = to;
+    }
+    return true;
   }
 
   close(): void {
@@ -169,7 +189,7 @@ export class PeerLink {
     }
     this.#timer?.cancel();
     this.#state = "up";
-    this.#failures = 0;
+    this.#upSinceMs = this.#clock.monotonicMs();
     this.#parts = [];
     this.#owner.onUp(this.peerId);
   }
@@ -182,18 +202,20 @@ export class PeerLink {
   #ended(end: LinkEnd, detail: string): void {
     if (this.#state === "down" || this.#state === "closed") return;
     const wasUp = this.#state === "up";
+    const hasStood = wasUp && this.#clock.monotonicMs() - this.#upSinceMs >= STOOD_MS_MIN;
     this.#state = "down";
     this.#attempt += 1;
     this.#link = undefined;
     this.#parts = [];
     this.#timer?.cancel();
     this.#logger.debug({ peer: this.peerId, end, detail }, "peer link ended");
+    if (hasStood) this.#failures = 0;
+    // After a link that stood, redial at once: it tells a death from a hiccup.
+    const delayMs = hasStood ? 0 : this.#backoffMs();
+    this.#failures += 1;
+    this.#timer = this.#clock.after(delayMs, () => this.dial());
     if (wasUp) this.#owner.onDown(this.peerId);
     if (end === "refused") this.#owner.onRefused(this.peerId);
-    // After a link that stood, redial at once: it tells a death from a hiccup.
-    const delay = wasUp ? 0 : this.#backoffMs();
-    this.#failures += 1;
-    this.#timer = this.#clock.after(delay, () => this.dial());
   }
 
   #backoffMs(): number {

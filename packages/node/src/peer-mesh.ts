@@ -3,7 +3,7 @@
 // and protocol version, and refused on a mismatch (DESIGN section 6).
 import { ParleyError, PeerFrame, type PeerHello, PROTOCOL_VERSION } from "@parley/protocol";
 import type { ConfiguredNode } from "./config.ts";
-import { type PEER_FIELD, PeerLink } from "./peer-link.ts";
+import { GREETING_MS_MAX, type PEER_FIELD, PeerLink } from "./peer-link.ts";
 import type {
   Clock,
   IncomingLink,
@@ -11,6 +11,7 @@ import type {
   Logger,
   PeerTransport,
   Random,
+  Timer,
 } from "./ports.ts";
 
 /** Who this node says it is, and what it expects of a peer. */
@@ -26,22 +27,30 @@ export interface MeshIdentity {
 export interface MeshEvents {
   onPeerUp(peerId: number): void;
   onPeerDown(peerId: number): void;
+  /** The link from that peer ended or was replaced: what it was sending may be lost. */
+  onPeerSilent(peerId: number): void;
   /** The peer's process is gone: nothing listens at its address. */
   onPeerDead(peerId: number): void;
   /** A frame from a greeted peer. */
   onFrame(peerId: number, frame: PeerFrame): void;
   /** A peer refused this node. */
   onRejected(peerId: number, error: ParleyError): void;
+  /** There is room again after a flush was dropped. */
   onDrain(peerId: number): void;
 }
 
 interface Incoming {
   readonly link: IncomingLink;
+  /** 0 = it has not greeted yet. */
   peerId: number;
+  /** Until it has greeted. */
+  readonly timer: Timer;
 }
 
-/** Unauthenticated incoming links at the most; a peer needs one. */
+/** Incoming links at the most; a peer needs one. Those that don't greet in time are closed. */
 const INCOMING_MAX = 256;
+/** A hello takes a few hundred bytes; who hasn't greeted doesn't get more of this node's time. */
+const HELLO_BYTES_MAX = 16 * 1024;
 
 export class PeerMesh {
   readonly #nodeId: number;
@@ -49,6 +58,7 @@ export class PeerMesh {
   readonly #incoming = new Set<Incoming>();
   readonly #identity: MeshIdentity;
   readonly #events: MeshEvents;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   #closed = false;
 
@@ -67,6 +77,7 @@ export class PeerMesh {
     this.#nodeId = nodeId;
     this.#identity = identity;
     this.#events = events;
+    this.#clock = ports.clock;
     this.#logger = ports.logger;
     ports.transport.listen((link) => this.#accept(link));
     for (const peer of peers) {
@@ -92,7 +103,7 @@ export class PeerMesh {
     return this.#links.get(peerId)?.queue(field, encoded) ?? false;
   }
 
-  /** Sends everything queued, one frame a peer. Calls `dropped` for each peer whose frame was lost. */
+  /** Sends everything queued. Calls `dropped` for each peer for whom something was lost. */
   flush(dropped: (peerId: number) => void): void {
     for (const [peerId, link] of this.#links) if (!link.flush()) dropped(peerId);
   }
@@ -100,7 +111,10 @@ export class PeerMesh {
   close(): void {
     this.#closed = true;
     for (const link of this.#links.values()) link.close();
-    for (const incoming of this.#incoming) incoming.link.close();
+    for (const incoming of this.#incoming) {
+      incoming.timer.cancel();
+      incoming.link.close();
+    }
     this.#incoming.clear();
   }
 
@@ -155,21 +169,36 @@ export class PeerMesh {
   }
 
   #accept(link: IncomingLink): IncomingLinkEvents {
-    const incoming: Incoming = { link, peerId: 0 };
     if (this.#closed || this.#incoming.size >= INCOMING_MAX) {
       link.close();
       return { onFrame: () => {}, onEnd: () => {} };
     }
+    const timer = this.#clock.after(GREETING_MS_MAX, () => {
+      if (this.#incoming.has(incoming) && incoming.peerId === 0) {
+        this.#refuse(incoming, new ParleyError("DEADLINE_EXCEEDED", "no hello came in time"));
+      }
+    });
+    const incoming: Incoming = { link, peerId: 0, timer };
     this.#incoming.add(incoming);
     return {
       onFrame: (bytes) => {
         if (this.#incoming.has(incoming)) this.#receive(incoming, bytes);
       },
-      onEnd: () => this.#incoming.delete(incoming),
+      onEnd: () => this.#ended(incoming),
     };
   }
 
+  #ended(incoming: Incoming): void {
+    incoming.timer.cancel();
+    if (!this.#incoming.delete(incoming)) return;
+    if (incoming.peerId !== 0) this.#events.onPeerSilent(incoming.peerId);
+  }
+
   #receive(incoming: Incoming, bytes: Uint8Array): void {
+    if (incoming.peerId === 0 && bytes.length > HELLO_BYTES_MAX) {
+      this.#refuse(incoming, new ParleyError("TOO_LARGE", "the first frame must be a hello"));
+      return;
+    }
     let frame: PeerFrame;
     try {
       frame = PeerFrame.decode(bytes);
@@ -200,6 +229,13 @@ export class PeerMesh {
       this.#refuse(incoming, error);
       return;
     }
+    incoming.timer.cancel();
+    // A peer has one link to this node. An older one is half-open, or what is left on it is out of date.
+    for (const other of this.#incoming) {
+      if (other.peerId !== hello.nodeId) continue;
+      this.#ended(other);
+      other.link.close();
+    }
     incoming.peerId = hello.nodeId;
     incoming.link.send(
       PeerFrame.encode(PeerFrame.fromPartial({ hello: this.#helloTo(hello.nodeId) })).finish(),
@@ -209,7 +245,7 @@ export class PeerMesh {
   }
 
   #refuse(incoming: Incoming, error: ParleyError): void {
-    this.#incoming.delete(incoming);
+    this.#ended(incoming);
     incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ error: error.toWire() })).finish());
     incoming.link.close();
   }

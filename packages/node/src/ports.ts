@@ -161,7 +161,7 @@ export interface IncomingLinkEvents {
 }
 
 export interface PeerTransport {
-  /** Dials once; no retry. `address` is host:port. */
+  /** Dials once; no retry. `address` is host:port. No event comes before the call has returned. */
   dial(address: string, events: OutgoingLinkEvents): OutgoingLink;
   /** Called once, before any dial: how this node takes links from peers. */
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void;
@@ -177,4 +177,19 @@ export interface FrameSink {
   backlogBytes(): number;
   /** Ends the stream after what is queued. `error` is for streams that end with a status. */
   end(error?: Error): void;
+}
+
+// ---- All of them -------------------------------------------------------------------------------
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logStore: LogStore;
+  readonly chatStore: ChatStore;
+  readonly transport: PeerTransport;
+  readonly hasher: PasswordHasher;
+  readonly sha256: Sha256;
+  readonly logger: Logger;
+  /** Storage failed or an invariant broke: the process must end. Called at most once. */
+  readonly onFatal: (error: unknown) => void;
 }

@@ -1,10 +1,14 @@
 // Writes on their way: from "asked for" to "applied here". A write is placed in the log (by this node
 // when it leads, else by the leader's node on request) and waits until the entry at its index is
-// applied on this node. If another entry took that place, or the leader changed meanwhile, it is
-// placed again with the same id, which is harmless (P2).
+// applied on this node. If another entry took that place, or another leader took over, or the request
+// or its answer may be lost, it is placed again with the same id, which is harmless (P2).
+//
+// Order (P3): writes are placed in the order in which they were asked for. While one waits for a
+// leader, all later ones wait behind it.
 import type { AppliedEntry } from "@parley/chat";
 import { ParleyError } from "@parley/protocol";
-import { Deadlines, type Waiting } from "./deadlines.ts";
+import { Deadlines } from "./deadlines.ts";
+import { PendingWrite, WritesBySignal } from "./pending-write.ts";
 import type { Clock } from "./ports.ts";
 
 export interface Placement {
@@ -15,7 +19,7 @@ export interface Placement {
 /** How a write is put into the log right now. */
 export type PlaceResult =
   | { readonly kind: "placed"; readonly placement: Placement }
-  /** Asked the leader's node; `replied` or `lost` follows. */
+  /** Asked the leader's node; `placedAt`, `refused` or `giveUpForwards` follows. */
   | { readonly kind: "forwarded"; readonly to: number }
   /** Nobody to ask: wait for a leader. */
   | { readonly kind: "no-leader" }
@@ -25,42 +29,11 @@ export interface Placer {
   place(id: number, command: Uint8Array): PlaceResult;
 }
 
-type Stage = "waiting" | "forwarded" | "placed";
-
-class PendingWrite implements Waiting {
-  readonly id: number;
-  readonly command: Uint8Array;
-  readonly deadlineMs: number;
-  readonly resolve: (entry: AppliedEntry) => void;
-  readonly reject: (error: ParleyError) => void;
-  stage: Stage = "waiting";
-  forwardedTo = 0;
-  /** It may be in a log somewhere. */
-  maybePlaced = false;
-  /** Indices where it may be applied, oldest first; usually one. */
-  readonly indices: number[] = [];
-  readonly onExpire: (write: PendingWrite) => void;
-
-  constructor(
-    id: number,
-    command: Uint8Array,
-    deadlineMs: number,
-    resolve: (entry: AppliedEntry) => void,
-    reject: (error: ParleyError) => void,
-    onExpire: (write: PendingWrite) => void,
-  ) {
-    this.id = id;
-    this.command = command;
-    this.deadlineMs = deadlineMs;
-    this.resolve = resolve;
-    this.reject = reject;
-    this.onExpire = onExpire;
-  }
-
-  expire(): void {
-    this.onExpire(this);
-  }
-}
+/**
+ * A leader's node answers at once, so a request without an answer for this long is lost, or the answer is
+ * (the stream that carries it may have dropped it).
+ */
+const FORWARD_MS_MAX = 2_000;
 
 interface Expectation {
   readonly term: number;
@@ -69,10 +42,16 @@ interface Expectation {
 
 export class Proposals {
   readonly #placer: Placer;
+  readonly #clock: Clock;
   readonly #pendingMax: number;
+  /** In the order in which they were asked for. */
   readonly #byId = new Map<number, PendingWrite>();
+  readonly #bySignal = new WritesBySignal((write) =>
+    this.#settle(write, () => write.reject(cancelled())),
+  );
   readonly #deadlines: Deadlines<PendingWrite>;
   readonly #expected = new Map<number, Expectation[]>();
+  #waiting = 0;
   #nextId = 1;
   #appliedIndex: number;
   #closed = false;
@@ -81,6 +60,7 @@ export class Proposals {
 
   constructor(placer: Placer, clock: Clock, pendingMax: number, appliedIndex: number) {
     this.#placer = placer;
+    this.#clock = clock;
     this.#pendingMax = pendingMax;
     this.#appliedIndex = appliedIndex;
     this.#deadlines = new Deadlines(clock);
@@ -100,61 +80,78 @@ export class Proposals {
         }),
       );
     }
-    if (signal?.aborted === true) {
-      return Promise.reject(new ParleyError("CANCELLED", "the caller gave up"));
-    }
+    if (signal?.aborted === true) return Promise.reject(cancelled());
     return new Promise((resolve, reject) => {
+      const onExpire = (late: PendingWrite) =>
+        this.#settle(late, () => late.reject(late.overdueError()));
       const id = this.#nextId++;
-      const write = new PendingWrite(id, command, deadlineMs, resolve, reject, (late) =>
-        this.#settleLate(late),
-      );
+      const write = new PendingWrite(id, command, deadlineMs, signal, resolve, reject, onExpire);
+      const mustQueue = this.#waiting > 0;
       this.#byId.set(id, write);
+      this.#waiting += 1;
       this.#deadlines.add(write);
-      signal?.addEventListener(
-        "abort",
-        () => this.#settle(write, () => reject(new ParleyError("CANCELLED", "the caller gave up"))),
-        { once: true },
-      );
-      this.#place(write);
+      this.#bySignal.add(write);
+      if (!mustQueue) this.#place(write);
     });
   }
 
-  /** The leader's node said where it put a forwarded write. */
-  placedAt(id: number, placement: Placement): void {
+  /** The leader's node `from` said where it put a forwarded write. */
+  placedAt(from: number, id: number, placement: Placement): void {
     const write = this.#byId.get(id);
-    if (write === undefined || write.stage !== "forwarded") return;
-    this.#expect(write, placement);
+    if (write === undefined) return;
+    // An answer of an earlier leader: the write may be applied there too, but the one asked last decides.
+    if (write.stage === "forwarded" && write.forwardedTo === from) this.#placed(write, placement);
+    else if (placement.index > this.#appliedIndex) this.#expect(write, placement);
   }
 
-  /** The leader's node did not take a forwarded write. */
-  refused(id: number, error: ParleyError): void {
+  /** The leader's node `from` did not take a forwarded write. */
+  refused(from: number, id: number, error: ParleyError): void {
     const write = this.#byId.get(id);
-    if (write === undefined || write.stage !== "forwarded") return;
-    if (error.reason === "NOT_LEADER") {
-      // Wait for the next leader rather than ask in circles.
-      write.stage = "waiting";
-      return;
-    }
-    this.#settle(write, () => write.reject(error));
+    if (write === undefined || write.stage !== "forwarded" || write.forwardedTo !== from) return;
+    // Wait for the next leader rather than ask in circles; and what may be in the log already can't
+    // be refused any more.
+    if (error.reason === "NOT_LEADER" || write.maybePlaced) this.#wait(write);
+    else this.#settle(write, () => write.reject(error));
   }
 
   /**
-   * Leader or term changed, or the link to the leader was lost: what is not known to be applied is
-   * placed again, in the order in which it was asked for.
+   * There is a leader, of `term`: all that does not stand in its log already is placed (again), in the order
+   * in which it was asked for.
    */
-  placeAgain(): void {
+  leaderIs(term: number): void {
     for (const write of this.#byId.values()) {
-      if (write.stage !== "waiting") {
-        write.maybePlaced = true;
-        this.replaced += 1;
-      }
-      this.#place(write);
+      if (write.stage === "waiting") continue;
+      if (write.stage === "placed" && write.placedTerm === term) continue;
+      this.#lost(write);
+    }
+    this.placeWaiting();
+  }
+
+  /** The link to or from `peerId` was lost, and with it perhaps requests or their answers. */
+  giveUpForwards(peerId: number): void {
+    for (const write of this.#byId.values()) {
+      if (write.stage === "forwarded" && write.forwardedTo === peerId) this.#lost(write);
     }
   }
 
-  /** Only what waits for a leader. */
+  /** To be called now and then: gives up forwards without an answer, and tries again what waits. */
+  poke(): void {
+    const now = this.#clock.monotonicMs();
+    for (const write of this.#byId.values()) {
+      if (write.stage !== "forwarded" || now - write.forwardedMs < FORWARD_MS_MAX) continue;
+      this.giveUpForwards(write.forwardedTo);
+      break;
+    }
+    this.placeWaiting();
+  }
+
+  /** Places what waits, up to the first that can't be. */
   placeWaiting(): void {
-    for (const write of this.#byId.values()) if (write.stage === "waiting") this.#place(write);
+    if (this.#waiting === 0) return;
+    for (const write of this.#byId.values()) {
+      if (write.stage === "waiting" && !this.#place(write)) return;
+      if (this.#waiting === 0) return;
+    }
   }
 
   /** An entry was applied here. */
@@ -171,10 +168,7 @@ export class Proposals {
       }
       const at = write.indices.indexOf(entry.index);
       if (at >= 0) write.indices.splice(at, 1);
-      if (write.stage === "placed" && write.indices.length === 0) {
-        this.replaced += 1;
-        this.#place(write);
-      }
+      if (write.stage === "placed" && write.indices.length === 0) this.#again(write);
     }
   }
 
@@ -187,38 +181,49 @@ export class Proposals {
     this.#deadlines.close();
   }
 
-  #place(write: PendingWrite): void {
+  /** False: it waits. */
+  #place(write: PendingWrite): boolean {
     const result = this.#placer.place(write.id, write.command);
+    // Placing may notice that time has passed, and settle it.
+    if (!this.#byId.has(write.id)) return true;
     switch (result.kind) {
       case "placed":
-        this.#expect(write, result.placement);
-        return;
+        this.#placed(write, result.placement);
+        return true;
       case "forwarded":
+        this.#leaveWaiting(write);
         write.stage = "forwarded";
         write.forwardedTo = result.to;
-        write.maybePlaced = true;
-        return;
+        write.forwardedMs = this.#clock.monotonicMs();
+        return true;
       case "no-leader":
-        write.stage = "waiting";
-        return;
+        this.#wait(write);
+        return false;
       case "refused":
         // What may be in the log already can't be refused any more: it is tried again.
-        if (write.maybePlaced) write.stage = "waiting";
-        else this.#settle(write, () => write.reject(result.error));
-        return;
+        if (write.maybePlaced) {
+          this.#wait(write);
+          return false;
+        }
+        this.#settle(write, () => write.reject(result.error));
+        return true;
       default:
-        result satisfies never;
+        return result satisfies never;
     }
   }
 
-  #expect(write: PendingWrite, placement: Placement): void {
+  #placed(write: PendingWrite, placement: Placement): void {
+    this.#leaveWaiting(write);
     write.stage = "placed";
+    write.placedTerm = placement.term;
     write.maybePlaced = true;
-    if (placement.index <= this.#appliedIndex) {
-      // It was applied before this node heard where: ask again, the same id gives the same result.
-      this.#place(write);
-      return;
-    }
+    // Applied before this node heard where: ask again, the same id gives the same result.
+    if (placement.index <= this.#appliedIndex) this.#again(write);
+    else this.#expect(write, placement);
+  }
+
+  #expect(write: PendingWrite, placement: Placement): void {
+    write.maybePlaced = true;
     write.indices.push(placement.index);
     const expectation = { term: placement.term, write };
     const others = this.#expected.get(placement.index);
@@ -226,25 +231,34 @@ export class Proposals {
     else others.push(expectation);
   }
 
-  #settleLate(write: PendingWrite): void {
-    this.#settle(write, () =>
-      write.reject(
-        write.maybePlaced
-          ? new ParleyError(
-              "OUTCOME_UNKNOWN",
-              "the write was not confirmed in time; retry it with the same id",
-              { retryAfterMs: 50 },
-            )
-          : new ParleyError("NO_QUORUM", "no leader was found in time; nothing was written", {
-              retryAfterMs: 200,
-            }),
-      ),
-    );
+  /** Its place is taken: behind whatever waits, if anything does. */
+  #again(write: PendingWrite): void {
+    const mustQueue = this.#waiting > 0;
+    this.#lost(write);
+    if (!mustQueue) this.#place(write);
+  }
+
+  #lost(write: PendingWrite): void {
+    write.maybePlaced = true;
+    this.replaced += 1;
+    this.#wait(write);
+  }
+
+  #wait(write: PendingWrite): void {
+    if (write.stage === "waiting") return;
+    write.stage = "waiting";
+    this.#waiting += 1;
+  }
+
+  #leaveWaiting(write: PendingWrite): void {
+    if (write.stage === "waiting") this.#waiting -= 1;
   }
 
   #settle(write: PendingWrite, act: () => void): void {
     if (!this.#byId.delete(write.id)) return;
+    this.#leaveWaiting(write);
     this.#deadlines.delete(write);
+    this.#bySignal.delete(write);
     for (const index of write.indices) {
       const left = this.#expected.get(index)?.filter((one) => one.write !== write) ?? [];
       if (left.length === 0) this.#expected.delete(index);
@@ -252,6 +266,10 @@ export class Proposals {
     }
     act();
   }
+}
+
+function cancelled(): ParleyError {
+  return new ParleyError("CANCELLED", "the caller gave up");
 }
 
 function shuttingDown(): ParleyError {

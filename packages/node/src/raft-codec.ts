@@ -92,20 +92,28 @@ export function encodeMessage(message: Message): Uint8Array {
   return joinBytes([head, ...message.entries.map(encodeEntryField)]);
 }
 
-/** The core's message, or undefined for one that no version of this protocol sends. */
+/**
+ * The core's message, or undefined for one that no version of this protocol sends: an unknown type, a shape
+ * that the core's senders never give it and that its invariants rule out. Never throws.
+ */
 export function messageFromWire(wire: RaftMessage): Message | undefined {
   const type = MESSAGE_TYPES[wire.type];
   if (type === undefined) return undefined;
+  // Requests on behalf of a client are valid in every term; all else is said in one.
+  if (wire.term === 0 && type !== "MsgProp" && type !== "MsgReadIndex") return undefined;
   const entries: Entry[] = [];
   for (const entry of wire.entries) {
     const entryType = ENTRY_TYPES[entry.type];
     if (entryType === undefined) return undefined;
     entries.push({ type: entryType, term: entry.term, index: entry.index, data: entry.data });
   }
-  // A snapshot without its membership is no snapshot.
-  if (wire.snapshot !== undefined && wire.snapshot.confState === undefined) return undefined;
-  const snapshot = wire.snapshot;
+  if (type === "MsgApp" && !isRun(entries, wire)) return undefined;
+  if (type === "MsgProp" && entries.length === 0) return undefined;
+  const { snapshot } = wire;
   const confState = snapshot?.confState;
+  // A snapshot without its membership is no snapshot.
+  const isWhole = snapshot !== undefined && confState !== undefined && snapshot.index > 0;
+  if (isWhole !== (type === "MsgSnap") || (snapshot !== undefined && !isWhole)) return undefined;
   return makeMessage({
     type,
     to: wire.to,
@@ -119,9 +127,18 @@ export function messageFromWire(wire: RaftMessage): Message | undefined {
     rejectHint: wire.rejectHint,
     context: wire.context,
     vote: wire.vote,
-    snapshot:
-      snapshot === undefined || confState === undefined
-        ? null
-        : { index: snapshot.index, term: snapshot.term, data: snapshot.data, confState },
+    snapshot: isWhole
+      ? { index: snapshot.index, term: snapshot.term, data: snapshot.data, confState }
+      : null,
   });
+}
+
+/** Whether the entries follow one another, from the one after (index, logTerm), in terms up to the sender's. */
+function isRun(entries: readonly Entry[], { index, logTerm, term }: RaftMessage): boolean {
+  let before = { index, term: logTerm };
+  for (const entry of entries) {
+    if (entry.index !== before.index + 1 || entry.term < before.term) return false;
+    before = entry;
+  }
+  return before.term <= term;
 }

@@ -2,31 +2,43 @@
 // a round that began before it asked.
 import { ParleyError } from "@parley/protocol";
 import { Deadlines, type Waiting } from "./deadlines.ts";
-import type { Clock } from "./ports.ts";
+import type { Clock, Random } from "./ports.ts";
 
 /** How long a round may take before it is asked for again: its messages may be lost. */
 const ROUND_MS_MAX = 150;
+/** Marks the rounds of this run of the process: an answer may outlive the one who asked. */
+const RUN_BYTES = 8;
+const CONTEXT_BYTES = RUN_BYTES + 8;
 
 interface Reader extends Waiting {
+  /** The first round that began after it asked; 0 = none yet. */
+  round: number;
   resolve(index: number): void;
   reject(error: ParleyError): void;
 }
 
 export class ReadRounds {
-  readonly #ask: (round: number) => boolean;
+  readonly #ask: (context: Uint8Array) => boolean;
   readonly #clock: Clock;
+  readonly #run: Uint8Array;
   readonly #deadlines: Deadlines<Reader>;
   readonly #pendingMax: number;
-  #waiting: Reader[] = [];
-  #inRound: Reader[] = [];
   #round = 0;
+  /** Some reader waits for an answer to the newest round. */
+  #isUnderWay = false;
   #askedMs = 0;
   #closed = false;
 
-  /** `ask` starts a round in the core and says whether it could. */
-  constructor(ask: (round: number) => boolean, clock: Clock, pendingMax: number) {
+  /** `ask` starts a round in the core, which gives the context back, and says whether it could. */
+  constructor(
+    ask: (context: Uint8Array) => boolean,
+    clock: Clock,
+    random: Random,
+    pendingMax: number,
+  ) {
     this.#ask = ask;
     this.#clock = clock;
+    this.#run = random.bytes(RUN_BYTES);
     this.#pendingMax = pendingMax;
     this.#deadlines = new Deadlines(clock);
   }
@@ -35,11 +47,9 @@ export class ReadRounds {
     return this.#round;
   }
 
+  /** Resolves with the revision to wait for; rejects with NO_QUORUM, OVERLOADED or SHUTTING_DOWN. */
   read(deadlineMs: number): Promise<number> {
-    if (this.#closed)
-      return Promise.reject(
-        new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 }),
-      );
+    if (this.#closed) return Promise.reject(shuttingDown());
     if (this.#deadlines.size >= this.#pendingMax) {
       return Promise.reject(
         new ParleyError("OVERLOADED", "too many linearizable reads wait on this node", {
@@ -48,67 +58,79 @@ export class ReadRounds {
       );
     }
     return new Promise((resolve, reject) => {
-      const reader: Reader = {
+      this.#deadlines.add({
+        round: 0,
         deadlineMs,
         resolve,
         reject,
-        expire: () => {
-          this.#forget(reader);
+        expire: () =>
           reject(
             new ParleyError("NO_QUORUM", "no majority confirmed the read in time", {
               retryAfterMs: 200,
             }),
-          );
-        },
-      };
-      this.#deadlines.add(reader);
-      this.#waiting.push(reader);
-      if (this.#inRound.length === 0) this.#begin();
+          ),
+      });
+      if (!this.#isUnderWay) this.#begin();
     });
   }
 
-  /** The core confirmed a round. */
-  confirmed(round: number, index: number): void {
-    if (round !== this.#round) return;
-    const readers = this.#inRound;
-    this.#inRound = [];
-    for (const reader of readers) if (this.#deadlines.delete(reader)) reader.resolve(index);
-    if (this.#waiting.length > 0) this.#begin();
+  /**
+   * The core confirmed the round of this context: it is the answer for all who had asked when that round
+   * began, also when it was asked for again since. Anything else in `context` is ignored.
+   */
+  confirmed(context: Uint8Array, index: number): void {
+    const round = this.#roundOf(context);
+    if (!Number.isInteger(round) || round < 1 || round > this.#round) return;
+    if (round === this.#round) this.#isUnderWay = false;
+    let isAnyLeft = false;
+    for (const reader of this.#deadlines) {
+      if (reader.round === 0 || reader.round > round) {
+        isAnyLeft = true;
+        continue;
+      }
+      this.#deadlines.delete(reader);
+      reader.resolve(index);
+    }
+    if (!isAnyLeft) this.#isUnderWay = false;
+    else if (!this.#isUnderWay) this.#begin();
   }
 
   /** To be called now and then, and when a leader appears: asks again where an answer is overdue. */
   poke(leaderChanged: boolean): void {
     const overdue = this.#clock.monotonicMs() - this.#askedMs >= ROUND_MS_MAX;
-    if (!leaderChanged && !overdue) return;
-    if (this.#inRound.length === 0 && this.#waiting.length === 0) return;
-    this.#waiting = [...this.#inRound, ...this.#waiting];
-    this.#inRound = [];
-    this.#begin();
+    if (this.#deadlines.size > 0 && (leaderChanged || overdue)) this.#begin();
   }
 
   close(): void {
     this.#closed = true;
     const readers = [...this.#deadlines];
     this.#deadlines.close();
-    this.#waiting = [];
-    this.#inRound = [];
-    for (const reader of readers) {
-      reader.reject(
-        new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 }),
-      );
-    }
+    for (const reader of readers) reader.reject(shuttingDown());
   }
 
   #begin(): void {
     this.#round += 1;
     this.#askedMs = this.#clock.monotonicMs();
-    if (!this.#ask(this.#round)) return;
-    this.#inRound = this.#waiting;
-    this.#waiting = [];
+    // Before asking: a core that needs nobody's word confirms the round in this very call.
+    for (const reader of this.#deadlines) if (reader.round === 0) reader.round = this.#round;
+    this.#isUnderWay = this.#ask(this.#contextOf(this.#round));
   }
 
-  #forget(reader: Reader): void {
-    this.#waiting = this.#waiting.filter((one) => one !== reader);
-    this.#inRound = this.#inRound.filter((one) => one !== reader);
+  #contextOf(round: number): Uint8Array {
+    const context = new Uint8Array(CONTEXT_BYTES);
+    context.set(this.#run);
+    new DataView(context.buffer).setFloat64(RUN_BYTES, round);
+    return context;
   }
+
+  /** 0 = not one of this run's. */
+  #roundOf(context: Uint8Array): number {
+    if (context.length !== CONTEXT_BYTES) return 0;
+    if (!this.#run.every((byte, at) => context[at] === byte)) return 0;
+    return new DataView(context.buffer, context.byteOffset, CONTEXT_BYTES).getFloat64(RUN_BYTES);
+  }
+}
+
+function shuttingDown(): ParleyError {
+  return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
 }

@@ -1,0 +1,423 @@
+// A node that belongs to a cluster: the replicated log at work, and what the chat service sees of it.
+import type { Admission, AppliedBatch, AppliedEntry } from "@parley/chat";
+import {
+  type BootstrapRecord,
+  type ClusterView,
+  Command,
+  ParleyError,
+  type PeerFrame,
+  type StatusResponse,
+} from "@parley/protocol";
+import type { Message } from "@parley/raft";
+import { AppliedWaiters } from "./applied-waiters.ts";
+import { ClusterObserver } from "./cluster-view.ts";
+import type { NodeConfig } from "./config.ts";
+import { Contacts } from "./contacts.ts";
+import { DiskWatch } from "./disk-watch.ts";
+import { Driver } from "./driver.ts";
+import { Gossip } from "./gossip.ts";
+import type { LogCache } from "./log-cache.ts";
+import { LogWriter } from "./log-writer.ts";
+import type { PeerMesh } from "./peer-mesh.ts";
+import type { NodePorts, Timer } from "./ports.ts";
+import { Presence } from "./presence.ts";
+import { Proposals } from "./proposals.ts";
+import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import { ReadRounds } from "./read-rounds.ts";
+import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
+import { ChatService } from "./service/chat-service.ts";
+import { ClusterService } from "./service/cluster-service.ts";
+import { Succession } from "./succession.ts";
+
+/** What a running node offers to the transports. */
+export interface NodeServices {
+  readonly chat: ChatService;
+  readonly cluster: ClusterService;
+}
+
+const HOUSEKEEPING_MS = 50;
+/** A disk that has not synced for this long makes a leader hand leadership over. */
+const DISK_STALL_MS = 1_000;
+/** All disks may be nearly full, and then leadership must not go round and round. */
+const LOW_DISK_HAND_OVER_MS = 10_000;
+
+export class RunningNode implements Replica {
+  readonly admission: Admission;
+  readonly services: NodeServices;
+  readonly #config: NodeConfig;
+  readonly #ports: NodePorts;
+  readonly #mesh: PeerMesh;
+  readonly #driver: Driver;
+  readonly #contacts: Contacts;
+  readonly #presence = new Presence();
+  readonly #writer: LogWriter;
+  readonly #proposals: Proposals;
+  readonly #reads: ReadRounds;
+  readonly #waiters: AppliedWaiters;
+  readonly #observer: ClusterObserver;
+  readonly #gossip: Gossip;
+  readonly #succession: Succession;
+  readonly #disk: DiskWatch;
+  readonly #listeners: AppliedListener[] = [];
+  readonly #viewListeners: ((view: ClusterView) => void)[] = [];
+  #applied: number;
+  #timer: Timer | undefined;
+  #lastView = "";
+  #lowDiskHandOverMs = Number.NEGATIVE_INFINITY;
+  #stopping = false;
+  #halted = false;
+
+  constructor(
+    config: NodeConfig,
+    ports: NodePorts,
+    record: BootstrapRecord,
+    mesh: PeerMesh,
+    cache: LogCache,
+    admission: Admission,
+    applied: number,
+    fatal: (error: unknown) => void,
+  ) {
+    const { tuning, nodeId } = config;
+    const { clock, random, chatStore } = ports;
+    this.#config = config;
+    this.#ports = ports;
+    this.#mesh = mesh;
+    this.admission = admission;
+    this.#applied = applied;
+    const freshMs = 2 * tuning.electionTicks * tuning.tickMs;
+    this.#contacts = new Contacts(clock, freshMs);
+    this.#driver = new Driver(nodeId, applied, cache, tuning, ports, {
+      send: (message) => this.#send(message),
+      flush: () => this.#flush(),
+      onApplied: (batch) => this.#onApplied(batch),
+      onReadState: (state) => this.#reads.confirmed(state.context, state.index),
+      onLeadershipChanged: () => this.#onLeadershipChanged(),
+      onFatal: fatal,
+    });
+    this.#disk = new DiskWatch(ports, tuning.diskReserveBytes, (error) => {
+      if (!this.#halted) fatal(error);
+    });
+    this.#writer = new LogWriter(this.#driver, mesh, clock, () => this.#refusalForPeers());
+    this.#proposals = new Proposals(this.#writer, clock, tuning.pendingWritesMax, applied);
+    this.#reads = new ReadRounds(
+      (context) => this.#askReadIndex(context),
+      clock,
+      random,
+      tuning.pendingReadsMax,
+    );
+    this.#waiters = new AppliedWaiters(clock, tuning.pendingReadsMax, applied);
+    this.#observer = new ClusterObserver(
+      record.clusterId,
+      nodeId,
+      config.nodes,
+      this.#driver.raft,
+      this.#contacts,
+      () => this.#applied,
+      (peerId) => mesh.isUp(peerId),
+    );
+    this.#gossip = new Gossip(
+      mesh,
+      this.#observer,
+      this.#contacts,
+      this.#presence,
+      clock,
+      freshMs / 3,
+    );
+    this.#succession = new Succession(config, this.#driver, this.#contacts, ports);
+    const chat = new ChatService({
+      replica: this,
+      chatStore,
+      clock,
+      random,
+      hasher: ports.hasher,
+      sha256: ports.sha256,
+      logger: ports.logger,
+      tuning,
+      nodeId,
+    });
+    const cluster = new ClusterService({
+      replica: this,
+      chatStore,
+      clock,
+      authentication: chat.authentication,
+      requiresLogin: config.statusRequiresLogin,
+    });
+    this.services = { chat, cluster };
+  }
+
+  // ---- Replica ---------------------------------------------------------------------------------
+
+  get appliedRevision(): number {
+    return this.#applied;
+  }
+
+  propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const encoded = Command.encode({ ...command, stampMs: 0 }).finish();
+    return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
+  }
+
+  readIndex(options: ProposeOptions): Promise<number> {
+    return this.#reads.read(options.deadlineMs);
+  }
+
+  waitApplied(revision: number, options: ProposeOptions): Promise<void> {
+    return this.#waiters.wait(revision, options.deadlineMs);
+  }
+
+  onApplied(listener: AppliedListener): void {
+    this.#listeners.push(listener);
+  }
+
+  view(): ClusterView {
+    return this.#observer.view();
+  }
+
+  onViewChanged(listener: (view: ClusterView) => void): void {
+    this.#viewListeners.push(listener);
+  }
+
+  status(): StatusResponse {
+    return this.#observer.status();
+  }
+
+  replicasAt(revision: number): number {
+    return this.#observer.replicasAt(revision);
+  }
+
+  staleMs(): number {
+    return this.#contacts.staleMs();
+  }
+
+  isOnline(accountId: number): boolean {
+    return this.#presence.isOnline(accountId);
+  }
+
+  setLocalPresence(accountId: number, online: boolean): void {
+    this.#presence.setLocal(accountId, online);
+  }
+
+  /** Why this node takes no new write of its clients now. */
+  #refusal(): ParleyError | undefined {
+    if (this.#stopping) {
+      return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
+    }
+    return this.#disk.isLow ? diskFull() : undefined;
+  }
+
+  /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
+  #refusalForPeers(): ParleyError | undefined {
+    if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
+    return this.#disk.isLow ? diskFull() : undefined;
+  }
+
+  // ---- Life ------------------------------------------------------------------------------------
+
+  start(): void {
+    this.#driver.start();
+    if (this.#config.nodes.length === 1) this.#driver.guard(() => this.#driver.raft.campaign());
+    this.#armHousekeeping();
+  }
+
+  /** Hands leadership over, lets clients go, finishes what is under way; `graceMs` at the most. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const { clock } = this.#ports;
+    const deadline = clock.monotonicMs() + graceMs;
+    // Half of the time is for the clients' answers, whoever leads.
+    await this.#until(
+      clock.monotonicMs() + graceMs / 2,
+      () => !this.#succession.handOver("the node is stopping"),
+    );
+    await this.services.chat.close(Math.max(0, deadline - clock.monotonicMs()));
+    await this.#until(deadline, () => this.#driver.isQuiet);
+    this.halt();
+  }
+
+  /** Stops at once; what waits is told. */
+  halt(): void {
+    if (this.#halted) return;
+    this.#halted = true;
+    this.#stopping = true;
+    this.#timer?.cancel();
+    this.#driver.stop();
+    this.#proposals.close();
+    this.#reads.close();
+    this.#waiters.close();
+  }
+
+  /** Entries that a follower far behind needs have come from disk. */
+  entriesLoaded(): void {
+    this.#driver.entriesLoaded();
+  }
+
+  // ---- Peers -----------------------------------------------------------------------------------
+
+  peerUp(peerId: number): void {
+    this.#gossip.greet(peerId);
+    if (this.#driver.raft.lead === peerId) this.#proposals.placeWaiting();
+    this.#driver.schedulePump();
+  }
+
+  peerDown(peerId: number): void {
+    this.#driver.guard(() => this.#driver.raft.reportUnreachable(peerId));
+    this.#proposals.giveUpForwards(peerId);
+    this.#driver.schedulePump();
+  }
+
+  peerDead(peerId: number): void {
+    this.#succession.peerDead(peerId);
+  }
+
+  /** The link from a peer ended, and with it perhaps answers that were on their way. */
+  peerSilent(peerId: number): void {
+    this.#proposals.giveUpForwards(peerId);
+    this.#proposals.placeWaiting();
+  }
+
+  /** There is room on the link to a peer again. */
+  peerDrained(peerId: number): void {
+    if (this.#driver.raft.lead === peerId) this.#proposals.placeWaiting();
+    this.#driver.schedulePump();
+  }
+
+  receive(peerId: number, frame: PeerFrame): void {
+    if (this.#halted) return;
+    this.#contacts.heard(peerId);
+    for (const wire of frame.messages) {
+      const message = messageFromWire(wire);
+      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
+      // Copies of the chat file have a stream of their own; until there is one, nobody sends them.
+      if (message === undefined || !isOwn || message.type === "MsgSnap") {
+        this.#ports.logger.warn(
+          { peer: peerId, type: wire.type },
+          "dropped a message that is not one that this peer may send",
+        );
+        continue;
+      }
+      this.#driver.step(message);
+      this.#noteLeaderContact(message);
+    }
+    for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
+    for (const { id, error, term, index } of frame.forwardReplies) {
+      if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
+      else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
+    }
+    this.#gossip.receive(peerId, frame);
+  }
+
+  #noteLeaderContact({ type, from, term }: Message): void {
+    const { lead, term: ours } = this.#driver.raft;
+    if (from !== lead || term !== ours) return;
+    if (type === "MsgApp" || type === "MsgHeartbeat") this.#contacts.heardLeader();
+  }
+
+  #send(message: Message): void {
+    if (!this.#mesh.queue(message.to, "messages", encodeMessage(message))) {
+      this.#driver.raft.reportUnreachable(message.to);
+    }
+  }
+
+  #flush(): void {
+    this.#mesh.flush((peerId) => {
+      this.#driver.raft.reportUnreachable(peerId);
+      // They are placed again when the link has room, or soon; not at once, or the loop would spin.
+      this.#proposals.giveUpForwards(peerId);
+    });
+  }
+
+  // ---- Applied entries, reads, leadership -------------------------------------------------------
+
+  #onApplied(batch: AppliedBatch): void {
+    this.#observer.invalidate();
+    for (const entry of batch.entries) {
+      this.admission.applyEntry(entry);
+      this.#applied = entry.index;
+      for (const listener of this.#listeners) listener.onEntry(entry);
+      this.#proposals.applied(entry);
+    }
+    this.#applied = batch.appliedIndex;
+    this.#waiters.applied(batch.appliedIndex);
+    for (const listener of this.#listeners) listener.onBatchEnd(batch);
+  }
+
+  #askReadIndex(context: Uint8Array): boolean {
+    let asked = false;
+    this.#driver.guard(() => {
+      this.#driver.catchUpTicks();
+      asked = this.#driver.raft.readIndex(context).ok;
+    });
+    this.#driver.schedulePump();
+    return asked;
+  }
+
+  #onLeadershipChanged(): void {
+    const { state, lead, term } = this.#driver.raft;
+    if (state === "StateLeader") this.#contacts.heardLeader();
+    if (lead !== 0) {
+      this.#proposals.leaderIs(term);
+      this.#reads.poke(true);
+    }
+    this.#tellView();
+  }
+
+  #tellView(): void {
+    const view = this.#observer.view();
+    const key = `${view.leaderId} ${view.term} ${view.hasQuorum}`;
+    if (key === this.#lastView) return;
+    this.#lastView = key;
+    for (const listener of this.#viewListeners) listener(view);
+  }
+
+  // ---- Housekeeping ----------------------------------------------------------------------------
+
+  #armHousekeeping(): void {
+    this.#timer = this.#ports.clock.after(HOUSEKEEPING_MS, () => {
+      if (this.#halted) return;
+      this.#housekeep();
+      this.#armHousekeeping();
+    });
+  }
+
+  #housekeep(): void {
+    const { raft } = this.#driver;
+    if (raft.state === "StateLeader") {
+      this.#contacts.leading(this.#config.nodeId, raft.status().config.voters);
+      this.#spareDisk();
+    }
+    this.#proposals.poke();
+    this.#reads.poke(false);
+    this.#gossip.tell();
+    this.#flush();
+    this.#tellView();
+    this.#disk.check();
+  }
+
+  /** A leader whose disk is slow or nearly full lets another one lead. */
+  #spareDisk(): void {
+    if (this.#driver.diskStallMs() > DISK_STALL_MS) {
+      this.#succession.handOver("the disk stalls");
+      return;
+    }
+    const now = this.#ports.clock.monotonicMs();
+    if (!this.#disk.isLow || now - this.#lowDiskHandOverMs < LOW_DISK_HAND_OVER_MS) return;
+    this.#lowDiskHandOverMs = now;
+    this.#succession.handOver("the disk is nearly full");
+  }
+
+  #until(deadlineMs: number, done: () => boolean): Promise<void> {
+    const { clock } = this.#ports;
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#halted || done() || clock.monotonicMs() >= deadlineMs) resolve();
+        else clock.after(5, look);
+      };
+      look();
+    });
+  }
+}
+
+function diskFull(): ParleyError {
+  return new ParleyError("DISK_FULL", "this node's disk is nearly full", { retryAfterMs: 1_000 });
+}
