@@ -8,7 +8,7 @@ import type {
 } from "@grpc/grpc-js";
 import { LIMITS } from "@parley/protocol";
 
-type AnyCall =
+export type AnyCall =
   | ServerUnaryCall<Uint8Array, Uint8Array>
   | ServerWritableStream<Uint8Array, Uint8Array>
   | ServerDuplexStream<Uint8Array, Uint8Array>;
@@ -22,11 +22,19 @@ export function bearerToken(metadata: Metadata): string {
   return BEARER.exec(value)?.[1] ?? "";
 }
 
+/**
+ * Calls `action` once when the caller is gone or has its status: also when that was before. (A stream that was given up early
+ * reaches its handler cancelled already, and says so by its flag alone.)
+ */
+export function whenGone(call: AnyCall, action: () => void): void {
+  if (call.cancelled) action();
+  else (call as EventEmitter).once("cancelled", action);
+}
+
 /** Aborted when the caller hangs up or its deadline passes. */
 export function abortSignalOf(call: AnyCall): AbortSignal {
   const controller = new AbortController();
-  if (call.cancelled) controller.abort();
-  else (call as EventEmitter).once("cancelled", () => controller.abort());
+  whenGone(call, () => controller.abort());
   return controller.signal;
 }
 

@@ -1,5 +1,4 @@
 // parley.v1.Chat: every unary RPC, the session and the subscription, onto the node's one service.
-import type { EventEmitter } from "node:events";
 import type {
   ServerDuplexStream,
   ServerUnaryCall,
@@ -9,7 +8,7 @@ import type {
 } from "@grpc/grpc-js";
 import type { ChatService, Clock, NodeServices } from "@parley/node";
 import { LIMITS, OPERATIONS, type OperationName, ParleyError } from "@parley/protocol";
-import { abortSignalOf, bearerToken, timeoutMsOf } from "./calls.ts";
+import { abortSignalOf, bearerToken, timeoutMsOf, whenGone } from "./calls.ts";
 import { GrpcFrameSink } from "./frame-sink.ts";
 import { toStatus } from "./status.ts";
 
@@ -88,7 +87,7 @@ function session(call: SessionCall, { services, destroyConnection }: ChatAdapter
     handler.onEnd();
     sink.end();
   });
-  (call as EventEmitter).once("cancelled", () => handler.onEnd());
+  whenGone(call, () => handler.onEnd());
 }
 
 function subscribe(call: StreamCall, parts: ChatAdapterParts): void {
@@ -98,7 +97,7 @@ function subscribe(call: StreamCall, parts: ChatAdapterParts): void {
     checkSize(call.request);
     const { chat } = ready(parts.services());
     const stream = chat.subscribe(call.request, contextOf(call, parts.clock), sink);
-    (call as EventEmitter).once("cancelled", () => stream.cancel());
+    whenGone(call, () => stream.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));
   }

@@ -1,5 +1,4 @@
 // parley.v1.Cluster onto the node's cluster service.
-import type { EventEmitter } from "node:events";
 import type {
   ServerUnaryCall,
   ServerWritableStream,
@@ -7,6 +6,7 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ParleyError } from "@parley/protocol";
+import { whenGone } from "./calls.ts";
 import { type ChatAdapterParts, checkSize, contextOf, ready } from "./chat-adapter.ts";
 import { GrpcFrameSink } from "./frame-sink.ts";
 import { toStatus } from "./status.ts";
@@ -33,7 +33,7 @@ function watch(call: StreamCall, parts: ChatAdapterParts): void {
     checkSize(call.request);
     const { cluster } = ready(parts.services());
     const watching = cluster.watch(call.request, contextOf(call, parts.clock), sink);
-    (call as EventEmitter).once("cancelled", () => watching.cancel());
+    whenGone(call, () => watching.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));
   }

@@ -1,7 +1,7 @@
 // Where the node writes a client's frames: a server stream of gRPC.
-import type { EventEmitter } from "node:events";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { FrameSink } from "@parley/node";
+import { whenGone } from "./calls.ts";
 import { StreamOutbox } from "./outbox.ts";
 import { toStatusError } from "./status.ts";
 
@@ -23,7 +23,7 @@ export class GrpcFrameSink implements FrameSink {
     this.#call = call;
     this.#abandon = abandon;
     this.#outbox = new StreamOutbox(call);
-    (call as EventEmitter).once("cancelled", () => {
+    whenGone(call, () => {
       this.#ended = true;
       this.#outbox.discard();
     });
@@ -42,7 +42,7 @@ export class GrpcFrameSink implements FrameSink {
     if (this.#ended) return;
     this.#ended = true;
     const timer = setTimeout(this.#abandon, END_GRACE_MS);
-    (this.#call as EventEmitter).once("cancelled", () => clearTimeout(timer));
+    whenGone(this.#call, () => clearTimeout(timer));
     if (error === undefined) this.#call.end();
     else this.#call.emit("error", toStatusError(error));
   }

@@ -1,9 +1,16 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Client,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import {
   ClientFrame,
   CreateRoomRequest,
@@ -68,6 +75,17 @@ async function expectServing(): Promise<void> {
   const reply = StatusResponse.decode(await call("/parley.v1.Cluster/Status", new Uint8Array()));
   expect(reply.leaderId).toBe(1);
   expect(server.fatal()).toBeUndefined();
+}
+
+/** The connection that all calls share outlives the time that an unread farewell is given. */
+async function expectConnectionStays(): Promise<void> {
+  const untilMs = performance.now() + 6_000;
+  const states = new Set<connectivityState>();
+  await eventually("the time has passed", () => {
+    states.add(client.getChannel().getConnectivityState(false));
+    return performance.now() > untilMs;
+  });
+  expect([...states]).toEqual([connectivityState.READY]);
 }
 
 beforeAll(async () => {
@@ -162,6 +180,36 @@ describe("unary calls", () => {
     for (const stream of streams) stream.cancel();
     expect(new Set(await Promise.all(ended))).toEqual(new Set([status.CANCELLED]));
     await expectServing();
+    await expectConnectionStays();
+  });
+
+  it("that are given up before their handler runs cost the connection nothing", async () => {
+    const session = connectHttp2(`http://${server.address}`);
+    session.on("error", () => {});
+    let closed = false;
+    session.once("close", () => {
+      closed = true;
+    });
+    for (let at = 0; at < 200; at += 1) {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": "/parley.v1.Chat/Subscribe",
+        "content-type": "application/grpc",
+        te: "trailers",
+        authorization: `Bearer ${at % 2 === 0 ? token : "wrong"}`,
+      });
+      stream.on("error", () => {});
+      stream.write(Buffer.alloc(5));
+      stream.end();
+      // Some at once, some when the request may be on its way.
+      if (at % 3 === 0) stream.close(constants.NGHTTP2_CANCEL);
+      else if (at % 3 === 1) setImmediate(() => stream.close(constants.NGHTTP2_CANCEL));
+      else setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), 1);
+      if (at % 20 === 0) await expectServing();
+    }
+    await expectConnectionStays();
+    expect(closed).toBe(false);
+    session.close();
   });
 });
 
@@ -203,6 +251,7 @@ describe("the session stream", () => {
       expect(frames.map((frame) => frame.goAway?.reason)).toContain(reason);
     }
     await expectServing();
+    await expectConnectionStays();
   });
 });
 

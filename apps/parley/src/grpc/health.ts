@@ -62,6 +62,7 @@ export class Health {
       call.emit("error", Object.assign(new Error(refusal.details), refusal));
       return;
     }
+    if (call.cancelled) return;
     this.#watchers.add(call);
     (call as EventEmitter).once("cancelled", () => this.#watchers.delete(call));
     call.write(this.#response());

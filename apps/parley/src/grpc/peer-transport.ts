@@ -8,6 +8,7 @@ import type {
   PeerTransport,
 } from "@parley/node";
 import { ParleyError } from "@parley/protocol";
+import { whenGone } from "./calls.ts";
 import { StreamOutbox } from "./outbox.ts";
 import { dialPeer } from "./peer-dial.ts";
 import { toStatusError } from "./status.ts";
@@ -70,7 +71,7 @@ export class GrpcPeerTransport implements PeerTransport {
       end();
       call.end();
     });
-    call.once("cancelled", end);
+    whenGone(call, end);
     call.once("close", end);
   }
 }
