@@ -88,7 +88,7 @@ describe("buf curl, through reflection", () => {
 
     const room = { name: "curls", visibility: "ROOM_VISIBILITY_PUBLIC" };
     const made = await curl("parley.v1.Chat/CreateRoom", room, { token, nodeId: 3 });
-    const { id: room_id } = made.replies[0]?.room as { id: string };
+    const room_id = (made.replies[0]?.room as { id: string } | undefined)?.id ?? "";
     const send = { room_id, body: "from buf", client_message_id: "curl-1" };
     const sent = await curl("parley.v1.Chat/Send", send, { token });
     expect(sent.replies[0]).toMatchObject({ message: { seq: "1", body: "from buf" } });
