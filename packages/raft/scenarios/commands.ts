@@ -91,6 +91,9 @@ const NODE_OPTIONS: Readonly<Record<string, (options: Options, value: string) =>
   inflight: (o, v) => {
     o.maxInflightMsgs = integer(v, v);
   },
+  "max-inflight-msgs": (o, v) => {
+    o.maxInflightMsgs = integer(v, v);
+  },
   "max-inflight-bytes": (o, v) => {
     o.maxInflightBytes = integer(v, v);
   },
