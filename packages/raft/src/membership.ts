@@ -8,6 +8,7 @@ import { payloadsSize } from "./entry.ts";
 import { assert } from "./invariant.ts";
 import { proposeAsLeader } from "./proposals.ts";
 import { isVoter } from "./quorum/joint.ts";
+import { answerConfirmedReads } from "./reads.ts";
 import { broadcastAppend, maybeCommit, retryAppends } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import type { RaftState } from "./state.ts";
@@ -47,7 +48,7 @@ function switchTo(
     else if (maybeCommit(r)) broadcastAppend(r);
     return config;
   }
-  if (config.voters.length === 0) return config;
+  answerConfirmedReads(r);
   if (maybeCommit(r)) {
     // The smaller quorum had committed more than the larger one.
     broadcastAppend(r);
