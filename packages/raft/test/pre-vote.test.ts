@@ -43,6 +43,21 @@ describe("a pre-election", () => {
     expect(world.node(3).term).toBe(1);
   });
 
+  it("is about a later term only: who has voted in that very term refuses", () => {
+    const world = new World({ ...three, config: { preVote: true } });
+    const vote = makeMessage({ type: "MsgVote", from: 1, to: 3, term: 2, index: 1, logTerm: 1 });
+    world.node(3).step(vote);
+    world.node(3).step({ ...vote, type: "MsgPreVote", from: 2 });
+    world.node(3).step({ ...vote, type: "MsgPreVote", from: 2, term: 3 });
+    world.ready(world.member(3));
+    expect(world.network.map(({ type, term, reject }) => [type, term, reject])).toEqual([
+      ["MsgVoteResp", 2, false],
+      ["MsgPreVoteResp", 2, true],
+      ["MsgPreVoteResp", 3, false],
+    ]);
+    expect(world.node(3).status()).toMatchObject({ term: 2, vote: 1 });
+  });
+
   it("is refused by who hears from a leader, and granted when it doesn't any more", () => {
     const world = new World(three).elect(1);
     world.crash(world.member(1));

@@ -30,6 +30,17 @@ describe("a read", () => {
     expect(world.reads).toEqual([{ id: 3, read, index: 3 }]);
   });
 
+  it("that reaches a leader of before is passed on, and answered to who asked", () => {
+    const world = new World(three).elect(1);
+    const read = world.read(3);
+    world.ready(world.member(3));
+    const late = world.network.splice(0);
+    world.elect(2);
+    world.network = late;
+    world.settle();
+    expect(world.reads).toEqual([{ id: 3, read, index: 3 }]);
+  });
+
   it("without a leader is refused", () => {
     const world = new World(three);
     expect(world.node(1).readIndex(Uint8Array.of(1))).toEqual({ ok: false, reason: "no-leader" });

@@ -32,6 +32,27 @@ describe("a transfer", () => {
     expect(world.leaders()).toEqual([2]);
   });
 
+  it("asked of a leader of before changes nothing", () => {
+    const world = new World(three).elect(1);
+    world.node(3).transferLeader(3);
+    world.ready(world.member(3));
+    const late = world.network.splice(0);
+    world.elect(2);
+    world.network = late;
+    world.settle();
+    expect(world.leaders()).toEqual([2]);
+  });
+
+  it("to a learner, a stranger or the leader itself is refused", () => {
+    const world = new World(three).elect(1);
+    for (const to of [4, 9, 1]) {
+      world.node(1).transferLeader(to);
+      expect(world.node(1).status().leadTransferee).toBe(0);
+    }
+    world.settle();
+    expect(world.leaders()).toEqual([1]);
+  });
+
   it("is not held up by pre-vote or the followers' lease", () => {
     const world = new World({ ...three, config: { preVote: true, checkQuorum: true } }).elect(1);
     world.node(1).transferLeader(2);
