@@ -39,10 +39,9 @@ function switchTo(
   r.tracker.use(config, progress);
   r.logger.info?.(`${hex(r.id)} switched to configuration ${describeConfig(config)}`);
   const own = progress.get(r.id);
-  r.isLearner = own?.isLearner ?? false;
   if (r.state !== "StateLeader") return config;
 
-  if (own === undefined || r.isLearner) {
+  if (own === undefined || own.isLearner) {
     // A leader without a vote may go on, but it doesn't count itself (4.2.2).
     if (r.settings.stepDownOnRemoval) becomeFollower(r, r.term, NONE);
     else if (maybeCommit(r)) broadcastAppend(r);

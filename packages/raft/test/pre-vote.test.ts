@@ -58,6 +58,16 @@ describe("a pre-election", () => {
     expect(world.node(3).status()).toMatchObject({ term: 2, vote: 1 });
   });
 
+  it("of an old term is refused in the later one, so that who is behind catches up", () => {
+    const world = new World({ ...three, config: { preVote: true } });
+    world.node(3).step(makeMessage({ type: "MsgVote", from: 1, to: 3, term: 5 }));
+    world.ready(world.member(3));
+    world.network = [];
+    world.node(2).campaign();
+    world.settle();
+    expect(world.node(2)).toMatchObject({ state: "StateFollower", term: 5 });
+  });
+
   it("is refused by who hears from a leader, and granted when it doesn't any more", () => {
     const world = new World(three).elect(1);
     world.crash(world.member(1));
