@@ -58,6 +58,19 @@ describe("a pre-election", () => {
     expect(world.node(3).status()).toMatchObject({ term: 2, vote: 1 });
   });
 
+  it("that is tried again counts only new answers", () => {
+    const world = new World({ size: 5, voters: [1, 2, 3, 4, 5], config: { preVote: true } });
+    const granted = { type: "MsgPreVoteResp", to: 1, term: 1 } as const;
+    for (const from of [2, 3]) {
+      world.node(1).campaign();
+      world.ready(world.member(1));
+      world.node(1).step(makeMessage({ ...granted, from }));
+    }
+    expect(world.node(1).state).toBe("StatePreCandidate");
+    world.node(1).step(makeMessage({ ...granted, from: 4 }));
+    expect(world.node(1).state).toBe("StateCandidate");
+  });
+
   it("of an old term is refused in the later one, so that who is behind catches up", () => {
     const world = new World({ ...three, config: { preVote: true } });
     world.node(3).step(makeMessage({ type: "MsgVote", from: 1, to: 3, term: 5 }));

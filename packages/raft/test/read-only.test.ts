@@ -1,6 +1,6 @@
 /** Linearizable reads: thesis, 6.3 and 6.4; paper, 8. The index is checked in `World` against all commits. */
 import { describe, expect, it } from "vitest";
-import { NO_BYTES } from "../src/index.ts";
+import { makeMessage, NO_BYTES } from "../src/index.ts";
 import { World } from "./world.ts";
 
 const three = { size: 3, voters: [1, 2, 3] };
@@ -219,6 +219,18 @@ describe("a leader without contact to a quorum (6.2)", () => {
     expect(world.node(1).state).toBe("StateLeader");
     world.tick(1, 3);
     expect(world.node(1)).toMatchObject({ state: "StateFollower", lead: 0 });
+  });
+
+  it("has a whole election timeout for its followers to answer in, from when it won", () => {
+    const world = new World({ ...three, config: { checkQuorum: true } });
+    world.node(1).campaign();
+    world.ready(world.member(1));
+    world.tick(1, 2);
+    world.node(1).step(makeMessage({ type: "MsgVoteResp", from: 2, to: 1, term: 1 }));
+    world.tick(1, 2);
+    expect(world.leaders()).toEqual([1]);
+    world.tick(1);
+    expect(world.leaders()).toEqual([]);
   });
 
   it("stays as long as a quorum answers", () => {
