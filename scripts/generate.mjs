@@ -1,5 +1,7 @@
-// Generates packages/protocol/src/generated from proto/ with buf and ts-proto.
+// Generates packages/protocol/src/generated from proto/ with buf and ts-proto, if the contract still keeps
+// what the last release promised to clients and to nodes of that release (rolling upgrades).
 // `--check` compares instead, and fails when the committed code is not current.
+// `--release` makes the contract as it stands the one that later changes must keep.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +11,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = join(root, "packages/protocol/src/generated");
 const buf = join(root, "node_modules/.bin/buf");
+/** The contract of the last release, as buf compiled it: no network and no history is needed to compare. */
+const RELEASED = "proto/released.binpb";
 
 function run(args) {
   const result = spawnSync(buf, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
@@ -26,6 +30,10 @@ function filesOf(folder) {
 }
 
 run(["lint"]);
+if (process.argv.includes("--release")) {
+  run(["build", "--exclude-source-info", "-o", RELEASED]);
+}
+run(["breaking", "--against", RELEASED]);
 if (process.argv.includes("--check")) {
   const scratch = mkdtempSync(join(tmpdir(), "parley-generate-"));
   try {
