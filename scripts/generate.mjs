@@ -14,9 +14,12 @@ const buf = join(root, "node_modules/.bin/buf");
 /** The contract of the last release, as buf compiled it: no network and no history is needed to compare. */
 const RELEASED = "proto/released.binpb";
 
-function run(args) {
+/** `hint`: what to do when it fails. */
+function run(args, hint) {
   const result = spawnSync(buf, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  if (result.status !== 0) process.exit(result.status ?? 1);
+  if (result.status === 0) return;
+  if (hint !== undefined) console.error(hint);
+  process.exit(result.status ?? 1);
 }
 
 function filesOf(folder) {
@@ -33,7 +36,11 @@ run(["lint"]);
 if (process.argv.includes("--release")) {
   run(["build", "--exclude-source-info", "-o", RELEASED]);
 }
-run(["breaking", "--against", RELEASED]);
+run(
+  ["breaking", "--against", RELEASED],
+  "This breaks clients and nodes of the last release. Add fields instead of changing them; what is not " +
+    "released yet may change: npm run generate -- --release",
+);
 if (process.argv.includes("--check")) {
   const scratch = mkdtempSync(join(tmpdir(), "parley-generate-"));
   try {
