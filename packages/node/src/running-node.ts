@@ -20,10 +20,11 @@ import { Gossip } from "./gossip.ts";
 import type { LogCache } from "./log-cache.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
+import { judgePeerMessage } from "./peer-messages.ts";
 import type { NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Proposals } from "./proposals.ts";
-import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import { encodeMessage } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import { ChatService } from "./service/chat-service.ts";
@@ -290,26 +291,34 @@ export class RunningNode implements Replica {
   receive(peerId: number, frame: PeerFrame): void {
     if (this.#halted) return;
     this.#contacts.heard(peerId);
-    for (const wire of frame.messages) {
-      const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
-      // Copies of the chat file have a stream of their own; until there is one, nobody sends them.
-      if (message === undefined || !isOwn || message.type === "MsgSnap") {
-        this.#ports.logger.warn(
-          { peer: peerId, type: wire.type },
-          "dropped a message that is not one that this peer may send",
-        );
-        continue;
-      }
-      this.#driver.step(message);
-      this.#noteLeaderContact(message);
-    }
+    this.#takeMessages(peerId, frame);
     for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
     for (const { id, error, term, index } of frame.forwardReplies) {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
       else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
     }
     this.#gossip.receive(peerId, frame);
+  }
+
+  #takeMessages(peerId: number, { messages }: PeerFrame): void {
+    let refused = 0;
+    let problem = "";
+    for (const wire of messages) {
+      const judged = judgePeerMessage(wire, peerId, this.#config.nodeId, this.#driver.raft);
+      if (judged.kind === "refused") {
+        refused += 1;
+        problem = judged.problem;
+        continue;
+      }
+      this.#driver.step(judged.message);
+      this.#noteLeaderContact(judged.message);
+    }
+    if (refused === 0) return;
+    // Once for a frame, however many there are in it.
+    this.#ports.logger.warn(
+      { peer: peerId, refused, problem },
+      "dropped messages that no correct peer sends",
+    );
   }
 
   #noteLeaderContact({ type, from, term }: Message): void {
