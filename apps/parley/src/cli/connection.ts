@@ -171,12 +171,21 @@ export async function withAccount<T>(
     const result = await action({ client, deadlineMs, flags });
     if (way.kind === "saved") rememberSeen(way.saved, client);
     return result;
+  } catch (cause) {
+    throw way.kind === "saved" ? endedSignIn(way.saved, cause) : cause;
   } finally {
     if (way.kind === "password" && client.token !== "") {
       await client.logout({ deadlineMs: LOGOUT_TIMEOUT_MS }).catch(() => {});
     }
     await client.close();
   }
+}
+
+/** What to do when a saved sign-in was refused; any other error as it is. */
+function endedSignIn(saved: SavedSignIn, cause: unknown): unknown {
+  if (!(cause instanceof ParleyError) || cause.reason !== "UNAUTHENTICATED") return cause;
+  const message = `The sign-in of ${saved.username} has ended. Run \`parley login\` again.`;
+  return new ParleyError("UNAUTHENTICATED", message);
 }
 
 /** The next command sees nothing older than this one did (P4). */

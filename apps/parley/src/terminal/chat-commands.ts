@@ -127,7 +127,8 @@ async function status(chat: Chat): Promise<void> {
   const { nodes, address } = chat.client.state;
   const addresses = nodes.length > 0 ? nodes : [address];
   const options = { timeoutMs: STATUS_TIMEOUT_MS, token: chat.client.token };
-  for (const line of statusLines(await askAnyStatus(addresses, options))) chat.print(line);
+  const answer = await askAnyStatus(addresses, options);
+  for (const line of statusLines(answer, { withHttp: false })) chat.print(line);
 }
 
 /** Rejects with a ParleyError whose message is for the person. */

@@ -198,6 +198,47 @@ describe("the screen", () => {
     screen.close();
   });
 
+  it("breaks long lines between words, under where they begin", () => {
+    const { terminal, screen } = open(30);
+    screen.print("12:00 #1 ann: a message that is longer than a line");
+    expect(terminal.lines).toEqual([
+      "12:00 #1 ann: a message that",
+      "        is longer than a line",
+      " status",
+      "lobby>",
+    ]);
+    screen.close();
+  });
+
+  it("sends what was pasted as one message", async () => {
+    const entered: string[] = [];
+    const { terminal, keys, screen } = open(40, {
+      ...silent,
+      onLine: (line: string) => void entered.push(line),
+    });
+    keys.write("see \u001b[200~one\ntwo\n\u001b[201~");
+    await eventually("it is shown", () => terminal.lines.at(-1) === "lobby> see one↵two");
+    keys.write("\r");
+    await eventually("it is entered", () => entered.length > 0);
+    expect(entered).toEqual(["see one\ntwo"]);
+    expect(terminal.lines).toEqual([" status", "lobby>"]);
+    screen.close();
+  });
+
+  it("the Tab key completes, or shows what there is", async () => {
+    const complete = (text: string) =>
+      ["/join", "/joke", "/quit"].filter((one) => one.startsWith(text));
+    const { terminal, keys, screen } = open(40, { ...silent, complete });
+    keys.write("/j\t");
+    await eventually("as far as both agree", () => terminal.lines.at(-1) === "lobby> /jo");
+    keys.write("\t");
+    await eventually("both", () => terminal.lines.includes("/join  /joke"));
+    expect(terminal.lines).toEqual(["/join  /joke", " status", "lobby> /jo"]);
+    keys.write("i\t");
+    await eventually("the one", () => terminal.beforeCursor === "lobby> /join ");
+    screen.close();
+  });
+
   it("cuts a status that is too long for the terminal", () => {
     const { terminal, screen } = open(20);
     screen.setStatus("x".repeat(50));
