@@ -4,7 +4,7 @@ import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
 import { bodyText, messageLine, printable } from "../cli/format.ts";
-import { listRooms, roomTitle } from "../cli/rooms.ts";
+import { listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
 import { completions } from "./completion.ts";
 import { parseInput } from "./input.ts";
@@ -189,8 +189,9 @@ export class Chat {
   }
 
   async #loadRooms(): Promise<void> {
+    const counts = await unreadCounts(this.client);
     const { rooms } = await listRooms(this.client, {});
-    this.book.load(rooms);
+    this.book.load(rooms, counts);
   }
 
   #mostRecentRoom(): Room | undefined {

@@ -39,7 +39,7 @@ function setUp() {
   };
   const reply = (...seqs: number[]) => replyWith(...seqs.map((seq) => message(seq)));
   const shown = () => printed.flatMap((line) => /text (\d+)/.exec(line)?.[1] ?? []).map(Number);
-  return { room, reply, replyWith, shown, asked, printed };
+  return { room, book, reply, replyWith, shown, asked, printed };
 }
 
 describe("the open room (P5)", () => {
@@ -71,8 +71,9 @@ describe("the open room (P5)", () => {
   });
 
   it("says where what is new begins, and fetches all of it", async () => {
-    const { room, reply, asked, printed } = setUp();
-    const opened = room.open({ ...ROOM, lastSeq: 40, readSeq: 20 });
+    const { room, book, reply, asked, printed } = setUp();
+    book.load([{ ...ROOM, lastSeq: 40, readSeq: 20 }], new Map([[1, 20]]));
+    const opened = room.open(ROOM);
     reply(19, 20, 21, 22);
     await opened;
     room.stop();

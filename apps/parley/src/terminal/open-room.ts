@@ -108,7 +108,7 @@ export class OpenRoom {
   }
 
   async #showNewest(): Promise<void> {
-    const { book, print } = this.#parts;
+    const { client, book, print } = this.#parts;
     const { id } = this.require();
     const readSeq = book.get(id)?.readSeq ?? 0;
     const unread = book.unread(id);
@@ -118,7 +118,8 @@ export class OpenRoom {
     if (messages.length === 0) print(pc.dim("-- no messages yet"));
     let isNew = false;
     for (const message of messages) {
-      if (unread > 0 && !isNew && message.seq > readSeq) {
+      const isOwn = message.authorId === client.account?.id;
+      if (unread > 0 && !isNew && !isOwn && message.seq > readSeq) {
         isNew = true;
         print(pc.yellow(`── ${unread} new ──`));
       }
@@ -167,7 +168,9 @@ export class OpenRoom {
       this.#markTimer = undefined;
       const room = this.#parts.book.get(this.id);
       // Not read for certain is read again: the next message marks both.
-      if (room !== undefined && room.lastSeq > room.readSeq) this.markRead(room).catch(() => {});
+      if (room !== undefined && this.#parts.book.unread(room.id) > 0) {
+        this.markRead(room).catch(() => {});
+      }
     }, MARK_READ_DELAY_MS);
   }
 }

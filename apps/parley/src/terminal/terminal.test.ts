@@ -107,13 +107,20 @@ describe("the rooms that a chat knows", () => {
 
   it("count what is unread; what one wrote oneself is read", () => {
     const book = new RoomBook();
-    book.load([room(1, { lastSeq: 5, readSeq: 3 }), room(2)]);
+    book.load([room(1, { lastSeq: 5, readSeq: 2 }), room(2)], new Map([[1, 2]]));
+    expect(book.unread(1)).toBe(2);
+    book.apply(message(1, 5, 99), 7);
     expect(book.unread(1)).toBe(2);
     book.apply(message(1, 6, 99), 7);
     expect(book.unread(1)).toBe(3);
     book.apply(message(2, 1, 7), 7);
     expect(book.unread(2)).toBe(0);
     expect(book.unreadExcept(2)).toBe(3);
+    const gone = message(1, 6, 99).event;
+    if (gone?.$case !== "message") throw new Error("no message");
+    const deleted = { ...gone.value, deleted: true };
+    book.apply(event({ $case: "messageChanged", value: deleted }), 7);
+    expect(book.unread(1)).toBe(2);
     book.apply(event({ $case: "readMarker", value: { roomId: 1, seq: 6 } }), 7);
     expect(book.unreadExcept(2)).toBe(0);
   });
@@ -129,10 +136,11 @@ describe("the rooms that a chat knows", () => {
   });
   it("loaded late do not go back behind what events have told", () => {
     const book = new RoomBook();
-    book.load([room(1)]);
+    book.load([room(1)], new Map());
     book.apply(message(1, 9, 99), 7);
-    book.load([room(1, { lastSeq: 8 })]);
+    book.load([room(1, { lastSeq: 8 })], new Map());
     expect(book.get(1)?.lastSeq).toBe(9);
+    expect(book.unread(1)).toBe(1);
   });
 });
 
