@@ -2,6 +2,7 @@
 import { type Member, MemberRole, type StatusResponse } from "@parley/protocol";
 import pc from "picocolors";
 import { roleName } from "../server/role-log.ts";
+import { formatAge } from "./format.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const HTTP: Column = { title: "http", align: "left" };
@@ -25,7 +26,7 @@ export function memberRoleName(role: MemberRole): string {
 function health(member: Member): string {
   if (member.healthy) return pc.green("ok");
   if (member.lastContactMs === 0) return pc.red("never seen");
-  return pc.red(`silent for ${(member.lastContactMs / 1000).toFixed(1)} s`);
+  return pc.red(`silent ${formatAge(member.lastContactMs)}`);
 }
 
 function row(member: Member): readonly string[] {
@@ -56,7 +57,7 @@ export function statusLines(
 ): readonly string[] {
   const quorum = status.hasQuorum
     ? pc.green("a majority answers")
-    : pc.yellow(`no majority; data is ${(status.staleMs / 1000).toFixed(1)} s old`);
+    : pc.yellow(`no majority; data is ${formatAge(status.staleMs)} old`);
   const leader = status.leaderId === 0 ? pc.yellow("no leader") : `leader n${status.leaderId}`;
   const members = [...status.members].sort((a, b) => a.id - b.id);
   const shown = COLUMNS.map((column) => options.withHttp || column !== HTTP);

@@ -89,7 +89,10 @@ export class Supervisor {
   #onExit(node: NodeProcess, how: string, expected: boolean): void {
     if (this.#isStopping) return;
     const { supervise } = this.#options;
-    this.#screen.node(node.id, `${pc.red(exitText(how, expected))} ${pc.dim(this.#howMany())}`);
+    this.#screen.node(
+      node.id,
+      `${pc.red(exitText(how, expected))} ${pc.dim(`· ${this.#howMany()}`)}`,
+    );
     if (supervise) this.#screen.node(node.id, pc.dim("starting it again"));
     this.#tellMajority();
     if (!supervise) return;
@@ -105,7 +108,7 @@ export class Supervisor {
   }
 
   #howMany(): string {
-    return `${this.#runningCount()} of ${this.#nodes.length} run`;
+    return `${this.#runningCount()} of ${this.#nodes.length} nodes run`;
   }
 
   /** Says so when a majority is lost, and when it is there again. */
@@ -115,7 +118,7 @@ export class Supervisor {
     this.#hadMajority = hasMajority;
     this.#screen.note(
       hasMajority
-        ? pc.green(`a majority runs again (${this.#howMany()}): what waited is delivered`)
+        ? pc.green(`a majority runs again (${this.#howMany()}): what waits will be delivered`)
         : pc.yellow(
             `no majority (${this.#howMany()}): chats can read, and what they send waits until a node is back (r restarts one)`,
           ),
@@ -211,17 +214,23 @@ export class Supervisor {
         return (await node.kill()) ? undefined : `node ${node.id} is not running`;
       case "pause":
         if (!node.pause()) return `node ${node.id} is not running`;
-        this.#screen.node(node.id, `${pc.yellow("paused (SIGSTOP)")} ${pc.dim(this.#howMany())}`);
+        this.#screen.node(
+          node.id,
+          `${pc.yellow("paused (SIGSTOP)")} ${pc.dim(`· ${this.#howMany()}`)}`,
+        );
         this.#tellMajority();
         return undefined;
       case "resume":
         if (!node.resume()) return `node ${node.id} is not paused`;
-        this.#screen.node(node.id, `resumed (SIGCONT) ${pc.dim(this.#howMany())}`);
+        this.#screen.node(node.id, `resumed (SIGCONT) ${pc.dim(`· ${this.#howMany()}`)}`);
         this.#tellMajority();
         return undefined;
       case "restart":
         await node.restart();
-        this.#screen.node(node.id, `started, pid ${node.pid ?? "?"} ${pc.dim(this.#howMany())}`);
+        this.#screen.node(
+          node.id,
+          `started, pid ${node.pid ?? "?"} ${pc.dim(`· ${this.#howMany()}`)}`,
+        );
         this.#tellMajority();
         return undefined;
     }
