@@ -41,11 +41,13 @@ export function savedSignIns(): SavedSignIns {
 }
 
 function unreachable(servers: readonly string[], state: ClientState): ParleyError {
-  const why = state.problem === "" ? "" : ` (${state.problem.split(",", 1)[0]})`;
+  // The first of the addresses' problems, without its address: those are told anyway.
+  const problem = state.problem.split(",", 1)[0]?.replace(/^\S+:\d+: /, "") ?? "";
+  const why = problem === "" ? "" : ` (${problem})`;
   const where = servers.length > 3 ? `${servers.slice(0, 3).join(", ")} …` : servers.join(", ");
   return new ParleyError(
     "NOT_READY",
-    `No server answers at ${where}${why}. Is the cluster running? Name its servers with --server host:port,…`,
+    `No server answers at ${where}${why}. Is the cluster running? \`npm start\` runs one here; name others with --server host:port,…`,
   );
 }
 
