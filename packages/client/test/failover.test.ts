@@ -205,3 +205,18 @@ test("the same seed gives the same run", async () => {
   expect(traces[0]).toBe(traces[1]);
   expect(traces[0]).toContain("node1:1");
 });
+
+test("P6: the age of data without a quorum grows while nobody tells of it anew", async () => {
+  const { clock, client, cluster, node } = await startedWorld(1);
+  expect(client.state.staleMs).toBe(0);
+  node(1).hasQuorum = false;
+  node(1).session.send({ cluster: { ...cluster.view(), hasQuorum: false, staleMs: 500 } });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(500);
+  await clock.advance(4_000);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(4_500);
+  expect(client.state.staleMs).toBeLessThan(4_600);
+  node(1).session.send({ cluster: cluster.view() });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBe(0);
+});
