@@ -14,6 +14,7 @@ export const COVERAGE = [
   "malformed-frames-sent",
   "unknown-outcomes",
   "linearizable-reads",
+  "linearizable-operations",
   "stale-reads",
   "events-delivered",
   "resyncs",

@@ -111,8 +111,9 @@ export class LogDisk {
     return (this.#beforeDamage ?? this.#durable.entries)[index - 1];
   }
 
+  /** On a damaged disk: as it was. */
   get durableLastIndex(): number {
-    return this.#durable.entries.length;
+    return (this.#beforeDamage ?? this.#durable.entries).length;
   }
 
   get durableHardState(): HardState {
