@@ -48,6 +48,7 @@ export const COVERAGE = [
   "clock-jumps",
   "client-crashes",
   "client-outboxes-recovered",
+  "quorums-healed",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

@@ -178,9 +178,11 @@ export class World {
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();
-      this.#nemesis.healAll();
       this.#datagrams.stop();
-      await this.#converge();
+      if (options.healsQuorumFirst) await this.#convergeWithQuorum();
+      this.#nemesis.healAll();
+      await this.#converge(this.#runnable(), "the last fault");
+      await this.#runUntil(scheduler.nowUs + SETTLING_US);
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -217,26 +219,31 @@ export class World {
     return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
   }
 
-  async #converge(): Promise<void> {
+  /** P6: a majority that is well serves everybody, whatever the others are in. */
+  async #convergeWithQuorum(): Promise<void> {
+    const { quorum, frozen } = this.#nemesis.healQuorum();
+    this.#people.everybodySpeaks();
+    this.coverage.add("quorums-healed");
+    await this.#converge(quorum, `a majority was healed (${frozen})`);
+  }
+
+  async #converge(servers: readonly Server[], since: string): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + CONVERGENCE_US_MAX;
     while (this.violation === undefined) {
       await this.#runUntil(this.scheduler.nowUs + SAMPLE_US);
-      const missing = this.#unconverged();
-      if (missing === undefined) break;
+      const missing = this.#unconverged(servers);
+      if (missing === undefined) return;
       if (this.scheduler.nowUs >= deadlineUs) {
-        this.#report({
-          property: "liveness",
-          detail: `${CONVERGENCE_US_MAX / 1e6} s after the last fault ${missing}`,
-        });
+        const detail = `${CONVERGENCE_US_MAX / 1e6} s after ${since} ${missing}`;
+        this.#report({ property: "liveness", detail });
       }
     }
-    await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
   }
 
   /** What is not as it must become in quiet times; undefined = all is well. */
-  #unconverged(): string | undefined {
+  #unconverged(servers: readonly Server[]): string | undefined {
     const applied = new Set<number>();
-    for (const server of this.#runnable()) {
+    for (const server of servers) {
       if (server.state !== "up") return `${server.name} is ${server.state}`;
       applied.add(server.node?.replica?.appliedRevision ?? 0);
     }
