@@ -14,6 +14,7 @@ export const COVERAGE = [
   "malformed-frames-sent",
   "unknown-outcomes",
   "linearizable-reads",
+  "linearizable-operations",
   "stale-reads",
   "events-delivered",
   "resyncs",
@@ -47,6 +48,7 @@ export const COVERAGE = [
   "clock-jumps",
   "client-crashes",
   "client-outboxes-recovered",
+  "quorums-healed",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

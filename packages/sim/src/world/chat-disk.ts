@@ -14,6 +14,7 @@ import {
 import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
 import { Command, type Message } from "@parley/protocol";
 import type { ConfState } from "@parley/raft";
+import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -150,6 +151,8 @@ export class ChatDisk {
       const machine = ChatMachine.open(db);
       for (const request of replayed) apply(machine, request);
     }
+    const next = this.#since[kept];
+    if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) replayed.push(next);
     this.#since = replayed;
     this.#observer.onReopened(lastIndexOf(replayed) ?? this.#checkpoint.index, lastIndex);
     return db;
@@ -212,6 +215,17 @@ function falsified(encoded: Uint8Array): Uint8Array {
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
   return requests.at(-1)?.entries.at(-1)?.index;
+}
+
+/** The process dies after the first transaction of a batch. Returns whether that was all of it. */
+function diedWithin(db: DatabaseSync, request: ApplyRequest): boolean {
+  ChatMachine.open(db);
+  try {
+    apply(ChatMachine.open(new CrashingDatabase(db)), request);
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+  }
+  return ChatMachine.open(db).appliedIndex >= (request.entries.at(-1)?.index ?? 0);
 }
 
 function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {
