@@ -14,8 +14,18 @@ import {
   type StateType,
 } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
+import { InstallQueue } from "./install-queue.ts";
 import type { LogCache } from "./log-cache.ts";
-import type { ChatStore, Clock, Logger, LogStore, Random, Timer } from "./ports.ts";
+import type {
+  ChatStore,
+  ChatStoreState,
+  Clock,
+  CopyHead,
+  Logger,
+  LogStore,
+  Random,
+  Timer,
+} from "./ports.ts";
 
 const MAX_SIZE_PER_MESSAGE = 512 * 1024;
 const MAX_COMMITTED_SIZE = 1024 * 1024;
@@ -30,6 +40,8 @@ export interface DriverEvents {
   flush(): void;
   /** Entries were applied and are visible to reads. */
   onApplied(batch: AppliedBatch): void;
+  /** A copy of the chat file has taken its place, and is visible to reads. */
+  onInstalled(chat: ChatStoreState): void;
   onReadState(state: ReadState): void;
   /** This node's leader, its own role or its term is another one now; once for all that changed in a turn. */
   onLeadershipChanged(): void;
@@ -41,9 +53,19 @@ export interface DriverPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logStore: LogStore;
-  readonly chatStore: ChatStore;
+  /** Undefined while this node has no chat state: it votes and stores entries, and applies nothing. */
+  readonly chatStore: Pick<ChatStore, "apply" | "install"> | undefined;
   readonly logger: Logger;
 }
+
+/** What waits for the chat store, in order. */
+type ChatWork =
+  | {
+      readonly kind: "apply";
+      readonly entries: readonly Entry[];
+      readonly responses: readonly Message[];
+    }
+  | { readonly kind: "install"; readonly message: Message; readonly head: CopyHead };
 
 export class Driver {
   readonly raft: RawNode;
@@ -51,8 +73,8 @@ export class Driver {
   readonly #cache: LogCache;
   readonly #tuning: NodeTuning;
   readonly #events: DriverEvents;
-  #applyQueue: { readonly entries: readonly Entry[]; readonly responses: readonly Message[] }[] =
-    [];
+  readonly #installs = new InstallQueue();
+  #applyQueue: ChatWork[] = [];
   #applying = false;
   #pumpScheduled = false;
   #pumping = false;
@@ -129,6 +151,30 @@ export class Driver {
   /** Nothing is being written or applied. */
   get isQuiet(): boolean {
     return this.#appendsPending === 0 && !this.#applying && this.#applyQueue.length === 0;
+  }
+
+  /**
+   * A leader offers a snapshot of what this log has already, because an acknowledgement was lost: the core
+   * acknowledges again. False: it is news.
+   */
+  acknowledgeSnapshot(message: Message): boolean {
+    const { snapshot } = message;
+    if (snapshot === null) return false;
+    const { index, term } = snapshot;
+    if (index > this.raft.commit && this.#cache.term(index) !== term) return false;
+    this.step(message);
+    return true;
+  }
+
+  /**
+   * Takes in a leader's snapshot, of which the copy `head` has been received and verified. Resolves once it has taken the
+   * place of the chat file, or with false at once when the core has no use for it.
+   */
+  async stepSnapshot(message: Message, head: CopyHead): Promise<boolean> {
+    const installed = this.#installs.offer(head);
+    this.step(message);
+    this.pump();
+    return this.#installs.isTaken(head) ? await installed : this.#installs.withdraw(head);
   }
 
   /** Entries that weren't at hand are now: followers far behind get them at once. */
@@ -217,19 +263,23 @@ export class Driver {
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) {
-        this.#applyQueue.push({ entries: message.entries, responses: message.responses });
+        const { entries, responses } = message;
+        this.#applyQueue.push({ kind: "apply", entries, responses });
         this.#applyNext();
       } else this.#events.send(message);
     }
   }
 
   #append(message: Message): void {
-    if (message.snapshot !== null)
-      throw new Error("a snapshot was accepted: this node installs none");
-    const hardState: HardState | undefined =
-      message.term === 0 && message.vote === 0 && message.commit === 0
-        ? undefined
-        : { term: message.term, vote: message.vote, commit: message.commit };
+    // The log store gets everything in the core's order, and an install waits for what is being applied.
+    if (this.#installs.hold(message)) return;
+    if (message.snapshot !== null) {
+      const head = this.#installs.take(message.snapshot);
+      this.#applyQueue.push({ kind: "install", message, head });
+      this.#applyNext();
+      return;
+    }
+    const hardState = hardStateOf(message);
     if (this.#appendsPending === 0) this.#oldestAppendMs = this.#ports.clock.monotonicMs();
     this.#appendsPending += 1;
     this.#ports.logStore.append({ hardState, entries: message.entries }).then(
@@ -254,13 +304,18 @@ export class Driver {
     if (this.#applying || next === undefined || this.#stopped) return;
     this.#applying = true;
     this.#applyQueue.shift();
-    this.#apply(next.entries).then(
+    const work = next.kind === "apply" ? this.#apply(next.entries) : this.#install(next);
+    const responses = next.kind === "apply" ? next.responses : next.message.responses;
+    work.then(
       () => {
         this.#applying = false;
         if (this.#stopped) return;
         this.guard(() => {
-          this.#deliver(next.responses);
+          this.#deliver(responses);
           this.#cache.trim(this.raft.applied);
+          if (next.kind === "install") {
+            for (const held of this.#installs.finish(next.head)) this.#append(held);
+          }
         });
         this.#applyNext();
         this.schedulePump();
@@ -269,7 +324,21 @@ export class Driver {
     );
   }
 
+  /** The copy takes the place of the chat file and of the log, in one transaction of the log store. */
+  async #install({ message, head }: ChatWork & { readonly kind: "install" }): Promise<void> {
+    const { chatStore, logger } = this.#ports;
+    if (chatStore === undefined)
+      throw new Error("a node without a chat state installs nothing here");
+    const installed = await chatStore.install(head, hardStateOf(message));
+    if (this.#stopped) return;
+    this.#cache.reset(installed.log);
+    logger.info({ index: head.index, bytes: head.bytes }, "a copy of the chat file was installed");
+    this.#events.onInstalled(installed.chat);
+  }
+
   async #apply(entries: readonly Entry[]): Promise<void> {
+    const { chatStore } = this.#ports;
+    if (chatStore === undefined) return;
     let from = 0;
     while (from < entries.length) {
       let to = from;
@@ -278,7 +347,7 @@ export class Driver {
       if (isChange) to += 1;
       const part = entries.slice(from, to);
       const confState = isChange ? this.#applyConfChange(part.at(-1)) : undefined;
-      const batch = await this.#ports.chatStore.apply({
+      const batch = await chatStore.apply({
         entries: part.map((entry) => ({
           index: entry.index,
           term: entry.term,
@@ -312,4 +381,9 @@ export class Driver {
     this.stop();
     this.#events.onFatal(error);
   }
+}
+
+/** Undefined = unchanged. */
+function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
+  return term === 0 && vote === 0 && commit === 0 ? undefined : { term, vote, commit };
 }

@@ -48,6 +48,13 @@ export class LeaderCompleteness implements Checker {
     }
   }
 
+  onInstalled(nodeId: number, log: readonly Entry[]): void {
+    this.#logs.set(
+      nodeId,
+      log.map((entry) => entry.term),
+    );
+  }
+
   onRestart(nodeId: number, log: readonly Entry[]): void {
     this.#pastTerms.set(nodeId, this.#ownTerms.get(nodeId) ?? 0);
     this.#leading.delete(nodeId);
