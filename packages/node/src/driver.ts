@@ -14,7 +14,7 @@ import {
   type StateType,
 } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
-import { InstallQueue } from "./install-queue.ts";
+import { type Install, InstallQueue } from "./install-queue.ts";
 import type { LogCache } from "./log-cache.ts";
 import type {
   ChatStore,
@@ -38,6 +38,8 @@ export interface DriverEvents {
   /** To a peer; the driver calls `flush` when a turn's messages are out. */
   send(message: Message): void;
   flush(): void;
+  /** Proposes what came in this turn; called before the core is asked what it has ready. */
+  propose(): void;
   /** Entries were applied and are visible to reads. */
   onApplied(batch: AppliedBatch): void;
   /** A copy of the chat file has taken its place, and is visible to reads. */
@@ -58,15 +60,6 @@ export interface DriverPorts {
   readonly logger: Logger;
 }
 
-/** What waits for the chat store, in order. */
-type ChatWork =
-  | {
-      readonly kind: "apply";
-      readonly entries: readonly Entry[];
-      readonly responses: readonly Message[];
-    }
-  | { readonly kind: "install"; readonly message: Message; readonly head: CopyHead };
-
 export class Driver {
   readonly raft: RawNode;
   readonly #ports: DriverPorts;
@@ -74,7 +67,8 @@ export class Driver {
   readonly #tuning: NodeTuning;
   readonly #events: DriverEvents;
   readonly #installs = new InstallQueue();
-  #applyQueue: ChatWork[] = [];
+  #applyQueue: { readonly entries: readonly Entry[]; readonly responses: readonly Message[] }[] =
+    [];
   #applying = false;
   #pumpScheduled = false;
   #pumping = false;
@@ -220,6 +214,7 @@ export class Driver {
     this.#pumping = true;
     this.guard(() => {
       do {
+        this.#events.propose();
         while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
         this.#noteLeadership();
       } while (this.raft.hasReady() && !this.#stopped);
@@ -264,7 +259,7 @@ export class Driver {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) {
         const { entries, responses } = message;
-        this.#applyQueue.push({ kind: "apply", entries, responses });
+        this.#applyQueue.push({ entries, responses });
         this.#applyNext();
       } else this.#events.send(message);
     }
@@ -274,8 +269,7 @@ export class Driver {
     // The log store gets everything in the core's order, and an install waits for what is being applied.
     if (this.#installs.hold(message)) return;
     if (message.snapshot !== null) {
-      const head = this.#installs.take(message.snapshot);
-      this.#applyQueue.push({ kind: "install", message, head });
+      this.#installs.take(message, message.snapshot);
       this.#applyNext();
       return;
     }
@@ -298,37 +292,55 @@ export class Driver {
     );
   }
 
-  /** Entries go to the chat store in order; a configuration change ends its batch. */
+  /** All entries at hand go to the chat store in order; a configuration change ends its batch. */
   #applyNext(): void {
-    const next = this.#applyQueue[0];
-    if (this.#applying || next === undefined || this.#stopped) return;
+    if (this.#applying || this.#stopped) return;
+    if (this.#installs.next !== undefined) {
+      this.#installNext(this.#installs.next);
+      return;
+    }
+    if (this.#applyQueue.length === 0) return;
     this.#applying = true;
-    this.#applyQueue.shift();
-    const work = next.kind === "apply" ? this.#apply(next.entries) : this.#install(next);
-    const responses = next.kind === "apply" ? next.responses : next.message.responses;
-    work.then(
+    // As much as the core lets be under way at once: that bounds it.
+    const jobs = this.#applyQueue;
+    this.#applyQueue = [];
+    this.#apply(jobs.flatMap((job) => job.entries)).then(
+      () => this.#chatWorkDone(jobs.flatMap((job) => job.responses)),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** What stood before the copy in the queue is in it. */
+  #installNext({ message, head }: Install): void {
+    this.#applying = true;
+    const stale = this.#applyQueue;
+    this.#applyQueue = [];
+    this.#install(message, head).then(
       () => {
-        this.#applying = false;
-        if (this.#stopped) return;
-        this.guard(() => {
-          this.#deliver(responses);
-          this.#cache.trim(this.raft.applied);
-          if (next.kind === "install") {
-            for (const held of this.#installs.finish(next.head)) this.#append(held);
-          }
-        });
-        this.#applyNext();
-        this.schedulePump();
+        const responses = [...stale.flatMap((job) => job.responses), ...message.responses];
+        this.#chatWorkDone(responses, this.#installs.finish(head));
       },
       (error: unknown) => this.#fail(error),
     );
   }
 
+  /** `held`: writes of the core that had to wait. */
+  #chatWorkDone(responses: readonly Message[], held: readonly Message[] = []): void {
+    this.#applying = false;
+    if (this.#stopped) return;
+    this.guard(() => {
+      this.#deliver(responses);
+      this.#cache.trim(this.raft.applied);
+      for (const message of held) this.#append(message);
+    });
+    this.#applyNext();
+    this.schedulePump();
+  }
+
   /** The copy takes the place of the chat file and of the log, in one transaction of the log store. */
-  async #install({ message, head }: ChatWork & { readonly kind: "install" }): Promise<void> {
+  async #install(message: Message, head: CopyHead): Promise<void> {
     const { chatStore, logger } = this.#ports;
-    if (chatStore === undefined)
-      throw new Error("a node without a chat state installs nothing here");
+    if (chatStore === undefined) throw new Error("nothing to install a copy into");
     const installed = await chatStore.install(head, hardStateOf(message));
     if (this.#stopped) return;
     this.#cache.reset(installed.log);
@@ -340,7 +352,8 @@ export class Driver {
     const { chatStore } = this.#ports;
     if (chatStore === undefined) return;
     let from = 0;
-    while (from < entries.length) {
+    // The core has gone on to the membership of a snapshot that waits: nothing from before it may change that.
+    while (from < entries.length && this.#installs.next === undefined) {
       let to = from;
       while (to < entries.length && entries[to]?.type === "EntryNormal") to += 1;
       const isChange = to < entries.length;

@@ -3,6 +3,12 @@
 import type { Message, Snapshot } from "@parley/raft";
 import type { CopyHead } from "./copy-ports.ts";
 
+/** An accepted snapshot, and the copy of the chat file that it came with. */
+export interface Install {
+  readonly message: Message;
+  readonly head: CopyHead;
+}
+
 interface Offer {
   readonly head: CopyHead;
   readonly done: PromiseWithResolvers<boolean>;
@@ -12,6 +18,12 @@ interface Offer {
 export class InstallQueue {
   #offer: Offer | undefined;
   #held: Message[] | undefined;
+  #next: Install | undefined;
+
+  /** What is to be installed once nothing is being applied any more. */
+  get next(): Install | undefined {
+    return this.#next;
+  }
 
   /** A verified copy is at hand; resolves with true once it is installed. */
   offer(head: CopyHead): Promise<boolean> {
@@ -31,15 +43,15 @@ export class InstallQueue {
     return false;
   }
 
-  /** The core accepted a snapshot: the copy that it came with. From now on its writes are held. */
-  take(snapshot: Snapshot): CopyHead {
+  /** The core accepted a snapshot. From now on its writes are held. */
+  take(message: Message, snapshot: Snapshot): void {
     const offer = this.#offer;
     if (offer === undefined || offer.head.index !== snapshot.index) {
       throw new Error(`a snapshot as of ${snapshot.index} was accepted, but its copy is not here`);
     }
     offer.isTaken = true;
     this.#held = [];
-    return offer.head;
+    this.#next = { message, head: offer.head };
   }
 
   /** True: an install is under way, and the write comes after it. */
@@ -52,6 +64,7 @@ export class InstallQueue {
   finish(head: CopyHead): readonly Message[] {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#next = undefined;
     if (this.#offer?.head === head) {
       this.#offer.done.resolve(true);
       this.#offer = undefined;

@@ -50,6 +50,7 @@ export class StatelessNode implements CopyTaker {
         mesh.queue(message.to, "messages", encodeMessage(message));
       },
       flush: () => mesh.flush(() => {}),
+      propose: () => {},
       onApplied: () => {},
       onInstalled: () => {},
       onReadState: () => {},
