@@ -39,6 +39,7 @@ export const PEER_FIELD = {
   report: 5,
   presence: 6,
   bootstrap: 7,
+  copyRequest: 9,
 } as const;
 
 export interface PeerLinkOwner {
@@ -59,7 +60,7 @@ type LinkState = "down" | "dialing" | "greeting" | "up" | "closed";
 
 export class PeerLink {
   readonly peerId: number;
-  readonly #address: string;
+  readonly address: string;
   readonly #transport: PeerTransport;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -87,7 +88,7 @@ export class PeerLink {
     owner: PeerLinkOwner,
   ) {
     this.peerId = peerId;
-    this.#address = address;
+    this.address = address;
     this.#transport = ports.transport;
     this.#clock = ports.clock;
     this.#random = ports.random;
@@ -110,7 +111,7 @@ export class PeerLink {
     this.#timer = this.#clock.after(GREETING_MS_MAX, () => {
       if (current() && this.#state !== "up") this.#drop("timeout", "no greeting in time");
     });
-    this.#link = this.#transport.dial(this.#address, {
+    this.#link = this.#transport.dial(this.address, {
       onOpen: () => {
         if (!current() || this.#state !== "dialing") return;
         this.#state = "greeting";

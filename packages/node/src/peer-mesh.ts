@@ -116,6 +116,22 @@ export class PeerMesh {
     for (const link of this.#links.values()) link.dial();
   }
 
+  addressOf(peerId: number): string | undefined {
+    return this.#links.get(peerId)?.address;
+  }
+
+  /** The hello to a peer, on a stream of its own as well. */
+  helloTo(peerId: number): PeerHello {
+    return this.#helloTo(peerId);
+  }
+
+  /** Checks a peer's hello on a stream of its own; an error = refuse it for that reason. */
+  checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
+    const error = this.#checkHello(hello, expectedId);
+    if (error !== undefined) this.#logRefusal(error, { peer: hello.nodeId });
+    return error;
+  }
+
   /** Queues an encoded field of PeerFrame; false when there is no link to that peer. */
   queue(peerId: number, field: keyof typeof PEER_FIELD, encoded: Uint8Array): boolean {
     return this.#links.get(peerId)?.queue(field, encoded) ?? false;

@@ -24,7 +24,7 @@ export function judgePeerMessage(
   if (message === undefined) return refused(`it is malformed (type ${wire.type})`);
   const { type, from, to, term } = message;
   if (from !== peerId || to !== self) return refused(`${type} from ${from} to ${to}`);
-  // Copies of the chat file have a stream of their own; until there is one, nobody sends them.
+  // Copies of the chat file come on streams of their own, and only with them does the core hear of them.
   if (type === "MsgSnap") return refused("a snapshot");
   // Requests go to the leader's node as such; the core's own forwarding is off.
   if (type === "MsgProp") return refused("a proposal that went around the checks of commands");

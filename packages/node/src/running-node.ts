@@ -14,14 +14,16 @@ import { AppliedWaiters } from "./applied-waiters.ts";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { Contacts } from "./contacts.ts";
+import { CopyExchange } from "./copy-exchange.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { Driver } from "./driver.ts";
 import { Gossip } from "./gossip.ts";
 import type { LogCache } from "./log-cache.ts";
+import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import { judgePeerMessage } from "./peer-messages.ts";
-import type { NodePorts, Timer } from "./ports.ts";
+import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Proposals } from "./proposals.ts";
 import { encodeMessage } from "./raft-codec.ts";
@@ -60,6 +62,9 @@ export class RunningNode implements Replica {
   readonly #gossip: Gossip;
   readonly #succession: Succession;
   readonly #disk: DiskWatch;
+  /** Copies of the chat file, to and from peers. */
+  readonly copies: CopyExchange;
+  readonly #compaction: LogCompaction;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
   #applied: number;
@@ -93,6 +98,7 @@ export class RunningNode implements Replica {
       flush: () => this.#flush(),
       propose: () => this.#writer.propose(),
       onApplied: (batch) => this.#onApplied(batch),
+      onInstalled: (chat) => this.#onInstalled(chat),
       onReadState: (state) => this.#reads.confirmed(state.context, state.index),
       onLeadershipChanged: () => this.#onLeadershipChanged(),
       onFatal: fatal,
@@ -130,6 +136,16 @@ export class RunningNode implements Replica {
       freshMs / 3,
     );
     this.#succession = new Succession(config, this.#driver, this.#contacts, ports);
+    this.copies = new CopyExchange(this.#driver, mesh, cache, tuning, ports);
+    this.#compaction = new LogCompaction(
+      cache,
+      tuning,
+      ports,
+      () => Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+      (error) => {
+        if (!this.#halted) fatal(error);
+      },
+    );
     const chat = new ChatService({
       replica: this,
       chatStore,
@@ -248,6 +264,7 @@ export class RunningNode implements Replica {
     this.#stopping = true;
     this.#timer?.cancel();
     this.#driver.stop();
+    this.copies.close();
     this.#proposals.close();
     this.#reads.close();
     this.#waiters.close();
@@ -297,6 +314,9 @@ export class RunningNode implements Replica {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
       else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
     }
+    if (frame.copyRequest !== undefined) {
+      this.copies.requested(peerId, frame.copyRequest.minIndex);
+    }
     this.#gossip.receive(peerId, frame);
   }
 
@@ -328,6 +348,10 @@ export class RunningNode implements Replica {
   }
 
   #send(message: Message): void {
+    if (message.type === "MsgSnap") {
+      this.copies.send(message);
+      return;
+    }
     if (!this.#mesh.queue(message.to, "messages", encodeMessage(message))) {
       this.#driver.raft.reportUnreachable(message.to);
     }
@@ -354,6 +378,25 @@ export class RunningNode implements Replica {
     this.#applied = batch.appliedIndex;
     this.#waiters.applied(batch.appliedIndex);
     for (const listener of this.#listeners) listener.onBatchEnd(batch);
+  }
+
+  /** The state jumped: whoever waited for something below it gets it from there. */
+  #onInstalled({ admission }: ChatStoreState): void {
+    this.#observer.invalidate();
+    this.admission.load(admission);
+    for (const listener of this.#listeners) listener.onJump();
+    this.#applied = admission.appliedIndex;
+    this.#proposals.jumped(admission.appliedIndex);
+    this.#waiters.applied(admission.appliedIndex);
+  }
+
+  /** The first entry that some follower in contact still needs; infinity where this node doesn't lead. */
+  #neededByFollowers(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const [id, { match }] of this.#driver.raft.status().progress) {
+      if (this.#contacts.isLive(id)) lowest = Math.min(lowest, match + 1);
+    }
+    return lowest;
   }
 
   #askReadIndex(context: Uint8Array): boolean {
@@ -406,6 +449,8 @@ export class RunningNode implements Replica {
     this.#flush();
     this.#tellView();
     this.#disk.check();
+    this.#compaction.check(this.#applied);
+    this.copies.tidy();
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */

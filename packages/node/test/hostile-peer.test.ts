@@ -18,7 +18,7 @@ import {
   RegisterRequest,
   type StatusResponse,
 } from "@parley/protocol";
-import { MemoryChatStore, MemoryLogDisk, MemoryLogStore } from "@parley/store";
+import { MemoryChatDisk, MemoryLogDisk, MemoryLogStore } from "@parley/store";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LocalCluster } from "./local-cluster.ts";
@@ -31,7 +31,7 @@ let sent = 0;
 beforeEach(async () => {
   cluster = new LocalCluster(3);
   disk = new MemoryLogDisk();
-  cluster.disks.set(2, { log: new MemoryLogStore(disk), chat: new MemoryChatStore() });
+  cluster.disks.set(2, { log: new MemoryLogStore(disk), chatDisk: new MemoryChatDisk() });
   await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
   await cluster.leader();
 });

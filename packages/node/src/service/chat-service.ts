@@ -73,6 +73,11 @@ export class ChatService {
         this.#fanOut.onBatchEnd();
         this.#registry.cursorsMoved();
       },
+      onJump: () => {
+        this.#fanOut.onJump();
+        this.#endLoginSessions((id) => replica.admission.session(id) === undefined);
+        this.#registry.cursorsMoved();
+      },
     });
     replica.onViewChanged(() => this.#registry.viewChanged(() => replica.view()));
   }
@@ -218,6 +223,13 @@ export class ChatService {
   #boundedDeadline(context: CallContext): number {
     const latestMs = this.#parts.clock.monotonicMs() + LIMITS.requestTimeoutMsMax;
     return Math.min(context.deadlineMs, latestMs);
+  }
+
+  /** Ends what was opened under login sessions that have ended unseen. */
+  #endLoginSessions(hasEnded: (loginSessionId: number) => boolean): void {
+    const ids = new Set(this.#registry.loginSessionIds);
+    for (const stream of this.#streams) ids.add(stream.loginSessionId);
+    for (const id of ids) if (hasEnded(id)) this.#loginSessionEnded(id);
   }
 
   #loginSessionEnded(loginSessionId: number): void {

@@ -11,7 +11,7 @@ import {
   StatusResponse,
   WatchRequest,
 } from "@parley/protocol";
-import type { ChatStore, Clock, FrameSink, Timer } from "../ports.ts";
+import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { CallContext } from "./context.ts";
@@ -24,7 +24,7 @@ const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
 export interface ClusterServiceParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly authentication: Authentication;
   /** Only a loopback-only server answers without a login (P10). */
