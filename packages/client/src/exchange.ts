@@ -2,6 +2,7 @@
 // one, in the order in which it was first sent, and on a second node when the first is slow. Every
 // request is harmless to repeat: a write carries its id (P2).
 import {
+  encode,
   joinBytes,
   LIMITS,
   lengthDelimitedField,
@@ -223,7 +224,7 @@ export class Exchange {
     try {
       const { op, timeoutMs } = pending.ask.build();
       pending.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
-      const encoded = Request.encode({ id: pending.id, timeoutMs, op }).finish();
+      const encoded = encode(Request, { id: pending.id, timeoutMs, op });
       const part = lengthDelimitedField(REQUESTS_FIELD, encoded);
       if (part.length <= LIMITS.clientFrameBytesMax) return part;
       error = new ParleyError("TOO_LARGE", `the request has ${part.length} bytes`);

@@ -4,6 +4,7 @@ import {
   type BootstrapRecord,
   type ClusterView,
   Command,
+  encode,
   ParleyError,
   type PeerFrame,
   type StatusResponse,
@@ -158,7 +159,7 @@ export class RunningNode implements Replica {
   propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const encoded = Command.encode({ ...command, stampMs: 0 }).finish();
+    const encoded = encode(Command, { ...command, stampMs: 0 });
     return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
   }
 
