@@ -94,6 +94,10 @@ export class RawNode implements RawNodeApi {
     return this.#r.log.applied;
   }
 
+  get lastIndex(): Index {
+    return this.#r.log.lastIndex();
+  }
+
   tick(): void {
     tick(this.#r);
   }
