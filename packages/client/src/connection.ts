@@ -213,7 +213,10 @@ export class Connection {
     this.#tried.clear();
     this.#seekTimer?.cancel();
     this.#seekTimer = undefined;
-    this.#dispatch("unanswered");
+    // A second node that is there already must meet it, or make room for one that does.
+    const rival = this.#rival;
+    if (rival?.welcome !== undefined) this.#judge(rival, rival.welcome);
+    else this.#dispatch("unanswered");
   }
 
   /** The goal is met or no longer matters. */
@@ -512,18 +515,7 @@ export class Connection {
     if (link === this.#rival) {
       this.#rivalTimer?.cancel();
       this.#rivalTimer = undefined;
-      if (this.#goal === undefined) {
-        this.#dispatch("rival-welcome");
-        return;
-      }
-      if (!this.#goal.accepts(welcome)) {
-        this.book.quorum(link.address, welcome.cluster?.hasQuorum ?? false);
-        this.#rivalUnfit(link);
-        return;
-      }
-      this.#clearGoal();
-      this.#dispatch("rival-welcome");
-      this.#dispatch("rival-won");
+      this.#judge(link, welcome);
       return;
     }
     if (greeted) {
@@ -533,7 +525,24 @@ export class Connection {
     } else this.#dispatch("welcome");
   }
 
+  /** The second node serves: it shares the work, takes the first one's place, or is no better. */
+  #judge(rival: OpenLink, welcome: Welcome): void {
+    if (this.#goal === undefined) {
+      this.#dispatch("rival-welcome");
+      return;
+    }
+    if (!this.#goal.accepts(welcome)) {
+      this.book.quorum(rival.address, welcome.cluster?.hasQuorum ?? false);
+      this.#rivalUnfit(rival);
+      return;
+    }
+    this.#clearGoal();
+    this.#dispatch("rival-welcome");
+    this.#dispatch("rival-won");
+  }
+
   #onCluster(link: OpenLink, view: ClusterView): void {
+    if (link.welcome !== undefined) link.welcome = { ...link.welcome, cluster: view };
     this.book.quorum(link.address, view.hasQuorum);
     const grew = this.book.learn(view);
     if (link === this.#first) this.#user.onCluster(view);

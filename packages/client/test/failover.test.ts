@@ -221,6 +221,27 @@ test("P6: a node without a quorum is left when another has one, and kept when no
   expect(cluster.dials).toHaveLength(dials);
 });
 
+test("P6: a second node that has no quorum either does not end the search (simulator seed 15)", async () => {
+  const { clock, client, node } = await startedWorld(3);
+  commitAll(node(1));
+  commitAll(node(3));
+  node(1).mode = "stopped";
+  node(3).kill();
+  const sent = watch(client.send(1, "hello"));
+  // The send is slow, so a second node gets it too. Neither answers: both are cut off from the rest.
+  await clock.advance(1_000);
+  expect(sends(node(2).session.requests)).toHaveLength(1);
+  node(1).mode = "up";
+  for (const id of [1, 2]) {
+    node(id).hasQuorum = false;
+    node(id).session.send({ cluster: node(id).view() });
+  }
+  node(3).mode = "up";
+  await clock.advance(5_000);
+  expect(client.state).toMatchObject({ nodeId: 3, hasQuorum: true });
+  expect(sent.value?.message.body).toBe("hello");
+});
+
 test("a client that prefers the leader follows it", async () => {
   const { clock, cluster, client, node } = await startedWorld(3, { preferLeader: true });
   expect(client.state.nodeId).toBe(1);
