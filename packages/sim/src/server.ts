@@ -13,7 +13,7 @@ import type { Coverage } from "./coverage.ts";
 import type { WorldOptions } from "./options.ts";
 import { ChatDisk } from "./world/chat-disk.ts";
 import { MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
-import { type DiskOptions, LogDisk } from "./world/log-disk.ts";
+import { LogDisk } from "./world/log-disk.ts";
 import type { Network } from "./world/network.ts";
 import { SimulatedHasher, sha256 } from "./world/passwords.ts";
 import type { Prng } from "./world/prng.ts";
@@ -81,16 +81,14 @@ export class Server {
     const random = world.random;
     network.addMachine(this.name);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
-    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), diskOptions(options), {
+    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
       onWrite: (write) => {
         events.onLogWrite(id, write);
         this.#written();
       },
       onDurable: (write) => events.onLogDurable(id, write),
     });
-    const diverges = options.sabotage === "divergent-apply" && id === 1;
-    const chatOptions = { ...options.chatDisk, diverges };
-    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, {
+    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), options.chatDisk, {
       onApplied: (batch, entries, hash) => events.onApplied(id, batch, entries, hash),
       onReopened: (applied, before) => events.onReopened(id, applied, before),
     });
@@ -285,17 +283,6 @@ export class Server {
     const { coverage } = this.#world;
     if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
-  }
-}
-
-function diskOptions(options: WorldOptions): DiskOptions {
-  switch (options.sabotage) {
-    case "ack-before-sync":
-    case "forget-hard-state":
-    case "lose-synced-entries":
-      return { ...options.logDisk, defect: options.sabotage };
-    default:
-      return options.logDisk;
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type CommittedEntry,
 } from "@parley/chat";
 import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
-import { Command, type Message } from "@parley/protocol";
+import type { Message } from "@parley/protocol";
 import type { ConfState } from "@parley/raft";
 import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { Prng } from "./prng.ts";
@@ -24,8 +24,6 @@ export interface ChatDiskOptions {
   readonly readUsMean: number;
   /** Entries applied between two checkpoints. */
   readonly checkpointEntries: number;
-  /** Applies sends with another body now and then, to show that the checkers notice. */
-  readonly diverges?: boolean | undefined;
 }
 
 export interface ChatDiskObserver {
@@ -158,16 +156,6 @@ export class ChatDisk {
     return db;
   }
 
-  /** What a node with this file makes of a request; only a sabotaged one changes it. */
-  asApplied(request: ApplyRequest): ApplyRequest {
-    if (this.#options.diverges !== true || !this.#random.chance(0.02)) return request;
-    const entries = request.entries.map((entry) => ({
-      ...entry,
-      command: falsified(entry.command),
-    }));
-    return { ...request, entries };
-  }
-
   applied(store: VirtualChatStore, request: ApplyRequest, batch: AppliedBatch): void {
     const machine = store.machine;
     const db = store.db;
@@ -203,14 +191,6 @@ export class ChatDisk {
     if (this.#checkpoint.bytes !== undefined) db.deserialize(this.#checkpoint.bytes);
     return db;
   }
-}
-
-function falsified(encoded: Uint8Array): Uint8Array {
-  if (encoded.length === 0) return encoded;
-  const command = Command.decode(encoded);
-  if (command.op?.$case !== "send") return encoded;
-  command.op.value.body += "!";
-  return Command.encode(command).finish();
 }
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
@@ -303,7 +283,7 @@ class VirtualChatStore implements ChatStore {
     this.#disk.after(this.#disk.applyDelayUs(next.request.entries.length), this.#process, () => {
       try {
         if (this.machine === undefined) throw new Error("the chat file is not open");
-        const batch = apply(this.machine, this.#disk.asApplied(next.request));
+        const batch = apply(this.machine, next.request);
         this.#disk.applied(this, next.request, batch);
         next.resolve(batch);
       } catch (error) {
