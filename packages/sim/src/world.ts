@@ -354,10 +354,36 @@ export class World {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
           this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
           this.#stateMachine.reopened(nodeId, applied);
+          this.#checkTruncation(nodeId, applied);
         },
+        onInstalled: (nodeId, applied, hash) => {
+          this.trace.add(`n${nodeId}`, `chat file is a copy as of ${applied}`);
+          this.coverage.add("copies-installed");
+          this.#stateMachine.installed(nodeId, applied, hash);
+        },
+        onLogInstalled: (nodeId) => {
+          const log = this.#server(nodeId).logDisk.durableLog();
+          for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
+        },
+        committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
         onDied: (nodeId) => this.#died(nodeId),
         onFailed: (nodeId, error) => this.#failed(nodeId, error),
       },
+    });
+  }
+
+  /** A node may forget only what its chat file has for good. */
+  #checkTruncation(nodeId: number, applied: number): void {
+    const server = this.#server(nodeId);
+    const { compactedIndex } = server.logDisk;
+    if (applied >= compactedIndex) return;
+    if (server.chatFileLost) {
+      this.coverage.add("chat-files-lost");
+      return;
+    }
+    this.#report({
+      property: "P1 durable",
+      detail: `${server.name} has forgotten its log up to ${compactedIndex}, but its chat file is as of ${applied}`,
     });
   }
 
@@ -421,12 +447,15 @@ export class World {
     coverage.add("dial-timeouts", network.counts.dialTimeouts);
     coverage.add("refused-dials", network.counts.refused);
     coverage.add("frames-mangled", network.counts.framesMangled);
-    for (const { logDisk } of this.servers) {
+    for (const { logDisk, chatDisk } of this.servers) {
       coverage.add("unsynced-writes-lost", logDisk.counts.unsyncedWritesLost);
       coverage.add("unsynced-writes-kept", logDisk.counts.unsyncedWritesKept);
       coverage.add("torn-groups", logDisk.counts.tornGroups);
       coverage.add("entries-replaced", logDisk.counts.entriesReplaced);
       coverage.add("syncs-shared", logDisk.counts.syncsShared);
+      coverage.add("truncations", logDisk.counts.truncations);
+      coverage.add("copies-corrupt", chatDisk.copyDisk.counts.corrupt);
+      coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
     }
   }
 }

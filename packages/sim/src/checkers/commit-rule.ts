@@ -31,8 +31,12 @@ export class CommitRule implements Checker {
     if (hardState !== undefined) this.#rises(nodeId, hardState.term, hardState.commit);
   }
 
+  onInstalled(nodeId: number, log: readonly Entry[]): void {
+    this.#logs.replace(nodeId, log);
+  }
+
   onRestart(nodeId: number, log: readonly Entry[]): void {
-    this.#logs.restart(nodeId, log);
+    this.#logs.replace(nodeId, log);
   }
 
   #rises(nodeId: number, term: number, commit: number): void {

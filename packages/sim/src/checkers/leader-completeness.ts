@@ -45,10 +45,14 @@ export class LeaderCompleteness implements Checker {
     this.#logs.write(nodeId, write);
   }
 
+  onInstalled(nodeId: number, log: readonly Entry[]): void {
+    this.#logs.replace(nodeId, log);
+  }
+
   onRestart(nodeId: number, log: readonly Entry[]): void {
     this.#pastTerms.set(nodeId, this.#ownTerms.get(nodeId) ?? 0);
     this.#leading.delete(nodeId);
-    this.#logs.restart(nodeId, log);
+    this.#logs.replace(nodeId, log);
   }
 
   onApplied(_nodeId: number, _batch: AppliedBatch, entries: readonly CommittedEntry[]): void {

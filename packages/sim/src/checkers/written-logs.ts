@@ -14,7 +14,8 @@ export class WrittenLogs {
     }
   }
 
-  restart(nodeId: number, log: readonly Entry[]): void {
+  /** What the disk holds after a restart, or after a copy was installed. */
+  replace(nodeId: number, log: readonly Entry[]): void {
     this.#logs.set(
       nodeId,
       log.map((entry) => entry.term),

@@ -145,8 +145,8 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/raft/src/reads.ts",
-        search: "  if (!committedInOwnTerm(r)) {",
-        replacement: "  if (r.term < 0) {",
+        search: "  if (committedInOwnTerm(r)) proveAndAnswer(r, request);",
+        replacement: "  if (r.term > 0) proveAndAnswer(r, request);",
       },
     ],
     caughtBy: ["P4 no going back", "linearizability"],
@@ -163,8 +163,8 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
       },
       {
         file: "packages/raft/src/read-rounds.ts",
-        search: "    if (round <= (this.#acked.get(from) ?? 0)) return NO_READS;",
-        replacement: "",
+        search: "|| round <= (this.#acked.get(from) ?? 0)) return false;",
+        replacement: ") return false;",
       },
     ],
     caughtBy: ["P4 no going back", "linearizability"],
