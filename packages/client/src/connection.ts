@@ -182,7 +182,11 @@ export class Connection {
   /** Nothing is overdue any more. A second node that was dialled for another reason stays. */
   settled(): void {
     if (this.#goal !== undefined) return;
-    if (this.#rival !== undefined) this.#pauseSearch();
+    // It did not help: the next time another one is asked.
+    if (this.#rival !== undefined) {
+      this.#tried.add(this.#rival.address);
+      this.#pauseSearch();
+    }
     this.#dispatch("settled");
   }
 
@@ -389,6 +393,7 @@ export class Connection {
     const except = new Set([first, ...this.#tried]);
     const candidate = this.book.choose(this.#clock.monotonicMs(), { avoid: first, except });
     if (candidate === undefined) {
+      if (this.#goal === undefined) this.#tried.clear();
       this.#pauseSearch();
       this.#dispatch("rival-lost");
       return;
@@ -431,11 +436,7 @@ export class Connection {
     const nowMs = this.#clock.monotonicMs();
     this.#hedgeNotBeforeMs = nowMs + this.#hedgePauseMs / 2 + this.#random.int(this.#hedgePauseMs);
     this.#hedgePauseMs = Math.min(TIMING.hedgePauseMsMax, this.#hedgePauseMs * 2);
-    if (this.#goal === undefined) {
-      this.#tried.clear();
-      return;
-    }
-    if (this.#seekTimer !== undefined) return;
+    if (this.#goal === undefined || this.#seekTimer !== undefined) return;
     const pauseMs = TIMING.seekPauseMs / 2 + this.#random.int(TIMING.seekPauseMs);
     this.#seekTimer = this.#clock.after(pauseMs, () => {
       this.#seekTimer = undefined;

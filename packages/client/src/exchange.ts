@@ -2,6 +2,7 @@
 // one, in the order in which it was first sent, and on a second node when the first is slow. Every
 // request is harmless to repeat: a write carries its id (P2).
 import {
+  encode,
   joinBytes,
   LIMITS,
   lengthDelimitedField,
@@ -72,6 +73,21 @@ export function isTransient(error: ParleyError): boolean {
       return true;
     default:
       return error.retryAfterMs > 0;
+  }
+}
+
+/**
+ * Errors that say more of the node than of the request. One that has not confirmed a write within a whole
+ * attempt may be in contact with the leader, and still unable to follow: its disk may not answer.
+ */
+export function speaksAgainstNode(error: ParleyError): boolean {
+  switch (error.reason) {
+    case "SHUTTING_DOWN":
+    case "NOT_READY":
+    case "OUTCOME_UNKNOWN":
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -244,7 +260,7 @@ export class Exchange {
       const { op, timeoutMs } = pending.ask.build();
       const sent = pending.first?.link === link ? pending.first : pending.rival;
       if (sent !== undefined) sent.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
-      const encoded = Request.encode({ id: pending.id, timeoutMs, op }).finish();
+      const encoded = encode(Request, { id: pending.id, timeoutMs, op });
       const part = lengthDelimitedField(REQUESTS_FIELD, encoded);
       if (part.length <= LIMITS.clientFrameBytesMax) return part;
       error = new ParleyError("TOO_LARGE", `the request has ${part.length} bytes`);

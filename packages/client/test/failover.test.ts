@@ -242,6 +242,36 @@ test("P6: a second node that has no quorum either does not end the search (simul
   expect(sent.value?.message.body).toBe("hello");
 });
 
+test("P6: a node that does not get writes confirmed is left (simulator seed 6)", async () => {
+  const { clock, client, node } = await startedWorld(2);
+  // Its disk has stopped: it hears of the leader, but applies nothing any more.
+  node(1).onRequest = (session, request) => session.refuse(request, "OUTCOME_UNKNOWN");
+  commitAll(node(2));
+  const sent = watch(client.send(1, "hello"));
+  await clock.advance(100);
+  expect(client.state.nodeId).toBe(2);
+  expect(sent.value?.message.body).toBe("hello");
+});
+
+test("hedges that were in vain go round all other nodes", async () => {
+  const { clock, client, node } = await startedWorld(4);
+  for (let i = 0; i < 3; i++) {
+    const hedged = new Set([2, 3, 4].filter((id) => node(id).sessions.length > 0)).size;
+    expect(hedged).toBe(i);
+    void client.send(1, `slow ${i}`);
+    let sessions = 0;
+    const count = () => node(2).sessions.length + node(3).sessions.length + node(4).sessions.length;
+    for (sessions = count(); count() === sessions; ) await clock.advance(100);
+    const { requests } = node(1).session;
+    const request = requests.at(-1);
+    if (request === undefined) throw new Error("nothing was sent");
+    node(1).session.commit(request, 11 + i);
+    await clock.advance(10);
+    expect(client.state.nodeId).toBe(1);
+  }
+  expect([2, 3, 4].map((id) => node(id).sessions.length)).toEqual([1, 1, 1]);
+});
+
 test("a client that prefers the leader follows it", async () => {
   const { clock, cluster, client, node } = await startedWorld(3, { preferLeader: true });
   expect(client.state.nodeId).toBe(1);
@@ -266,4 +296,19 @@ test("the same seed gives the same run", async () => {
   }
   expect(traces[0]).toBe(traces[1]);
   expect(traces[0]).toContain("node1:1");
+});
+
+test("P6: the age of data without a quorum grows while nobody tells of it anew", async () => {
+  const { clock, client, cluster, node } = await startedWorld(1);
+  expect(client.state.staleMs).toBe(0);
+  node(1).hasQuorum = false;
+  node(1).session.send({ cluster: { ...cluster.view(), hasQuorum: false, staleMs: 500 } });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(500);
+  await clock.advance(4_000);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(4_500);
+  expect(client.state.staleMs).toBeLessThan(4_600);
+  node(1).session.send({ cluster: cluster.view() });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBe(0);
 });
