@@ -110,7 +110,6 @@ export class World {
         network: this.network,
         coverage,
         report: this.#report,
-        freshIds: options.sabotage === "fresh-retry-ids",
       },
     );
     this.#nemesis = new Nemesis({
@@ -427,7 +426,6 @@ export class World {
       history,
       servers,
       clock: options.clock,
-      sabotage: options.sabotage,
     });
   }
 
