@@ -240,6 +240,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // What it had lost was never acknowledged: it is whole.
+    this.#beforeDamage = undefined;
     this.#raise();
     return this.state();
   }
