@@ -1,6 +1,7 @@
 // The commit rule (Raft paper, 5.4.2 and figure 8): a leader commits by counting copies only up to an
 // entry of its own term; older ones are committed along with it. So whenever the commit index of the
 // whole cluster rises, the entry there is of the term in which it rose.
+import type { AppliedBatch } from "@parley/chat";
 import type { LogWrite } from "@parley/node";
 import type { Entry } from "@parley/raft";
 import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
@@ -29,6 +30,11 @@ export class CommitRule implements Checker {
     this.#logs.write(nodeId, write);
     const { hardState } = write;
     if (hardState !== undefined) this.#rises(nodeId, hardState.term, hardState.commit);
+  }
+
+  onApplied(_nodeId: number, batch: AppliedBatch): void {
+    // Its chat file remembers what it had committed, and the next term starts from there.
+    this.#committed = Math.max(this.#committed, batch.appliedIndex);
   }
 
   onInstalled(nodeId: number, log: readonly Entry[]): void {
