@@ -13,6 +13,8 @@ export class CommitRule implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #logs = new WrittenLogs();
+  /** The term that each member has written last. */
+  readonly #terms = new Map<number, number>();
   /** The highest commit index that any member has told or written. */
   #committed = 0;
 
@@ -29,7 +31,13 @@ export class CommitRule implements Checker {
   onLogWrite(nodeId: number, write: LogWrite): void {
     this.#logs.write(nodeId, write);
     const { hardState } = write;
-    if (hardState !== undefined) this.#rises(nodeId, hardState.term, hardState.commit);
+    if (hardState === undefined) return;
+    const { term, commit } = hardState;
+    const before = this.#terms.get(nodeId);
+    this.#terms.set(nodeId, term);
+    // One write may hold what was committed in a term and the step into the next one.
+    if (term === before) this.#rises(nodeId, term, commit);
+    else this.#committed = Math.max(this.#committed, commit);
   }
 
   onApplied(_nodeId: number, batch: AppliedBatch): void {
