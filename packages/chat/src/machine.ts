@@ -14,7 +14,13 @@ import {
 import { commandProblem, decodeCommand } from "./check-command.ts";
 import type { ChatDatabase, Statement } from "./database.ts";
 import { InvariantViolation, invariant, present } from "./invariant.ts";
-import { firstArray, openSchema, prepareArrays, recomputeStateHash } from "./schema.ts";
+import {
+  firstArray,
+  metaChecksum,
+  openSchema,
+  prepareArrays,
+  recomputeStateHash,
+} from "./schema.ts";
 import { ChatState } from "./state.ts";
 import type {
   AdmissionChange,
@@ -40,7 +46,6 @@ export class ChatMachine {
   readonly #db: ChatDatabase;
   readonly #state: ChatState;
   readonly #writeMeta: Statement;
-  readonly #writeConfState: Statement;
   readonly #addHash: Statement;
   readonly #dropHashes: Statement;
   readonly #findHash: Statement;
@@ -56,12 +61,13 @@ export class ChatMachine {
       firstArray(
         prepareArrays(
           db,
-          `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state
-           FROM meta`,
+          `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state,
+           checksum FROM meta`,
         ),
       ),
       "the chat file has its meta row",
     );
+    invariant(metaChecksum(meta.slice(0, 7)) === meta[7], "the meta row fits its checksum");
     this.#appliedIndex = meta[0] as number;
     this.#appliedTerm = meta[1] as number;
     this.#confState = (meta[6] as Uint8Array | null) ?? undefined;
@@ -73,9 +79,8 @@ export class ChatMachine {
     });
     this.#writeMeta = db.prepare(
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
-       hash_a = ?, hash_b = ?`,
+       hash_a = ?, hash_b = ?, conf_state = ?, checksum = ?`,
     );
-    this.#writeConfState = db.prepare("UPDATE meta SET conf_state = ?");
     this.#addHash = db.prepare("INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
     this.#dropHashes = db.prepare("DELETE FROM state_hashes WHERE at_index <= ?");
     this.#findHash = prepareArrays(db, "SELECT hash FROM state_hashes WHERE at_index = ?");
@@ -121,16 +126,7 @@ export class ChatMachine {
     try {
       for (const entry of entries) applied.push(this.#applyEntry(entry));
       this.#state.flush();
-      if (confState !== undefined) this.#writeConfState.run(confState);
-      const state = this.#state;
-      this.#writeMeta.run(
-        this.#appliedIndex,
-        this.#appliedTerm,
-        state.stampMs,
-        state.registerFloor,
-        state.sum.a,
-        state.sum.b,
-      );
+      this.#saveMeta(confState ?? this.#confState);
       this.#db.exec("COMMIT");
     } catch (cause) {
       this.#isBroken = true;
@@ -139,6 +135,20 @@ export class ChatMachine {
     }
     if (confState !== undefined) this.#confState = confState;
     return { appliedIndex: this.#appliedIndex, entries: applied };
+  }
+
+  #saveMeta(confState: Uint8Array | undefined): void {
+    const { stampMs, registerFloor, sum } = this.#state;
+    const values = [
+      this.#appliedIndex,
+      this.#appliedTerm,
+      stampMs,
+      registerFloor,
+      sum.a,
+      sum.b,
+      confState ?? null,
+    ];
+    this.#writeMeta.run(...values, metaChecksum(values));
   }
 
   #rollBack(): void {

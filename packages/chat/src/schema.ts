@@ -15,7 +15,7 @@ import {
 } from "./rows.ts";
 
 /** Raised with every change of the tables. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
 CREATE TABLE meta (
@@ -27,7 +27,9 @@ CREATE TABLE meta (
   register_floor TEXT NOT NULL,
   hash_a INTEGER NOT NULL,
   hash_b INTEGER NOT NULL,
-  conf_state BLOB
+  conf_state BLOB,
+  -- Over the other values of the row: SQLite would not notice a flipped bit.
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE state_hashes (at_index INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
 CREATE TABLE accounts (
@@ -127,8 +129,18 @@ CREATE TABLE requests (
   response BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX requests_by_id ON requests (account_id, request_id);
-INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL);
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaChecksum([0, 0, 0, "", 0, 0, null])});
 `;
+
+/**
+ * Of a meta row: applied index and term, stamp, register floor, both lanes of the hash, configuration. A safe
+ * integer.
+ */
+export function metaChecksum(values: readonly SqlValue[]): number {
+  const hasher = new RowHasher();
+  hasher.hash(0, values);
+  return (hasher.a >>> 0) * 2 ** 20 + (hasher.b >>> 12);
+}
 
 /** The tables whose rows the state hash sums up. */
 export const REPLICATED_TABLES: readonly Pick<

@@ -60,7 +60,7 @@ test.each(invalid)("%s is refused before it is proposed, and by apply", (_, comm
   const { outcome, deliveries, changes } = world.applyBytes(bytes);
   expect(outcome.kind).toBe("refused");
   expect([deliveries, changes]).toEqual([[], []]);
-  const applied = (text: string): string => text.replace(/"applied_index":\d+/, "");
+  const applied = (text: string): string => text.replace(/"(applied_index|checksum)":\d+/g, "");
   expect(applied(dump(world.db))).toBe(applied(before));
 });
 
@@ -159,4 +159,17 @@ test("a file of another schema version, or of something else, is refused by name
 test("a stamp is appended without decoding, and counts as the last one", () => {
   const bytes = stampCommand(Command.encode({ ...send({}), stampMs: 5 }).finish(), START_MS);
   expect(Command.decode(bytes).stampMs).toBe(START_MS);
+});
+
+test("P9: a file whose meta row was changed from outside is not opened", () => {
+  for (const change of [
+    "applied_term = applied_term + 1",
+    "applied_index = 7",
+    "conf_state = x'00'",
+  ]) {
+    const world = new World();
+    world.register("anna");
+    world.db.exec(`UPDATE meta SET ${change}`);
+    expect(() => ChatMachine.open(world.db)).toThrow("fits its checksum");
+  }
 });

@@ -93,7 +93,9 @@ async function replay(seed: number, file: string | undefined, quiet: boolean): P
   let block = "";
   const flush = (): void => {
     if (block === "") return;
-    writeSync(descriptor ?? 1, block);
+    // Standard output may be a pipe that is full, which a stream waits for.
+    if (descriptor === undefined) process.stdout.write(block);
+    else writeSync(descriptor, block);
     block = "";
   };
   const onTrace = (line: string): void => {
