@@ -183,8 +183,9 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/client/src/exchange.ts",
-        search: `    case "OUTCOME_UNKNOWN":\n`,
-        replacement: "",
+        search: `    case "BEHIND":
+    case "OUTCOME_UNKNOWN":`,
+        replacement: `    case "BEHIND":`,
       },
       {
         file: "packages/client/src/exchange.ts",
