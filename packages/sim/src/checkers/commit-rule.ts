@@ -12,6 +12,8 @@ export class CommitRule implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #logs = new WrittenLogs();
+  /** The term of each member's newest hard state. */
+  readonly #terms = new Map<number, number>();
   /** The highest commit index that any member has told or written. */
   #committed = 0;
 
@@ -20,7 +22,7 @@ export class CommitRule implements Checker {
   }
 
   onRaftMessage({ type, from, term, commit }: ObservedRaftMessage): void {
-    if (type === "MsgApp") this.#rises(from, term, commit);
+    if (type === "MsgApp") this.#rises(from, [term], commit);
     // It stops where the follower's log is known to match, which may be within an older term.
     else if (type === "MsgHeartbeat") this.#committed = Math.max(this.#committed, commit);
   }
@@ -28,7 +30,12 @@ export class CommitRule implements Checker {
   onLogWrite(nodeId: number, write: LogWrite): void {
     this.#logs.write(nodeId, write);
     const { hardState } = write;
-    if (hardState !== undefined) this.#rises(nodeId, hardState.term, hardState.commit);
+    if (hardState === undefined) return;
+    // A leader may commit and then learn of a later term before it writes down either. It cannot have led a
+    // term that it had not written down before.
+    const terms = [hardState.term, this.#terms.get(nodeId) ?? 0];
+    this.#terms.set(nodeId, hardState.term);
+    this.#rises(nodeId, terms, hardState.commit);
   }
 
   onInstalled(nodeId: number, log: readonly Entry[]): void {
@@ -39,14 +46,14 @@ export class CommitRule implements Checker {
     this.#logs.replace(nodeId, log);
   }
 
-  #rises(nodeId: number, term: number, commit: number): void {
+  #rises(nodeId: number, terms: readonly number[], commit: number): void {
     if (commit <= this.#committed) return;
     this.#committed = commit;
     const entryTerm = this.#logs.termAt(nodeId, commit);
-    if (entryTerm === undefined || entryTerm === term) return;
+    if (entryTerm === undefined || terms.includes(entryTerm)) return;
     this.#report({
       property: PROPERTY,
-      detail: `node ${nodeId} committed index ${commit} in term ${term}, where it has an entry of term ${entryTerm}`,
+      detail: `node ${nodeId} committed index ${commit} in term ${terms[0]}, where it has an entry of term ${entryTerm}`,
     });
   }
 }

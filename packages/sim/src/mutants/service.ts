@@ -91,9 +91,9 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     what: "reads rest on a lease, and a node that was stopped serves what waited before it looks at the clock",
     edits: [
       {
-        file: "packages/node/src/driver.ts",
-        search: `readOnly: "safe",`,
-        replacement: `readOnly: "lease-based",`,
+        file: "packages/raft/src/reads.ts",
+        search: `const leased = r.settings.readOnly === "lease-based" && !r.leaseBroken;`,
+        replacement: "const leased = !r.leaseBroken;",
       },
       {
         file: "packages/node/src/driver.ts",
