@@ -18,7 +18,7 @@ export interface CommonFlags {
   readonly timeout: number;
 }
 
-/** Without a session after this long, no server is there. */
+/** Without a session after this long, no server is there; with a long --timeout after half of that. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long the farewell of a command may take. */
 const LOGOUT_TIMEOUT_MS = 2_000;
@@ -53,7 +53,8 @@ function unreachable(servers: readonly string[], state: ClientState): ParleyErro
 
 async function waitOnline(client: ParleyClient, servers: readonly string[], timeoutMs: number) {
   try {
-    await client.online(AbortSignal.timeout(Math.min(timeoutMs, CONNECT_TIMEOUT_MS)));
+    const connectMs = Math.max(CONNECT_TIMEOUT_MS, timeoutMs / 2);
+    await client.online(AbortSignal.timeout(Math.min(timeoutMs, connectMs)));
   } catch {
     throw unreachable(servers, client.state);
   }

@@ -1,6 +1,7 @@
 // The commit rule (Raft paper, 5.4.2 and figure 8): a leader commits by counting copies only up to an
 // entry of its own term; older ones are committed along with it. So whenever the commit index of the
 // whole cluster rises, the entry there is of the term in which it rose.
+import type { AppliedBatch } from "@parley/chat";
 import type { LogWrite } from "@parley/node";
 import type { Entry } from "@parley/raft";
 import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
@@ -12,7 +13,7 @@ export class CommitRule implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #logs = new WrittenLogs();
-  /** The term of each member's newest hard state. */
+  /** The term that each member has written last. */
   readonly #terms = new Map<number, number>();
   /** The highest commit index that any member has told or written. */
   #committed = 0;
@@ -22,7 +23,7 @@ export class CommitRule implements Checker {
   }
 
   onRaftMessage({ type, from, term, commit }: ObservedRaftMessage): void {
-    if (type === "MsgApp") this.#rises(from, [term], commit);
+    if (type === "MsgApp") this.#rises(from, term, commit);
     // It stops where the follower's log is known to match, which may be within an older term.
     else if (type === "MsgHeartbeat") this.#committed = Math.max(this.#committed, commit);
   }
@@ -31,11 +32,17 @@ export class CommitRule implements Checker {
     this.#logs.write(nodeId, write);
     const { hardState } = write;
     if (hardState === undefined) return;
-    // A leader may commit and then learn of a later term before it writes down either. It cannot have led a
-    // term that it had not written down before.
-    const terms = [hardState.term, this.#terms.get(nodeId) ?? 0];
-    this.#terms.set(nodeId, hardState.term);
-    this.#rises(nodeId, terms, hardState.commit);
+    const { term, commit } = hardState;
+    const before = this.#terms.get(nodeId);
+    this.#terms.set(nodeId, term);
+    // One write may hold what was committed in a term and the step into the next one.
+    if (term === before) this.#rises(nodeId, term, commit);
+    else this.#committed = Math.max(this.#committed, commit);
+  }
+
+  onApplied(_nodeId: number, batch: AppliedBatch): void {
+    // Its chat file remembers what it had committed, and the next term starts from there.
+    this.#committed = Math.max(this.#committed, batch.appliedIndex);
   }
 
   onInstalled(nodeId: number, log: readonly Entry[]): void {
@@ -46,14 +53,14 @@ export class CommitRule implements Checker {
     this.#logs.replace(nodeId, log);
   }
 
-  #rises(nodeId: number, terms: readonly number[], commit: number): void {
+  #rises(nodeId: number, term: number, commit: number): void {
     if (commit <= this.#committed) return;
     this.#committed = commit;
     const entryTerm = this.#logs.termAt(nodeId, commit);
-    if (entryTerm === undefined || terms.includes(entryTerm)) return;
+    if (entryTerm === undefined || entryTerm === term) return;
     this.#report({
       property: PROPERTY,
-      detail: `node ${nodeId} committed index ${commit} in term ${terms[0]}, where it has an entry of term ${entryTerm}`,
+      detail: `node ${nodeId} committed index ${commit} in term ${term}, where it has an entry of term ${entryTerm}`,
     });
   }
 }

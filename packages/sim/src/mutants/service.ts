@@ -64,13 +64,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
         replacement: "      if (term <= entry.term) {",
       },
     ],
-    caughtBy: [
-      "P1 durable",
-      "P2 once",
-      "P4 no going back",
-      "linearizability",
-      "no unhandled rejection",
-    ],
+    caughtBy: ["P1 durable", "P2 once", "P4 no going back", "linearizability", "P7 quick failover"],
     seedsMax: 12,
   },
   {

@@ -210,6 +210,10 @@ export class LogDisk {
     if (kept === 0) return undefined;
     this.#beforeDamage = [...entries];
     entries.length = compacted.index + this.#random.int(kept);
+    // What a shorter write-ahead log loses it loses together: a commit index goes with its entries.
+    const { hardState } = this.#durable;
+    const commit = Math.min(hardState.commit, entries.length);
+    this.#durable.hardState = { ...hardState, commit };
     return entries.length;
   }
 
@@ -236,6 +240,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // What it had lost was never acknowledged: it is whole.
+    this.#beforeDamage = undefined;
     this.#raise();
     return this.state();
   }
