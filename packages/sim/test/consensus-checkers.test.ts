@@ -104,6 +104,12 @@ describe("commit rule", () => {
     expect(found).toEqual([]);
   });
 
+  test("allows a leader that learns of a later term before it has written its commit index", () => {
+    const checker = leaderOfTerm3();
+    checker.onLogWrite(1, { hardState: hard(4, 2, 3), entries: [] });
+    expect(found).toEqual([]);
+  });
+
   test("catches an older entry that is committed by counting", () => {
     leaderOfTerm3().onRaftMessage(message(1, 2, "MsgApp", 3, 3, 2));
     leaderOfTerm3().onLogWrite(1, { hardState: hard(3, 1, 2), entries: [] });

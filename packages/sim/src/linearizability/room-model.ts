@@ -88,6 +88,11 @@ class RoomModel implements Model<number, RoomOperation> {
     return this.#messages.has(length + 1) ? undefined : length + 1;
   }
 
+  /** A read of this length, or a repeat of a send that is there already. */
+  isIdle(length: number, operation: RoomOperation): boolean {
+    return this.step(length, operation) === length;
+  }
+
   key(length: number): number {
     return length;
   }

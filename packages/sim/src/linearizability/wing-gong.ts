@@ -19,6 +19,11 @@ export interface Model<S, O> {
   readonly initial: S;
   /** The state after the operation; undefined = it could not have got its answer in this state. */
   step(state: S, operation: O): S | undefined;
+  /**
+   * Whether the operation is possible in this state and changes neither it nor any state that may follow, as
+   * a read does: then it may as well come now.
+   */
+  isIdle(state: S, operation: O): boolean;
   /** Equal for equal states and for no others. */
   key(state: S): string | number;
 }
@@ -48,7 +53,10 @@ interface Unanswered<O> {
 }
 
 /** What was put in order last, and how to go on when that turns out to be wrong. */
-type Step<S, O> = { readonly stateBefore: S } & (
+type Step<S, O> = {
+  readonly stateBefore: S;
+} /** It changed nothing, so there was no reason to wait with it, and there is no other way to try. */ & (
+  | { readonly kind: "idle"; readonly call: Entry<O> }
   | { readonly kind: "answered"; readonly call: Entry<O> }
   | { readonly kind: "unanswered"; readonly at: number }
 );
@@ -72,6 +80,7 @@ class Search<S, O> {
   readonly #path: Step<S, O>[] = [];
   #state: S;
   #returnsLeft: number;
+  #steps = 0;
   /** What is tried next: a call of the list, or at its first return one of the unanswered. */
   #entry: Entry<O> | undefined;
   #unansweredAt = 0;
@@ -92,8 +101,9 @@ class Search<S, O> {
   }
 
   run(stepsMax: number): LinearizabilityVerdict<O> {
-    for (let steps = 0; this.#returnsLeft > 0; steps += 1) {
-      if (steps >= stepsMax) return { kind: "undecided" };
+    this.#begin();
+    for (; this.#returnsLeft > 0; this.#steps += 1) {
+      if (this.#steps >= stepsMax) return { kind: "undecided" };
       const entry = this.#entry;
       if (entry === undefined)
         throw new Error("what has not returned yet has a return in the list");
@@ -152,19 +162,35 @@ class Search<S, O> {
   }
 
   #begin(): void {
+    while (this.#takeIdle()) this.#steps += 1;
     this.#entry = this.#head.next;
     this.#unansweredAt = 0;
   }
 
+  /** Puts an operation in order that may come now and changes nothing. */
+  #takeIdle(): boolean {
+    for (let entry = this.#head.next; entry?.isCall === true; entry = entry.next) {
+      if (!this.#model.isIdle(this.#state, entry.timed.operation)) continue;
+      this.#path.push({ kind: "idle", call: entry, stateBefore: this.#state });
+      this.#ordered.add(entry.bit);
+      this.#returnsLeft -= 1;
+      lift(entry);
+      return true;
+    }
+    return false;
+  }
+
   /** Undoes the last step. False: there is none. */
   #goBack(): boolean {
-    const last = this.#path.pop();
+    let last = this.#path.pop();
+    while (last?.kind === "idle") {
+      this.#takeBack(last.call);
+      last = this.#path.pop();
+    }
     if (last === undefined) return false;
     this.#state = last.stateBefore;
     if (last.kind === "answered") {
-      this.#ordered.delete(last.call.bit);
-      this.#returnsLeft += 1;
-      unlift(last.call);
+      this.#takeBack(last.call);
       this.#entry = last.call.next;
       this.#unansweredAt = 0;
       return true;
@@ -175,6 +201,12 @@ class Search<S, O> {
     while (this.#entry?.isCall === true) this.#entry = this.#entry.next;
     this.#unansweredAt = last.at + 1;
     return true;
+  }
+
+  #takeBack(call: Entry<O>): void {
+    this.#ordered.delete(call.bit);
+    this.#returnsLeft += 1;
+    unlift(call);
   }
 }
 

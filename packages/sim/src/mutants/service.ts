@@ -64,13 +64,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
         replacement: "      if (term <= entry.term) {",
       },
     ],
-    caughtBy: [
-      "P1 durable",
-      "P2 once",
-      "P4 no going back",
-      "linearizability",
-      "no unhandled rejection",
-    ],
+    caughtBy: ["P1 durable", "P2 once", "P4 no going back", "linearizability", "P7 quick failover"],
     seedsMax: 12,
   },
   {
@@ -91,9 +85,9 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     what: "reads rest on a lease, and a node that was stopped serves what waited before it looks at the clock",
     edits: [
       {
-        file: "packages/node/src/driver.ts",
-        search: `readOnly: "safe",`,
-        replacement: `readOnly: "lease-based",`,
+        file: "packages/raft/src/reads.ts",
+        search: `const leased = r.settings.readOnly === "lease-based" && !r.leaseBroken;`,
+        replacement: "const leased = !r.leaseBroken;",
       },
       {
         file: "packages/node/src/driver.ts",
@@ -183,8 +177,9 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/client/src/exchange.ts",
-        search: `    case "OUTCOME_UNKNOWN":\n`,
-        replacement: "",
+        search: `    case "BEHIND":
+    case "OUTCOME_UNKNOWN":`,
+        replacement: `    case "BEHIND":`,
       },
       {
         file: "packages/client/src/exchange.ts",
