@@ -3,19 +3,22 @@
 // sees them applied (log-writer.ts, proposals.ts), and offers the chat service (service/) a replicated log
 // (replica.ts). running-node.ts puts those together.
 import { Admission } from "@parley/chat";
-import {
-  type BootstrapRecord,
-  BootstrapRecord as BootstrapRecordCodec,
-  ParleyError,
-  type PeerFrame,
-} from "@parley/protocol";
-import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
-import { Bootstrap, StartupError } from "./bootstrap.ts";
+import { ParleyError, type PeerHello } from "@parley/protocol";
+import { type Adoption, Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
+import {
+  checkAddressee,
+  isFresh,
+  type Reception,
+  receiveAsMember,
+  refusedFor,
+} from "./handshake.ts";
 import { LogCache } from "./log-cache.ts";
+import { genesisMembership, serverOfNode } from "./membership.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import type { LogState, NodePorts } from "./ports.ts";
+import type { LogState, Membership, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
+import { Roster } from "./roster.ts";
 import { type NodeServices, RunningNode } from "./running-node.ts";
 
 export type { NodeServices } from "./running-node.ts";
@@ -25,6 +28,7 @@ export class Node {
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   #bootstrap: Bootstrap | undefined;
+  #roster: Roster | undefined;
   #running: RunningNode | undefined;
   #startup: PromiseWithResolvers<void> | undefined;
   #stopped = false;
@@ -34,27 +38,19 @@ export class Node {
     this.#config = config;
     this.#ports = ports;
     this.#mesh = new PeerMesh(
-      config.nodeId,
-      config.nodes,
       ports,
       {
         hello: () => this.#started().hello(),
-        uuidOf: (peerId) => this.#started().uuidOf(peerId),
-        accept: (hello) =>
-          this.#bootstrap === undefined
-            ? new ParleyError("NOT_READY", "the node is still starting", { retryAfterMs: 50 })
-            : this.#bootstrap.accept(hello),
+        receive: (hello) => this.#receive(hello),
       },
       {
-        onPeerUp: (peerId) => {
-          this.#offerRecord(peerId);
-          this.#running?.peerUp(peerId);
-        },
+        onPeerUp: (peerId) => this.#running?.peerUp(peerId),
         onPeerDown: (peerId) => this.#running?.peerDown(peerId),
         onPeerSilent: (peerId) => this.#running?.peerSilent(peerId),
         onPeerDead: (peerId) => this.#running?.peerDead(peerId),
-        onFrame: (peerId, frame) => this.#receive(peerId, frame),
-        onRejected: (peerId, error) => this.#bootstrap?.rejected(peerId, error),
+        onIntroduced: (hello) => this.#roster?.met(hello),
+        onFrame: (peerId, frame) => this.#running?.receive(peerId, frame),
+        onRejected: (peerId, error) => this.#running?.rejected(peerId, error),
         onDrain: (peerId) => this.#running?.peerDrained(peerId),
       },
     );
@@ -71,8 +67,8 @@ export class Node {
   }
 
   /**
-   * Resolves when the node belongs to a cluster and serves (perhaps without a leader yet): on the first
-   * start not before all configured nodes have been seen. Rejects with a StartupError or a storage error
+   * Resolves when the node belongs to a cluster and serves (perhaps without a leader yet): on the first start not
+   * before all configured nodes have been seen, or the cluster that it joins has admitted it. Rejects with a StartupError or a storage error
    * when the node must not run.
    */
   async start(): Promise<void> {
@@ -85,8 +81,9 @@ export class Node {
     startup.promise.catch(() => {});
     this.#startup = startup;
     this.#bootstrap = new Bootstrap(this.#config, identity, this.#ports, {
-      onMember: (record) => {
-        this.#run(record, state).then(startup.resolve, startup.reject);
+      onMember: (adoption) => {
+        this.#tellEnquirers(genesisMembership(adoption.record), adoption);
+        this.#run(adoption, state).then(startup.resolve, startup.reject);
       },
       onFatal: (error) => {
         startup.reject(error);
@@ -94,7 +91,6 @@ export class Node {
       },
     });
     await this.#bootstrap.begin();
-    if (!this.#stopped) this.#mesh.dialAll();
     await startup.promise;
   }
 
@@ -108,6 +104,7 @@ export class Node {
     this.#stopped = true;
     this.#startup?.reject(stoppedEarly());
     await this.#running?.stop(graceMs);
+    this.#bootstrap?.close();
     this.#mesh.close();
     try {
       await this.#ports.chatStore.close();
@@ -116,12 +113,9 @@ export class Node {
     }
   }
 
-  async #run(record: BootstrapRecord, log: LogState): Promise<void> {
-    const initial: ConfState = {
-      ...EMPTY_CONF_STATE,
-      voters: record.members.map((member) => member.raftId).sort((a, b) => a - b),
-    };
-    const chat = await this.#ports.chatStore.open(initial);
+  async #run({ record, self }: Adoption, log: LogState): Promise<void> {
+    const genesis = genesisMembership(record);
+    const chat = await this.#ports.chatStore.open(genesis);
     const applied = chat.admission.appliedIndex;
     if (applied > log.lastIndex) {
       throw new StartupError(
@@ -129,10 +123,13 @@ export class Node {
           "entries. This node counts as wiped and may not vote; restore its files or take it out of the cluster.",
       );
     }
+    // A chat file from before the table of servers is of a cluster that never changed.
+    const stored = chat.confState;
+    const membership = stored === undefined || stored.nextRaftId === 0 ? genesis : stored;
     const cache = await LogCache.load(
       this.#ports.logStore,
       log,
-      chat.confState ?? initial,
+      membership,
       applied,
       this.#config.tuning.logCacheBytesMax,
       () => this.#running?.entriesLoaded(),
@@ -141,10 +138,13 @@ export class Node {
     if (this.#stopped) return;
     const admission = new Admission();
     admission.load(chat.admission);
+    this.#roster = new Roster(self, membership, this.#places(genesis));
+    if (this.#roster.standing === "removed") throw removedBefore(record.clusterId, self.nodeId);
     this.#running = new RunningNode(
       this.#config,
       this.#ports,
       record,
+      this.#roster,
       this.#mesh,
       cache,
       admission,
@@ -152,21 +152,42 @@ export class Node {
       (error) => this.#fatal(error),
     );
     this.#running.start();
-    for (const peerId of this.#mesh.peerIds) this.#offerRecord(peerId);
   }
 
-  #receive(peerId: number, frame: PeerFrame): void {
-    if (frame.bootstrap !== undefined && this.#running === undefined) {
-      this.#bootstrap?.offered(frame.bootstrap).catch((error: unknown) => this.#fatal(error));
+  /** Where the configuration has the first members: it is what an operator changes when one moves. */
+  #places(genesis: Membership): ReadonlyMap<number, { address: string; httpAddress: string }> {
+    const places = new Map<number, { address: string; httpAddress: string }>();
+    for (const { id, address, httpAddress } of this.#config.nodes) {
+      const server = serverOfNode(genesis, id);
+      if (server !== undefined) places.set(server.raftId, { address, httpAddress });
     }
-    this.#running?.receive(peerId, frame);
+    return places;
   }
 
-  #offerRecord(peerId: number): void {
+  #receive(hello: PeerHello): Reception {
     const bootstrap = this.#bootstrap;
-    if (bootstrap?.record === undefined || !bootstrap.needsRecord(peerId)) return;
-    this.#mesh.queue(peerId, "bootstrap", BootstrapRecordCodec.encode(bootstrap.record).finish());
-    this.#mesh.flush(() => {});
+    if (bootstrap === undefined) return refusedFor(starting());
+    const problem = checkAddressee(hello, bootstrap.self);
+    if (problem !== undefined) return refusedFor(problem);
+    const { adoption } = bootstrap;
+    if (adoption === undefined) return bootstrap.receive(hello);
+    if (this.#roster !== undefined) {
+      return receiveAsMember(hello, adoption.record.clusterId, this.#roster.membership);
+    }
+    return isFresh(hello) ? { kind: "enquirer" } : refusedFor(starting());
+  }
+
+  /** Hands the record to the fresh servers that are members, and ask whether they are. */
+  #tellEnquirers(membership: Membership, { record }: Adoption): void {
+    for (const { serverUuid } of this.#mesh.enquirers()) {
+      const self = membership.servers.find((server) => server.serverUuid === serverUuid);
+      if (self === undefined) continue;
+      this.#mesh.tellEnquirer(serverUuid, {
+        record: { ...record, self },
+        address: "",
+        refusal: undefined,
+      });
+    }
   }
 
   #started(): Bootstrap {
@@ -178,6 +199,7 @@ export class Node {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#running?.halt();
+    this.#bootstrap?.close();
     this.#mesh.close();
     this.#ports.onFatal(error);
   }
@@ -185,4 +207,15 @@ export class Node {
 
 function stoppedEarly(): StartupError {
   return new StartupError("stopped before the node belonged to a cluster");
+}
+
+function starting(): ParleyError {
+  return new ParleyError("NOT_READY", "the node is still starting", { retryAfterMs: 50 });
+}
+
+function removedBefore(clusterId: string, nodeId: number): StartupError {
+  return new StartupError(
+    `Server ${nodeId} was removed from cluster ${clusterId}, and this is its data. To use the machine again, move the data ` +
+      "away, start it with --join and add it with `parley add-server`.",
+  );
 }

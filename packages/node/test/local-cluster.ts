@@ -6,6 +6,7 @@ import {
   DEFAULT_TUNING,
   type IncomingLink,
   type IncomingLinkEvents,
+  type Logger,
   Node,
   type NodeServices,
   type OutgoingLink,
@@ -20,6 +21,8 @@ type Accept = (link: IncomingLink) => IncomingLinkEvents;
 export class LocalNetwork {
   readonly #listeners = new Map<string, Accept>();
   readonly #open = new Map<string, Set<() => void>>();
+  /** Every address that somebody has dialled. */
+  readonly dialled = new Set<string>();
 
   transport(address: string): PeerTransport {
     return {
@@ -36,6 +39,7 @@ export class LocalNetwork {
   }
 
   #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
+    this.dialled.add(target);
     let ended = false;
     let incoming: IncomingLinkEvents | undefined;
     const end = (why: "closed" | "refused") => {
@@ -87,27 +91,37 @@ export interface Disk {
 }
 
 export class LocalCluster {
-  readonly network = new LocalNetwork();
+  readonly network: LocalNetwork;
+  addressOf = (id: number): string => `node-${id}:1`;
   readonly configured: readonly ConfiguredNode[];
   readonly disks = new Map<number, Disk>();
   readonly nodes = new Map<number, Node>();
   readonly fatal: unknown[] = [];
+  readonly #said = new Map<number, string[]>();
 
-  constructor(size: number) {
+  /** Ids from `firstId` on, on a network of its own or another cluster's. */
+  constructor(size: number, network = new LocalNetwork(), firstId = 1) {
+    this.network = network;
     this.configured = Array.from({ length: size }, (_, at) => ({
-      id: at + 1,
-      address: `node-${at + 1}:1`,
+      id: firstId + at,
+      address: `node-${firstId + at}:1`,
       httpAddress: "",
     }));
   }
 
-  /** Makes and starts a node on its disk, which is kept between starts. */
-  start(id: number): Promise<void> {
-    const address = `node-${id}:1`;
+  /** Makes and starts a node on its disk, which is kept between starts. One that joins knows those to ask, and no more. */
+  start(id: number, join: readonly number[] = []): Promise<void> {
+    const address = this.addressOf(id);
     const disk = this.disks.get(id) ?? { log: new MemoryLogStore(), chat: new MemoryChatStore() };
     this.disks.set(id, disk);
     const node = new Node(
-      { nodeId: id, nodes: this.configured, tuning: DEFAULT_TUNING, statusRequiresLogin: false },
+      {
+        nodeId: id,
+        nodes: join.length === 0 ? this.configured : [],
+        join: join.map((one) => `node-${one}:1`),
+        tuning: DEFAULT_TUNING,
+        statusRequiresLogin: false,
+      },
       {
         clock: {
           monotonicMs: () => performance.now(),
@@ -133,12 +147,30 @@ export class LocalCluster {
           verify: async (password, phc) => phc === `plain:${password}`,
         },
         sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-        logger: { debug() {}, info() {}, warn() {}, error() {} },
+        logger: this.#logger(id),
         onFatal: (error) => this.fatal.push(error),
       },
     );
     this.nodes.set(id, node);
     return node.start();
+  }
+
+  /** What a node said at the level of warnings and above, and events at any level. */
+  said(id: number): readonly string[] {
+    return this.#said.get(id) ?? [];
+  }
+
+  #logger(id: number): Logger {
+    const add = (level: string) => (fields: object, message: string) => {
+      const lines = this.#said.get(id) ?? [];
+      this.#said.set(id, lines);
+      lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+    };
+    return { debug() {}, info: add("info"), warn: add("warn"), error: add("error") };
+  }
+
+  isServing(id: number): boolean {
+    return this.nodes.get(id)?.services !== undefined;
   }
 
   services(id: number): NodeServices {
@@ -156,14 +188,14 @@ export class LocalCluster {
         votes.set(lead, (votes.get(lead) ?? 0) + 1);
       }
       for (const [lead, count] of votes) {
-        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.configured.length) return lead;
+        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.nodes.size) return lead;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
   async kill(id: number): Promise<void> {
-    this.network.kill(`node-${id}:1`);
+    this.network.kill(this.addressOf(id));
     const node = this.nodes.get(id);
     this.nodes.delete(id);
     await node?.stop({ graceMs: 0 });

@@ -7,8 +7,7 @@ import {
   type ChatQuery,
   ChatReader,
 } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import type { ApplyRequest, ChatStore, ChatStoreState, Membership } from "@parley/node/ports";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
 import { StorageError } from "./errors.ts";
 
@@ -31,7 +30,7 @@ export class MemoryChatStore implements ChatStore {
     this.disk = disk;
   }
 
-  async open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined): Promise<ChatStoreState> {
     const { db } = this.disk;
     const machine = ChatMachine.open(db);
     if (machine.appliedIndex === 0 && machine.confState() === undefined && initial !== undefined) {

@@ -1,8 +1,13 @@
 /** The chat file behind its port: one thread applies, others read. See DESIGN.md beside this folder. */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import type { AppliedBatch, ChatAnswer, ChatQuery } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState, Logger } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import type {
+  ApplyRequest,
+  ChatStore,
+  ChatStoreState,
+  Logger,
+  Membership,
+} from "@parley/node/ports";
 import { detachedQuery, type PackedAnswer, unpackAnswer } from "./answer-codec.ts";
 import { packApplyRequest, unpackBatch } from "./apply-codec.ts";
 import type {
@@ -65,7 +70,7 @@ export class SqliteChatStore implements ChatStore {
     this.firstReader = this.startReader();
   }
 
-  async open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined): Promise<ChatStoreState> {
     try {
       return await this.openFile(initial);
     } catch (cause) {
@@ -119,7 +124,7 @@ export class SqliteChatStore implements ChatStore {
     await this.applier.close();
   }
 
-  private async openFile(initial: ConfState | undefined): Promise<ChatStoreState> {
+  private async openFile(initial: Membership | undefined): Promise<ChatStoreState> {
     let outcome = await this.openGeneration(initial);
     if (outcome.kind === "damaged") {
       await this.replaceDamagedFile(outcome.found);
@@ -139,7 +144,7 @@ export class SqliteChatStore implements ChatStore {
     return this.path === "" ? `${this.options.dbPath}-chat` : this.path;
   }
 
-  private async openGeneration(initial: ConfState | undefined): Promise<OpenOutcome> {
+  private async openGeneration(initial: Membership | undefined): Promise<OpenOutcome> {
     this.path = chatPath(this.options.dbPath, this.options.owner.chatGeneration);
     const verifyBytesMax = this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT;
     const body: ApplyThreadRequest = { kind: "open", path: this.path, initial, verifyBytesMax };

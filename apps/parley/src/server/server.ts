@@ -46,6 +46,7 @@ export class ParleyServer {
       {
         nodeId: self.id,
         nodes: config.nodes,
+        join: [],
         tuning: config.tuning,
         statusRequiresLogin: !isLoopback(self.listenHost),
       },

@@ -11,9 +11,8 @@ import {
   ChatReader,
   type CommittedEntry,
 } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
+import type { ApplyRequest, ChatStore, ChatStoreState, Membership } from "@parley/node";
 import { Command, type Message } from "@parley/protocol";
-import type { ConfState } from "@parley/raft";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -42,7 +41,7 @@ interface Checkpoint {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-function encodeConfState(confState: ConfState): Uint8Array {
+function encodeConfState(confState: Membership): Uint8Array {
   return encoder.encode(JSON.stringify(confState));
 }
 
@@ -239,7 +238,7 @@ class VirtualChatStore implements ChatStore {
     this.#process = process;
   }
 
-  open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  open(initial: Membership | undefined): Promise<ChatStoreState> {
     return this.#later(() => {
       this.db = this.#disk.reopen();
       this.machine = ChatMachine.open(this.db);
@@ -248,7 +247,7 @@ class VirtualChatStore implements ChatStore {
       return {
         admission: this.machine.admissionSnapshot(),
         confState:
-          stored === undefined ? initial : (JSON.parse(decoder.decode(stored)) as ConfState),
+          stored === undefined ? initial : (JSON.parse(decoder.decode(stored)) as Membership),
       };
     });
   }
