@@ -7,6 +7,8 @@ import {
   LeaderReply,
   LeaderRequest,
   ParleyError,
+  REASONS,
+  type Reason,
 } from "@parley/protocol";
 import type { Driver } from "./driver.ts";
 import { uuidV4 } from "./ids.ts";
@@ -27,7 +29,7 @@ export interface LeaderOffice {
 export type LeaderAnswer =
   | { readonly kind: "done" }
   /** It is on its way; ask again. */
-  | { readonly kind: "waiting"; readonly for: string }
+  | { readonly kind: "waiting"; readonly for: string; readonly reason: Reason }
   | { readonly kind: "refused"; readonly error: ParleyError };
 
 export interface AskOptions {
@@ -69,6 +71,7 @@ export class LeaderRequests {
   async ask(operation: Operation, options: AskOptions): Promise<void> {
     const changeId = uuidV4(this.#random);
     let waitingFor = "a leader";
+    let reason: Reason = "NO_QUORUM";
     let answer: LeaderAnswer | undefined;
     for (;;) {
       if (options.isApplied(changeId)) return;
@@ -84,9 +87,10 @@ export class LeaderRequests {
       if (next !== undefined) {
         answer = next;
         waitingFor = next.kind === "waiting" ? next.for : "this node to catch up";
+        reason = next.kind === "waiting" ? next.reason : "OUTCOME_UNKNOWN";
       }
       if (this.#clock.monotonicMs() >= options.deadlineMs) {
-        throw answer === undefined ? noLeader() : notYet(waitingFor);
+        throw answer === undefined ? noLeader() : notYet(reason, waitingFor);
       }
       await new Promise<void>((resolve) => this.#clock.after(ASK_AGAIN_MS, resolve));
     }
@@ -118,7 +122,7 @@ export class LeaderRequests {
 
   #replyTo({ id, op, changeId }: LeaderRequest): LeaderReply {
     if (op === undefined || this.#driver.raft.state !== "StateLeader") {
-      return LeaderReply.fromPartial({ id, waitingFor: "a leader" });
+      return LeaderReply.fromPartial({ id, waitingFor: "a leader", waitingReason: "NO_QUORUM" });
     }
     if (op.$case === "admission") {
       return LeaderReply.fromPartial({ id, admission: this.#office.admit(op.value) });
@@ -128,7 +132,11 @@ export class LeaderRequests {
       case "done":
         return LeaderReply.fromPartial({ id, done: true });
       case "waiting":
-        return LeaderReply.fromPartial({ id, waitingFor: answer.for });
+        return LeaderReply.fromPartial({
+          id,
+          waitingFor: answer.for,
+          waitingReason: answer.reason,
+        });
       case "refused":
         return LeaderReply.fromPartial({ id, error: answer.error.toWire() });
       default:
@@ -173,7 +181,11 @@ function answerOf(reply: LeaderReply): LeaderAnswer {
   if (reply.error !== undefined) {
     return { kind: "refused", error: ParleyError.fromWire(reply.error) };
   }
-  return reply.done ? { kind: "done" } : { kind: "waiting", for: reply.waitingFor };
+  if (reply.done) return { kind: "done" };
+  const reason = Object.hasOwn(REASONS, reply.waitingReason)
+    ? (reply.waitingReason as Reason)
+    : "OUTCOME_UNKNOWN";
+  return { kind: "waiting", for: reply.waitingFor, reason };
 }
 
 function noLeader(): ParleyError {
@@ -186,9 +198,9 @@ function noLeader(): ParleyError {
   );
 }
 
-function notYet(waitingFor: string): ParleyError {
+function notYet(reason: Reason, waitingFor: string): ParleyError {
   return new ParleyError(
-    "OUTCOME_UNKNOWN",
+    reason,
     `It is not done yet; waiting for ${waitingFor}. Asking again goes on with it.`,
     { retryAfterMs: 500 },
   );

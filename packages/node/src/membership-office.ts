@@ -14,6 +14,7 @@ import {
   ParleyError,
   type PeerHello,
   PROTOCOL_VERSION,
+  type Reason,
   type ServerRecord,
   type TransferLeadershipRequest,
 } from "@parley/protocol";
@@ -202,6 +203,7 @@ export class MembershipOffice implements LeaderOffice {
       return waiting(
         `server ${id} to answer at ${address}${problem === undefined ? "" : ` (${problem.message})`}: start it with ` +
           `\`parley server --id ${id} --join ${this.#roster.self.address} --data DIR\``,
+        "SERVER_UNREACHABLE",
       );
     }
     const { serverUuid, httpAddress } = seen;
@@ -491,8 +493,8 @@ export function notAdmitted(error: ParleyError): AdmissionAnswer {
   return { record: undefined, address: "", refusal: error.toWire() };
 }
 
-function waiting(what: string): LeaderAnswer {
-  return { kind: "waiting", for: what };
+function waiting(what: string, reason: Reason = "OUTCOME_UNKNOWN"): LeaderAnswer {
+  return { kind: "waiting", for: what, reason };
 }
 
 function refused(error: ParleyError): LeaderAnswer {

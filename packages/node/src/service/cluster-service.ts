@@ -29,6 +29,7 @@ import type { CallContext } from "./context.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
+const ANSWER_MS = 300;
 const SERVER_ID_MAX = 1_000_000;
 const ADDRESS = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
 /** A watcher that does not read misses updates instead of collecting them. */
@@ -170,8 +171,9 @@ export class ClusterService {
       { event: "operator", who, operation: operation.$case, ...operation.value },
       "an operator changes the cluster",
     );
+    // What it was waiting for has to reach the caller before the caller gives up.
     const deadlineMs = Math.min(
-      context.deadlineMs,
+      context.deadlineMs - ANSWER_MS,
       clock.monotonicMs() + LIMITS.requestTimeoutMsMax,
     );
     await changes.carryOut(operation, { deadlineMs, signal: context.signal });

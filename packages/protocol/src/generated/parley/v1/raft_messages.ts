@@ -213,6 +213,8 @@ export interface LeaderReply {
   done: boolean;
   /** What it waits for, when it is neither refused nor done. */
   waitingFor: string;
+  /** What a caller who can't wait longer is told for a reason. */
+  waitingReason: string;
   admission: AdmissionAnswer | undefined;
 }
 
@@ -2068,7 +2070,7 @@ export const LeaderRequest: MessageFns<LeaderRequest> = {
 };
 
 function createBaseLeaderReply(): LeaderReply {
-  return { id: 0, error: undefined, done: false, waitingFor: "", admission: undefined };
+  return { id: 0, error: undefined, done: false, waitingFor: "", waitingReason: "", admission: undefined };
 }
 
 export const LeaderReply: MessageFns<LeaderReply> = {
@@ -2084,6 +2086,9 @@ export const LeaderReply: MessageFns<LeaderReply> = {
     }
     if (message.waitingFor !== "") {
       writer.uint32(34).string(message.waitingFor);
+    }
+    if (message.waitingReason !== "") {
+      writer.uint32(50).string(message.waitingReason);
     }
     if (message.admission !== undefined) {
       AdmissionAnswer.encode(message.admission, writer.uint32(42).fork()).join();
@@ -2136,6 +2141,14 @@ export const LeaderReply: MessageFns<LeaderReply> = {
             message.waitingFor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.waitingReason = reader.string();
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -2165,6 +2178,7 @@ export const LeaderReply: MessageFns<LeaderReply> = {
     message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
     message.done = object.done ?? false;
     message.waitingFor = object.waitingFor ?? "";
+    message.waitingReason = object.waitingReason ?? "";
     message.admission = (object.admission !== undefined && object.admission !== null)
       ? AdmissionAnswer.fromPartial(object.admission)
       : undefined;
