@@ -29,6 +29,8 @@ export interface DriverEvents {
   /** To a peer; the driver calls `flush` when a turn's messages are out. */
   send(message: Message): void;
   flush(): void;
+  /** Proposes what came in this turn; called before the core is asked what it has ready. */
+  propose(): void;
   /** Entries were applied and are visible to reads. */
   onApplied(batch: AppliedBatch): void;
   onReadState(state: ReadState): void;
@@ -177,6 +179,7 @@ export class Driver {
     this.#pumping = true;
     this.guard(() => {
       do {
+        this.#events.propose();
         while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
         this.#noteLeadership();
       } while (this.raft.hasReady() && !this.#stopped);
@@ -251,18 +254,19 @@ export class Driver {
     );
   }
 
-  /** Entries go to the chat store in order; a configuration change ends its batch. */
+  /** All entries at hand go to the chat store in order; a configuration change ends its batch. */
   #applyNext(): void {
-    const next = this.#applyQueue[0];
-    if (this.#applying || next === undefined || this.#stopped) return;
+    if (this.#applying || this.#applyQueue.length === 0 || this.#stopped) return;
     this.#applying = true;
-    this.#applyQueue.shift();
-    this.#apply(next.entries).then(
+    // As much as the core lets be under way at once: that bounds it.
+    const jobs = this.#applyQueue;
+    this.#applyQueue = [];
+    this.#apply(jobs.flatMap((job) => job.entries)).then(
       () => {
         this.#applying = false;
         if (this.#stopped) return;
         this.guard(() => {
-          this.#deliver(next.responses);
+          for (const job of jobs) this.#deliver(job.responses);
           this.#cache.trim(this.raft.applied);
         });
         this.#applyNext();

@@ -103,6 +103,7 @@ export class RunningNode implements Replica {
     this.#driver = new Driver(roster.raftId, applied, cache, tuning, ports, {
       send: (message) => this.#send(message),
       flush: () => this.#flush(),
+      propose: () => this.#writer.propose(),
       onApplied: (batch) => this.#onApplied(batch),
       onReadState: (state) => this.#reads.confirmed(state.context, state.index),
       onConfChange: (change, confState) => roster.apply(change, confState),
@@ -112,7 +113,10 @@ export class RunningNode implements Replica {
     this.#disk = new DiskWatch(ports, tuning.diskReserveBytes, (error) => {
       if (!this.#halted) fatal(error);
     });
-    this.#writer = new LogWriter(this.#driver, mesh, clock, () => this.#refusalForPeers());
+    this.#writer = new LogWriter(nodeId, this.#driver, mesh, clock, () => this.#refusalForPeers(), {
+      placedAt: (from, id, placement) => this.#proposals.placedAt(from, id, placement),
+      refused: (from, id, error) => this.#proposals.refused(from, id, error),
+    });
     this.#proposals = new Proposals(this.#writer, clock, tuning.pendingWritesMax, applied);
     this.#reads = new ReadRounds(
       (context) => this.#askReadIndex(context),
