@@ -435,7 +435,8 @@ export class RunningNode implements Replica {
     this.#reads.close();
     this.#waiters.close();
     this.#requests.close();
-    this.#mesh.connect([], removedError());
+    // Not with the reason REMOVED: that is what one is told who was removed oneself.
+    this.#mesh.connect([], new ParleyError("NOT_READY", "this server is out of the cluster"));
     this.#tellView();
     this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
       this.#ports.logger.error({ error: String(error) }, "sending the clients away failed");

@@ -47,6 +47,17 @@ export const COVERAGE = [
   "clock-jumps",
   "client-crashes",
   "client-outboxes-recovered",
+  "servers-added",
+  "servers-promoted",
+  "servers-demoted",
+  "servers-removed",
+  "servers-told-of-removal",
+  "servers-taken-back",
+  "joint-configurations",
+  "leaders-removed",
+  "leadership-transfers",
+  "disks-wiped",
+  "changes-refused",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

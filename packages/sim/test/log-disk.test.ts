@@ -19,7 +19,8 @@ function world(seed = 1) {
     new Prng(seed),
     { syncUsMin: 1_000, syncUsMean: 1_500, readUsMean: 100, capacityBytes: 1_000_000 },
     {
-      onWrite: () => {},
+      onIdentity: () => {},
+    onWrite: () => {},
       onDurable: (write) => durable.push(...write.entries.map((one) => one.index)),
     },
   );

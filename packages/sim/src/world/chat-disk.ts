@@ -29,6 +29,8 @@ export interface ChatDiskOptions {
 export interface ChatDiskObserver {
   /** A batch was applied; `hash` is the state's hash after it, `replayed` after a crash. */
   onApplied(batch: AppliedBatch, entries: readonly CommittedEntry[], hash: string): void;
+  /** The membership that was stored with the entry at that index. */
+  onMembership(index: number, membership: Membership): void;
   /** A process found its file as of this index, and had it as of that one before. */
   onReopened(appliedIndex: number, before: number): void;
 }
@@ -74,6 +76,13 @@ export class ChatDisk {
     process.onDeath(() => store.closeDatabase());
     this.#current = store;
     return store;
+  }
+
+  /** Everything on it is gone. */
+  wipe(): void {
+    this.#checkpoint = { index: 0, bytes: undefined };
+    this.#since = [];
+    this.#current = undefined;
   }
 
   /** The database of the process that runs now, for the final checks. */
@@ -171,6 +180,9 @@ export class ChatDisk {
     this.#since.push(request);
     const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
     this.#observer.onApplied(batch, request.entries, hash);
+    if (request.confState !== undefined) {
+      this.#observer.onMembership(batch.appliedIndex, request.confState);
+    }
     const first = this.#since[0]?.entries[0]?.index ?? batch.appliedIndex;
     if (batch.appliedIndex - first >= this.#options.checkpointEntries) {
       this.#checkpoint = { index: batch.appliedIndex, bytes: db.serialize() };

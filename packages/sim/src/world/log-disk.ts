@@ -50,6 +50,8 @@ export interface DiskObserver {
   onWrite(write: LogWrite): void;
   /** The write is durable, whether or not anybody has been told. */
   onDurable(write: LogWrite): void;
+  /** The identity is durable. */
+  onIdentity(identity: NodeIdentity): void;
 }
 
 export interface DiskCounts {
@@ -119,9 +121,29 @@ export class LogDisk {
     return this.#durable.hardState;
   }
 
+  /** As `durableEntry`, all of it. */
+  wholeLog(): Entry[] {
+    return [...(this.#beforeDamage ?? this.#durable.entries)];
+  }
+
   /** Everything that is durable, as a copy. */
   durableLog(): Entry[] {
     return [...this.#durable.entries];
+  }
+
+  /** Whose disk it is; undefined = nobody's yet. */
+  get identity(): NodeIdentity | undefined {
+    return this.#durable.identity;
+  }
+
+  /** Everything on it is gone; nobody may be using it. */
+  wipe(): void {
+    this.#durable.identity = undefined;
+    this.#durable.hardState = EMPTY_HARD_STATE;
+    this.#durable.entries.length = 0;
+    this.#beforeDamage = undefined;
+    this.#highWater = undefined;
+    this.#usedBytes = 0;
   }
 
   /** Neither stalled nor short of space. */
@@ -347,6 +369,7 @@ export class LogDisk {
     this.#usedBytes += stepBytes(step);
     if (step.kind === "identity") {
       durable.identity = step.identity;
+      this.#observer.onIdentity(step.identity);
       return;
     }
     const { hardState, entries } = step.write;

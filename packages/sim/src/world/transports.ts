@@ -18,7 +18,15 @@ export function peerTransport(
 ): PeerTransport {
   return {
     dial(address, events: OutgoingLinkEvents) {
-      return network.dial(process, machine, machineOf(address), PEER_SERVICE, events);
+      const target = machineOf(address);
+      const link = network.dial(process, machine, target, PEER_SERVICE, events);
+      return {
+        send: (frame) => {
+          if (process.alive) network.onSent?.(machine, target, PEER_SERVICE, frame);
+          return link.send(frame);
+        },
+        close: () => link.close(),
+      };
     },
     listen(accept) {
       network.listen(machine, PEER_SERVICE, process, (connection) => {
