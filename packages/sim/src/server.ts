@@ -179,7 +179,13 @@ export class Server {
 
   /** Calls the operators' service as an operator on this node would; undefined when it serves nobody. */
   operate(
-    method: "addServer" | "promoteServer" | "demoteServer" | "removeServer" | "replaceServer" | "transferLeadership",
+    method:
+      | "addServer"
+      | "promoteServer"
+      | "demoteServer"
+      | "removeServer"
+      | "replaceServer"
+      | "transferLeadership",
     request: Uint8Array,
     timeoutMs: number,
     onEnd: (reason: string) => void,
@@ -328,7 +334,10 @@ export class Server {
         this.#count(message);
         add("info")(fields, message);
       },
-      warn: add("warn"),
+      warn: (fields, message) => {
+        this.#count(message);
+        add("warn")(fields, message);
+      },
       error: add("error"),
     };
   }
@@ -336,7 +345,8 @@ export class Server {
   #count(message: string): void {
     const { coverage } = this.#world;
     if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
-    else if (message.startsWith("this server has been removed")) coverage.add("servers-told-of-removal");
+    else if (message.startsWith("this server has been removed"))
+      coverage.add("servers-told-of-removal");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
   }
 }

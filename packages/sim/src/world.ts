@@ -151,6 +151,7 @@ export class World {
       clients: this.clients,
       leader: () => this.#leaderServer(),
       garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
+      mayLoseDisk: (server) => options.spares === 0 || this.#operator.mayLoseDisk(server),
     });
 
     this.#p2 = new P2Once(this.#report);
@@ -527,16 +528,15 @@ export class World {
 }
 
 /** Of the half that is worse off: both majorities are needed. */
-function copiesUnder(
-  { voters, votersOutgoing }: Membership,
-  holders: ReadonlySet<number>,
-): Copies {
+function copiesUnder({ voters, votersOutgoing }: Membership, holders: ReadonlySet<number>): Copies {
   const of = (half: readonly number[]): Copies => ({
     copies: half.filter((raftId) => holders.has(raftId)).length,
     needed: half.length === 0 ? 0 : Math.floor(half.length / 2) + 1,
   });
   const [incoming, outgoing] = [of(voters), of(votersOutgoing)];
-  return outgoing.copies - outgoing.needed < incoming.copies - incoming.needed ? outgoing : incoming;
+  return outgoing.copies - outgoing.needed < incoming.copies - incoming.needed
+    ? outgoing
+    : incoming;
 }
 
 function storageErrorKind(error: unknown): string | undefined {

@@ -20,7 +20,7 @@ function world(seed = 1) {
     { syncUsMin: 1_000, syncUsMean: 1_500, readUsMean: 100, capacityBytes: 1_000_000 },
     {
       onIdentity: () => {},
-    onWrite: () => {},
+      onWrite: () => {},
       onDurable: (write) => durable.push(...write.entries.map((one) => one.index)),
     },
   );

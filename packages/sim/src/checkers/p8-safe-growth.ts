@@ -86,7 +86,8 @@ export class P8SafeGrowth implements Checker {
       this.#coverage.add(wasKnown(nodeId) ? "servers-taken-back" : "servers-added");
     }
     for (const { raftId } of before.servers) {
-      if (!after.servers.some((one) => one.raftId === raftId)) this.#coverage.add("servers-removed");
+      if (!after.servers.some((one) => one.raftId === raftId))
+        this.#coverage.add("servers-removed");
     }
     for (const voter of after.voters) {
       if (!before.voters.includes(voter)) this.#coverage.add("servers-promoted");

@@ -1,6 +1,8 @@
 // An operator, and bad luck with disks: servers are added, promoted, demoted, removed and replaced, leadership
 // is moved, and disks are lost, while everything else goes on. Nothing is forced: what would stop the
 // cluster has to be refused by itself (P8).
+
+import type { Membership } from "@parley/node";
 import {
   AddServerRequest,
   DemoteServerRequest,
@@ -9,7 +11,6 @@ import {
   ReplaceServerRequest,
   TransferLeadershipRequest,
 } from "@parley/protocol";
-import type { Membership } from "@parley/node";
 import type { Coverage } from "../coverage.ts";
 import type { Server } from "../server.ts";
 import type { Prng } from "../world/prng.ts";
@@ -103,7 +104,7 @@ export class Operator {
         this.#one("transferLeadership", pick(random, voters));
         return;
       case "wipe":
-        this.#wipe(pick(random, members), membership);
+        this.#wipe(pick(random, members));
         return;
       case "recycle":
         this.#recycle(pick(random, others));
@@ -123,7 +124,10 @@ export class Operator {
     if (server === undefined) return;
     // Added first, or started first.
     if (this.#parts.random.chance(0.7)) server.start();
-    else this.#parts.scheduler.after(this.#parts.random.int(3_000_000), () => this.#startIfIdle(server));
+    else
+      this.#parts.scheduler.after(this.#parts.random.int(3_000_000), () =>
+        this.#startIfIdle(server),
+      );
     const learner = this.#parts.random.chance(0.3);
     const request = { id: server.id, address: `${server.name}:7001`, learner };
     this.#ask("addServer", AddServerRequest.encode(request).finish(), `add ${server.name}`);
@@ -176,14 +180,21 @@ export class Operator {
     return founders.filter((one) => one !== server).length >= 2;
   }
 
-  /** A disk is lost, if as many copies of everything are left as are promised to be enough. */
-  #wipe(server: Server | undefined, { voters, votersOutgoing }: Membership): void {
-    if (server === undefined || votersOutgoing.length > 0 || server.suspendedBy !== undefined) return;
-    const held = new Set(this.#parts.servers.map(({ raftId }) => raftId));
+  /** Whether as many copies of everything are left without this disk as are promised to be enough. */
+  mayLoseDisk(server: Server): boolean {
+    const { servers } = this.#parts;
+    const membership = this.#parts.membership();
+    if (membership === undefined || membership.votersOutgoing.length > 0) return false;
+    const { voters } = membership;
+    const held = new Set(servers.filter(({ damaged }) => !damaged).map(({ raftId }) => raftId));
     const lost = voters.filter((raftId) => !held.has(raftId)).length;
-    const isVoter = voters.includes(server.raftId);
-    const damaged = this.#parts.servers.filter((one) => one.damaged).length;
-    if (isVoter && lost + damaged + 1 > Math.floor((voters.length - 1) / 2)) return;
+    if (!voters.includes(server.raftId)) return true;
+    return lost + 1 <= Math.floor((voters.length - 1) / 2);
+  }
+
+  #wipe(server: Server | undefined): void {
+    if (server === undefined || server.suspendedBy !== undefined) return;
+    if (!this.mayLoseDisk(server)) return;
     server.crash("kill");
     this.#lose(server);
     this.#parts.coverage.add("disks-wiped");
