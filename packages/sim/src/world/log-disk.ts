@@ -24,7 +24,12 @@ export interface DiskOptions {
   readonly readUsMean: number;
   readonly capacityBytes: number;
   /** A broken disk, to show that the checkers notice. */
-  readonly defect?: "ack-before-sync" | "forget-hard-state" | "lose-synced-entries" | undefined;
+  readonly defect?:
+    | "ack-before-sync"
+    | "forget-hard-state"
+    | "lose-synced-entries"
+    | "wiped-keeps-identity"
+    | undefined;
 }
 
 interface Contents {
@@ -138,11 +143,12 @@ export class LogDisk {
 
   /** Everything on it is gone; nobody may be using it. */
   wipe(): void {
-    this.#durable.identity = undefined;
+    if (this.#options.defect !== "wiped-keeps-identity") this.#durable.identity = undefined;
     this.#durable.hardState = EMPTY_HARD_STATE;
     this.#durable.entries.length = 0;
     this.#beforeDamage = undefined;
     this.#highWater = undefined;
+    if (this.#durable.identity !== undefined) this.#raise();
     this.#usedBytes = 0;
   }
 
@@ -214,6 +220,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // Opening creates the record, before anything is written.
+    this.#highWater ??= EMPTY_HIGH_WATER;
     this.#raise();
     return {
       identity: durable.identity,
