@@ -4,8 +4,10 @@
 // (replica.ts). running-node.ts puts those together.
 import { Admission } from "@parley/chat";
 import { ParleyError, type PeerHello } from "@parley/protocol";
+import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
 import { type Adoption, Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
+import { CopyReceiver } from "./copy-receiver.ts";
 import {
   checkAddressee,
   isFresh,
@@ -16,10 +18,11 @@ import {
 import { LogCache } from "./log-cache.ts";
 import { genesisMembership, serverOfNode } from "./membership.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import type { LogState, Membership, NodePorts } from "./ports.ts";
+import type { ChatStoreState, InstalledCopy, LogState, Membership, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import { Roster } from "./roster.ts";
 import { type NodeServices, RunningNode } from "./running-node.ts";
+import { StatelessNode } from "./stateless-node.ts";
 
 export type { NodeServices } from "./running-node.ts";
 
@@ -29,7 +32,10 @@ export class Node {
   readonly #mesh: PeerMesh;
   #bootstrap: Bootstrap | undefined;
   #roster: Roster | undefined;
+  readonly #receiver: CopyReceiver;
   #running: RunningNode | undefined;
+  /** In its place while the chat state is lost. */
+  #stateless: StatelessNode | undefined;
   #startup: PromiseWithResolvers<void> | undefined;
   #stopped = false;
   #stopping: Promise<void> | undefined;
@@ -49,11 +55,21 @@ export class Node {
         onPeerSilent: (peerId) => this.#running?.peerSilent(peerId),
         onPeerDead: (peerId) => this.#running?.peerDead(peerId),
         onIntroduced: (hello) => this.#roster?.met(hello),
-        onFrame: (peerId, frame) => this.#running?.receive(peerId, frame),
+        onFrame: (peerId, frame) => {
+          this.#stateless?.receive(peerId, frame);
+          this.#running?.receive(peerId, frame);
+        },
         onRejected: (peerId, error) => this.#running?.rejected(peerId, error),
         onDrain: (peerId) => this.#running?.peerDrained(peerId),
       },
     );
+    this.#receiver = new CopyReceiver(
+      () => this.#roster?.raftId ?? 0,
+      ports.chatStore.copies,
+      this.#mesh,
+      ports,
+    );
+    ports.transport.listenForCopies((link) => this.#receiver.accept(link));
   }
 
   /** Undefined until the node belongs to a cluster. */
@@ -103,8 +119,10 @@ export class Node {
   async #shutDown(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#startup?.reject(stoppedEarly());
+    this.#stateless?.halt();
     await this.#running?.stop(graceMs);
     this.#bootstrap?.close();
+    this.#receiver.close();
     this.#mesh.close();
     try {
       await this.#ports.chatStore.close();
@@ -113,10 +131,18 @@ export class Node {
     }
   }
 
-  async #run({ record, self }: Adoption, log: LogState): Promise<void> {
-    const genesis = genesisMembership(record);
-    const chat = await this.#ports.chatStore.open(genesis);
+  async #run(adoption: Adoption, log: LogState): Promise<void> {
+    const genesis = genesisMembership(adoption.record);
+    // With a log that is not whole, an empty chat file is not the beginning of everything.
+    const isWhole = log.compactedIndex === 0;
+    const chat = await this.#ports.chatStore.open(isWhole ? genesis : undefined);
     const applied = chat.admission.appliedIndex;
+    if (applied < log.compactedIndex) {
+      const installed = await this.#fetchState(adoption, genesis, log);
+      if (this.#stopped) return;
+      await this.#serve(adoption, installed.log, installed.chat, genesis);
+      return;
+    }
     if (applied > log.lastIndex) {
       throw new StartupError(
         `The chat file has revision ${applied} but the log ends at ${log.lastIndex}: the log lost acknowledged entries, so this ` +
@@ -124,18 +150,67 @@ export class Node {
           "away and start it again: with an empty disk it asks its cluster to take it back under the same id.",
       );
     }
+    await this.#serve(adoption, log, chat, genesis);
+  }
+
+  /** Waits, as a node without a chat state, for a copy of a peer's. */
+  async #fetchState(
+    { self }: Adoption,
+    genesis: Membership,
+    log: LogState,
+  ): Promise<InstalledCopy> {
+    // Who the members are now was in the chat file; who they were at first, or introduces itself, will do.
+    const roster = new Roster(self, genesis, this.#places(genesis));
+    const connect = () => this.#mesh.connect(roster.peers(), starting());
+    roster.onChanged(connect);
+    this.#roster = roster;
+    connect();
+    const commit = Math.max(log.compactedIndex, Math.min(log.hardState.commit, log.lastIndex));
+    const cache = await this.#loadCache(log, EMPTY_CONF_STATE, commit);
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#startup?.promise.catch(reject);
+    this.#stateless = new StatelessNode(
+      self.raftId,
+      this.#config.tuning,
+      this.#ports,
+      this.#mesh,
+      cache,
+      commit,
+      (error) => this.#fatal(error),
+    );
+    this.#receiver.serve(this.#stateless);
+    const installed = await Promise.race([this.#stateless.run(), promise]);
+    this.#stateless = undefined;
+    this.#receiver.serve(undefined);
+    return installed;
+  }
+
+  #loadCache(log: LogState, confState: ConfState, applied: number): Promise<LogCache> {
+    const { logStore, logger } = this.#ports;
+    return LogCache.load(logStore, log, confState, applied, this.#config.tuning.logCacheBytesMax, {
+      onLoaded: () => this.#running?.entriesLoaded(),
+      onFailed: (error) => this.#fatal(error),
+      onDamaged: ({ damagedIndex, found }) => {
+        logger.error(
+          { index: damagedIndex, found },
+          "a log entry is damaged; what it did is applied, and followers that need it get a copy instead",
+        );
+      },
+      snapshot: () => this.#running?.copies.shelf.snapshot() ?? "unavailable",
+    });
+  }
+
+  async #serve(
+    { record, self }: Adoption,
+    log: LogState,
+    chat: ChatStoreState,
+    genesis: Membership,
+  ): Promise<void> {
+    const applied = chat.admission.appliedIndex;
     // A chat file from before the table of servers is of a cluster that never changed.
     const stored = chat.confState;
     const membership = stored === undefined || stored.nextRaftId === 0 ? genesis : stored;
-    const cache = await LogCache.load(
-      this.#ports.logStore,
-      log,
-      membership,
-      applied,
-      this.#config.tuning.logCacheBytesMax,
-      () => this.#running?.entriesLoaded(),
-      (error) => this.#fatal(error),
-    );
+    const cache = await this.#loadCache(log, membership, applied);
     if (this.#stopped) return;
     const admission = new Admission();
     admission.load(chat.admission);
@@ -152,6 +227,7 @@ export class Node {
       applied,
       (error) => this.#fatal(error),
     );
+    this.#receiver.serve(this.#running.copies);
     this.#running.start();
   }
 
@@ -202,8 +278,10 @@ export class Node {
   #fatal(error: unknown): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stateless?.halt();
     this.#running?.halt();
     this.#bootstrap?.close();
+    this.#receiver.close();
     this.#mesh.close();
     this.#ports.onFatal(error);
   }

@@ -170,6 +170,23 @@ export class Proposals {
     }
   }
 
+  /**
+   * The state jumped to `index` without handing out the entries before it: what was placed there is asked for again,
+   * and the same id gives the same result (P2).
+   */
+  jumped(index: number): void {
+    this.#appliedIndex = index;
+    for (const [at, expectations] of this.#expected) {
+      if (at > index) continue;
+      this.#expected.delete(at);
+      for (const { write } of expectations) {
+        write.indices.splice(write.indices.indexOf(at), 1);
+        if (write.stage === "placed" && write.indices.length === 0) this.#lost(write);
+      }
+    }
+    this.placeWaiting();
+  }
+
   /** Everything that waits is told that the node stops. */
   close(): void {
     this.#closed = true;

@@ -4,6 +4,7 @@ import {
   type BootstrapRecord,
   type ClusterView,
   Command,
+  encode,
   ParleyError,
   type PeerFrame,
   type StatusResponse,
@@ -14,20 +15,23 @@ import { AppliedWaiters } from "./applied-waiters.ts";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { Contacts } from "./contacts.ts";
+import { CopyExchange } from "./copy-exchange.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { Driver } from "./driver.ts";
 import { Gossip } from "./gossip.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 import type { LogCache } from "./log-cache.ts";
+import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
 import { memberIds } from "./membership.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { MembershipOffice } from "./membership-office.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
-import type { NodePorts, Timer } from "./ports.ts";
+import { judgePeerMessage } from "./peer-messages.ts";
+import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Proposals } from "./proposals.ts";
-import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import { encodeMessage } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
@@ -70,6 +74,9 @@ export class RunningNode implements Replica {
   readonly #office: MembershipOffice;
   readonly #requests: LeaderRequests;
   readonly #admissions: Admissions;
+  /** Copies of the chat file, to and from peers. */
+  readonly copies: CopyExchange;
+  readonly #compaction: LogCompaction;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
   #applied: number;
@@ -105,6 +112,7 @@ export class RunningNode implements Replica {
       flush: () => this.#flush(),
       propose: () => this.#writer.propose(),
       onApplied: (batch) => this.#onApplied(batch),
+      onInstalled: (chat) => this.#onInstalled(chat),
       onReadState: (state) => this.#reads.confirmed(state.context, state.index),
       onConfChange: (change, confState) => roster.apply(change, confState),
       onLeadershipChanged: () => this.#onLeadershipChanged(),
@@ -153,6 +161,16 @@ export class RunningNode implements Replica {
     );
     this.#requests = new LeaderRequests(this.#driver, mesh, clock, random, this.#office);
     this.#admissions = new Admissions(record, roster, mesh, this.#office, this.#requests, ports);
+    this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
+    this.#compaction = new LogCompaction(
+      cache,
+      tuning,
+      ports,
+      () => Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+      (error) => {
+        if (!this.#halted) fatal(error);
+      },
+    );
     const chat = new ChatService({
       replica: this,
       chatStore,
@@ -186,7 +204,7 @@ export class RunningNode implements Replica {
   propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const encoded = Command.encode({ ...command, stampMs: 0 }).finish();
+    const encoded = encode(Command, { ...command, stampMs: 0 });
     return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
   }
 
@@ -235,13 +253,21 @@ export class RunningNode implements Replica {
     if (this.#stopping) {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
   }
 
   /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
   #refusalForPeers(): ParleyError | undefined {
     if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
+  }
+
+  /**
+   * Only the leader's disk counts: what it takes comes to every disk, whichever node was asked, and a
+   * majority needs no more than a majority of disks (P6).
+   */
+  #fullDisk(): ParleyError | undefined {
+    return this.#disk.isLow && this.#driver.raft.state === "StateLeader" ? diskFull() : undefined;
   }
 
   // ---- Life ------------------------------------------------------------------------------------
@@ -278,6 +304,7 @@ export class RunningNode implements Replica {
     this.#stopping = true;
     this.#timer?.cancel();
     this.#driver.stop();
+    this.copies.close();
     this.#proposals.close();
     this.#reads.close();
     this.#waiters.close();
@@ -335,28 +362,39 @@ export class RunningNode implements Replica {
   receive(peerId: number, frame: PeerFrame): void {
     if (this.#halted) return;
     this.#contacts.heard(peerId);
-    for (const wire of frame.messages) {
-      const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
-      // Copies of the chat file have a stream of their own; until there is one, nobody sends them.
-      if (message === undefined || !isOwn || message.type === "MsgSnap") {
-        this.#ports.logger.warn(
-          { peer: peerId, type: wire.type },
-          "dropped a message that is not one that this peer may send",
-        );
-        continue;
-      }
-      this.#driver.step(message);
-      this.#noteLeaderContact(message);
-    }
+    this.#takeMessages(peerId, frame);
     for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
     for (const { id, error, term, index } of frame.forwardReplies) {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
       else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
     }
+    if (frame.copyRequest !== undefined) {
+      this.copies.requested(peerId, frame.copyRequest.minIndex);
+    }
     for (const request of frame.leaderRequests) this.#requests.receive(peerId, request);
     for (const reply of frame.leaderReplies) this.#requests.replied(reply);
     this.#gossip.receive(peerId, frame);
+  }
+
+  #takeMessages(peerId: number, { messages }: PeerFrame): void {
+    let refused = 0;
+    let problem = "";
+    for (const wire of messages) {
+      const judged = judgePeerMessage(wire, peerId, this.#roster.raftId, this.#driver.raft);
+      if (judged.kind === "refused") {
+        refused += 1;
+        problem = judged.problem;
+        continue;
+      }
+      this.#driver.step(judged.message);
+      this.#noteLeaderContact(judged.message);
+    }
+    if (refused === 0) return;
+    // Once for a frame, however many there are in it.
+    this.#ports.logger.warn(
+      { peer: peerId, refused, problem },
+      "dropped messages that no correct peer sends",
+    );
   }
 
   #noteLeaderContact({ type, from, term }: Message): void {
@@ -366,6 +404,10 @@ export class RunningNode implements Replica {
   }
 
   #send(message: Message): void {
+    if (message.type === "MsgSnap") {
+      this.copies.send(message);
+      return;
+    }
     if (!this.#mesh.queue(message.to, "messages", encodeMessage(message))) {
       this.#driver.raft.reportUnreachable(message.to);
     }
@@ -392,6 +434,26 @@ export class RunningNode implements Replica {
     this.#applied = batch.appliedIndex;
     this.#waiters.applied(batch.appliedIndex);
     for (const listener of this.#listeners) listener.onBatchEnd(batch);
+  }
+
+  /** The state jumped: whoever waited for something below it gets it from there. */
+  #onInstalled({ admission, confState }: ChatStoreState): void {
+    this.#observer.invalidate();
+    if (confState !== undefined) this.#roster.replace(confState);
+    this.admission.load(admission);
+    for (const listener of this.#listeners) listener.onJump();
+    this.#applied = admission.appliedIndex;
+    this.#proposals.jumped(admission.appliedIndex);
+    this.#waiters.applied(admission.appliedIndex);
+  }
+
+  /** The first entry that some follower in contact still needs; infinity where this node doesn't lead. */
+  #neededByFollowers(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const [id, { match }] of this.#driver.raft.status().progress) {
+      if (this.#contacts.isLive(id)) lowest = Math.min(lowest, match + 1);
+    }
+    return lowest;
   }
 
   // ---- Membership ------------------------------------------------------------------------------
@@ -500,6 +562,8 @@ export class RunningNode implements Replica {
     this.#flush();
     this.#tellView();
     this.#disk.check();
+    this.#compaction.check(this.#applied);
+    this.copies.tidy();
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */
@@ -531,5 +595,5 @@ function removedError(): ParleyError {
 }
 
 function diskFull(): ParleyError {
-  return new ParleyError("DISK_FULL", "this node's disk is nearly full", { retryAfterMs: 1_000 });
+  return new ParleyError("DISK_FULL", "the leader's disk is nearly full", { retryAfterMs: 1_000 });
 }

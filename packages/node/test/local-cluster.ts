@@ -9,11 +9,12 @@ import {
   type Logger,
   Node,
   type NodeServices,
+  type NodeTuning,
   type OutgoingLink,
   type OutgoingLinkEvents,
   type PeerTransport,
 } from "@parley/node";
-import { MemoryChatStore, MemoryLogStore } from "@parley/store";
+import { MemoryChatDisk, MemoryChatStore, MemoryLogStore } from "@parley/store";
 
 type Accept = (link: IncomingLink) => IncomingLinkEvents;
 
@@ -23,19 +24,30 @@ export class LocalNetwork {
   readonly #open = new Map<string, Set<() => void>>();
   /** Every address that somebody has dialled. */
   readonly dialled = new Set<string>();
+  /** May change a frame on its way; undefined = as it is. */
+  tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
 
   transport(address: string): PeerTransport {
     return {
       listen: (accept) => this.#listeners.set(address, accept),
       dial: (target, events) => this.#dial(address, target, events),
+      listenForCopies: (accept) => this.#listeners.set(`${address} copies`, accept),
+      dialCopy: (target, events) => this.#dial(address, `${target} copies`, events),
     };
   }
 
   /** The process at `address` is gone: its links close, new ones are refused. */
   kill(address: string): void {
-    this.#listeners.delete(address);
-    for (const close of this.#open.get(address) ?? []) close();
-    this.#open.delete(address);
+    for (const name of [address, `${address} copies`]) {
+      this.#listeners.delete(name);
+      this.breakLinks(name);
+    }
+  }
+
+  /** Ends the links to and from `name` that stand now. */
+  breakLinks(name: string): void {
+    for (const close of this.#open.get(name) ?? []) close();
+    this.#open.delete(name);
   }
 
   #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
@@ -74,7 +86,8 @@ export class LocalNetwork {
     return {
       send: (frame) => {
         if (ended) return false;
-        setImmediate(() => ended || incoming?.onFrame(frame));
+        const sent = this.tamper?.(target, frame) ?? frame;
+        setImmediate(() => ended || incoming?.onFrame(sent));
         return true;
       },
       close: () => {
@@ -87,7 +100,7 @@ export class LocalNetwork {
 
 export interface Disk {
   readonly log: MemoryLogStore;
-  readonly chat: MemoryChatStore;
+  readonly chatDisk: MemoryChatDisk;
 }
 
 export class LocalCluster {
@@ -99,9 +112,19 @@ export class LocalCluster {
   readonly fatal: unknown[] = [];
   readonly #said = new Map<number, string[]>();
 
+  /** What the nodes logged, with their ids in front. */
+  readonly logged: string[] = [];
+  readonly #tuning: NodeTuning;
+
   /** Ids from `firstId` on, on a network of its own or another cluster's. */
-  constructor(size: number, network = new LocalNetwork(), firstId = 1) {
+  constructor(
+    size: number,
+    tuning: Partial<NodeTuning> = {},
+    network = new LocalNetwork(),
+    firstId = 1,
+  ) {
     this.network = network;
+    this.#tuning = { ...DEFAULT_TUNING, ...tuning };
     this.configured = Array.from({ length: size }, (_, at) => ({
       id: firstId + at,
       address: `node-${firstId + at}:1`,
@@ -112,14 +135,17 @@ export class LocalCluster {
   /** Makes and starts a node on its disk, which is kept between starts. One that joins knows those to ask, and no more. */
   start(id: number, join: readonly number[] = []): Promise<void> {
     const address = this.addressOf(id);
-    const disk = this.disks.get(id) ?? { log: new MemoryLogStore(), chat: new MemoryChatStore() };
+    const disk = this.disks.get(id) ?? {
+      log: new MemoryLogStore(),
+      chatDisk: new MemoryChatDisk(),
+    };
     this.disks.set(id, disk);
     const node = new Node(
       {
         nodeId: id,
         nodes: join.length === 0 ? this.configured : [],
         join: join.map((one) => `node-${one}:1`),
-        tuning: DEFAULT_TUNING,
+        tuning: this.#tuning,
         statusRequiresLogin: false,
       },
       {
@@ -140,7 +166,7 @@ export class LocalCluster {
           bytes: (length) => new Uint8Array(randomBytes(length)),
         },
         logStore: disk.log,
-        chatStore: disk.chat,
+        chatStore: new MemoryChatStore(disk.chatDisk, disk.log),
         transport: this.network.transport(address),
         hasher: {
           hash: async (password) => `plain:${password}`,
@@ -164,7 +190,9 @@ export class LocalCluster {
     const add = (level: string) => (fields: object, message: string) => {
       const lines = this.#said.get(id) ?? [];
       this.#said.set(id, lines);
-      lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+      const line = `${level} ${message} ${JSON.stringify(fields)}`;
+      lines.push(line);
+      this.logged.push(`${id} ${line}`);
     };
     return { debug() {}, info: add("info"), warn: add("warn"), error: add("error") };
   }

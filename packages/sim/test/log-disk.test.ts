@@ -21,6 +21,8 @@ function world(seed = 1) {
     {
       onIdentity: () => {},
       onWrite: () => {},
+      onInstalled: () => {},
+      committedTerm: () => 1,
       onDurable: (write) => durable.push(...write.entries.map((one) => one.index)),
     },
   );

@@ -59,7 +59,8 @@ export class GrpcServer {
     this.#engine.addService(rawService(ChatService), chatImplementation(adapterParts));
     this.#engine.addService(rawService(ClusterService), clusterImplementation(adapterParts));
     this.#engine.addService(rawService(RaftService), {
-      peer: (call: PeerCall) => parts.transport.onCall(call),
+      peer: (call: PeerCall) => parts.transport.onCall(call, "peer"),
+      installCopy: (call: PeerCall) => parts.transport.onCall(call, "installCopy"),
     });
     addReflection(this.#engine);
     this.health.addTo(this.#engine);

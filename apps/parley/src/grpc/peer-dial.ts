@@ -34,9 +34,12 @@ const CHANNEL_OPTIONS = {
 
 const methods = rawService(RaftService);
 
-function peerMethod() {
-  const method = methods.peer;
-  if (method === undefined) throw new Error("parley.v1.Raft has no Peer method");
+/** The streams of parley.v1.Raft. */
+export type RaftStream = "peer" | "installCopy";
+
+function methodOf(stream: RaftStream) {
+  const method = methods[stream];
+  if (method === undefined) throw new Error(`parley.v1.Raft has no ${stream}`);
   return method;
 }
 
@@ -49,11 +52,11 @@ class DialledLink implements OutgoingLink {
   #state: "dialing" | "open" | "ended" = "dialing";
   #refusedSend = false;
 
-  constructor(address: string, events: OutgoingLinkEvents) {
+  constructor(address: string, stream: RaftStream, events: OutgoingLinkEvents) {
     this.#address = address;
     this.#events = events;
     this.#client = new GrpcClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    const method = peerMethod();
+    const method = methodOf(stream);
     this.#stream = this.#client.makeBidiStreamRequest(
       method.path,
       method.requestSerialize,
@@ -126,6 +129,10 @@ class DialledLink implements OutgoingLink {
 }
 
 /** Dials once. `onEnd` is called once, unless the caller closes the link itself. */
-export function dialPeer(address: string, events: OutgoingLinkEvents): OutgoingLink {
-  return new DialledLink(address, events);
+export function dialPeer(
+  address: string,
+  stream: RaftStream,
+  events: OutgoingLinkEvents,
+): OutgoingLink {
+  return new DialledLink(address, stream, events);
 }

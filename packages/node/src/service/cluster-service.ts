@@ -2,8 +2,11 @@
 import {
   AddServerRequest,
   AddServerResponse,
+  CLIENT_FRAME_BOUNDS,
+  type Decodable,
   DemoteServerRequest,
   DemoteServerResponse,
+  decodeUntrusted,
   LIMITS,
   ParleyError,
   PromoteServerRequest,
@@ -22,7 +25,7 @@ import {
 } from "@parley/protocol";
 import type { Operation } from "../leader-requests.ts";
 import type { MembershipChanges } from "../membership-changes.ts";
-import type { ChatStore, Clock, FrameSink, Logger, Timer } from "../ports.ts";
+import type { ChatReads, Clock, FrameSink, Logger, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { CallContext } from "./context.ts";
@@ -32,12 +35,13 @@ const WATCHERS_MAX = 64;
 const ANSWER_MS = 300;
 const SERVER_ID_MAX = 1_000_000;
 const ADDRESS = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
+const RETRY_AFTER_MS = 1_000;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
 export interface ClusterServiceParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly authentication: Authentication;
   readonly changes: Pick<MembershipChanges, "carryOut">;
@@ -80,7 +84,7 @@ export class ClusterService {
       await this.#admit(context);
       if (cancelled) return;
       if (this.#watchers.size >= WATCHERS_MAX) {
-        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: 1_000 });
+        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: RETRY_AFTER_MS });
       }
       this.#watchers.add(watcher);
       sink.send(this.#status());
@@ -189,7 +193,9 @@ export class ClusterService {
   close(): void {
     this.#timer?.cancel();
     this.#soon?.cancel();
-    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down");
+    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down", {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
     for (const { sink } of this.#watchers) sink.end(error);
     this.#watchers.clear();
   }
@@ -247,13 +253,6 @@ function checkNewServer({ id, address }: AddServerRequest): void {
   }
 }
 
-function decode<T>(codec: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
-  if (bytes.length > LIMITS.clientFrameBytesMax) {
-    throw new ParleyError("TOO_LARGE", "the request is too large");
-  }
-  try {
-    return codec.decode(bytes);
-  } catch {
-    throw new ParleyError("MALFORMED", "the request is not a well-formed protobuf message");
-  }
+function decode<T>(codec: Decodable<T>, bytes: Uint8Array): T {
+  return decodeUntrusted(codec, bytes, CLIENT_FRAME_BOUNDS);
 }

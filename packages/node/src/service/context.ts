@@ -1,12 +1,12 @@
 // What the parts of the service share: the ports that they work with and who is asking.
 import type { NodeTuning } from "../config.ts";
-import type { ChatStore, Clock, Logger, PasswordHasher, Random, Sha256 } from "../ports.ts";
+import type { ChatReads, Clock, Logger, PasswordHasher, Random, Sha256 } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import type { FanOutLimits } from "./fan-out.ts";
 
 export interface ServiceParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly random: Random;
   readonly hasher: PasswordHasher;

@@ -1,9 +1,16 @@
 // The peers' and the clients' transports as thin layers over the virtual network.
-import type { FrameSink, OutgoingLinkEvents, PeerTransport } from "@parley/node";
+import type {
+  FrameSink,
+  IncomingLink,
+  IncomingLinkEvents,
+  OutgoingLinkEvents,
+  PeerTransport,
+} from "@parley/node";
 import type { Connection, Network } from "./network.ts";
 import type { VirtualProcess } from "./process.ts";
 
 export const PEER_SERVICE = "peer";
+export const COPY_SERVICE = "copy";
 export const CLIENT_SERVICE = "client";
 
 /** The machine's name in "n1:7001". */
@@ -16,29 +23,33 @@ export function peerTransport(
   machine: string,
   process: VirtualProcess,
 ): PeerTransport {
+  const dial = (service: string) => (address: string, events: OutgoingLinkEvents) =>
+    network.dial(process, machine, machineOf(address), service, events);
+  const listen = (service: string) => (accept: (link: IncomingLink) => IncomingLinkEvents) => {
+    network.listen(machine, service, process, (connection) => {
+      const events = accept(connection);
+      return {
+        onOpen: () => {},
+        onFrame: (bytes) => events.onFrame(bytes),
+        onEnd: () => events.onEnd(),
+        onDrain: () => {},
+      };
+    });
+  };
   return {
-    dial(address, events: OutgoingLinkEvents) {
-      const target = machineOf(address);
-      const link = network.dial(process, machine, target, PEER_SERVICE, events);
+    dial: (address, events) => {
+      const link = dial(PEER_SERVICE)(address, events);
       return {
         send: (frame) => {
-          if (process.alive) network.onSent?.(machine, target, PEER_SERVICE, frame);
+          if (process.alive) network.onSent?.(machine, machineOf(address), PEER_SERVICE, frame);
           return link.send(frame);
         },
         close: () => link.close(),
       };
     },
-    listen(accept) {
-      network.listen(machine, PEER_SERVICE, process, (connection) => {
-        const events = accept(connection);
-        return {
-          onOpen: () => {},
-          onFrame: (bytes) => events.onFrame(bytes),
-          onEnd: () => events.onEnd(),
-          onDrain: () => {},
-        };
-      });
-    },
+    listen: listen(PEER_SERVICE),
+    dialCopy: dial(COPY_SERVICE),
+    listenForCopies: listen(COPY_SERVICE),
   };
 }
 
