@@ -16,7 +16,7 @@ import type { Coverage } from "./coverage.ts";
 import type { WorldOptions } from "./options.ts";
 import { ChatDisk } from "./world/chat-disk.ts";
 import { MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
-import { type DiskOptions, LogDisk } from "./world/log-disk.ts";
+import { LogDisk } from "./world/log-disk.ts";
 import type { Network } from "./world/network.ts";
 import { SimulatedHasher, sha256 } from "./world/passwords.ts";
 import type { Prng } from "./world/prng.ts";
@@ -96,7 +96,7 @@ export class Server {
     const random = world.random;
     network.addMachine(this.name);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
-    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), diskOptions(options), {
+    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
       onWrite: (write) => {
         events.onLogWrite(this.raftId, write);
         this.#written();
@@ -106,9 +106,8 @@ export class Server {
       onInstalled: () => events.onLogInstalled(this.raftId),
       committedTerm: (index) => events.committedTerm(index),
     });
-    const diverges = options.sabotage === "divergent-apply" && id === 1;
-    const chatOptions = { ...options.chatDisk, diverges };
-    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, this.logDisk, {
+    const { logDisk } = this;
+    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), options.chatDisk, logDisk, {
       onApplied: (batch, entries, hash) => events.onApplied(this.raftId, batch, entries, hash),
       onMembership: (index, membership) => events.onMembership(this.raftId, index, membership),
       onReopened: (applied, before) => events.onReopened(this.raftId, applied, before),
@@ -365,18 +364,6 @@ export class Server {
     else if (message.startsWith("this server has been removed"))
       coverage.add("servers-told-of-removal");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
-  }
-}
-
-function diskOptions(options: WorldOptions): DiskOptions {
-  switch (options.sabotage) {
-    case "ack-before-sync":
-    case "forget-hard-state":
-    case "lose-synced-entries":
-    case "wiped-keeps-identity":
-      return { ...options.logDisk, defect: options.sabotage };
-    default:
-      return options.logDisk;
   }
 }
 
