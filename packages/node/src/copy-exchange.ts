@@ -9,8 +9,10 @@ import { CopySender } from "./copy-sender.ts";
 import { CopyShelf } from "./copy-shelf.ts";
 import type { Driver } from "./driver.ts";
 import type { LogCache } from "./log-cache.ts";
+import { holdsAll } from "./membership.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { NodePorts } from "./ports.ts";
+import type { Roster } from "./roster.ts";
 
 /** After a transfer that failed the core is told so this much later, and begins again. */
 const RETRY_MS = 500;
@@ -30,6 +32,7 @@ export class CopyExchange implements CopyTaker {
   constructor(
     driver: Driver,
     mesh: PeerMesh,
+    roster: Roster,
     cache: LogCache,
     tuning: NodeTuning,
     ports: NodePorts,
@@ -41,6 +44,7 @@ export class CopyExchange implements CopyTaker {
       ports,
       tuning,
       () => cache.compactedIndex,
+      (confState) => holdsAll(confState, roster.membership),
       () => driver.entriesLoaded(),
     );
     this.sender = new CopySender(ports, mesh, this.shelf, tuning);

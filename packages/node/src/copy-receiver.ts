@@ -38,7 +38,8 @@ export interface CopyTaker {
 }
 
 export class CopyReceiver {
-  readonly #nodeId: number;
+  /** Of this node; 0 = it is no member yet. */
+  readonly #raftId: () => number;
   readonly #copies: CopyStore;
   readonly #mesh: PeerMesh;
   readonly #clock: Clock;
@@ -49,12 +50,12 @@ export class CopyReceiver {
   #closed = false;
 
   constructor(
-    nodeId: number,
+    raftId: () => number,
     copies: CopyStore,
     mesh: PeerMesh,
     ports: { readonly clock: Clock; readonly logger: Logger },
   ) {
-    this.#nodeId = nodeId;
+    this.#raftId = raftId;
     this.#copies = copies;
     this.#mesh = mesh;
     this.#clock = ports.clock;
@@ -97,14 +98,14 @@ export class CopyReceiver {
   }
 
   #greet(hello: PeerHello): PeerHello | ParleyError {
-    return this.#mesh.checkHello(hello, undefined) ?? this.#mesh.helloTo(hello.nodeId);
+    return this.#mesh.checkHello(hello, undefined) ?? this.#mesh.helloTo(hello.raftId);
   }
 
   async #begin(
     reception: Reception,
     begin: CopyBegin,
   ): Promise<CopyOffer & { readonly from: number }> {
-    const offer = offerFromWire(begin, reception.peerId, this.#nodeId);
+    const offer = offerFromWire(begin, reception.peerId, this.#raftId());
     if (offer === undefined) throw new ParleyError("MALFORMED", "that is no copy of this protocol");
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is still starting");
@@ -213,7 +214,7 @@ class Reception {
       this.#refuse(answer);
       return;
     }
-    this.peerId = hello.nodeId;
+    this.peerId = hello.raftId;
     this.#link.send(encodeProgress({ hello: answer }));
   }
 

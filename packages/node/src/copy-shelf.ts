@@ -1,6 +1,6 @@
 // The copies of the chat file that this node has at hand for others: made on demand, shared by all who
 // need one, bounded in number, and removed when nobody uses them any more.
-import type { Snapshot, Unavailable } from "@parley/raft";
+import type { ConfState, Snapshot, Unavailable } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyHead } from "./copy-ports.ts";
 import { uuidV4 } from "./ids.ts";
@@ -43,6 +43,7 @@ export class CopyShelf {
   readonly #ports: CopyShelfPorts;
   readonly #tuning: NodeTuning;
   readonly #compactedIndex: () => number;
+  readonly #fits: (confState: ConfState) => boolean;
   readonly #onReady: () => void;
   #copies: ShelvedCopy[] = [];
   #making: Promise<CopyHead> | undefined;
@@ -50,16 +51,21 @@ export class CopyShelf {
   /** For metrics and coverage. */
   made = 0;
 
-  /** `onReady`: a copy that was "unavailable" is at hand. */
+  /**
+   * `fits`: whether a copy as of that membership is of use: a member takes none that was made before it came.
+   * `onReady`: a copy that was "unavailable" is at hand.
+   */
   constructor(
     ports: CopyShelfPorts,
     tuning: NodeTuning,
     compactedIndex: () => number,
+    fits: (confState: ConfState) => boolean,
     onReady: () => void,
   ) {
     this.#ports = ports;
     this.#tuning = tuning;
     this.#compactedIndex = compactedIndex;
+    this.#fits = fits;
     this.#onReady = onReady;
   }
 
@@ -145,7 +151,8 @@ export class CopyShelf {
     const now = this.#ports.clock.monotonicMs();
     const newest = this.#copies.at(-1);
     if (newest === undefined || now - newest.madeMs > FRESH_MS_MAX) return undefined;
-    return newest.head.index >= this.#compactedIndex() ? newest : undefined;
+    const { index, confState } = newest.head;
+    return index >= this.#compactedIndex() && this.#fits(confState) ? newest : undefined;
   }
 
   #make(): Promise<CopyHead> {

@@ -4,7 +4,7 @@
 //
 // Its membership was in the chat file, so its core has none and never campaigns.
 import { CopyRequest, ParleyError, type PeerFrame } from "@parley/protocol";
-import type { NodeConfig } from "./config.ts";
+import type { NodeTuning } from "./config.ts";
 import type { CopyOffer } from "./copy-codec.ts";
 import { roomFor } from "./copy-exchange.ts";
 import type { CopyTaker } from "./copy-receiver.ts";
@@ -19,7 +19,8 @@ const ASK_MS = 5_000;
 const QUIET_POLL_MS = 5;
 
 export class StatelessNode implements CopyTaker {
-  readonly #config: NodeConfig;
+  readonly #raftId: number;
+  readonly #tuning: NodeTuning;
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   readonly #cache: LogCache;
@@ -32,20 +33,22 @@ export class StatelessNode implements CopyTaker {
 
   /** `commit`: as far as the log is known to be committed. */
   constructor(
-    config: NodeConfig,
+    raftId: number,
+    tuning: NodeTuning,
     ports: NodePorts,
     mesh: PeerMesh,
     cache: LogCache,
     commit: number,
     fatal: (error: unknown) => void,
   ) {
-    this.#config = config;
+    this.#raftId = raftId;
+    this.#tuning = tuning;
     this.#ports = ports;
     this.#mesh = mesh;
     this.#cache = cache;
     this.#fatal = fatal;
     const driverPorts = { ...ports, chatStore: undefined };
-    this.#driver = new Driver(config.nodeId, commit, cache, config.tuning, driverPorts, {
+    this.#driver = new Driver(raftId, commit, cache, tuning, driverPorts, {
       send: (message) => {
         mesh.queue(message.to, "messages", encodeMessage(message));
       },
@@ -54,6 +57,9 @@ export class StatelessNode implements CopyTaker {
       onApplied: () => {},
       onInstalled: () => {},
       onReadState: () => {},
+      onConfChange: () => {
+        throw new Error("a node without a chat state applies nothing");
+      },
       onLeadershipChanged: () => {},
       onFatal: fatal,
     });
@@ -79,7 +85,7 @@ export class StatelessNode implements CopyTaker {
   receive(peerId: number, frame: PeerFrame): void {
     for (const wire of frame.messages) {
       const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
+      const isOwn = message?.from === peerId && message.to === this.#raftId;
       if (message !== undefined && isOwn && message.type !== "MsgSnap") this.#driver.step(message);
     }
   }
@@ -91,7 +97,7 @@ export class StatelessNode implements CopyTaker {
     if (head.index < compactedIndex) {
       return new ParleyError("INVALID_ARGUMENT", `the log begins after ${compactedIndex}`);
     }
-    const refusal = await roomFor(head.bytes, this.#config.tuning, this.#ports);
+    const refusal = await roomFor(head.bytes, this.#tuning, this.#ports);
     // It comes: nobody else is asked for as long as that may take.
     if (refusal === undefined) {
       this.#busyUntilMs = this.#ports.clock.monotonicMs() + ASK_MS;

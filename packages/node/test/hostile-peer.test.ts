@@ -106,6 +106,8 @@ function helloOf2(): Uint8Array {
     toServerUuid: "",
     bootstrapState: BootstrapState.BOOTSTRAP_STATE_MEMBER,
     configHash: record.configHash,
+    address: "node-2:1",
+    httpAddress: "",
   };
   return PeerFrame.encode(PeerFrame.fromPartial({ hello })).finish();
 }

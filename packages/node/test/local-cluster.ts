@@ -6,6 +6,7 @@ import {
   DEFAULT_TUNING,
   type IncomingLink,
   type IncomingLinkEvents,
+  type Logger,
   Node,
   type NodeServices,
   type NodeTuning,
@@ -21,6 +22,8 @@ type Accept = (link: IncomingLink) => IncomingLinkEvents;
 export class LocalNetwork {
   readonly #listeners = new Map<string, Accept>();
   readonly #open = new Map<string, Set<() => void>>();
+  /** Every address that somebody has dialled. */
+  readonly dialled = new Set<string>();
   /** May change a frame on its way; undefined = as it is. */
   tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
 
@@ -48,6 +51,7 @@ export class LocalNetwork {
   }
 
   #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
+    this.dialled.add(target);
     let ended = false;
     let incoming: IncomingLinkEvents | undefined;
     const end = (why: "closed" | "refused") => {
@@ -100,37 +104,50 @@ export interface Disk {
 }
 
 export class LocalCluster {
-  readonly network = new LocalNetwork();
+  readonly network: LocalNetwork;
+  addressOf = (id: number): string => `node-${id}:1`;
   readonly configured: readonly ConfiguredNode[];
   readonly disks = new Map<number, Disk>();
   readonly nodes = new Map<number, Node>();
   readonly fatal: unknown[] = [];
+  readonly #said = new Map<number, string[]>();
+
   /** What the nodes logged, with their ids in front. */
   readonly logged: string[] = [];
   readonly #tuning: NodeTuning;
 
-  constructor(size: number, tuning: Partial<NodeTuning> = {}) {
+  /** Ids from `firstId` on, on a network of its own or another cluster's. */
+  constructor(
+    size: number,
+    tuning: Partial<NodeTuning> = {},
+    network = new LocalNetwork(),
+    firstId = 1,
+  ) {
+    this.network = network;
     this.#tuning = { ...DEFAULT_TUNING, ...tuning };
     this.configured = Array.from({ length: size }, (_, at) => ({
-      id: at + 1,
-      address: `node-${at + 1}:1`,
+      id: firstId + at,
+      address: `node-${firstId + at}:1`,
       httpAddress: "",
     }));
   }
 
-  /** Makes and starts a node on its disk, which is kept between starts. */
-  start(id: number): Promise<void> {
-    const address = `node-${id}:1`;
+  /** Makes and starts a node on its disk, which is kept between starts. One that joins knows those to ask, and no more. */
+  start(id: number, join: readonly number[] = []): Promise<void> {
+    const address = this.addressOf(id);
     const disk = this.disks.get(id) ?? {
       log: new MemoryLogStore(),
       chatDisk: new MemoryChatDisk(),
     };
-    const log = (level: string) => (fields: object, message: string) => {
-      this.logged.push(`${id} ${level} ${message} ${JSON.stringify(fields)}`);
-    };
     this.disks.set(id, disk);
     const node = new Node(
-      { nodeId: id, nodes: this.configured, tuning: this.#tuning, statusRequiresLogin: false },
+      {
+        nodeId: id,
+        nodes: join.length === 0 ? this.configured : [],
+        join: join.map((one) => `node-${one}:1`),
+        tuning: this.#tuning,
+        statusRequiresLogin: false,
+      },
       {
         clock: {
           monotonicMs: () => performance.now(),
@@ -156,12 +173,32 @@ export class LocalCluster {
           verify: async (password, phc) => phc === `plain:${password}`,
         },
         sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-        logger: { debug() {}, info: log("info"), warn: log("warn"), error: log("error") },
+        logger: this.#logger(id),
         onFatal: (error) => this.fatal.push(error),
       },
     );
     this.nodes.set(id, node);
     return node.start();
+  }
+
+  /** What a node said at the level of warnings and above, and events at any level. */
+  said(id: number): readonly string[] {
+    return this.#said.get(id) ?? [];
+  }
+
+  #logger(id: number): Logger {
+    const add = (level: string) => (fields: object, message: string) => {
+      const lines = this.#said.get(id) ?? [];
+      this.#said.set(id, lines);
+      const line = `${level} ${message} ${JSON.stringify(fields)}`;
+      lines.push(line);
+      this.logged.push(`${id} ${line}`);
+    };
+    return { debug() {}, info: add("info"), warn: add("warn"), error: add("error") };
+  }
+
+  isServing(id: number): boolean {
+    return this.nodes.get(id)?.services !== undefined;
   }
 
   services(id: number): NodeServices {
@@ -179,14 +216,14 @@ export class LocalCluster {
         votes.set(lead, (votes.get(lead) ?? 0) + 1);
       }
       for (const [lead, count] of votes) {
-        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.configured.length) return lead;
+        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.nodes.size) return lead;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
   async kill(id: number): Promise<void> {
-    this.network.kill(`node-${id}:1`);
+    this.network.kill(this.addressOf(id));
     const node = this.nodes.get(id);
     this.nodes.delete(id);
     await node?.stop({ graceMs: 0 });

@@ -58,6 +58,17 @@ export const COVERAGE = [
   "client-crashes",
   "client-outboxes-recovered",
   "quorums-healed",
+  "servers-added",
+  "servers-promoted",
+  "servers-demoted",
+  "servers-removed",
+  "servers-told-of-removal",
+  "servers-taken-back",
+  "joint-configurations",
+  "leaders-removed",
+  "leadership-transfers",
+  "disks-wiped",
+  "changes-refused",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

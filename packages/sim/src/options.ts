@@ -45,6 +45,8 @@ export interface DatagramOptions {
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
+  /** Machines that may join; 0 = the membership stays, and nobody loses a disk. */
+  readonly spares: number;
   readonly clients: number;
   /** Length of the part with faults and load. */
   readonly activeUs: number;
@@ -74,6 +76,7 @@ export const ACTIVE_US_MIN = 60_000_000;
 export function optionsOf(seed: number): WorldOptions {
   const random = new Prng(seed).branch("options");
   const nodes = random.chance(0.5) ? 3 : 5;
+  const spares = random.chance(0.5) ? random.between(1, 2) : 0;
   const wide = random.chance(0.2);
   const clients = random.between(4, 7);
   const faultWeights = {} as Record<FaultKind, number>;
@@ -87,6 +90,7 @@ export function optionsOf(seed: number): WorldOptions {
   return {
     seed,
     nodes,
+    spares,
     clients,
     activeUs: ACTIVE_US_MIN + random.int(8_000_000),
     faultGapUs: random.between(1_000_000, 3_000_000),

@@ -2,7 +2,7 @@
 // account, from the wire contract alone.
 import { ClientFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
 import type { Coverage } from "./coverage.ts";
-import type { Checker } from "./observer.ts";
+import type { Checker, ObservedRaftMessage } from "./observer.ts";
 import type { DatagramOptions } from "./options.ts";
 import type { FrameFilter } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
@@ -43,6 +43,13 @@ export class PeerWatch {
     this.#coverage = coverage;
   }
 
+  onSent(service: string, bytes: Uint8Array): void {
+    if (service !== PEER_SERVICE) return;
+    for (const message of PeerFrame.decode(bytes).messages) {
+      for (const checker of this.#checkers) checker.onRaftMessageSent?.(observed(message));
+    }
+  }
+
   onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {
     this.#trace.mix(bytes.length);
     if (service !== PEER_SERVICE) {
@@ -63,18 +70,14 @@ export class PeerWatch {
         this.#coverage.add("read-index-rounds");
       }
       if (type === "MsgAppResp" && message.reject) this.#coverage.add("catch-ups");
-      const observed = {
-        from: message.from,
-        to: message.to,
-        type,
-        term: message.term,
-        reject: message.reject,
-        index: message.index,
-        commit: message.commit,
-      };
-      for (const checker of this.#checkers) checker.onRaftMessage?.(observed);
+      for (const checker of this.#checkers) checker.onRaftMessage?.(observed(message));
     }
   }
+}
+
+function observed(message: RaftMessage): ObservedRaftMessage {
+  const { from, to, term, reject, index, commit } = message;
+  return { from, to, type: typeName(message), term, reject, index, commit };
 }
 
 /** A frame of a session, in whichever direction it goes. */
@@ -100,7 +103,16 @@ function describeFrame(frame: PeerFrame, bytes: number): string {
     return `${typeName(message)} T${message.term} ${message.logTerm}/${message.index}${entries} C${message.commit}${rejected}`;
   });
   if (frame.hello !== undefined) parts.push("hello");
-  if (frame.bootstrap !== undefined) parts.push("bootstrap");
+  for (const { id, op } of frame.leaderRequests) parts.push(`ask ${id} ${op?.$case ?? ""}`);
+  for (const reply of frame.leaderReplies) {
+    parts.push(
+      `answer ${reply.id} ${reply.done ? "done" : (reply.error?.reason ?? reply.waitingFor)}`,
+    );
+  }
+  if (frame.admission !== undefined) {
+    const { record, refusal } = frame.admission;
+    parts.push(`admission ${record?.self?.raftId ?? refusal?.reason ?? "listen"}`);
+  }
   if (frame.error !== undefined) parts.push(`error ${frame.error.reason}`);
   for (const forward of frame.forwards) parts.push(`forward ${forward.id}`);
   for (const reply of frame.forwardReplies) {
@@ -166,7 +178,9 @@ function isMessagesOnly(bytes: Uint8Array): boolean {
   return (
     frame.messages.length > 0 &&
     frame.hello === undefined &&
-    frame.bootstrap === undefined &&
+    frame.leaderRequests.length === 0 &&
+    frame.leaderReplies.length === 0 &&
+    frame.admission === undefined &&
     frame.error === undefined &&
     frame.forwards.length === 0 &&
     frame.forwardReplies.length === 0

@@ -1,7 +1,8 @@
 // One world: everything that a seed gives rise to, and its life from the first start to the last
 // check. Read this file first; `server.ts` and `client-host.ts` run the real code, `world/` is
 // what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
-import type { ConfiguredNode } from "@parley/node";
+import type { ConfiguredNode, Membership } from "@parley/node";
+import { MemberRole } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { CommitRule } from "./checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
@@ -9,12 +10,14 @@ import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Linearizability } from "./checkers/linearizability.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
-import { P1Durable } from "./checkers/p1-durable.ts";
+import { type Copies, P1Durable } from "./checkers/p1-durable.ts";
 import { P2Once } from "./checkers/p2-once.ts";
 import { P3Order } from "./checkers/p3-order.ts";
 import { P4NoGoingBack } from "./checkers/p4-no-going-back.ts";
 import { P5Subscriptions } from "./checkers/p5-subscriptions.ts";
 import { P7NoErrors } from "./checkers/p7-no-errors.ts";
+import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
+import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { ClientHost } from "./client-host.ts";
@@ -27,6 +30,7 @@ import { FAULTS_MIN, OPERATIONS_MIN, type WorldOptions } from "./options.ts";
 import { DatagramMode, PeerWatch } from "./peer-watch.ts";
 import { Server } from "./server.ts";
 import { Intruder } from "./workload/intruder.ts";
+import { Operator } from "./workload/operator.ts";
 import { People } from "./workload/people.ts";
 import { Network } from "./world/network.ts";
 import { Prng } from "./world/prng.ts";
@@ -71,8 +75,12 @@ export class World {
   readonly #p4: P4NoGoingBack;
   readonly #p5: P5Subscriptions;
   readonly #p11: P11Bounded;
+  readonly #p8: P8SafeGrowth;
   readonly #linearizability: Linearizability;
   readonly #stateMachine: StateMachineSafety;
+  readonly #operator: Operator;
+  /** What was durable on the disks that were lost, by raft id. */
+  readonly #lostLogs: { readonly raftId: number; readonly log: readonly Entry[] }[] = [];
   /** The term of each committed entry, as it was first applied. */
   readonly #committedTerms: number[] = [];
   #leader: { readonly nodeId: number; readonly term: number } = { nodeId: 0, term: 0 };
@@ -94,12 +102,35 @@ export class World {
     for (let id = 1; id <= options.nodes; id++) {
       nodes.push({ id, address: `n${id}:7001`, httpAddress: "" });
     }
-    for (const { id } of nodes) this.servers.push(this.#makeServer(id, nodes, random));
+    for (let id = 1; id <= options.nodes + options.spares; id++) {
+      this.servers.push(this.#makeServer(id, nodes, random));
+    }
     const addresses = nodes.map((node) => node.address);
     for (let i = 1; i <= options.clients; i++) {
       this.clients.push(this.#makeClient(`c${i}`, addresses, random));
     }
-    this.#health = new Health(this.servers, this.clients, this.network, () => scheduler.nowUs);
+    this.#p8 = new P8SafeGrowth(this.#report, coverage);
+    this.#health = new Health(
+      this.servers,
+      this.clients,
+      this.network,
+      () => scheduler.nowUs,
+      () => this.#p8.newest,
+    );
+    this.#operator = new Operator({
+      scheduler,
+      random: random.branch("operator"),
+      trace: this.trace,
+      coverage,
+      servers: this.servers,
+      founders: options.nodes,
+      membership: () => this.#p8.newest,
+      leader: () => this.#leaderServer(),
+      onWipe: (server) => this.#wiped(server),
+    });
+    for (const server of this.servers) {
+      if (server.id > options.nodes) this.#operator.joinAll(server);
+    }
     this.#people = new People(this.clients, random.branch("people"), scheduler, options);
     this.#intruder = new Intruder(
       this.clients,
@@ -121,11 +152,11 @@ export class World {
       options,
       servers: this.servers,
       clients: this.clients,
-      leader: () => this.servers.find((one) => one.id === this.#leader.nodeId && one.isUp),
+      leader: () => this.#leaderServer(),
       garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
+      mayLoseDisk: (server) => options.spares === 0 || this.#operator.mayLoseDisk(server),
     });
 
-    const majority = Math.floor(options.nodes / 2) + 1;
     this.#p2 = new P2Once(this.#report);
     this.#p4 = new P4NoGoingBack(this.#report);
     this.#p5 = new P5Subscriptions(this.#report);
@@ -139,7 +170,7 @@ export class World {
       this.#stateMachine,
       new DurablePromises(this.#report, (nodeId) => this.#durableState(nodeId)),
       new CommitRule(this.#report),
-      new P1Durable(this.#report, majority, (index) => this.#durableCopies(index)),
+      new P1Durable(this.#report, (index) => this.#copiesOf(index)),
       this.#p2,
       new P3Order(this.#report),
       this.#p4,
@@ -151,34 +182,40 @@ export class World {
         (client) => this.#health.servedSinceUs(client),
         () => scheduler.nowUs,
       ),
+      this.#p8,
+      new P9Wiped(this.#report),
       this.#p11,
       this.#intruder,
     );
     const watch = new PeerWatch(this.#checkers, this.trace, coverage);
     this.network.onDelivered = (from, to, service, bytes) =>
       watch.onDelivered(from, to, service, bytes);
+    this.network.onSent = (_from, _to, service, bytes) => watch.onSent(service, bytes);
   }
 
   /** Lives the whole seed. Resolves with what came of it; never rejects for a violation. */
   async run(): Promise<WorldResult> {
     const { scheduler, options } = this;
     try {
-      for (const server of this.servers) server.start();
+      const founders = this.servers.slice(0, options.nodes);
+      for (const server of founders) server.start();
       for (const client of this.clients) client.start();
       this.#sample();
       this.#people.start();
       this.#intruder.start(this.history);
       // Faults come as soon as the cluster has come into being, which needs all nodes at once.
-      await this.#runUntil(10_000_000, () => this.servers.every((server) => server.state === "up"));
-      if (!this.servers.every((server) => server.state === "up")) {
+      await this.#runUntil(10_000_000, () => founders.every((server) => server.state === "up"));
+      if (!founders.every((server) => server.state === "up")) {
         this.#report({ property: "liveness", detail: "the cluster did not come into being" });
       }
       this.#nemesis.start();
+      if (options.spares > 0) this.#operator.start();
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();
+      this.#operator.stop();
       this.#datagrams.stop();
-      if (options.healsQuorumFirst) await this.#convergeWithQuorum();
+      if (options.healsQuorumFirst && options.spares === 0) await this.#convergeWithQuorum();
       this.#nemesis.healAll();
       await this.#converge(this.#runnable(), "the last fault");
       await this.#runUntil(scheduler.nowUs + SETTLING_US);
@@ -246,6 +283,15 @@ export class World {
       if (server.state !== "up") return `${server.name} is ${server.state}`;
       applied.add(server.node?.replica?.appliedRevision ?? 0);
     }
+    const membership = this.#p8.newest;
+    if (membership !== undefined && membership.votersOutgoing.length > 0) {
+      return "the configuration is still joint";
+    }
+    const waiting = membership?.servers.find(
+      ({ raftId, role }) =>
+        membership.learners.includes(raftId) && role === MemberRole.MEMBER_ROLE_VOTER,
+    );
+    if (waiting !== undefined) return `server ${waiting.nodeId} has not been promoted`;
     if (applied.size !== 1) return `the nodes have applied ${[...applied].join(", ")}`;
     for (const client of this.clients) {
       if (!client.isSignedIn) return `${client.name} is not signed in`;
@@ -277,7 +323,7 @@ export class World {
         });
       }
       nodes.push({
-        nodeId: server.id,
+        nodeId: server.raftId,
         appliedIndex: state.appliedIndex,
         hash: state.hash,
         rooms: server.chatDisk.messages(),
@@ -293,8 +339,26 @@ export class World {
     }
   }
 
+  /** Who must be up and equal in the end: the members, and who is about to be one again. */
   #runnable(): Server[] {
-    return this.servers.filter((server) => server.state !== "lost");
+    const servers = this.#p8.newest?.servers ?? [];
+    return this.servers.filter(
+      (server) => server.state !== "lost" && servers.some(({ nodeId }) => nodeId === server.id),
+    );
+  }
+
+  #leaderServer(): Server | undefined {
+    return this.servers.find((one) => one.raftId === this.#leader.nodeId && one.isUp);
+  }
+
+  #wiped(server: Server): void {
+    const { raftId, logDisk } = server;
+    if (raftId === 0) return;
+    this.#lostLogs.push({ raftId, log: logDisk.wholeLog() });
+    for (const checker of this.#checkers) {
+      checker.onRestart?.(raftId, []);
+      checker.onWiped?.(raftId);
+    }
   }
 
   /** Looks at queues and at who is served, now and then. */
@@ -314,17 +378,28 @@ export class World {
     this.trace.add(`n${nodeId}`, `leads term ${term}`);
   }
 
-  #durableCopies(index: number): number {
+  /** Of a committed entry, under the configuration that it may have been committed in. */
+  #copiesOf(index: number): Copies {
     const term = this.#committedTerms[index - 1];
-    let copies = 0;
+    const holders = new Set<number>();
     for (const server of this.servers) {
-      if (server.logDisk.durableEntry(index)?.term === term) copies += 1;
+      if (server.logDisk.durableEntry(index)?.term === term) holders.add(server.raftId);
     }
-    return copies;
+    for (const { raftId, log } of this.#lostLogs) {
+      if (log[index - 1]?.term === term) holders.add(raftId);
+    }
+    let best: Copies | undefined;
+    for (const membership of this.#p8.candidates(index)) {
+      const copies = copiesUnder(membership, holders);
+      if (best === undefined || copies.copies - copies.needed > best.copies - best.needed) {
+        best = copies;
+      }
+    }
+    return best ?? { copies: 0, needed: 1 };
   }
 
-  #durableState(nodeId: number): DurableState | undefined {
-    const disk = this.servers.find((one) => one.id === nodeId)?.logDisk;
+  #durableState(raftId: number): DurableState | undefined {
+    const disk = this.servers.find((one) => one.raftId === raftId)?.logDisk;
     if (disk === undefined) return undefined;
     return { hardState: disk.durableHardState, lastIndex: disk.durableLastIndex };
   }
@@ -350,6 +425,12 @@ export class World {
           for (const entry of entries) this.#committedTerms[entry.index - 1] ??= entry.term;
           for (const checker of this.#checkers) checker.onApplied?.(nodeId, batch, entries, hash);
         },
+        onMembership: (nodeId, index, membership) => {
+          for (const checker of this.#checkers) checker.onMembership?.(nodeId, index, membership);
+        },
+        onAdopted: (nodeId, serverUuid) => {
+          for (const checker of this.#checkers) checker.onAdopted?.(nodeId, serverUuid);
+        },
         onReopened: (nodeId, applied, before) => {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
           this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
@@ -362,7 +443,7 @@ export class World {
           this.#stateMachine.installed(nodeId, applied, hash);
         },
         onLogInstalled: (nodeId) => {
-          const log = this.#server(nodeId).logDisk.durableLog();
+          const log = this.#member(nodeId).logDisk.durableLog();
           for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
         },
         committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
@@ -373,8 +454,8 @@ export class World {
   }
 
   /** A node may forget only what its chat file has for good. */
-  #checkTruncation(nodeId: number, applied: number): void {
-    const server = this.#server(nodeId);
+  #checkTruncation(raftId: number, applied: number): void {
+    const server = this.#member(raftId);
     const { compactedIndex } = server.logDisk;
     if (applied >= compactedIndex) return;
     if (server.chatFileLost) {
@@ -388,9 +469,10 @@ export class World {
   }
 
   #died(nodeId: number): void {
-    const disk = this.#server(nodeId).logDisk;
-    const log: Entry[] = disk.durableLog();
-    for (const checker of this.#checkers) checker.onRestart?.(nodeId, log);
+    const { logDisk, raftId } = this.#server(nodeId);
+    if (raftId === 0) return;
+    const log: Entry[] = logDisk.durableLog();
+    for (const checker of this.#checkers) checker.onRestart?.(raftId, log);
   }
 
   #failed(nodeId: number, error: unknown): void {
@@ -399,8 +481,11 @@ export class World {
     if (server.damaged && kind === "wiped") {
       server.state = "lost";
       this.trace.add(server.name, "is lost for good");
+      if (this.options.spares > 0) this.#replaceDisk(server);
       return;
     }
+    // It was taken out, and has learnt of it.
+    if (error instanceof Error && error.name === "StartupError" && !this.#isMember(server)) return;
     if (kind !== "io" && kind !== "disk-full") {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#report({ property: "no node fails by itself", detail: `${server.name}: ${detail}` });
@@ -408,6 +493,26 @@ export class World {
     }
     this.coverage.add("storage-failures");
     this.#nemesis.supervise(server);
+  }
+
+  /** As the message says: the files are moved away, and the server is started with an empty disk. */
+  #replaceDisk(server: Server): void {
+    this.scheduler.after(2_000_000, () => {
+      this.#wiped(server);
+      server.wipe();
+      server.start();
+    });
+  }
+
+  #isMember(server: Server): boolean {
+    const servers = this.#p8.newest?.servers ?? [];
+    return servers.some(({ raftId }) => raftId === server.raftId);
+  }
+
+  #member(raftId: number): Server {
+    const server = this.servers.find((one) => one.raftId === raftId);
+    if (server === undefined) throw new Error(`there is no member ${raftId}`);
+    return server;
   }
 
   #server(nodeId: number): Server {
@@ -464,6 +569,18 @@ export class World {
       coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
     }
   }
+}
+
+/** Of the half that is worse off: both majorities are needed. */
+function copiesUnder({ voters, votersOutgoing }: Membership, holders: ReadonlySet<number>): Copies {
+  const of = (half: readonly number[]): Copies => ({
+    copies: half.filter((raftId) => holders.has(raftId)).length,
+    needed: half.length === 0 ? 0 : Math.floor(half.length / 2) + 1,
+  });
+  const [incoming, outgoing] = [of(voters), of(votersOutgoing)];
+  return outgoing.copies - outgoing.needed < incoming.copies - incoming.needed
+    ? outgoing
+    : incoming;
 }
 
 function storageErrorKind(error: unknown): string | undefined {

@@ -11,6 +11,7 @@ const CHEAP = [
   "heartbeat-commits-past-the-match",
   "retry-applied-twice",
   "local-linearizable-reads",
+  "wiped-node-votes-again",
 ];
 
 test("every planted bug still fits the sources", () => {

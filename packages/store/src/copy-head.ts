@@ -1,6 +1,6 @@
 /** Comparing what a copy is said to be with what it is. */
 import type { CopyHead } from "@parley/node/ports";
-import { encodeConfState } from "./conf-state-codec.ts";
+import { encodeConfiguration } from "./conf-state-codec.ts";
 
 /** The very same bytes. */
 export function isSameCopy(a: CopyHead, b: CopyHead): boolean {
@@ -16,7 +16,7 @@ export function isSameState(
     a.index === b.index &&
     a.term === b.term &&
     a.stateHash === b.stateHash &&
-    sameBytes(encodeConfState(a.confState), encodeConfState(b.confState))
+    sameBytes(encodeConfiguration(a.confState), encodeConfiguration(b.confState))
   );
 }
 

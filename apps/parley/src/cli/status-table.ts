@@ -23,6 +23,15 @@ export function memberRoleName(role: MemberRole): string {
   return role === MemberRole.MEMBER_ROLE_LEARNER ? "learner" : "voter";
 }
 
+/** As it is, and what it is on its way to. */
+function roleText(member: Member): string {
+  const role = memberRoleName(member.role);
+  const isJoining =
+    member.role === MemberRole.MEMBER_ROLE_LEARNER &&
+    member.targetRole !== MemberRole.MEMBER_ROLE_LEARNER;
+  return isJoining ? `${role} → voter` : role;
+}
+
 function health(member: Member): string {
   if (member.healthy) return pc.green("ok");
   if (member.lastContactMs === 0) return pc.red("never seen");
@@ -34,7 +43,7 @@ function row(member: Member): readonly string[] {
   const known = (value: number) => (member.healthy ? String(value) : "-");
   return [
     `n${member.id}`,
-    memberRoleName(member.role),
+    roleText(member),
     state === "leader" ? pc.bold(pc.green(state)) : state,
     known(member.term),
     known(member.commitIndex),
@@ -65,6 +74,14 @@ export function statusLines(
   return [
     `${leader} · term ${status.term} · ${quorum} · as n${status.nodeId} sees it`,
     pc.dim(`cluster ${status.clusterId}`),
+    ...(status.removed
+      ? [
+          pc.red(
+            `n${status.nodeId}, which answers, has been removed from the cluster; ask another server`,
+          ),
+        ]
+      : []),
+    ...(status.joint ? [pc.yellow("a change of the membership is being carried out")] : []),
     ...formatTable(
       wanted(COLUMNS),
       members.map((member) => wanted(row(member))),

@@ -1,6 +1,7 @@
 // All planted bugs, by layer. A new one is an entry in one of these lists; a new subject (membership,
 // snapshots) is a list of its own.
 import { CONSENSUS_MUTANTS } from "./consensus.ts";
+import { MEMBERSHIP_MUTANTS } from "./membership.ts";
 import type { Mutant } from "./mutant.ts";
 import { SERVICE_MUTANTS } from "./service.ts";
 import { STORAGE_MUTANTS } from "./storage.ts";
@@ -9,6 +10,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CONSENSUS_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SERVICE_MUTANTS,
+  ...MEMBERSHIP_MUTANTS,
 ];
 
 export function mutantNamed(name: string): Mutant {

@@ -17,9 +17,10 @@ import type {
   ChatStoreState,
   CopyHead,
   InstalledCopy,
+  Membership,
 } from "@parley/node";
 import type { Message } from "@parley/protocol";
-import type { ConfState, HardState } from "@parley/raft";
+import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
 import { Crash, CrashingDatabase } from "./crashing-database.ts";
@@ -40,6 +41,8 @@ export interface ChatDiskOptions {
 export interface ChatDiskObserver {
   /** A batch was applied; `hash` is the state's hash after it, `replayed` after a crash. */
   onApplied(batch: AppliedBatch, entries: readonly CommittedEntry[], hash: string): void;
+  /** The membership that was stored with the entry at that index. */
+  onMembership(index: number, membership: Membership): void;
   /** A process found its file as of this index, and had it as of that one before. */
   onReopened(appliedIndex: number, before: number): void;
   /** A copy took the place of the file. */
@@ -96,6 +99,13 @@ export class ChatDisk {
     process.onDeath(() => store.closeDatabase());
     this.#current = store;
     return store;
+  }
+
+  /** Everything on it is gone. */
+  wipe(): void {
+    this.#files.clear();
+    this.copyDisk.wipe();
+    this.#current = undefined;
   }
 
   /** The database of the process that runs now, for the final checks. */
@@ -228,6 +238,9 @@ export class ChatDisk {
     file.since.push(request);
     const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
     this.#observer.onApplied(batch, request.entries, hash);
+    if (request.confState !== undefined) {
+      this.#observer.onMembership(batch.appliedIndex, request.confState);
+    }
     const first = file.since[0]?.entries[0]?.index ?? batch.appliedIndex;
     if (batch.appliedIndex - first >= this.#options.checkpointEntries) this.checkpoint(store);
   }
@@ -318,7 +331,7 @@ class VirtualChatStore implements ChatStore {
     this.copies = copies;
   }
 
-  open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  open(initial: Membership | undefined): Promise<ChatStoreState> {
     return this.#later(() => {
       const state = this.#openOn(this.#disk.reopen());
       if (state.confState !== undefined || initial === undefined) return state;

@@ -64,6 +64,13 @@ export class CopyDisk {
     return new VirtualCopies(this, process);
   }
 
+  /** Everything on it is gone. */
+  wipe(): void {
+    this.made.clear();
+    this.incoming = undefined;
+    this.#flipNext = false;
+  }
+
   /** The next bytes of a copy that this disk gives back are not those that were written. */
   flipNext(): void {
     this.#flipNext = true;

@@ -65,6 +65,8 @@ export interface DiskObserver {
   onWrite(write: LogWrite): void;
   /** The write is durable, whether or not anybody has been told. */
   onDurable(write: LogWrite): void;
+  /** The identity is durable. */
+  onIdentity(identity: NodeIdentity): void;
   /** A copy of the chat file took the log's place up to an index. */
   onInstalled(): void;
   /** The term of a committed entry, of which this disk may never have had a copy. */
@@ -158,9 +160,31 @@ export class LogDisk {
     return this.#durable.hardState;
   }
 
+  /** As `durableEntry`, all of it. */
+  wholeLog(): Entry[] {
+    return [...(this.#beforeDamage ?? this.#durable.entries)];
+  }
+
   /** Everything that is durable, as a copy. */
   durableLog(): Entry[] {
     return [...this.#durable.entries];
+  }
+
+  /** Whose disk it is; undefined = nobody's yet. */
+  get identity(): NodeIdentity | undefined {
+    return this.#durable.identity;
+  }
+
+  /** Everything on it is gone; nobody may be using it. */
+  wipe(): void {
+    this.#durable.identity = undefined;
+    this.#durable.hardState = EMPTY_HARD_STATE;
+    this.#durable.entries.length = 0;
+    this.#durable.compacted = { index: 0, term: 0 };
+    this.#durable.generation = 1;
+    this.#beforeDamage = undefined;
+    this.#highWater = undefined;
+    this.#usedBytes = 0;
   }
 
   /** Neither stalled nor short of space. */
@@ -240,6 +264,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // Opening creates the record, before anything is written.
+    this.#highWater ??= EMPTY_HIGH_WATER;
     // What it had lost was never acknowledged: it is whole.
     this.#beforeDamage = undefined;
     this.#raise();
@@ -394,6 +420,7 @@ export class LogDisk {
     switch (step.kind) {
       case "identity":
         durable.identity = step.identity;
+        this.#observer.onIdentity(step.identity);
         return;
       case "compact":
         this.#compact(step.index);

@@ -37,7 +37,16 @@ export function peerTransport(
     });
   };
   return {
-    dial: dial(PEER_SERVICE),
+    dial: (address, events) => {
+      const link = dial(PEER_SERVICE)(address, events);
+      return {
+        send: (frame) => {
+          if (process.alive) network.onSent?.(machine, machineOf(address), PEER_SERVICE, frame);
+          return link.send(frame);
+        },
+        close: () => link.close(),
+      };
+    },
     listen: listen(PEER_SERVICE),
     dialCopy: dial(COPY_SERVICE),
     listenForCopies: listen(COPY_SERVICE),

@@ -1,0 +1,39 @@
+// Planted bugs of servers that come, go and lose their disks.
+import { LIVENESS, type Mutant, NODE_STOPS } from "./mutant.ts";
+
+export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
+  {
+    name: "wiped-node-votes-again",
+    what: "a server that lost its disk is taken back under the raft id of its old self",
+    edits: [
+      {
+        file: "packages/node/src/change-plan.ts",
+        search: `      { kind: "remove", nodeId: old.raftId },
+      { kind: "add-learner", nodeId: raftId },`,
+        replacement: `      { kind: "update", nodeId: old.raftId },`,
+      },
+      {
+        file: "packages/node/src/change-plan.ts",
+        search: "servers: [{ ...server, raftId, role: old.role }],",
+        replacement: "servers: [{ ...server, raftId: old.raftId, role: old.role }],",
+      },
+    ],
+    caughtBy: ["P9 a wiped disk is a new server", "P8 safe growth", NODE_STOPS],
+    seedsMax: 6,
+    worlds: { spares: 2 },
+  },
+  {
+    name: "removed-server-takes-others-along",
+    what: "a removed server's farewell has the reason that tells the others that they are removed",
+    edits: [
+      {
+        file: "packages/node/src/running-node.ts",
+        search: `new ParleyError("NOT_READY", "this server is out of the cluster"));`,
+        replacement: "removedError());",
+      },
+    ],
+    caughtBy: [LIVENESS, "P7 quick failover"],
+    seedsMax: 12,
+    worlds: { spares: 2 },
+  },
+];
