@@ -222,7 +222,7 @@ export class PeerMesh {
       this.#refuse(incoming, new ParleyError("MALFORMED", "the first frame must be a hello"));
       return;
     }
-    const error = this.#checkHello(hello, undefined);
+    const error = certificateMismatch(hello, incoming.link) ?? this.#checkHello(hello, undefined);
     // A refused peer is told who answers all the same: bootstrap decides on it.
     if (error !== undefined) {
       this.#logRefusal(error, { peer: hello.nodeId, remote: incoming.link.remote });
@@ -249,4 +249,14 @@ export class PeerMesh {
     incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ error: error.toWire() })).finish());
     incoming.link.close();
   }
+}
+
+/** A node's certificate opens the cluster for that node, not for others that it might claim to be (P10). */
+function certificateMismatch(hello: PeerHello, link: IncomingLink): ParleyError | undefined {
+  const { certifiedId } = link;
+  if (certifiedId === undefined || certifiedId === hello.nodeId) return undefined;
+  return new ParleyError(
+    "CERTIFICATE_REFUSED",
+    `the certificate is node ${certifiedId}'s, but node ${hello.nodeId} says that it speaks`,
+  );
 }

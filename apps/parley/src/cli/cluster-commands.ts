@@ -8,6 +8,7 @@ import { type CommonFlags, savedSignIns } from "./connection.ts";
 import { clusterJson } from "./json.ts";
 import { resolveServers } from "./servers.ts";
 import { statusLines } from "./status-table.ts";
+import { distrustOf, resolveTrust, type Trust } from "./trust.ts";
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 100;
@@ -15,22 +16,26 @@ const PAUSE_MS = 100;
 interface Asked {
   readonly servers: readonly string[];
   readonly token: string | undefined;
+  readonly trust: Trust | undefined;
 }
 
 function asked(flags: CommonFlags): Asked {
   const servers = resolveServers(flags.server);
   const token = process.env.PARLEY_TOKEN ?? savedSignIns().find(servers)?.token;
-  return { servers, token };
+  return { servers, token, trust: resolveTrust(flags, servers) };
 }
 
 /** The leader's own view where it can be had, since it knows most; else anybody's. */
-async function bestStatus({ servers, token }: Asked, timeoutMs: number): Promise<StatusResponse> {
-  const options = { timeoutMs: Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS), token };
+async function bestStatus(from: Asked, timeoutMs: number): Promise<StatusResponse> {
+  const { servers, token, trust } = from;
+  const options = { timeoutMs: Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS), token, tls: trust?.tls };
   let status: StatusResponse;
   try {
     status = await askAnyStatus(servers, options);
   } catch (cause) {
     if (cause instanceof ParleyError) throw cause;
+    const distrust = await distrustOf(servers, trust);
+    if (distrust !== undefined) throw distrust;
     throw new ParleyError(
       "NOT_READY",
       `No server answers at ${servers.join(", ")}. Is the cluster running? Name its servers with --server host:port,…`,

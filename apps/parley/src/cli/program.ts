@@ -1,6 +1,7 @@
 // The commands, in the order of the help.
 import { Command } from "commander";
 import { addAccountCommands } from "./account-commands.ts";
+import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
       ].join("\n"),
     );
   addProcessCommands(program);
+  addCertsCommands(program);
   addChatCommand(program);
   addClusterCommands(program);
   addAccountCommands(program);

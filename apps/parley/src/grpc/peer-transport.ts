@@ -1,6 +1,7 @@
 // Peers over gRPC: outgoing links are dialled one by one, incoming ones are calls of Raft.Peer.
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import type {
+  CallerCertificate,
   IncomingLink,
   IncomingLinkEvents,
   OutgoingLink,
@@ -10,7 +11,7 @@ import type {
 import { ParleyError } from "@parley/protocol";
 import { whenGone } from "./calls.ts";
 import { StreamOutbox } from "./outbox.ts";
-import { dialPeer } from "./peer-dial.ts";
+import { dialPeer, type PeerSecurity } from "./peer-dial.ts";
 import { toStatusError } from "./status.ts";
 
 /** The answering direction carries a hello and a refusal, nothing else. */
@@ -20,21 +21,48 @@ const INCOMING_LINKS_MAX = 256;
 
 export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
+/** The node that may speak here by its certificate; a refusal for anybody else. */
+function certifiedId(certificate: CallerCertificate): number | ParleyError {
+  const refuse = (why: string) =>
+    new ParleyError("CERTIFICATE_REFUSED", `this node takes peers of its own cluster only: ${why}`);
+  switch (certificate.kind) {
+    case "none":
+      return refuse("there was no certificate");
+    case "refused":
+      return refuse(certificate.why);
+    case "trusted": {
+      if (certificate.role === "node") return Number(certificate.name);
+      return refuse(`the certificate names ${certificate.role} ${certificate.name}, not a node`);
+    }
+  }
+}
+
 export class GrpcPeerTransport implements PeerTransport {
+  readonly #security: PeerSecurity | undefined;
   #accept: ((link: IncomingLink) => IncomingLinkEvents) | undefined;
   #incoming = 0;
 
-  dial(address: string, events: OutgoingLinkEvents): OutgoingLink {
-    return dialPeer(address, events);
+  /** `security` left out: plain text, and nobody's certificate is looked at. */
+  constructor(security?: PeerSecurity) {
+    this.#security = security;
+  }
+
+  dial(address: string, events: OutgoingLinkEvents, nodeId = 0): OutgoingLink {
+    return dialPeer({ address, nodeId, security: this.#security }, events);
   }
 
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void {
     this.#accept = accept;
   }
 
-  /** Handler of Raft.Peer. */
-  onCall(call: PeerCall): void {
+  /** Handler of Raft.Peer. `certificate`: of the caller; undefined where there is no TLS. */
+  onCall(call: PeerCall, certificate?: CallerCertificate): void {
     call.on("error", () => {});
+    const id = certificate === undefined ? undefined : certifiedId(certificate);
+    if (id instanceof ParleyError) {
+      call.emit("error", toStatusError(id));
+      return;
+    }
     const accept = this.#accept;
     if (accept === undefined || this.#incoming >= INCOMING_LINKS_MAX) {
       const reason = accept === undefined ? "NOT_READY" : "OVERLOADED";
@@ -55,6 +83,7 @@ export class GrpcPeerTransport implements PeerTransport {
     call.sendMetadata(new Metadata());
     const events = accept({
       remote: call.getPeer(),
+      certifiedId: id,
       send: (frame) => {
         if (ended || outbox.backlogBytes + frame.length > ANSWER_BACKLOG_BYTES_MAX) return false;
         outbox.write(frame);

@@ -1,5 +1,7 @@
 // HTTP for operators: `/livez` (the process answers) and `/readyz` (it can serve requests).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { NodeTls } from "../tls/node-tls.ts";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -46,20 +48,30 @@ function handle(request: IncomingMessage, response: ServerResponse, readiness: (
   answer(response, 404, { error: "nothing here; there are /livez and /readyz" });
 }
 
-export class HttpServer {
-  readonly #server: Server;
+const SERVER_OPTIONS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  connectionsCheckingInterval: 1_000,
+} as const;
 
-  constructor(readiness: () => Readiness) {
-    this.#server = createServer(
-      {
-        maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        connectionsCheckingInterval: 1_000,
-      },
-      (request, response) => handle(request, response, readiness),
-    );
+export class HttpServer {
+  readonly #server: Server | HttpsServer;
+
+  /** `tls` left out: plain HTTP. */
+  constructor(readiness: () => Readiness, tls?: NodeTls) {
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      handle(request, response, readiness);
+    if (tls === undefined) {
+      this.#server = createServer(SERVER_OPTIONS, onRequest);
+    } else {
+      // A browser that is asked for a certificate asks its user: nobody needs one here.
+      const options = { ...SERVER_OPTIONS, handshakeTimeout: HEADERS_TIMEOUT_MS };
+      const server = createHttpsServer({ ...options, ...tls.contextOptions }, onRequest);
+      tls.onChange((changed) => server.setSecureContext(changed));
+      this.#server = server;
+    }
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.maxRequestsPerSocket = 1_000;
   }

@@ -12,6 +12,7 @@ import { systemClock } from "../platform/clock.ts";
 import type { ProcessLogger } from "../platform/logger.ts";
 import { createPasswordHasher } from "../platform/password.ts";
 import { sha256, systemRandom } from "../platform/random.ts";
+import { NodeTls } from "../tls/node-tls.ts";
 import { connectionsWithinLimit } from "./fd-limit.ts";
 import { logRoleChanges } from "./role-log.ts";
 
@@ -33,14 +34,22 @@ type Phase = "starting" | "serving" | "stopping";
 export class ParleyServer {
   readonly #options: ServerOptions;
   readonly #node: Node;
+  readonly #tls: NodeTls | undefined;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   #phase: Phase = "starting";
 
+  /** Throws a CertificateError when the node's certificates cannot be used. */
   constructor(options: ServerOptions) {
     const { config, self, logger } = options;
     this.#options = options;
-    const transport = new GrpcPeerTransport();
+    const owner = { nodeId: self.id, host: self.host };
+    this.#tls =
+      config.tls === undefined
+        ? undefined
+        : new NodeTls(config.tls.filesOf(self.id), owner, logger);
+    const tls = this.#tls;
+    const transport = new GrpcPeerTransport(tls === undefined ? undefined : { tls, logger });
     const logStore = new SqliteLogStore(self.dbPath);
     this.#node = new Node(
       {
@@ -67,8 +76,9 @@ export class ParleyServer {
       clock: systemClock,
       logger,
       connectionsMax: connectionsWithinLimit(config.connectionsMax),
+      tls,
     });
-    this.#http = new HttpServer(() => this.#readiness());
+    this.#http = new HttpServer(() => this.#readiness(), tls);
   }
 
   /**
@@ -87,7 +97,10 @@ export class ParleyServer {
         this.#http.listen(self.listenHost, self.httpPort),
       );
     }
-    logger.info({ grpc: self.address, http: self.httpAddress, dbPath: self.dbPath }, "listening");
+    this.#tls?.watch();
+    const tls = this.#tls !== undefined;
+    const fields = { grpc: self.address, http: self.httpAddress, dbPath: self.dbPath, tls };
+    logger.info(fields, "listening");
     await this.#node.start();
     if (this.#isStopping()) return;
     this.#phase = "serving";
@@ -108,6 +121,7 @@ export class ParleyServer {
     } finally {
       this.#grpc.close();
       this.#http.close();
+      this.#tls?.close();
     }
   }
 
