@@ -216,6 +216,7 @@ export class Bootstrap {
         address: node.address,
         httpAddress: node.httpAddress,
       })),
+      setupTokenHash: this.#config.setupTokenHash ?? new Uint8Array(),
     });
   }
 

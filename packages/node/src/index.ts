@@ -7,4 +7,5 @@ export type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 export type { ChatService } from "./service/chat-service.ts";
 export type { ClusterService } from "./service/cluster-service.ts";
 export type { CallContext } from "./service/context.ts";
+export type { Operator } from "./service/operators.ts";
 export type { SessionHandler } from "./service/session.ts";

@@ -65,6 +65,11 @@ export class Node {
     return this.#running?.services;
   }
 
+  /** SHA-256 of the set-up token while the first account, which needs it, is still to come. */
+  get awaitedSetupHash(): Uint8Array | undefined {
+    return this.#running?.awaitedSetupHash;
+  }
+
   /** The replicated log as this node sees it; undefined until the node belongs to a cluster. */
   get replica(): Replica | undefined {
     return this.#running;

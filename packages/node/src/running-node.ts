@@ -27,6 +27,7 @@ import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import { ChatService } from "./service/chat-service.ts";
 import { ClusterService } from "./service/cluster-service.ts";
+import { Operators } from "./service/operators.ts";
 import { Succession } from "./succession.ts";
 
 /** What a running node offers to the transports. */
@@ -45,6 +46,7 @@ export class RunningNode implements Replica {
   readonly admission: Admission;
   readonly services: NodeServices;
   readonly #config: NodeConfig;
+  readonly #record: BootstrapRecord;
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   readonly #driver: Driver;
@@ -80,6 +82,7 @@ export class RunningNode implements Replica {
     const { tuning, nodeId } = config;
     const { clock, random, chatStore } = ports;
     this.#config = config;
+    this.#record = record;
     this.#ports = ports;
     this.#mesh = mesh;
     this.admission = admission;
@@ -134,15 +137,27 @@ export class RunningNode implements Replica {
       logger: ports.logger,
       tuning,
       nodeId,
+      setupTokenHash: record.setupTokenHash,
     });
     const cluster = new ClusterService({
       replica: this,
       chatStore,
       clock,
-      authentication: chat.authentication,
+      operators: new Operators({
+        replica: this,
+        authentication: chat.authentication,
+        logger: ports.logger,
+        tokenHash: config.operatorTokenHash,
+      }),
       requiresLogin: config.statusRequiresLogin,
     });
     this.services = { chat, cluster };
+  }
+
+  /** Undefined unless the first account is still to come and needs the token with this hash. */
+  get awaitedSetupHash(): Uint8Array | undefined {
+    const { setupTokenHash } = this.#record;
+    return setupTokenHash.length === 0 || this.admission.hasOwner ? undefined : setupTokenHash;
   }
 
   // ---- Replica ---------------------------------------------------------------------------------

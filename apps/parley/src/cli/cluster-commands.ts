@@ -4,8 +4,9 @@ import { ParleyError } from "@parley/protocol";
 import type { Command } from "commander";
 import { askAnyStatus, askStatus } from "./cluster-client.ts";
 import { addServerOptions, output } from "./common-options.ts";
-import { type CommonFlags, savedSignIns } from "./connection.ts";
+import type { CommonFlags } from "./connection.ts";
 import { clusterJson } from "./json.ts";
+import { operatorBearer } from "./operator-token.ts";
 import { resolveServers } from "./servers.ts";
 import { statusLines } from "./status-table.ts";
 import { distrustOf, resolveTrust, type Trust } from "./trust.ts";
@@ -21,8 +22,7 @@ interface Asked {
 
 function asked(flags: CommonFlags): Asked {
   const servers = resolveServers(flags.server);
-  const token = process.env.PARLEY_TOKEN ?? savedSignIns().find(servers)?.token;
-  return { servers, token, trust: resolveTrust(flags, servers) };
+  return { servers, token: operatorBearer(servers), trust: resolveTrust(flags, servers) };
 }
 
 /** The leader's own view where it can be had, since it knows most; else anybody's. */

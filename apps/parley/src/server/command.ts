@@ -7,6 +7,7 @@ import { UsageError } from "../cli/usage-error.ts";
 import { loadConfig } from "../config/load.ts";
 import { createLogger, type ProcessLogger } from "../platform/logger.ts";
 import { CertificateError } from "../tls/reading.ts";
+import { SecretError } from "./secrets.ts";
 import { ListenError, ParleyServer } from "./server.ts";
 
 export interface ServerCommandOptions {
@@ -27,7 +28,8 @@ function lastWords(logger: ProcessLogger, error: unknown): void {
     error instanceof StorageError ||
     error instanceof StartupError ||
     error instanceof ListenError ||
-    error instanceof CertificateError;
+    error instanceof CertificateError ||
+    error instanceof SecretError;
   const message = error instanceof Error ? error.message : String(error);
   // A stack helps only where the failure is a surprise.
   const stack = !known && error instanceof Error ? { stack: error.stack } : {};
@@ -37,7 +39,9 @@ function lastWords(logger: ProcessLogger, error: unknown): void {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof ListenError) return ExitCode.addressInUse;
-  return error instanceof CertificateError ? ExitCode.usage : ExitCode.failure;
+  return error instanceof CertificateError || error instanceof SecretError
+    ? ExitCode.usage
+    : ExitCode.failure;
 }
 
 /** Runs until a signal or a fatal error ends the process. */

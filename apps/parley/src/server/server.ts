@@ -14,7 +14,9 @@ import { createPasswordHasher } from "../platform/password.ts";
 import { sha256, systemRandom } from "../platform/random.ts";
 import { NodeTls } from "../tls/node-tls.ts";
 import { connectionsWithinLimit } from "./fd-limit.ts";
+import { announceSetup, setupTokenFor } from "./first-owner.ts";
 import { logRoleChanges } from "./role-log.ts";
+import { operatorTokenHash, type SetupToken } from "./secrets.ts";
 
 /** The address is taken or is not this machine's. */
 export class ListenError extends Error {
@@ -35,11 +37,12 @@ export class ParleyServer {
   readonly #options: ServerOptions;
   readonly #node: Node;
   readonly #tls: NodeTls | undefined;
+  readonly #setupToken: SetupToken | undefined;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   #phase: Phase = "starting";
 
-  /** Throws a CertificateError when the node's certificates cannot be used. */
+  /** Throws a CertificateError or SecretError when the node's certificates or tokens cannot be used. */
   constructor(options: ServerOptions) {
     const { config, self, logger } = options;
     this.#options = options;
@@ -49,6 +52,8 @@ export class ParleyServer {
         ? undefined
         : new NodeTls(config.tls.filesOf(self.id), owner, logger);
     const tls = this.#tls;
+    mkdirSync(dirname(self.dbPath), { recursive: true });
+    this.#setupToken = setupTokenFor(config, self);
     const transport = new GrpcPeerTransport(tls === undefined ? undefined : { tls, logger });
     const logStore = new SqliteLogStore(self.dbPath);
     this.#node = new Node(
@@ -57,6 +62,8 @@ export class ParleyServer {
         nodes: config.nodes,
         tuning: config.tuning,
         statusRequiresLogin: !isLoopback(self.listenHost),
+        setupTokenHash: this.#setupToken?.hash,
+        operatorTokenHash: operatorTokenHash(self.dbPath),
       },
       {
         clock: systemClock,
@@ -87,7 +94,6 @@ export class ParleyServer {
    */
   async start(): Promise<void> {
     const { self, logger } = this.#options;
-    mkdirSync(dirname(self.dbPath), { recursive: true });
     // The port comes first: a second process on the same files stops here, before it opens them.
     await this.#listen("gRPC", self.listenHost, self.port, () =>
       this.#grpc.listen(self.listenHost, self.port),
@@ -107,6 +113,7 @@ export class ParleyServer {
     this.#grpc.health.set(true);
     const replica = this.#node.replica;
     if (replica !== undefined) logRoleChanges(replica, self.id, logger);
+    announceSetup(this.#node, this.#setupToken, self.dbPath, logger);
     logger.info({ event: "serving" }, "serving");
   }
 

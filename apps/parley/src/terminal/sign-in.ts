@@ -55,7 +55,15 @@ async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
   return await withGuest(flags, async ({ client, deadlineMs }, servers) => {
     const options = { deadlineMs };
     const register = async (password: string) =>
-      await client.register({ username, password, displayName: username }, options);
+      await client.register(
+        {
+          username,
+          password,
+          displayName: username,
+          setupToken: process.env.PARLEY_SETUP_TOKEN ?? "",
+        },
+        options,
+      );
     const logIn = async (password: string) =>
       await client.login({ username, password, device: deviceName() }, options);
     const reply = flags.register

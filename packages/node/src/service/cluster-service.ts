@@ -10,8 +10,8 @@ import {
 } from "@parley/protocol";
 import type { ChatStore, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
-import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { CallContext } from "./context.ts";
+import type { Operators } from "./operators.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
@@ -22,7 +22,7 @@ export interface ClusterServiceParts {
   readonly replica: Replica;
   readonly chatStore: ChatStore;
   readonly clock: Clock;
-  readonly authentication: Authentication;
+  readonly operators: Operators;
   /** Only a loopback-only server answers without a login (P10). */
   readonly requiresLogin: boolean;
 }
@@ -112,17 +112,9 @@ export class ClusterService {
     this.#watchers.clear();
   }
 
+  /** Looking is free on loopback; whatever changes something goes through `operators.perform`. */
   async #admit(context: CallContext): Promise<void> {
-    if (!this.#parts.requiresLogin) return;
-    const { authentication, replica } = this.#parts;
-    const identity =
-      authentication.lookUp(context.token) ??
-      (await authentication.lookUpCurrent(context.token, context));
-    const account = replica.admission.account(identity.accountId);
-    if (account === undefined) throw unauthenticated();
-    if (!account.owner) {
-      throw new ParleyError("PERMISSION_DENIED", "only the instance's owner may see the cluster");
-    }
+    if (this.#parts.requiresLogin) await this.#parts.operators.identify(context);
   }
 
   #status(): Uint8Array {

@@ -22,6 +22,8 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly tuning: NodeTuning;
   readonly nodeId: number;
+  /** SHA-256 of the set-up token, as in the bootstrap record; left out or empty = none is needed. */
+  readonly setupTokenHash?: Uint8Array | undefined;
   /** For tests that want small pages and a short memory; the defaults are for servers. */
   readonly fanOutLimits?: FanOutLimits;
 }

@@ -58,6 +58,8 @@ export interface BootstrapRecord {
   clusterId: string;
   configHash: string;
   members: BootstrapMember[];
+  /** SHA-256 of the token that makes the first account the owner; empty = none is needed. */
+  setupTokenHash: Uint8Array;
 }
 
 export interface RaftEntry {
@@ -417,7 +419,7 @@ export const BootstrapMember: MessageFns<BootstrapMember> = {
 };
 
 function createBaseBootstrapRecord(): BootstrapRecord {
-  return { clusterId: "", configHash: "", members: [] };
+  return { clusterId: "", configHash: "", members: [], setupTokenHash: new Uint8Array(0) };
 }
 
 export const BootstrapRecord: MessageFns<BootstrapRecord> = {
@@ -430,6 +432,9 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
     }
     for (const v of message.members) {
       BootstrapMember.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.setupTokenHash.length !== 0) {
+      writer.uint32(34).bytes(message.setupTokenHash);
     }
     return writer;
   },
@@ -471,6 +476,14 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
             message.members.push(BootstrapMember.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.setupTokenHash = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -491,6 +504,7 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
     message.clusterId = object.clusterId ?? "";
     message.configHash = object.configHash ?? "";
     message.members = object.members?.map((e) => BootstrapMember.fromPartial(e)) || [];
+    message.setupTokenHash = object.setupTokenHash ?? new Uint8Array(0);
     return message;
   },
 };
