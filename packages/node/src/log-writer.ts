@@ -16,6 +16,9 @@ export class LogWriter implements Placer {
   readonly #mesh: PeerMesh;
   readonly #clock: Clock;
   readonly #refusal: Refusal;
+  /** Writes of this node that went to another one's, and others' that came here; for metrics. */
+  forwarded = 0;
+  forwardsAnswered = 0;
 
   constructor(driver: Driver, mesh: PeerMesh, clock: Clock, refusal: Refusal) {
     this.#driver = driver;
@@ -32,11 +35,13 @@ export class LogWriter implements Placer {
     if (leader === 0 || !this.#mesh.queue(leader, "forwards", request))
       return { kind: "no-leader" };
     this.#driver.schedulePump();
+    this.forwarded += 1;
     return { kind: "forwarded", to: leader };
   }
 
   /** Another node's write, which belongs here if this node leads. */
   answerForward(peerId: number, forward: ForwardRequest): void {
+    this.forwardsAnswered += 1;
     const answer = this.#placeForPeer(forward.command);
     this.#mesh.queue(
       peerId,

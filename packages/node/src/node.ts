@@ -13,6 +13,7 @@ import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
 import { Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { LogCache } from "./log-cache.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import { PeerMesh } from "./peer-mesh.ts";
 import type { LogState, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
@@ -63,6 +64,11 @@ export class Node {
   /** Undefined until the node belongs to a cluster. */
   get services(): NodeServices | undefined {
     return this.#running?.services;
+  }
+
+  /** Undefined until the node belongs to a cluster. */
+  metrics(): NodeMetrics | undefined {
+    return this.#running?.metrics();
   }
 
   /** SHA-256 of the set-up token while the first account, which needs it, is still to come. */

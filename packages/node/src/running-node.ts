@@ -18,6 +18,7 @@ import { Driver } from "./driver.ts";
 import { Gossip } from "./gossip.ts";
 import type { LogCache } from "./log-cache.ts";
 import { LogWriter } from "./log-writer.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
@@ -65,6 +66,8 @@ export class RunningNode implements Replica {
   #applied: number;
   #timer: Timer | undefined;
   #lastView = "";
+  #leadersSeen = 0;
+  #lastLeadership = "";
   #lowDiskHandOverMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #halted = false;
@@ -211,6 +214,35 @@ export class RunningNode implements Replica {
 
   setLocalPresence(accountId: number, online: boolean): void {
     this.#presence.setLocal(accountId, online);
+  }
+
+  metrics(): NodeMetrics {
+    const { leaderId, term, hasQuorum, staleMs, members } = this.status();
+    const { nodeId } = this.#config;
+    const self = members.find(({ id }) => id === nodeId);
+    return {
+      ...this.services.chat.load,
+      isLeader: leaderId === nodeId,
+      leaderId,
+      term,
+      commitIndex: self?.commitIndex ?? 0,
+      appliedIndex: this.#applied,
+      hasQuorum,
+      staleMs,
+      members: members.map(({ id, lag, lastContactMs, healthy }) => ({
+        id,
+        lag,
+        lastContactMs,
+        healthy,
+      })),
+      leadersSeen: this.#leadersSeen,
+      stalls: this.#driver.stalls,
+      proposals: this.#proposals.pending,
+      forwarded: this.#writer.forwarded,
+      forwardsAnswered: this.#writer.forwardsAnswered,
+      replaced: this.#proposals.replaced,
+      diskStallMs: this.#driver.diskStallMs(),
+    };
   }
 
   /** Why this node takes no new write of its clients now. */
@@ -371,6 +403,9 @@ export class RunningNode implements Replica {
     const { state, lead, term } = this.#driver.raft;
     if (state === "StateLeader") this.#contacts.heardLeader();
     if (lead !== 0) {
+      const leadership = `${term} ${lead}`;
+      if (leadership !== this.#lastLeadership) this.#leadersSeen += 1;
+      this.#lastLeadership = leadership;
       this.#proposals.leaderIs(term);
       this.#reads.poke(true);
     }

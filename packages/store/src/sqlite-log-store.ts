@@ -31,9 +31,12 @@ export class SqliteLogStore implements LogStore {
   private readonly link: WorkerLink<LogRequest>;
   private gathered: Gathered | undefined;
   private generation = 0;
+  private readonly onSync: ((syncMs: number) => void) | undefined;
 
-  constructor(path: string, options: LogEngineOptions = {}) {
+  /** `onSync` is told how long each group took to reach the disk, sync included. */
+  constructor(path: string, options: LogEngineOptions = {}, onSync?: (syncMs: number) => void) {
     this.path = path;
+    this.onSync = onSync;
     this.link = new WorkerLink(WORKER, { path, options } satisfies LogWorkerData, path);
   }
 
@@ -110,9 +113,10 @@ export class SqliteLogStore implements LogStore {
     const { writes, done } = gathered;
     try {
       const packed = packWrites(writes);
-      this.link
-        .call({ kind: "append", packed }, [packed.buffer])
-        .then(() => done.resolve(), done.reject);
+      this.link.call({ kind: "append", packed }, [packed.buffer]).then((syncMs) => {
+        if (typeof syncMs === "number") this.onSync?.(syncMs);
+        done.resolve();
+      }, done.reject);
     } catch (cause) {
       done.reject(StorageError.from(cause, this.path, "packing a write"));
     }

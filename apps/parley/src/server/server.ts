@@ -8,6 +8,7 @@ import type { ClusterConfig, ServerNode } from "../config/load.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
 import { HttpServer, type Readiness } from "../http/http-server.ts";
+import { Metrics } from "../metrics/metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { ProcessLogger } from "../platform/logger.ts";
 import { createPasswordHasher } from "../platform/password.ts";
@@ -40,6 +41,7 @@ export class ParleyServer {
   readonly #setupToken: SetupToken | undefined;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
+  readonly #metrics: Metrics;
   #phase: Phase = "starting";
 
   /** Throws a CertificateError or SecretError when the node's certificates or tokens cannot be used. */
@@ -55,7 +57,15 @@ export class ParleyServer {
     mkdirSync(dirname(self.dbPath), { recursive: true });
     this.#setupToken = setupTokenFor(config, self);
     const transport = new GrpcPeerTransport(tls === undefined ? undefined : { tls, logger });
-    const logStore = new SqliteLogStore(self.dbPath);
+    this.#metrics = new Metrics({
+      nodeId: self.id,
+      dbPath: self.dbPath,
+      node: () => this.#node.metrics(),
+      connections: () => this.#grpc.connectionCount,
+      certificateExpiresAtMs: () => tls?.material.expiresAtMs,
+    });
+    const onSync = (syncMs: number) => this.#metrics.synced(syncMs);
+    const logStore = new SqliteLogStore(self.dbPath, {}, onSync);
     this.#node = new Node(
       {
         nodeId: self.id,
@@ -85,7 +95,8 @@ export class ParleyServer {
       connectionsMax: connectionsWithinLimit(config.connectionsMax),
       tls,
     });
-    this.#http = new HttpServer(() => this.#readiness(), tls);
+    const readiness = () => this.#readiness();
+    this.#http = new HttpServer({ readiness, metrics: this.#metrics, tls });
   }
 
   /**
@@ -128,6 +139,7 @@ export class ParleyServer {
     } finally {
       this.#grpc.close();
       this.#http.close();
+      this.#metrics.close();
       this.#tls?.close();
     }
   }

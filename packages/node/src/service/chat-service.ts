@@ -5,6 +5,7 @@ import {
   OPERATIONS,
   type OperationName,
   ParleyError,
+  type Reason,
   type RequestOf,
   SubscribeRequest,
 } from "@parley/protocol";
@@ -27,6 +28,8 @@ export interface ServiceLoad {
   readonly subscribers: number;
   readonly pendingWrites: number;
   readonly pendingReads: number;
+  /** Since the start, by reason. */
+  readonly refusals: ReadonlyMap<Reason, number>;
 }
 
 export class ChatService {
@@ -85,6 +88,7 @@ export class ChatService {
       subscribers: this.#fanOut.liveCount,
       pendingWrites: this.#operations.pendingWrites,
       pendingReads: this.#operations.reads.pending,
+      refusals: this.#operations.refusals.byReason,
     };
   }
 
@@ -95,6 +99,20 @@ export class ChatService {
 
   /** One unary call: an encoded request in, the encoded response out. Rejects with a ParleyError. */
   async call(
+    operation: OperationName,
+    requestBytes: Uint8Array,
+    context: CallContext,
+  ): Promise<Uint8Array> {
+    try {
+      return await this.#call(operation, requestBytes, context);
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      this.#operations.refusals.count(error);
+      throw error;
+    }
+  }
+
+  async #call(
     operation: OperationName,
     requestBytes: Uint8Array,
     context: CallContext,
@@ -122,7 +140,10 @@ export class ChatService {
     const refusal = this.#registry.refusal();
     const session = new Session(this.#sessionParts, sink, remote);
     if (refusal === undefined) this.#registry.add(session);
-    else session.leave(refusal.reason, refusal.retryAfterMs);
+    else {
+      this.#operations.refusals.count(refusal);
+      session.leave(refusal.reason, refusal.retryAfterMs);
+    }
     return session;
   }
 
@@ -163,7 +184,9 @@ export class ChatService {
       stream.start();
     };
     open().catch((cause: unknown) => {
-      if (!cancelled) sink.end(ParleyError.from(cause));
+      const error = ParleyError.from(cause);
+      this.#operations.refusals.count(error);
+      if (!cancelled) sink.end(error);
     });
     return {
       cancel: () => {

@@ -62,14 +62,14 @@ export class SessionRequests {
     const run = () =>
       this.#parts.operations.execute(op.$case, op.value, { ...caller, deadlineMs }).then(
         (response) => this.#answer(id, fieldNumber, response),
-        (cause: unknown) => this.#answer(id, ERROR_FIELD, encodeError(ParleyError.from(cause))),
+        (cause: unknown) => this.#answer(id, ERROR_FIELD, this.#refusal(ParleyError.from(cause))),
       );
     if (kind === "read") this.#reads.add(run);
     else void run();
   }
 
   refuse(requestId: number, error: ParleyError): void {
-    this.#parts.outbox.reply(requestId, ERROR_FIELD, encodeError(error));
+    this.#parts.outbox.reply(requestId, ERROR_FIELD, this.#refusal(error));
     this.#parts.onAnswer();
   }
 
@@ -77,6 +77,11 @@ export class SessionRequests {
   close(): void {
     this.#closed = true;
     this.#reads.close();
+  }
+
+  #refusal(error: ParleyError): Uint8Array {
+    this.#parts.operations.refusals.count(error);
+    return ErrorCodec.encode(error.toWire()).finish();
   }
 
   #answer(requestId: number, resultField: number, result: Uint8Array): void {
@@ -92,8 +97,4 @@ function timeoutMsOf(request: Request): number {
   return timeoutMs === 0
     ? LIMITS.requestTimeoutMsDefault
     : Math.min(timeoutMs, LIMITS.requestTimeoutMsMax);
-}
-
-function encodeError(error: ParleyError): Uint8Array {
-  return ErrorCodec.encode(error.toWire()).finish();
 }

@@ -434,7 +434,7 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
       BootstrapMember.encode(v!, writer.uint32(26).fork()).join();
     }
     if (message.setupTokenHash.length !== 0) {
-      writer.uint32(34).bytes(message.setupTokenHash);
+      writer.uint32(42).bytes(message.setupTokenHash);
     }
     return writer;
   },
@@ -476,8 +476,8 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
             message.members.push(BootstrapMember.decode(reader, reader.uint32()));
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 
