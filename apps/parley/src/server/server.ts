@@ -15,7 +15,7 @@ import { createPasswordHasher } from "../platform/password.ts";
 import { sha256, systemRandom } from "../platform/random.ts";
 import { NodeTls } from "../tls/node-tls.ts";
 import { connectionsWithinLimit } from "./fd-limit.ts";
-import { announceSetup, setupTokenFor } from "./first-owner.ts";
+import { announceSetup, reachesBeyondLoopback, setupTokenFor } from "./first-owner.ts";
 import { logRoleChanges } from "./role-log.ts";
 import { operatorTokenHash, type SetupToken } from "./secrets.ts";
 
@@ -104,7 +104,7 @@ export class ParleyServer {
    * node from starting.
    */
   async start(): Promise<void> {
-    const { self, logger } = this.#options;
+    const { config, self, logger } = this.#options;
     // The port comes first: a second process on the same files stops here, before it opens them.
     await this.#listen("gRPC", self.listenHost, self.port, () =>
       this.#grpc.listen(self.listenHost, self.port),
@@ -115,6 +115,11 @@ export class ParleyServer {
       );
     }
     this.#tls?.watch();
+    if (config.insecure && reachesBeyondLoopback(config)) {
+      const message =
+        "insecure: whoever reaches these ports may read along, write, and pass for a node of this cluster";
+      logger.warn({ event: "insecure" }, message);
+    }
     const tls = this.#tls !== undefined;
     const fields = { grpc: self.address, http: self.httpAddress, dbPath: self.dbPath, tls };
     logger.info(fields, "listening");
