@@ -121,7 +121,8 @@ export class Bootstrap {
     if (hello.toServerUuid !== "" && hello.toServerUuid !== serverUuid) {
       return new ParleyError(
         "WRONG_CLUSTER",
-        `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is ${serverUuid}`,
+        // Not whom it met: by its uuid a peer knows the other, and this one may be anybody.
+        `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is another one`,
       );
     }
     const peerIsFresh = hello.bootstrapState === BootstrapState.BOOTSTRAP_STATE_FRESH;

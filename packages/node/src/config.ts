@@ -32,6 +32,17 @@ export interface NodeTuning {
   readonly loginPauseMs: number;
   readonly sessionsMax: number;
   readonly tokenTtlMs: number;
+  /** The log is compacted when it has more entries, or takes more bytes on disk, than this. */
+  readonly logEntriesMax: number;
+  readonly logBytesMax: number;
+  /** Entries that compaction leaves for followers that are a little behind. */
+  readonly logTailEntries: number;
+  /** Bytes per second at which copies of the chat file leave this node, all together. */
+  readonly copyBytesPerSecond: number;
+  /** Bytes of one chunk of a copy; at most COPY_CHUNK_BYTES_MAX. */
+  readonly copyChunkBytes: number;
+  /** A copy that nobody has used for this long is removed. */
+  readonly copyIdleMs: number;
   /** Writes are refused and leadership is handed over below this much free disk. */
   readonly diskReserveBytes: number;
 }
@@ -50,6 +61,12 @@ export const DEFAULT_TUNING: NodeTuning = {
   loginPauseMs: 30_000,
   sessionsMax: 20_000,
   tokenTtlMs: 30 * 24 * 60 * 60 * 1000,
+  logEntriesMax: 100_000,
+  logBytesMax: 256 * 1024 * 1024,
+  logTailEntries: 10_000,
+  copyBytesPerSecond: 32 * 1024 * 1024,
+  copyChunkBytes: 256 * 1024,
+  copyIdleMs: 60_000,
   diskReserveBytes: 32 * 1024 * 1024,
 };
 

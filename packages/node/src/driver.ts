@@ -14,8 +14,18 @@ import {
   type StateType,
 } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
+import { type Install, InstallQueue } from "./install-queue.ts";
 import type { LogCache } from "./log-cache.ts";
-import type { ChatStore, Clock, Logger, LogStore, Random, Timer } from "./ports.ts";
+import type {
+  ChatStore,
+  ChatStoreState,
+  Clock,
+  CopyHead,
+  Logger,
+  LogStore,
+  Random,
+  Timer,
+} from "./ports.ts";
 
 const MAX_SIZE_PER_MESSAGE = 512 * 1024;
 const MAX_COMMITTED_SIZE = 1024 * 1024;
@@ -28,8 +38,12 @@ export interface DriverEvents {
   /** To a peer; the driver calls `flush` when a turn's messages are out. */
   send(message: Message): void;
   flush(): void;
+  /** Proposes what came in this turn; called before the core is asked what it has ready. */
+  propose(): void;
   /** Entries were applied and are visible to reads. */
   onApplied(batch: AppliedBatch): void;
+  /** A copy of the chat file has taken its place, and is visible to reads. */
+  onInstalled(chat: ChatStoreState): void;
   onReadState(state: ReadState): void;
   /** This node's leader, its own role or its term is another one now; once for all that changed in a turn. */
   onLeadershipChanged(): void;
@@ -41,7 +55,8 @@ export interface DriverPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logStore: LogStore;
-  readonly chatStore: ChatStore;
+  /** Undefined while this node has no chat state: it votes and stores entries, and applies nothing. */
+  readonly chatStore: Pick<ChatStore, "apply" | "install"> | undefined;
   readonly logger: Logger;
 }
 
@@ -51,6 +66,7 @@ export class Driver {
   readonly #cache: LogCache;
   readonly #tuning: NodeTuning;
   readonly #events: DriverEvents;
+  readonly #installs = new InstallQueue();
   #applyQueue: { readonly entries: readonly Entry[]; readonly responses: readonly Message[] }[] =
     [];
   #applying = false;
@@ -98,7 +114,7 @@ export class Driver {
       stepDownOnRemoval: true,
       logger: {
         info: (text) => ports.logger.debug({}, text),
-        warn: (text) => ports.logger.warn({}, text),
+        warn: (text) => ports.logger.warn({ source: "raft" }, text),
       },
     });
     const { lead, state, term } = this.raft;
@@ -129,6 +145,30 @@ export class Driver {
   /** Nothing is being written or applied. */
   get isQuiet(): boolean {
     return this.#appendsPending === 0 && !this.#applying && this.#applyQueue.length === 0;
+  }
+
+  /**
+   * A leader offers a snapshot of what this log has already, because an acknowledgement was lost: the core
+   * acknowledges again. False: it is news.
+   */
+  acknowledgeSnapshot(message: Message): boolean {
+    const { snapshot } = message;
+    if (snapshot === null) return false;
+    const { index, term } = snapshot;
+    if (index > this.raft.commit && this.#cache.term(index) !== term) return false;
+    this.step(message);
+    return true;
+  }
+
+  /**
+   * Takes in a leader's snapshot, of which the copy `head` has been received and verified. Resolves once it has taken the
+   * place of the chat file, or with false at once when the core has no use for it.
+   */
+  async stepSnapshot(message: Message, head: CopyHead): Promise<boolean> {
+    const installed = this.#installs.offer(head);
+    this.step(message);
+    this.pump();
+    return this.#installs.isTaken(head) ? await installed : this.#installs.withdraw(head);
   }
 
   /** Entries that weren't at hand are now: followers far behind get them at once. */
@@ -174,6 +214,7 @@ export class Driver {
     this.#pumping = true;
     this.guard(() => {
       do {
+        this.#events.propose();
         while (this.raft.hasReady() && !this.#stopped) this.#handleReady();
         this.#noteLeadership();
       } while (this.raft.hasReady() && !this.#stopped);
@@ -217,19 +258,22 @@ export class Driver {
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) {
-        this.#applyQueue.push({ entries: message.entries, responses: message.responses });
+        const { entries, responses } = message;
+        this.#applyQueue.push({ entries, responses });
         this.#applyNext();
       } else this.#events.send(message);
     }
   }
 
   #append(message: Message): void {
-    if (message.snapshot !== null)
-      throw new Error("a snapshot was accepted: this node installs none");
-    const hardState: HardState | undefined =
-      message.term === 0 && message.vote === 0 && message.commit === 0
-        ? undefined
-        : { term: message.term, vote: message.vote, commit: message.commit };
+    // The log store gets everything in the core's order, and an install waits for what is being applied.
+    if (this.#installs.hold(message)) return;
+    if (message.snapshot !== null) {
+      this.#installs.take(message, message.snapshot);
+      this.#applyNext();
+      return;
+    }
+    const hardState = hardStateOf(message);
     if (this.#appendsPending === 0) this.#oldestAppendMs = this.#ports.clock.monotonicMs();
     this.#appendsPending += 1;
     this.#ports.logStore.append({ hardState, entries: message.entries }).then(
@@ -248,37 +292,75 @@ export class Driver {
     );
   }
 
-  /** Entries go to the chat store in order; a configuration change ends its batch. */
+  /** All entries at hand go to the chat store in order; a configuration change ends its batch. */
   #applyNext(): void {
-    const next = this.#applyQueue[0];
-    if (this.#applying || next === undefined || this.#stopped) return;
+    if (this.#applying || this.#stopped) return;
+    if (this.#installs.next !== undefined) {
+      this.#installNext(this.#installs.next);
+      return;
+    }
+    if (this.#applyQueue.length === 0) return;
     this.#applying = true;
-    this.#applyQueue.shift();
-    this.#apply(next.entries).then(
+    // As much as the core lets be under way at once: that bounds it.
+    const jobs = this.#applyQueue;
+    this.#applyQueue = [];
+    this.#apply(jobs.flatMap((job) => job.entries)).then(
+      () => this.#chatWorkDone(jobs.flatMap((job) => job.responses)),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** What stood before the copy in the queue is in it. */
+  #installNext({ message, head }: Install): void {
+    this.#applying = true;
+    const stale = this.#applyQueue;
+    this.#applyQueue = [];
+    this.#install(message, head).then(
       () => {
-        this.#applying = false;
-        if (this.#stopped) return;
-        this.guard(() => {
-          this.#deliver(next.responses);
-          this.#cache.trim(this.raft.applied);
-        });
-        this.#applyNext();
-        this.schedulePump();
+        const responses = [...stale.flatMap((job) => job.responses), ...message.responses];
+        this.#chatWorkDone(responses, this.#installs.finish(head));
       },
       (error: unknown) => this.#fail(error),
     );
   }
 
+  /** `held`: writes of the core that had to wait. */
+  #chatWorkDone(responses: readonly Message[], held: readonly Message[] = []): void {
+    this.#applying = false;
+    if (this.#stopped) return;
+    this.guard(() => {
+      this.#deliver(responses);
+      this.#cache.trim(this.raft.applied);
+      for (const message of held) this.#append(message);
+    });
+    this.#applyNext();
+    this.schedulePump();
+  }
+
+  /** The copy takes the place of the chat file and of the log, in one transaction of the log store. */
+  async #install(message: Message, head: CopyHead): Promise<void> {
+    const { chatStore, logger } = this.#ports;
+    if (chatStore === undefined) throw new Error("nothing to install a copy into");
+    const installed = await chatStore.install(head, hardStateOf(message));
+    if (this.#stopped) return;
+    this.#cache.reset(installed.log);
+    logger.info({ index: head.index, bytes: head.bytes }, "a copy of the chat file was installed");
+    this.#events.onInstalled(installed.chat);
+  }
+
   async #apply(entries: readonly Entry[]): Promise<void> {
+    const { chatStore } = this.#ports;
+    if (chatStore === undefined) return;
     let from = 0;
-    while (from < entries.length) {
+    // The core has gone on to the membership of a snapshot that waits: nothing from before it may change that.
+    while (from < entries.length && this.#installs.next === undefined) {
       let to = from;
       while (to < entries.length && entries[to]?.type === "EntryNormal") to += 1;
       const isChange = to < entries.length;
       if (isChange) to += 1;
       const part = entries.slice(from, to);
       const confState = isChange ? this.#applyConfChange(part.at(-1)) : undefined;
-      const batch = await this.#ports.chatStore.apply({
+      const batch = await chatStore.apply({
         entries: part.map((entry) => ({
           index: entry.index,
           term: entry.term,
@@ -312,4 +394,9 @@ export class Driver {
     this.stop();
     this.#events.onFatal(error);
   }
+}
+
+/** Undefined = unchanged. */
+function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
+  return term === 0 && vote === 0 && commit === 0 ? undefined : { term, vote, commit };
 }

@@ -30,10 +30,14 @@ test("a follower far behind is led from disk into the window, and nothing is rea
     { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
     40,
     1_500,
-    () => {
-      loaded += 1;
+    {
+      onLoaded: () => {
+        loaded += 1;
+      },
+      onFailed: (error) => failures.push(error),
+      onDamaged: (damaged) => failures.push(damaged),
+      snapshot: () => "unavailable",
     },
-    (error) => failures.push(error),
   );
   cache.trim(40);
   expect(cache.entries(1, 41, 1e9)).toBe("unavailable");

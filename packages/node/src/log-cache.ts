@@ -9,7 +9,7 @@ import type {
   Storage,
   Unavailable,
 } from "@parley/raft";
-import type { LogState, LogStore } from "./ports.ts";
+import type { DamagedEntry, LogState, LogStore } from "./ports.ts";
 
 /** Bytes that an entry counts for in every bound on entries. */
 export function entryBytes(entry: Entry): number {
@@ -18,6 +18,21 @@ export function entryBytes(entry: Entry): number {
 
 const CHUNK_BYTES_MAX = 1024 * 1024;
 const CHUNKS_MAX = 8;
+/**
+ * Applied entries that are loaded at the start: a follower that is a little behind catches up without a read
+ * from disk.
+ */
+const HISTORY_ENTRIES = 512;
+
+export interface LogCacheEvents {
+  /** Entries that were "unavailable" have arrived. */
+  onLoaded(): void;
+  onFailed(error: unknown): void;
+  /** An applied entry can't be read any more; followers that need it must get a copy of the chat file. */
+  onDamaged(damaged: DamagedEntry): void;
+  /** The newest copy of the chat file that the log continues. */
+  snapshot(): Snapshot | Unavailable;
+}
 
 /** Entries read back from disk for a follower far behind. */
 interface Chunk {
@@ -33,11 +48,12 @@ export class LogCache implements Storage {
   readonly #store: LogStore;
   readonly #bytesMax: number;
   readonly #initial: { readonly hardState: HardState; readonly confState: ConfState };
-  readonly #compactedIndex: number;
-  readonly #compactedTerm: number;
-  /** Called when entries that were "unavailable" have arrived. */
-  readonly #onLoaded: () => void;
-  readonly #onFailed: (error: unknown) => void;
+  readonly #events: LogCacheEvents;
+  #compactedIndex: number;
+  #compactedTerm: number;
+  /** The store has been asked to forget everything up to here. */
+  #compactingTo = 0;
+  #damagedIndex = 0;
 
   /** #window[#start + i] is the entry at index #first + i. */
   #window: Entry[] = [];
@@ -53,8 +69,7 @@ export class LogCache implements Storage {
     state: LogState,
     confState: ConfState,
     bytesMax: number,
-    onLoaded: () => void,
-    onFailed: (error: unknown) => void,
+    events: LogCacheEvents,
   ) {
     this.#store = store;
     this.#bytesMax = bytesMax;
@@ -63,8 +78,7 @@ export class LogCache implements Storage {
     this.#compactedTerm = state.compactedTerm;
     this.#first = state.lastIndex + 1;
     this.#lastIndex = state.lastIndex;
-    this.#onLoaded = onLoaded;
-    this.#onFailed = onFailed;
+    this.#events = events;
   }
 
   /** Loads the tail: all that is not applied yet, and before it as much as fits. */
@@ -74,17 +88,23 @@ export class LogCache implements Storage {
     confState: ConfState,
     applied: number,
     bytesMax: number,
-    onLoaded: () => void,
-    onFailed: (error: unknown) => void,
+    events: LogCacheEvents,
   ): Promise<LogCache> {
-    const cache = new LogCache(store, state, confState, bytesMax, onLoaded, onFailed);
-    // A few hundred entries before the applied index let a follower that is a little behind catch up
-    // without a read from disk.
-    const from = Math.max(state.compactedIndex, applied - 512) + 1;
+    const cache = new LogCache(store, state, confState, bytesMax, events);
+    const from = Math.max(state.compactedIndex, applied - HISTORY_ENTRIES) + 1;
     let next = from;
     cache.#first = Math.min(from, state.lastIndex + 1);
     while (next <= state.lastIndex) {
       const entries = await store.read(next, state.lastIndex + 1, CHUNK_BYTES_MAX);
+      if ("damagedIndex" in entries) {
+        cache.#damaged(entries);
+        // What it did is in the chat file: the window begins behind it.
+        next = entries.damagedIndex + 1;
+        cache.#window = [];
+        cache.#bytes = 0;
+        cache.#first = next;
+        continue;
+      }
       for (const entry of entries) {
         cache.#window.push(entry);
         cache.#bytes += entryBytes(entry);
@@ -92,6 +112,47 @@ export class LogCache implements Storage {
       next += entries.length;
     }
     return cache;
+  }
+
+  /** The index that the log begins after. */
+  get compactedIndex(): number {
+    return this.#compactedIndex;
+  }
+
+  /** The newest applied entry that can't be read any more; 0 = none is known. */
+  get damagedIndex(): number {
+    return this.#damagedIndex;
+  }
+
+  /**
+   * Forgets entries up to `index`, here and on disk; it is durably applied. Resolves once that is done, with
+   * whether anything was forgotten.
+   */
+  async compact(index: number): Promise<boolean> {
+    this.#compactingTo = Math.max(this.#compactingTo, index);
+    const compacted = await this.#store.compact(index);
+    // A copy may have been installed meanwhile.
+    if (compacted.index <= this.#compactedIndex) return false;
+    this.#compactedIndex = compacted.index;
+    this.#compactedTerm = compacted.term;
+    while (this.#first <= compacted.index) this.#dropOldest();
+    this.#giveRoomBack();
+    this.#chunks = this.#chunks.filter(
+      ({ first, entries }) => first + entries.length > compacted.index + 1,
+    );
+    return true;
+  }
+
+  /** A copy of the chat file took the place of the log up to its index; entries behind it are gone too. */
+  reset(state: LogState): void {
+    this.#compactedIndex = state.compactedIndex;
+    this.#compactedTerm = state.compactedTerm;
+    this.#window = [];
+    this.#start = 0;
+    this.#bytes = 0;
+    this.#chunks = [];
+    this.#first = state.lastIndex + 1;
+    this.#lastIndex = state.lastIndex;
   }
 
   initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
@@ -132,7 +193,7 @@ export class LogCache implements Storage {
   }
 
   snapshot(): Snapshot | Unavailable {
-    return "unavailable";
+    return this.#events.snapshot();
   }
 
   /** What has just become durable; replaces everything at and above its first index. */
@@ -150,12 +211,22 @@ export class LogCache implements Storage {
   /** Lets go of what is over the bound in bytes, oldest first, never the entry at `applied` or above it. */
   trim(applied: number): void {
     while (this.#bytes > this.#bytesMax && this.#first < applied) {
-      const entry = this.#window[this.#start];
-      if (entry === undefined) return;
+      if (this.#window[this.#start] === undefined) return;
+      this.#dropOldest();
+    }
+    this.#giveRoomBack();
+  }
+
+  #dropOldest(): void {
+    const entry = this.#window[this.#start];
+    if (entry !== undefined) {
       this.#bytes -= entryBytes(entry);
       this.#start += 1;
-      this.#first += 1;
     }
+    this.#first += 1;
+  }
+
+  #giveRoomBack(): void {
     if (this.#start > 4096 && this.#start * 2 > this.#window.length) {
       this.#window = this.#window.slice(this.#start);
       this.#start = 0;
@@ -192,15 +263,27 @@ export class LogCache implements Storage {
     this.#store.read(index, Math.min(index + 4096, this.#first), CHUNK_BYTES_MAX).then(
       (entries) => {
         this.#loading.delete(index);
+        if ("damagedIndex" in entries) {
+          this.#damaged(entries);
+          return;
+        }
         // Durable entries below the window never change while they are below the commit index.
         this.#chunks.push({ first: index, entries });
         if (this.#chunks.length > CHUNKS_MAX) this.#chunks.shift();
-        this.#onLoaded();
+        this.#events.onLoaded();
       },
       (error: unknown) => {
         this.#loading.delete(index);
-        this.#onFailed(error);
+        // Forgotten between the asking and the reading.
+        if (index <= Math.max(this.#compactingTo, this.#compactedIndex)) return;
+        this.#events.onFailed(error);
       },
     );
+  }
+
+  #damaged(damaged: DamagedEntry): void {
+    if (damaged.damagedIndex <= this.#damagedIndex) return;
+    this.#damagedIndex = damaged.damagedIndex;
+    this.#events.onDamaged(damaged);
   }
 }

@@ -12,12 +12,14 @@ import {
 import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
 import { Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
+import { CopyReceiver } from "./copy-receiver.ts";
 import { LogCache } from "./log-cache.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import type { LogState, NodePorts } from "./ports.ts";
+import type { ChatStoreState, InstalledCopy, LogState, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import { type NodeServices, RunningNode } from "./running-node.ts";
+import { StatelessNode } from "./stateless-node.ts";
 
 export type { NodeServices } from "./running-node.ts";
 
@@ -26,7 +28,10 @@ export class Node {
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   #bootstrap: Bootstrap | undefined;
+  readonly #receiver: CopyReceiver;
   #running: RunningNode | undefined;
+  /** In its place while the chat state is lost. */
+  #stateless: StatelessNode | undefined;
   #startup: PromiseWithResolvers<void> | undefined;
   #stopped = false;
   #stopping: Promise<void> | undefined;
@@ -59,6 +64,8 @@ export class Node {
         onDrain: (peerId) => this.#running?.peerDrained(peerId),
       },
     );
+    this.#receiver = new CopyReceiver(config.nodeId, ports.chatStore.copies, this.#mesh, ports);
+    ports.transport.listenForCopies((link) => this.#receiver.accept(link));
   }
 
   /** Undefined until the node belongs to a cluster. */
@@ -118,7 +125,9 @@ export class Node {
   async #shutDown(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#startup?.reject(stoppedEarly());
+    this.#stateless?.halt();
     await this.#running?.stop(graceMs);
+    this.#receiver.close();
     this.#mesh.close();
     try {
       await this.#ports.chatStore.close();
@@ -132,23 +141,69 @@ export class Node {
       ...EMPTY_CONF_STATE,
       voters: record.members.map((member) => member.raftId).sort((a, b) => a - b),
     };
-    const chat = await this.#ports.chatStore.open(initial);
+    // With a log that is not whole, an empty chat file is not the beginning of everything.
+    const isWhole = log.compactedIndex === 0;
+    const chat = await this.#ports.chatStore.open(isWhole ? initial : undefined);
     const applied = chat.admission.appliedIndex;
+    if (applied < log.compactedIndex) {
+      const installed = await this.#fetchState(log);
+      if (this.#stopped) return;
+      await this.#serve(record, installed.log, installed.chat, initial);
+      return;
+    }
     if (applied > log.lastIndex) {
       throw new StartupError(
         `The chat file has revision ${applied} but the log ends at ${log.lastIndex}: the log lost acknowledged ` +
           "entries. This node counts as wiped and may not vote; restore its files or take it out of the cluster.",
       );
     }
-    const cache = await LogCache.load(
-      this.#ports.logStore,
-      log,
-      chat.confState ?? initial,
-      applied,
-      this.#config.tuning.logCacheBytesMax,
-      () => this.#running?.entriesLoaded(),
+    await this.#serve(record, log, chat, initial);
+  }
+
+  /** Waits, as a node without a chat state, for a copy of a peer's. */
+  async #fetchState(log: LogState): Promise<InstalledCopy> {
+    const commit = Math.max(log.compactedIndex, Math.min(log.hardState.commit, log.lastIndex));
+    const cache = await this.#loadCache(log, EMPTY_CONF_STATE, commit);
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#startup?.promise.catch(reject);
+    this.#stateless = new StatelessNode(
+      this.#config,
+      this.#ports,
+      this.#mesh,
+      cache,
+      commit,
       (error) => this.#fatal(error),
     );
+    this.#receiver.serve(this.#stateless);
+    const installed = await Promise.race([this.#stateless.run(), promise]);
+    this.#stateless = undefined;
+    this.#receiver.serve(undefined);
+    return installed;
+  }
+
+  #loadCache(log: LogState, confState: ConfState, applied: number): Promise<LogCache> {
+    const { logStore, logger } = this.#ports;
+    return LogCache.load(logStore, log, confState, applied, this.#config.tuning.logCacheBytesMax, {
+      onLoaded: () => this.#running?.entriesLoaded(),
+      onFailed: (error) => this.#fatal(error),
+      onDamaged: ({ damagedIndex, found }) => {
+        logger.error(
+          { index: damagedIndex, found },
+          "a log entry is damaged; what it did is applied, and followers that need it get a copy instead",
+        );
+      },
+      snapshot: () => this.#running?.copies.shelf.snapshot() ?? "unavailable",
+    });
+  }
+
+  async #serve(
+    record: BootstrapRecord,
+    log: LogState,
+    chat: ChatStoreState,
+    initial: ConfState,
+  ): Promise<void> {
+    const applied = chat.admission.appliedIndex;
+    const cache = await this.#loadCache(log, chat.confState ?? initial, applied);
     if (this.#stopped) return;
     const admission = new Admission();
     admission.load(chat.admission);
@@ -162,6 +217,7 @@ export class Node {
       applied,
       (error) => this.#fatal(error),
     );
+    this.#receiver.serve(this.#running.copies);
     this.#running.start();
     for (const peerId of this.#mesh.peerIds) this.#offerRecord(peerId);
   }
@@ -170,6 +226,7 @@ export class Node {
     if (frame.bootstrap !== undefined && this.#running === undefined) {
       this.#bootstrap?.offered(frame.bootstrap).catch((error: unknown) => this.#fatal(error));
     }
+    this.#stateless?.receive(peerId, frame);
     this.#running?.receive(peerId, frame);
   }
 
@@ -188,7 +245,9 @@ export class Node {
   #fatal(error: unknown): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stateless?.halt();
     this.#running?.halt();
+    this.#receiver.close();
     this.#mesh.close();
     this.#ports.onFatal(error);
   }

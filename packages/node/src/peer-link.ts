@@ -1,6 +1,7 @@
 // One outgoing link to a peer: dials, greets, batches frames, redials. A link that closes and whose
 // redial is refused is a death notice (P7): nothing listens there any more.
 import {
+  decodeUntrusted,
   joinBytes,
   lengthDelimitedField,
   ParleyError,
@@ -27,6 +28,9 @@ export const GREETING_MS_MAX = 2_000;
 /** A frame ends at about this many bytes: far below what a peer takes, whatever has gathered in one turn. */
 const FRAME_BYTES_MAX = 1024 * 1024;
 
+/** The answering direction carries a greeting or an error. */
+const ANSWER_BOUNDS = { bytesMax: 64 * 1024, partsMax: 1024 } as const;
+
 /** Field numbers of PeerFrame. */
 export const PEER_FIELD = {
   hello: 1,
@@ -36,6 +40,7 @@ export const PEER_FIELD = {
   report: 5,
   presence: 6,
   bootstrap: 7,
+  copyRequest: 9,
 } as const;
 
 export interface PeerLinkOwner {
@@ -56,7 +61,7 @@ type LinkState = "down" | "dialing" | "greeting" | "up" | "closed";
 
 export class PeerLink {
   readonly peerId: number;
-  readonly #address: string;
+  readonly address: string;
   readonly #transport: PeerTransport;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -84,7 +89,7 @@ export class PeerLink {
     owner: PeerLinkOwner,
   ) {
     this.peerId = peerId;
-    this.#address = address;
+    this.address = address;
     this.#transport = ports.transport;
     this.#clock = ports.clock;
     this.#random = ports.random;
@@ -127,7 +132,7 @@ export class PeerLink {
         if (current() && this.#state === "up") this.#owner.onDrain(this.peerId);
       },
     };
-    this.#link = this.#transport.dial(this.#address, events, this.peerId);
+    this.#link = this.#transport.dial(this.address, events, this.peerId);
   }
 
   /** Queues one encoded field of PeerFrame for the next flush; false when the link is not up. */
@@ -172,9 +177,9 @@ export class PeerLink {
   #receive(bytes: Uint8Array): void {
     let frame: PeerFrame;
     try {
-      frame = PeerFrame.decode(bytes);
-    } catch {
-      this.#drop("rejected", "malformed frame");
+      frame = decodeUntrusted(PeerFrame, bytes, ANSWER_BOUNDS);
+    } catch (cause) {
+      this.#drop("rejected", ParleyError.from(cause).message);
       return;
     }
     if (frame.error !== undefined) {

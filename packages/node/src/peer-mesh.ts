@@ -1,7 +1,15 @@
 // The links to and from all peers. Frames flow from the dialler; the answering direction carries
 // only the greeting and a refusal. Every link is greeted with cluster id, identities of both ends
 // and protocol version, and refused on a mismatch (DESIGN section 6).
-import { ParleyError, PeerFrame, type PeerHello, PROTOCOL_VERSION } from "@parley/protocol";
+import {
+  decodeUntrusted,
+  LIMITS,
+  ParleyError,
+  PeerFrame,
+  type PeerHello,
+  PROTOCOL_VERSION,
+} from "@parley/protocol";
+import { certificateMismatch } from "./certified-peer.ts";
 import type { ConfiguredNode } from "./config.ts";
 import { GREETING_MS_MAX, type PEER_FIELD, PeerLink } from "./peer-link.ts";
 import type {
@@ -47,10 +55,20 @@ interface Incoming {
   readonly timer: Timer;
 }
 
-/** Incoming links at the most; a peer needs one. Those that don't greet in time are closed. */
+/**
+ * Incoming links at the most; a peer needs one. Those that don't greet in time are closed, and when there are
+ * too many the oldest of them at once: strangers can't keep a peer out, which greets as soon as it may.
+ */
 const INCOMING_MAX = 256;
+/** At most one line about refused links in this time; the rest is for debugging. */
+const WARN_INTERVAL_MS = 1_000;
 /** A hello takes a few hundred bytes; who hasn't greeted doesn't get more of this node's time. */
-const HELLO_BYTES_MAX = 16 * 1024;
+const HELLO_BOUNDS = { bytesMax: 16 * 1024, partsMax: 1024 } as const;
+/** What a frame of a peer may cost to decode. */
+const FRAME_BOUNDS = {
+  bytesMax: LIMITS.peerFrameBytesMax,
+  partsMax: LIMITS.peerFramePartsMax,
+} as const;
 
 export class PeerMesh {
   readonly #nodeId: number;
@@ -61,6 +79,7 @@ export class PeerMesh {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #closed = false;
+  #warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     nodeId: number,
@@ -98,6 +117,22 @@ export class PeerMesh {
     for (const link of this.#links.values()) link.dial();
   }
 
+  addressOf(peerId: number): string | undefined {
+    return this.#links.get(peerId)?.address;
+  }
+
+  /** The hello to a peer, on a stream of its own as well. */
+  helloTo(peerId: number): PeerHello {
+    return this.#helloTo(peerId);
+  }
+
+  /** Checks a peer's hello on a stream of its own; an error = refuse it for that reason. */
+  checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
+    const error = this.#checkHello(hello, expectedId);
+    if (error !== undefined) this.#logRefusal(error, { peer: hello.nodeId });
+    return error;
+  }
+
   /** Queues an encoded field of PeerFrame; false when there is no link to that peer. */
   queue(peerId: number, field: keyof typeof PEER_FIELD, encoded: Uint8Array): boolean {
     return this.#links.get(peerId)?.queue(field, encoded) ?? false;
@@ -132,10 +167,12 @@ export class PeerMesh {
     onDrain: (peerId: number) => this.#events.onDrain(peerId),
   };
 
-  /** "Not ready" is how every start begins, and passes by itself. */
+  /** "Not ready" is how every start begins, and passes by itself. Strangers can't fill the log (P11). */
   #logRefusal(error: ParleyError, fields: object): void {
-    const level = error.reason === "NOT_READY" ? "debug" : "warn";
-    this.#logger[level](fields, `peer refused: ${error.message}`);
+    const now = this.#clock.monotonicMs();
+    const isQuiet = error.reason === "NOT_READY" || now - this.#warnedMs < WARN_INTERVAL_MS;
+    if (!isQuiet) this.#warnedMs = now;
+    this.#logger[isQuiet ? "debug" : "warn"](fields, `peer refused: ${error.message}`);
   }
 
   #helloTo(peerId: number): PeerHello {
@@ -169,7 +206,7 @@ export class PeerMesh {
   }
 
   #accept(link: IncomingLink): IncomingLinkEvents {
-    if (this.#closed || this.#incoming.size >= INCOMING_MAX) {
+    if (this.#closed || !this.#makeRoom()) {
       link.close();
       return { onFrame: () => {}, onEnd: () => {} };
     }
@@ -188,6 +225,20 @@ export class PeerMesh {
     };
   }
 
+  /** False: all that are there have greeted. */
+  #makeRoom(): boolean {
+    if (this.#incoming.size < INCOMING_MAX) return true;
+    for (const incoming of this.#incoming) {
+      if (incoming.peerId !== 0) continue;
+      const error = new ParleyError("OVERLOADED", "too many links that do not greet", {
+        retryAfterMs: GREETING_MS_MAX,
+      });
+      this.#refuse(incoming, error);
+      return true;
+    }
+    return false;
+  }
+
   #ended(incoming: Incoming): void {
     incoming.timer.cancel();
     if (!this.#incoming.delete(incoming)) return;
@@ -195,25 +246,20 @@ export class PeerMesh {
   }
 
   #receive(incoming: Incoming, bytes: Uint8Array): void {
-    if (incoming.peerId === 0 && bytes.length > HELLO_BYTES_MAX) {
-      this.#refuse(incoming, new ParleyError("TOO_LARGE", "the first frame must be a hello"));
-      return;
-    }
+    const isGreeting = incoming.peerId === 0;
     let frame: PeerFrame;
     try {
-      frame = PeerFrame.decode(bytes);
-    } catch {
-      this.#refuse(
-        incoming,
-        new ParleyError("MALFORMED", "that is not a frame of the peer protocol"),
-      );
+      frame = decodeUntrusted(PeerFrame, bytes, isGreeting ? HELLO_BOUNDS : FRAME_BOUNDS);
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      if (!isGreeting) {
+        this.#logRefusal(error, { peer: incoming.peerId, remote: incoming.link.remote });
+      }
+      this.#refuse(incoming, error);
       return;
     }
-    if (incoming.peerId === 0) {
-      this.#greet(incoming, frame);
-      return;
-    }
-    this.#events.onFrame(incoming.peerId, frame);
+    if (isGreeting) this.#greet(incoming, frame);
+    else this.#events.onFrame(incoming.peerId, frame);
   }
 
   #greet(incoming: Incoming, frame: PeerFrame): void {
@@ -249,14 +295,4 @@ export class PeerMesh {
     incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ error: error.toWire() })).finish());
     incoming.link.close();
   }
-}
-
-/** A node's certificate opens the cluster for that node, not for others that it might claim to be (P10). */
-function certificateMismatch(hello: PeerHello, link: IncomingLink): ParleyError | undefined {
-  const { certifiedId } = link;
-  if (certifiedId === undefined || certifiedId === hello.nodeId) return undefined;
-  return new ParleyError(
-    "CERTIFICATE_REFUSED",
-    `the certificate is node ${certifiedId}'s, but node ${hello.nodeId} says that it speaks`,
-  );
 }

@@ -8,6 +8,9 @@ import type {
   CommittedEntry,
 } from "@parley/chat";
 import type { ConfState, Entry, HardState } from "@parley/raft";
+import type { CopyInstaller } from "./copy-ports.ts";
+
+export type * from "./copy-ports.ts";
 
 export interface Timer {
   cancel(): void;
@@ -65,6 +68,19 @@ export interface LogState {
   readonly lastTerm: number;
 }
 
+/** A place in the log. */
+export interface LogPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** An entry that can't be read any more. What it did is durably applied, so the log can do without it. */
+export interface DamagedEntry {
+  readonly damagedIndex: number;
+  /** Names the file and what was found. */
+  readonly found: string;
+}
+
 /** One durable step. Both parts are in one transaction. */
 export interface LogWrite {
   readonly hardState: HardState | undefined;
@@ -87,8 +103,20 @@ export interface LogStore {
    * but the commit index may resolve at once and reach the disk with the next one.
    */
   append(write: LogWrite): Promise<void>;
-  /** Entries lo … hi - 1, at least one, ending early at about `bytesMax`; checksums verified. */
-  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]>;
+  /**
+   * Entries lo … hi - 1, at least one, ending early at about `bytesMax`; checksums verified. A damaged
+   * entry that is durably applied is an answer; one above is final, like any failure. Reading what
+   * is compacted by now is refused (`invalid`) and harms nothing else.
+   */
+  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | DamagedEntry>;
+  /**
+   * Forgets the entries up to `index`, which is durably applied, in bounded steps between which appends
+   * get their turn. Resolves with where the log begins after that: at `index`, or near it where
+   * the entry there can't be read. A crash leaves the log beginning anywhere between.
+   */
+  compact(index: number): Promise<LogPosition>;
+  /** Bytes that the log takes on disk, without what it has freed for reuse. */
+  sizeBytes(): Promise<number>;
   /** Bytes left on the disk of the log. */
   freeBytes(): Promise<number>;
   close(): Promise<void>;
@@ -108,11 +136,8 @@ export interface ApplyRequest {
   readonly confState: ConfState | undefined;
 }
 
-/** The chat database: applying is one transaction with the applied index in it. */
-export interface ChatStore {
-  open(initial: ConfState | undefined): Promise<ChatStoreState>;
-  /** Calls are served in order. Rejects only when the store is broken: the node must stop. */
-  apply(request: ApplyRequest): Promise<AppliedBatch>;
+/** The reading side of the chat database. */
+export interface ChatReads {
   /** Served concurrently with apply, from a state at least as new as the last resolved apply. */
   read(query: ChatQuery): Promise<ChatAnswer>;
   /**
@@ -122,6 +147,26 @@ export interface ChatStore {
   stateHash(
     atIndex: number,
   ): Promise<{ readonly appliedIndex: number; readonly hash: string } | undefined>;
+}
+
+/** The chat database: applying is one transaction with the applied index in it. */
+export interface ChatStore extends ChatReads, CopyInstaller {
+  /**
+   * A file that is damaged is put aside, and an empty one takes its place: the caller compares the applied index
+   * with where the log begins.
+   */
+  open(initial: ConfState | undefined): Promise<ChatStoreState>;
+  /** Calls are served in order. Rejects only when the store is broken: the node must stop. */
+  apply(request: ApplyRequest): Promise<AppliedBatch>;
+  /**
+   * Moves what is applied into the file's durable part, as far as nothing keeps it from that, and resolves
+   * with the index up to which it is there: the log may be compacted up to it (P1).
+   */
+  checkpoint(): Promise<number>;
+  /** Bytes that the chat file takes on disk. */
+  sizeBytes(): Promise<number>;
+  /** The newest answer of {@link checkpoint}, or of one that the store made by itself. */
+  readonly durableApplied: number;
   close(): Promise<void>;
 }
 
@@ -170,6 +215,9 @@ export interface PeerTransport {
   dial(address: string, events: OutgoingLinkEvents, nodeId: number): OutgoingLink;
   /** Called once, before any dial: how this node takes links from peers. */
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void;
+  /** The same for a copy of the chat file: a stream of its own, with CopyFrames out and CopyProgress back. */
+  dialCopy(address: string, events: OutgoingLinkEvents, nodeId: number): OutgoingLink;
+  listenForCopies(accept: (link: IncomingLink) => IncomingLinkEvents): void;
 }
 
 // ---- Clients -----------------------------------------------------------------------------------

@@ -16,14 +16,12 @@ export interface Placement {
   readonly index: number;
 }
 
-/** How a write is put into the log right now. */
+/** Whom a write was given to right now. */
 export type PlaceResult =
-  | { readonly kind: "placed"; readonly placement: Placement }
-  /** Asked the leader's node; `placedAt`, `refused` or `giveUpForwards` follows. */
+  /** The leader's node, perhaps this one; `placedAt`, `refused` or `giveUpForwards` follows. */
   | { readonly kind: "forwarded"; readonly to: number }
   /** Nobody to ask: wait for a leader. */
-  | { readonly kind: "no-leader" }
-  | { readonly kind: "refused"; readonly error: ParleyError };
+  | { readonly kind: "no-leader" };
 
 export interface Placer {
   place(id: number, command: Uint8Array): PlaceResult;
@@ -172,6 +170,23 @@ export class Proposals {
     }
   }
 
+  /**
+   * The state jumped to `index` without handing out the entries before it: what was placed there is asked for again,
+   * and the same id gives the same result (P2).
+   */
+  jumped(index: number): void {
+    this.#appliedIndex = index;
+    for (const [at, expectations] of this.#expected) {
+      if (at > index) continue;
+      this.#expected.delete(at);
+      for (const { write } of expectations) {
+        write.indices.splice(write.indices.indexOf(at), 1);
+        if (write.stage === "placed" && write.indices.length === 0) this.#lost(write);
+      }
+    }
+    this.placeWaiting();
+  }
+
   /** Everything that waits is told that the node stops. */
   close(): void {
     this.#closed = true;
@@ -187,9 +202,6 @@ export class Proposals {
     // Placing may notice that time has passed, and settle it.
     if (!this.#byId.has(write.id)) return true;
     switch (result.kind) {
-      case "placed":
-        this.#placed(write, result.placement);
-        return true;
       case "forwarded":
         this.#leaveWaiting(write);
         write.stage = "forwarded";
@@ -199,14 +211,6 @@ export class Proposals {
       case "no-leader":
         this.#wait(write);
         return false;
-      case "refused":
-        // What may be in the log already can't be refused any more: it is tried again.
-        if (write.maybePlaced) {
-          this.#wait(write);
-          return false;
-        }
-        this.#settle(write, () => write.reject(result.error));
-        return true;
       default:
         return result satisfies never;
     }

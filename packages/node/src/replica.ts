@@ -55,4 +55,9 @@ export interface AppliedListener {
   onEntry(entry: AppliedEntry): void;
   /** The whole batch has been handed out: flush what was gathered. */
   onBatchEnd(batch: AppliedBatch): void;
+  /**
+   * A copy of the chat file was installed: the tables for admission are as of the copy, `appliedRevision` is about to
+   * follow, and the entries between are not handed out.
+   */
+  onJump(): void;
 }

@@ -4,6 +4,7 @@ import {
   type BootstrapRecord,
   type ClusterView,
   Command,
+  encode,
   ParleyError,
   type PeerFrame,
   type StatusResponse,
@@ -13,17 +14,20 @@ import { AppliedWaiters } from "./applied-waiters.ts";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { Contacts } from "./contacts.ts";
+import { CopyExchange } from "./copy-exchange.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { Driver } from "./driver.ts";
 import { Gossip } from "./gossip.ts";
 import type { LogCache } from "./log-cache.ts";
+import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
-import type { NodePorts, Timer } from "./ports.ts";
+import { judgePeerMessage } from "./peer-messages.ts";
+import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Proposals } from "./proposals.ts";
-import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import { encodeMessage } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import { ChatService } from "./service/chat-service.ts";
@@ -61,6 +65,9 @@ export class RunningNode implements Replica {
   readonly #gossip: Gossip;
   readonly #succession: Succession;
   readonly #disk: DiskWatch;
+  /** Copies of the chat file, to and from peers. */
+  readonly copies: CopyExchange;
+  readonly #compaction: LogCompaction;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
   #applied: number;
@@ -95,7 +102,9 @@ export class RunningNode implements Replica {
     this.#driver = new Driver(nodeId, applied, cache, tuning, ports, {
       send: (message) => this.#send(message),
       flush: () => this.#flush(),
+      propose: () => this.#writer.propose(),
       onApplied: (batch) => this.#onApplied(batch),
+      onInstalled: (chat) => this.#onInstalled(chat),
       onReadState: (state) => this.#reads.confirmed(state.context, state.index),
       onLeadershipChanged: () => this.#onLeadershipChanged(),
       onFatal: fatal,
@@ -103,7 +112,10 @@ export class RunningNode implements Replica {
     this.#disk = new DiskWatch(ports, tuning.diskReserveBytes, (error) => {
       if (!this.#halted) fatal(error);
     });
-    this.#writer = new LogWriter(this.#driver, mesh, clock, () => this.#refusalForPeers());
+    this.#writer = new LogWriter(nodeId, this.#driver, mesh, clock, () => this.#refusalForPeers(), {
+      placedAt: (from, id, placement) => this.#proposals.placedAt(from, id, placement),
+      refused: (from, id, error) => this.#proposals.refused(from, id, error),
+    });
     this.#proposals = new Proposals(this.#writer, clock, tuning.pendingWritesMax, applied);
     this.#reads = new ReadRounds(
       (context) => this.#askReadIndex(context),
@@ -130,6 +142,16 @@ export class RunningNode implements Replica {
       freshMs / 3,
     );
     this.#succession = new Succession(config, this.#driver, this.#contacts, ports);
+    this.copies = new CopyExchange(this.#driver, mesh, cache, tuning, ports);
+    this.#compaction = new LogCompaction(
+      cache,
+      tuning,
+      ports,
+      () => Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+      (error) => {
+        if (!this.#halted) fatal(error);
+      },
+    );
     const chat = new ChatService({
       replica: this,
       chatStore,
@@ -172,7 +194,7 @@ export class RunningNode implements Replica {
   propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const encoded = Command.encode({ ...command, stampMs: 0 }).finish();
+    const encoded = encode(Command, { ...command, stampMs: 0 });
     return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
   }
 
@@ -289,6 +311,7 @@ export class RunningNode implements Replica {
     this.#stopping = true;
     this.#timer?.cancel();
     this.#driver.stop();
+    this.copies.close();
     this.#proposals.close();
     this.#reads.close();
     this.#waiters.close();
@@ -332,26 +355,37 @@ export class RunningNode implements Replica {
   receive(peerId: number, frame: PeerFrame): void {
     if (this.#halted) return;
     this.#contacts.heard(peerId);
-    for (const wire of frame.messages) {
-      const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
-      // Copies of the chat file have a stream of their own; until there is one, nobody sends them.
-      if (message === undefined || !isOwn || message.type === "MsgSnap") {
-        this.#ports.logger.warn(
-          { peer: peerId, type: wire.type },
-          "dropped a message that is not one that this peer may send",
-        );
-        continue;
-      }
-      this.#driver.step(message);
-      this.#noteLeaderContact(message);
-    }
+    this.#takeMessages(peerId, frame);
     for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
     for (const { id, error, term, index } of frame.forwardReplies) {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
       else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
     }
+    if (frame.copyRequest !== undefined) {
+      this.copies.requested(peerId, frame.copyRequest.minIndex);
+    }
     this.#gossip.receive(peerId, frame);
+  }
+
+  #takeMessages(peerId: number, { messages }: PeerFrame): void {
+    let refused = 0;
+    let problem = "";
+    for (const wire of messages) {
+      const judged = judgePeerMessage(wire, peerId, this.#config.nodeId, this.#driver.raft);
+      if (judged.kind === "refused") {
+        refused += 1;
+        problem = judged.problem;
+        continue;
+      }
+      this.#driver.step(judged.message);
+      this.#noteLeaderContact(judged.message);
+    }
+    if (refused === 0) return;
+    // Once for a frame, however many there are in it.
+    this.#ports.logger.warn(
+      { peer: peerId, refused, problem },
+      "dropped messages that no correct peer sends",
+    );
   }
 
   #noteLeaderContact({ type, from, term }: Message): void {
@@ -361,6 +395,10 @@ export class RunningNode implements Replica {
   }
 
   #send(message: Message): void {
+    if (message.type === "MsgSnap") {
+      this.copies.send(message);
+      return;
+    }
     if (!this.#mesh.queue(message.to, "messages", encodeMessage(message))) {
       this.#driver.raft.reportUnreachable(message.to);
     }
@@ -387,6 +425,25 @@ export class RunningNode implements Replica {
     this.#applied = batch.appliedIndex;
     this.#waiters.applied(batch.appliedIndex);
     for (const listener of this.#listeners) listener.onBatchEnd(batch);
+  }
+
+  /** The state jumped: whoever waited for something below it gets it from there. */
+  #onInstalled({ admission }: ChatStoreState): void {
+    this.#observer.invalidate();
+    this.admission.load(admission);
+    for (const listener of this.#listeners) listener.onJump();
+    this.#applied = admission.appliedIndex;
+    this.#proposals.jumped(admission.appliedIndex);
+    this.#waiters.applied(admission.appliedIndex);
+  }
+
+  /** The first entry that some follower in contact still needs; infinity where this node doesn't lead. */
+  #neededByFollowers(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const [id, { match }] of this.#driver.raft.status().progress) {
+      if (this.#contacts.isLive(id)) lowest = Math.min(lowest, match + 1);
+    }
+    return lowest;
   }
 
   #askReadIndex(context: Uint8Array): boolean {
@@ -442,6 +499,8 @@ export class RunningNode implements Replica {
     this.#flush();
     this.#tellView();
     this.#disk.check();
+    this.#compaction.check(this.#applied);
+    this.copies.tidy();
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */

@@ -8,11 +8,12 @@ import {
   type IncomingLinkEvents,
   Node,
   type NodeServices,
+  type NodeTuning,
   type OutgoingLink,
   type OutgoingLinkEvents,
   type PeerTransport,
 } from "@parley/node";
-import { MemoryChatStore, MemoryLogStore } from "@parley/store";
+import { MemoryChatDisk, MemoryChatStore, MemoryLogStore } from "@parley/store";
 
 type Accept = (link: IncomingLink) => IncomingLinkEvents;
 
@@ -20,19 +21,30 @@ type Accept = (link: IncomingLink) => IncomingLinkEvents;
 export class LocalNetwork {
   readonly #listeners = new Map<string, Accept>();
   readonly #open = new Map<string, Set<() => void>>();
+  /** May change a frame on its way; undefined = as it is. */
+  tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
 
   transport(address: string): PeerTransport {
     return {
       listen: (accept) => this.#listeners.set(address, accept),
       dial: (target, events) => this.#dial(address, target, events),
+      listenForCopies: (accept) => this.#listeners.set(`${address} copies`, accept),
+      dialCopy: (target, events) => this.#dial(address, `${target} copies`, events),
     };
   }
 
   /** The process at `address` is gone: its links close, new ones are refused. */
   kill(address: string): void {
-    this.#listeners.delete(address);
-    for (const close of this.#open.get(address) ?? []) close();
-    this.#open.delete(address);
+    for (const name of [address, `${address} copies`]) {
+      this.#listeners.delete(name);
+      this.breakLinks(name);
+    }
+  }
+
+  /** Ends the links to and from `name` that stand now. */
+  breakLinks(name: string): void {
+    for (const close of this.#open.get(name) ?? []) close();
+    this.#open.delete(name);
   }
 
   #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
@@ -70,7 +82,8 @@ export class LocalNetwork {
     return {
       send: (frame) => {
         if (ended) return false;
-        setImmediate(() => ended || incoming?.onFrame(frame));
+        const sent = this.tamper?.(target, frame) ?? frame;
+        setImmediate(() => ended || incoming?.onFrame(sent));
         return true;
       },
       close: () => {
@@ -83,7 +96,7 @@ export class LocalNetwork {
 
 export interface Disk {
   readonly log: MemoryLogStore;
-  readonly chat: MemoryChatStore;
+  readonly chatDisk: MemoryChatDisk;
 }
 
 export class LocalCluster {
@@ -92,8 +105,12 @@ export class LocalCluster {
   readonly disks = new Map<number, Disk>();
   readonly nodes = new Map<number, Node>();
   readonly fatal: unknown[] = [];
+  /** What the nodes logged, with their ids in front. */
+  readonly logged: string[] = [];
+  readonly #tuning: NodeTuning;
 
-  constructor(size: number) {
+  constructor(size: number, tuning: Partial<NodeTuning> = {}) {
+    this.#tuning = { ...DEFAULT_TUNING, ...tuning };
     this.configured = Array.from({ length: size }, (_, at) => ({
       id: at + 1,
       address: `node-${at + 1}:1`,
@@ -104,10 +121,16 @@ export class LocalCluster {
   /** Makes and starts a node on its disk, which is kept between starts. */
   start(id: number): Promise<void> {
     const address = `node-${id}:1`;
-    const disk = this.disks.get(id) ?? { log: new MemoryLogStore(), chat: new MemoryChatStore() };
+    const disk = this.disks.get(id) ?? {
+      log: new MemoryLogStore(),
+      chatDisk: new MemoryChatDisk(),
+    };
+    const log = (level: string) => (fields: object, message: string) => {
+      this.logged.push(`${id} ${level} ${message} ${JSON.stringify(fields)}`);
+    };
     this.disks.set(id, disk);
     const node = new Node(
-      { nodeId: id, nodes: this.configured, tuning: DEFAULT_TUNING, statusRequiresLogin: false },
+      { nodeId: id, nodes: this.configured, tuning: this.#tuning, statusRequiresLogin: false },
       {
         clock: {
           monotonicMs: () => performance.now(),
@@ -126,14 +149,14 @@ export class LocalCluster {
           bytes: (length) => new Uint8Array(randomBytes(length)),
         },
         logStore: disk.log,
-        chatStore: disk.chat,
+        chatStore: new MemoryChatStore(disk.chatDisk, disk.log),
         transport: this.network.transport(address),
         hasher: {
           hash: async (password) => `plain:${password}`,
           verify: async (password, phc) => phc === `plain:${password}`,
         },
         sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-        logger: { debug() {}, info() {}, warn() {}, error() {} },
+        logger: { debug() {}, info: log("info"), warn: log("warn"), error: log("error") },
         onFatal: (error) => this.fatal.push(error),
       },
     );

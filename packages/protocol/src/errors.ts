@@ -71,6 +71,8 @@ export const REASONS = {
   RATE_LIMITED: StatusCode.RESOURCE_EXHAUSTED,
   OVERLOADED: StatusCode.RESOURCE_EXHAUSTED,
   SLOW_SUBSCRIBER: StatusCode.RESOURCE_EXHAUSTED,
+  // Bytes that are not what was promised: a copy or a backup that was damaged on its way or on a disk.
+  CORRUPT: StatusCode.DATA_LOSS,
   DISK_FULL: StatusCode.RESOURCE_EXHAUSTED,
   DEADLINE_EXCEEDED: StatusCode.DEADLINE_EXCEEDED,
   CANCELLED: StatusCode.CANCELLED,

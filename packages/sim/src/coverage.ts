@@ -14,6 +14,7 @@ export const COVERAGE = [
   "malformed-frames-sent",
   "unknown-outcomes",
   "linearizable-reads",
+  "linearizable-operations",
   "stale-reads",
   "events-delivered",
   "resyncs",
@@ -26,6 +27,15 @@ export const COVERAGE = [
   "unsynced-writes-kept",
   "torn-groups",
   "chat-files-rolled-back",
+  "truncations",
+  "copies-made",
+  "copies-sent",
+  "copies-broken-off",
+  "copies-resumed",
+  "copies-found-at-start",
+  "copies-corrupt",
+  "copies-installed",
+  "chat-files-lost",
   "storage-failures",
   "disk-stalls",
   "disks-damaged",
@@ -47,6 +57,7 @@ export const COVERAGE = [
   "clock-jumps",
   "client-crashes",
   "client-outboxes-recovered",
+  "quorums-healed",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

@@ -21,6 +21,8 @@ export interface ObservedRaftMessage {
   readonly type: string;
   readonly term: number;
   readonly reject: boolean;
+  readonly index: number;
+  readonly commit: number;
 }
 
 /** One call of an application on its client: a send, a read, … */
@@ -83,6 +85,8 @@ export interface Checker {
   onLogDurable?(nodeId: number, write: LogWrite): void;
   /** The node's process has died; its unsynced writes are gone, `log` is what is left. */
   onRestart?(nodeId: number, log: readonly Entry[]): void;
+  /** A copy of a chat file took the place of the node's log up to an index; `log` is what the node stands for now. */
+  onInstalled?(nodeId: number, log: readonly Entry[]): void;
   onApplied?(
     nodeId: number,
     batch: AppliedBatch,

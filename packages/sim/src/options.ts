@@ -81,6 +81,8 @@ export interface WorldOptions {
   /** Mean time between two operations of one client. */
   readonly operationGapUs: number;
   readonly bodyBytesMax: number;
+  /** At the end first only a majority is healed, and must do without the rest (P6), then everything. */
+  readonly healsQuorumFirst: boolean;
   /** Only in tests of the checkers. */
   readonly sabotage: Sabotage | undefined;
 }
@@ -136,6 +138,7 @@ export function optionsOf(seed: number): WorldOptions {
       applyUsMean: random.pick([100, 500, 3_000]),
       readUsMean: random.pick([100, 1_000]),
       checkpointEntries: random.pick([20, 200, 1_000]),
+      copyBytesPerSecond: random.pick([2_000_000, 20_000_000]),
     },
     clock: { driftPpmMax: 500, wallSkewMsMax: random.pick([0, 50, 5_000]) },
     tuning: {
@@ -145,9 +148,18 @@ export function optionsOf(seed: number): WorldOptions {
       electionTicks: 300 / tickMs,
       logCacheBytesMax: random.pick([16 * 1024, 256 * 1024, 64 * 1024 * 1024]),
       pendingWritesMax: random.pick([64, 16_384]),
+      // Short logs, so that a node that was away for a moment needs a copy, and slow copies, so that
+      // something happens to them.
+      logEntriesMax: random.pick([40, 100, 300, 100_000]),
+      logTailEntries: random.pick([5, 20]),
+      logBytesMax: random.pick([32 * 1024, 1024 * 1024]),
+      copyBytesPerSecond: random.pick([200_000, 1_000_000, 10_000_000]),
+      copyChunkBytes: random.pick([8 * 1024, 64 * 1024]),
+      copyIdleMs: random.pick([500, 5_000]),
     },
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
+    healsQuorumFirst: random.chance(0.4),
     sabotage: undefined,
   };
 }

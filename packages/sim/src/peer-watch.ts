@@ -69,6 +69,8 @@ export class PeerWatch {
         type,
         term: message.term,
         reject: message.reject,
+        index: message.index,
+        commit: message.commit,
       };
       for (const checker of this.#checkers) checker.onRaftMessage?.(observed);
     }

@@ -33,6 +33,9 @@ export interface ServerEvents {
     hash: string,
   ): void;
   onReopened(nodeId: number, appliedIndex: number, before: number): void;
+  onInstalled(nodeId: number, appliedIndex: number, hash: string): void;
+  onLogInstalled(nodeId: number): void;
+  committedTerm(index: number): number;
   onDied(nodeId: number): void;
   /** The process ended by itself, or would not start. */
   onFailed(nodeId: number, error: unknown): void;
@@ -64,6 +67,8 @@ export class Server {
   /** `lost`: its disk is damaged, it may not run any more (P9). */
   state: ServerState = "down";
   #incarnation = 0;
+  /** Its chat file was damaged, and a copy of a peer's has not taken its place yet. */
+  chatFileLost = false;
   /** Set when its disk was damaged: it must refuse to start. */
   damaged = false;
   /** Set between SIGTERM and the end. */
@@ -87,12 +92,18 @@ export class Server {
         this.#written();
       },
       onDurable: (write) => events.onLogDurable(id, write),
+      onInstalled: () => events.onLogInstalled(id),
+      committedTerm: (index) => events.committedTerm(index),
     });
     const diverges = options.sabotage === "divergent-apply" && id === 1;
     const chatOptions = { ...options.chatDisk, diverges };
-    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, {
+    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, this.logDisk, {
       onApplied: (batch, entries, hash) => events.onApplied(id, batch, entries, hash),
       onReopened: (applied, before) => events.onReopened(id, applied, before),
+      onInstalled: (applied, hash) => {
+        this.chatFileLost = false;
+        events.onInstalled(id, applied, hash);
+      },
     });
   }
 
@@ -120,7 +131,7 @@ export class Server {
     });
     const clock = new ProcessClock(this.clock, scheduler, process);
     const logStore = this.logDisk.openFor(process);
-    const chatStore = this.chatDisk.openFor(process);
+    const chatStore = this.chatDisk.openFor(process, logStore);
     const node = new Node(
       {
         nodeId: this.id,
@@ -263,7 +274,7 @@ export class Server {
   }
 
   #logger(): Logger {
-    const { trace } = this.#world;
+    const { trace, coverage } = this.#world;
     const add = (level: string) => (fields: object, message: string) => {
       trace.add(this.name, `${level} ${message} ${describe(fields)}`);
     };
@@ -274,16 +285,24 @@ export class Server {
       },
       info: (fields, message) => {
         this.#count(message);
+        if ("from" in fields && message === "a copy was sent" && fields.from !== 0) {
+          coverage.add("copies-resumed");
+        }
         add("info")(fields, message);
       },
-      warn: add("warn"),
+      warn: (fields, message) => {
+        if (message === "sending a copy broke off") coverage.add("copies-broken-off");
+        add("warn")(fields, message);
+      },
       error: add("error"),
     };
   }
 
   #count(message: string): void {
     const { coverage } = this.#world;
-    if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
+    if (message === "a copy was made") coverage.add("copies-made");
+    else if (message === "a copy was sent") coverage.add("copies-sent");
+    else if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
   }
 }

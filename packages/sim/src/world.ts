@@ -3,8 +3,11 @@
 // what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
 import type { ConfiguredNode } from "@parley/node";
 import type { Entry } from "@parley/raft";
+import { CommitRule } from "./checkers/commit-rule.ts";
+import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
+import { Linearizability } from "./checkers/linearizability.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
 import { P1Durable } from "./checkers/p1-durable.ts";
 import { P2Once } from "./checkers/p2-once.ts";
@@ -68,6 +71,7 @@ export class World {
   readonly #p4: P4NoGoingBack;
   readonly #p5: P5Subscriptions;
   readonly #p11: P11Bounded;
+  readonly #linearizability: Linearizability;
   readonly #stateMachine: StateMachineSafety;
   /** The term of each committed entry, as it was first applied. */
   readonly #committedTerms: number[] = [];
@@ -126,6 +130,7 @@ export class World {
     this.#p2 = new P2Once(this.#report);
     this.#p4 = new P4NoGoingBack(this.#report);
     this.#p5 = new P5Subscriptions(this.#report);
+    this.#linearizability = new Linearizability(this.#report);
     this.#p11 = new P11Bounded(this.#report);
     this.#stateMachine = new StateMachineSafety(this.#report);
     this.#checkers.push(
@@ -133,11 +138,14 @@ export class World {
       new LogMatching(this.#report),
       new LeaderCompleteness(this.#report),
       this.#stateMachine,
+      new DurablePromises(this.#report, (nodeId) => this.#durableState(nodeId)),
+      new CommitRule(this.#report),
       new P1Durable(this.#report, majority, (index) => this.#durableCopies(index)),
       this.#p2,
       new P3Order(this.#report),
       this.#p4,
       this.#p5,
+      this.#linearizability,
       new P7NoErrors(
         this.#report,
         (client) => this.clients.some((one) => one.name === client),
@@ -170,9 +178,11 @@ export class World {
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();
-      this.#nemesis.healAll();
       this.#datagrams.stop();
-      await this.#converge();
+      if (options.healsQuorumFirst) await this.#convergeWithQuorum();
+      this.#nemesis.healAll();
+      await this.#converge(this.#runnable(), "the last fault");
+      await this.#runUntil(scheduler.nowUs + SETTLING_US);
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -209,26 +219,31 @@ export class World {
     return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
   }
 
-  async #converge(): Promise<void> {
+  /** P6: a majority that is well serves everybody, whatever the others are in. */
+  async #convergeWithQuorum(): Promise<void> {
+    const { quorum, frozen } = this.#nemesis.healQuorum();
+    this.#people.everybodySpeaks();
+    this.coverage.add("quorums-healed");
+    await this.#converge(quorum, `a majority was healed (${frozen})`);
+  }
+
+  async #converge(servers: readonly Server[], since: string): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + CONVERGENCE_US_MAX;
     while (this.violation === undefined) {
       await this.#runUntil(this.scheduler.nowUs + SAMPLE_US);
-      const missing = this.#unconverged();
-      if (missing === undefined) break;
+      const missing = this.#unconverged(servers);
+      if (missing === undefined) return;
       if (this.scheduler.nowUs >= deadlineUs) {
-        this.#report({
-          property: "liveness",
-          detail: `${CONVERGENCE_US_MAX / 1e6} s after the last fault ${missing}`,
-        });
+        const detail = `${CONVERGENCE_US_MAX / 1e6} s after ${since} ${missing}`;
+        this.#report({ property: "liveness", detail });
       }
     }
-    await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
   }
 
   /** What is not as it must become in quiet times; undefined = all is well. */
-  #unconverged(): string | undefined {
+  #unconverged(servers: readonly Server[]): string | undefined {
     const applied = new Set<number>();
-    for (const server of this.#runnable()) {
+    for (const server of servers) {
       if (server.state !== "up") return `${server.name} is ${server.state}`;
       applied.add(server.node?.replica?.appliedRevision ?? 0);
     }
@@ -309,6 +324,12 @@ export class World {
     return copies;
   }
 
+  #durableState(nodeId: number): DurableState | undefined {
+    const disk = this.servers.find((one) => one.id === nodeId)?.logDisk;
+    if (disk === undefined) return undefined;
+    return { hardState: disk.durableHardState, lastIndex: disk.durableLastIndex };
+  }
+
   #makeServer(id: number, nodes: readonly ConfiguredNode[], random: Prng): Server {
     const { scheduler, network, trace, coverage, options } = this;
     return new Server(id, nodes, {
@@ -334,10 +355,36 @@ export class World {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
           this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
           this.#stateMachine.reopened(nodeId, applied);
+          this.#checkTruncation(nodeId, applied);
         },
+        onInstalled: (nodeId, applied, hash) => {
+          this.trace.add(`n${nodeId}`, `chat file is a copy as of ${applied}`);
+          this.coverage.add("copies-installed");
+          this.#stateMachine.installed(nodeId, applied, hash);
+        },
+        onLogInstalled: (nodeId) => {
+          const log = this.#server(nodeId).logDisk.durableLog();
+          for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
+        },
+        committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
         onDied: (nodeId) => this.#died(nodeId),
         onFailed: (nodeId, error) => this.#failed(nodeId, error),
       },
+    });
+  }
+
+  /** A node may forget only what its chat file has for good. */
+  #checkTruncation(nodeId: number, applied: number): void {
+    const server = this.#server(nodeId);
+    const { compactedIndex } = server.logDisk;
+    if (applied >= compactedIndex) return;
+    if (server.chatFileLost) {
+      this.coverage.add("chat-files-lost");
+      return;
+    }
+    this.#report({
+      property: "P1 durable",
+      detail: `${server.name} has forgotten its log up to ${compactedIndex}, but its chat file is as of ${applied}`,
     });
   }
 
@@ -391,6 +438,7 @@ export class World {
     coverage.add("acknowledged-sends", outcomes.sent);
     coverage.add("unknown-outcomes", outcomes.unknown);
     coverage.add("retries-answered-once", this.#p2.repeated);
+    coverage.add("linearizable-operations", this.#linearizability.operations);
     coverage.add("linearizable-reads", this.#p4.linearizableReads);
     coverage.add("stale-reads", this.#p4.staleReads);
     coverage.add("events-delivered", this.#p5.delivered);
@@ -401,12 +449,15 @@ export class World {
     coverage.add("dial-timeouts", network.counts.dialTimeouts);
     coverage.add("refused-dials", network.counts.refused);
     coverage.add("frames-mangled", network.counts.framesMangled);
-    for (const { logDisk } of this.servers) {
+    for (const { logDisk, chatDisk } of this.servers) {
       coverage.add("unsynced-writes-lost", logDisk.counts.unsyncedWritesLost);
       coverage.add("unsynced-writes-kept", logDisk.counts.unsyncedWritesKept);
       coverage.add("torn-groups", logDisk.counts.tornGroups);
       coverage.add("entries-replaced", logDisk.counts.entriesReplaced);
       coverage.add("syncs-shared", logDisk.counts.syncsShared);
+      coverage.add("truncations", logDisk.counts.truncations);
+      coverage.add("copies-corrupt", chatDisk.copyDisk.counts.corrupt);
+      coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
     }
   }
 }

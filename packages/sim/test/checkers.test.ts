@@ -30,7 +30,7 @@ beforeEach(() => {
 const text = new TextEncoder();
 
 function raftMessage(from: number, to: number, type: string, term: number, reject = false) {
-  return { from, to, type, term, reject };
+  return { from, to, type, term, reject, index: 0, commit: 0 };
 }
 
 function entry(index: number, term: number, payload = ""): Entry {

@@ -20,6 +20,8 @@ function world(seed = 1) {
     { syncUsMin: 1_000, syncUsMean: 1_500, readUsMean: 100, capacityBytes: 1_000_000 },
     {
       onWrite: () => {},
+      onInstalled: () => {},
+      committedTerm: () => 1,
       onDurable: (write) => durable.push(...write.entries.map((one) => one.index)),
     },
   );

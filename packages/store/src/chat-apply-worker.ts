@@ -21,7 +21,8 @@ export type ApplyThreadRequest =
     }
   | { readonly kind: "apply"; readonly packed: Uint8Array<ArrayBuffer> }
   | { readonly kind: "state-hash"; readonly atIndex: number }
-  | { readonly kind: "checkpoint" };
+  | { readonly kind: "checkpoint" }
+  | { readonly kind: "being-copied"; readonly isBeingCopied: boolean };
 
 export type OpenOutcome =
   | { readonly kind: "opened"; readonly state: ChatStoreState; readonly durableApplied: number }
@@ -76,6 +77,10 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
     case "checkpoint":
       reply({ id, value: opened().checkpoint() });
       return;
+    case "being-copied":
+      opened().isBeingCopied = body.isBeingCopied;
+      reply({ id });
+      return;
     case "close":
       file?.close();
       file = undefined;
@@ -86,6 +91,8 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
 }
 
 function open(path: string, initial: ConfState | undefined, verifyBytesMax: number): OpenOutcome {
+  file?.close();
+  file = undefined;
   try {
     file = ChatFile.open(path, engineModule, initial, verifyBytesMax);
   } catch (cause) {

@@ -14,6 +14,7 @@ import { syncDirectoryOf } from "./files.ts";
 /** What this package uses of `ChatMachine`. */
 export interface ChatEngine {
   readonly appliedIndex: number;
+  readonly appliedTerm: number;
   apply(entries: readonly CommittedEntry[], confState?: Uint8Array): AppliedBatch;
   admissionSnapshot(): AdmissionSnapshot;
   confState(): Uint8Array | undefined;
@@ -39,6 +40,8 @@ export class ChatFileDamage extends Error {
 
 export class ChatFile {
   readonly path: string;
+  /** A copy is being made: its read transaction is longer than anybody should wait for. */
+  isBeingCopied = false;
   private readonly db: DatabaseSync;
   private readonly engine: ChatEngine;
   private durable: number;
@@ -131,7 +134,7 @@ export class ChatFile {
   checkpoint(): number {
     const applied = this.engine.appliedIndex;
     let done = this.runCheckpoint("PASSIVE");
-    if (done.log > WAL_FRAMES_MAX) done = this.runCheckpoint("TRUNCATE");
+    if (done.log > WAL_FRAMES_MAX && !this.isBeingCopied) done = this.runCheckpoint("TRUNCATE");
     if (done.busy === 0 && done.log === done.checkpointed) this.durable = applied;
     return this.durable;
   }
@@ -165,14 +168,16 @@ function bytesOf(db: DatabaseSync): number {
   return typeof row?.bytes === "number" ? row.bytes : 0;
 }
 
-function verifyStructure(db: DatabaseSync): void {
+/** SQLite's own check, indexes against tables included. Throws {@link ChatFileDamage}. */
+export function verifyStructure(db: DatabaseSync): void {
   // Not quick_check: an index that misses a row would let a message be stored twice (P2).
   const row = db.prepare("PRAGMA integrity_check(1)").get();
   const found = row === undefined ? "nothing" : Object.values(row)[0];
   if (found !== "ok") throw new ChatFileDamage(`its structure: ${String(found)}`);
 }
 
-function verifyHash(engine: ChatEngine): void {
+/** The rows against the hash that apply keeps. Throws {@link ChatFileDamage}. */
+export function verifyHash(engine: ChatEngine): void {
   const kept = engine.stateHash(0);
   if (kept === undefined) return;
   const recomputed = engine.recomputeHash();

@@ -50,6 +50,8 @@ port.on("message", ({ id, body }: WorkerRequest<ReadThreadRequest | CloseRequest
 function handle(id: number, body: ReadThreadRequest | CloseRequest): void {
   switch (body.kind) {
     case "open": {
+      opened?.db.close();
+      opened = undefined;
       path = body.path;
       const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);

@@ -25,6 +25,7 @@ export interface StorageErrorData {
   readonly kind: StorageErrorKind;
   readonly file: string;
   readonly message: string;
+  readonly entryIndex: number | undefined;
 }
 
 /** What happened to which file, and in its message what to do about it. */
@@ -33,19 +34,23 @@ export class StorageError extends Error {
   readonly kind: StorageErrorKind;
   /** The path of the file that it is about. */
   readonly file: string;
+  /** The log entry that it is about, if it is about one. */
+  readonly entryIndex: number | undefined;
 
-  constructor(kind: StorageErrorKind, file: string, message: string) {
+  constructor(kind: StorageErrorKind, file: string, message: string, entryIndex?: number) {
     super(message);
     this.kind = kind;
     this.file = file;
+    this.entryIndex = entryIndex;
   }
 
   toData(): StorageErrorData {
-    return { kind: this.kind, file: this.file, message: this.message };
+    const { kind, file, message, entryIndex } = this;
+    return { kind, file, message, entryIndex };
   }
 
   static fromData(data: StorageErrorData): StorageError {
-    return new StorageError(data.kind, data.file, data.message);
+    return new StorageError(data.kind, data.file, data.message, data.entryIndex);
   }
 
   /** Whatever SQLite, the file system or the code threw while working on `file`. */

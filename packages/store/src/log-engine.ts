@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { LogState, LogWrite, NodeIdentity } from "@parley/node/ports";
+import type { LogPosition, LogState, LogWrite, NodeIdentity } from "@parley/node/ports";
 import type { Entry, HardState } from "@parley/raft";
 import { ByteWriter } from "./bytes.ts";
 import { encodeHardState } from "./entry-codec.ts";
@@ -22,6 +22,7 @@ import {
   asWiped,
   type Contents,
   encodeIdentity,
+  encodePosition,
   identityStage,
   recoverLog,
   syncWal,
@@ -35,8 +36,20 @@ export interface LogEngineOptions {
   readonly pagesMax?: number;
 }
 
+/** A copy of the chat file that is about to become the current one, and what the log is after that. */
+export interface LogInstall {
+  /** The chat file's, which is complete and synced under its final name. */
+  readonly generation: number;
+  /** What the copy is as of. Entries that continue it are kept, all others dropped (paper, figure 13). */
+  readonly position: LogPosition;
+  /** Undefined = unchanged, but for a commit index that the copy proves. */
+  readonly hardState: HardState | undefined;
+}
+
 /** Entries that are read from the file at once. */
 const SLICE_ENTRIES_MAX = 512;
+/** Entries that are forgotten in one transaction: appends wait for no more than that. */
+const COMPACT_ENTRIES_MAX = 1_024;
 /** The WAL is moved into the main file after this many groups or bytes, whichever comes first. */
 const CHECKPOINT_GROUPS = 1_000;
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
@@ -46,6 +59,7 @@ export class LogEngine {
   private readonly highWaterFile: HighWaterFile;
   private identity: NodeIdentity | undefined;
   private hardState: HardState;
+  private compacted: LogPosition;
   private lastIndex: number;
   private lastTerm: number;
   private generation: number;
@@ -64,6 +78,7 @@ export class LogEngine {
     this.highWaterFile = highWaterFile;
     this.identity = contents.identity;
     this.hardState = contents.hardState;
+    this.compacted = contents.compacted;
     this.lastIndex = contents.lastIndex;
     this.lastTerm = contents.lastTerm;
     this.generation = contents.chatGeneration;
@@ -114,8 +129,8 @@ export class LogEngine {
     return {
       identity: this.identity,
       hardState: this.hardState,
-      compactedIndex: 0,
-      compactedTerm: 0,
+      compactedIndex: this.compacted.index,
+      compactedTerm: this.compacted.term,
       lastIndex: this.lastIndex,
       lastTerm: this.lastTerm,
     };
@@ -212,13 +227,7 @@ export class LogEngine {
 
   /** Switches to another chat file, durably. Generations only rise. */
   setChatGeneration(generation: number): void {
-    if (generation <= this.generation) {
-      throw new StorageError(
-        "invalid",
-        this.file.path,
-        `chat generation ${generation} follows ${this.generation}: generations only rise`,
-      );
-    }
+    this.checkGeneration(generation);
     this.unlessItFails(() => {
       this.file.transaction(() => {
         this.file.setState("chat-generation", new ByteWriter(8).u53(generation).finish());
@@ -239,18 +248,134 @@ export class LogEngine {
   }
 
   /**
+   * Forgets entries up to `index`, a bounded number of them, durably; true = there are more to forget. Never
+   * what the chat file may not have: `index` is durably applied.
+   */
+  compactSlice(index: number): boolean {
+    if (index > this.durableApplied) {
+      this.refuse(
+        `entries up to ${index} are to go, but only ${this.durableApplied} is durably applied`,
+      );
+    }
+    if (index <= this.compacted.index) return false;
+    const target = Math.min(index, this.compacted.index + COMPACT_ENTRIES_MAX);
+    const position = this.readablePosition(target);
+    if (position === undefined) return false;
+    this.unlessItFails(() => {
+      this.file.transaction(() => {
+        this.file.deleteUpTo(position.index);
+        this.file.setState("compacted", encodePosition(position));
+        this.writeDurableApplied();
+      });
+      this.compacted = position;
+      this.groupsSinceCheckpoint += 1;
+    });
+    return position.index < index;
+  }
+
+  get compactedPosition(): LogPosition {
+    return this.compacted;
+  }
+
+  /**
+   * Makes a copy of the chat file the current one, in one transaction with what that means for the
+   * log: a crash leaves the old or the new (P1). The entries that it drops are in the copy, or in conflict with it and
+   * so never were committed.
+   */
+  install({ generation, position, hardState }: LogInstall): void {
+    const { index, term } = position;
+    this.checkGeneration(generation);
+    if (index < this.compacted.index) {
+      this.refuse(
+        `a copy as of ${index} leaves a gap: the log begins after ${this.compacted.index}`,
+      );
+    }
+    const continues = index <= this.lastIndex && this.termAt(index) === term;
+    if (!continues && index === this.compacted.index) {
+      this.refuse(
+        `a copy as of ${index} has term ${term}, but ${this.compacted.term} is compacted`,
+      );
+    }
+    const known = hardState ?? this.hardState;
+    const next: HardState = { ...known, commit: Math.max(known.commit, index) };
+    this.unlessItFails(() => {
+      this.replacements += 1;
+      if (!continues) this.lowerHighWater(index);
+      this.file.transaction(() => {
+        this.file.setState("chat-generation", new ByteWriter(8).u53(generation).finish());
+        this.file.setState("compacted", encodePosition(position));
+        this.file.setState("hard-state", encodeHardState(next));
+        if (continues) this.file.deleteUpTo(index);
+        else this.file.truncateFrom(0);
+        this.durableApplied = index;
+        this.writeDurableApplied();
+      });
+      this.generation = generation;
+      this.compacted = position;
+      this.hardState = next;
+      this.commitIsAhead = false;
+      if (!continues) {
+        this.lastIndex = index;
+        this.lastTerm = term;
+      }
+      this.groupsSinceCheckpoint += 1;
+      this.raiseHighWater();
+    });
+  }
+
+  /** Bytes that the log takes, without freed pages. */
+  get usedBytes(): number {
+    return this.file.usedBytes;
+  }
+
+  /** The nearest place to `index` whose entry can be read: at it, else above what is damaged, else below. */
+  private readablePosition(index: number): LogPosition | undefined {
+    const ways = [
+      { from: index, to: this.durableApplied + 1, step: 1 },
+      { from: index - 1, to: this.compacted.index, step: -1 },
+    ];
+    for (const { from, to, step } of ways) {
+      for (let at = from; at !== to; at += step) {
+        const term = this.readableTermAt(at);
+        if (term !== undefined) return { index: at, term };
+      }
+    }
+    return undefined;
+  }
+
+  private readableTermAt(index: number): number | undefined {
+    try {
+      return this.termAt(index);
+    } catch (cause) {
+      const error = StorageError.from(cause, this.file.path, "reading the raft log");
+      if (error.entryIndex === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /** The term at an index from the compacted one to the last. */
+  private termAt(index: number): number | undefined {
+    if (index === this.compacted.index) return this.compacted.term;
+    return this.file.read(index, index + 1, 1, 0)[0]?.term;
+  }
+
+  /**
    * A part of the read lo … hi - 1: at least one entry, ended by `bytesMax` or by a bound of its own,
    * so that appends get their turn between parts.
    */
   readSlice(lo: number, hi: number, bytesMax: number): Entry[] {
-    if (lo < 1 || hi <= lo || hi > this.lastIndex + 1) {
-      throw new StorageError(
-        "invalid",
-        this.file.path,
-        `entries ${lo} … ${hi - 1} were asked for, but the log has 1 … ${this.lastIndex}`,
+    const first = this.compacted.index + 1;
+    if (lo < first || hi <= lo || hi > this.lastIndex + 1) {
+      this.refuse(
+        `entries ${lo} … ${hi - 1} were asked for, but the log has ${first} … ${this.lastIndex}`,
       );
     }
     return this.file.read(lo, hi, SLICE_ENTRIES_MAX, bytesMax);
+  }
+
+  /** Whether the log can do without the entry: what it did is in the chat file for good. */
+  canSpare(index: number): boolean {
+    return index <= this.durableApplied;
   }
 
   /** Changes whenever entries are replaced. */
@@ -294,7 +419,12 @@ export class LogEngine {
       }
       const [first] = entries;
       if (first === undefined) continue;
-      if (first.index < 1 || first.index > lastIndex + 1) {
+      if (first.index <= this.compacted.index) {
+        this.refuse(
+          `entry ${first.index} is compacted: the log begins after ${this.compacted.index}`,
+        );
+      }
+      if (first.index > lastIndex + 1) {
         this.refuse(`entry ${first.index} does not continue a log that ends at ${lastIndex}`);
       }
       for (const [offset, entry] of entries.entries()) {
@@ -310,10 +440,20 @@ export class LogEngine {
     throw new StorageError("invalid", this.file.path, `${this.file.path}: ${what}`);
   }
 
+  private checkGeneration(generation: number): void {
+    if (generation > this.generation) return;
+    this.refuse(`chat generation ${generation} follows ${this.generation}: generations only rise`);
+  }
+
   private prepareReplacement(firstIndex: number): void {
     this.replacements += 1;
-    const termBefore =
-      firstIndex === 1 ? 0 : (this.file.read(firstIndex - 1, firstIndex, 1, 0)[0]?.term ?? 0);
+    this.lowerHighWater(firstIndex);
+  }
+
+  /** The record must not vouch for entries from `firstIndex` on while they may be the old or the new ones. */
+  private lowerHighWater(firstIndex: number): void {
+    if (firstIndex > this.highWater.lastIndex) return;
+    const termBefore = this.termAt(firstIndex - 1) ?? 0;
     const lowered = loweredHighWater(this.highWater, firstIndex, termBefore);
     if (lowered !== undefined) this.highWaterFile.write(lowered);
   }

@@ -3,7 +3,7 @@
  * able to trust before it takes part again (P9). Nothing is repaired or cut.
  */
 import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
-import type { NodeIdentity } from "@parley/node/ports";
+import type { LogPosition, NodeIdentity } from "@parley/node/ports";
 import type { HardState } from "@parley/raft";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeHardState } from "./entry-codec.ts";
@@ -28,6 +28,8 @@ const NO_HARD_STATE: HardState = { term: 0, vote: 0, commit: 0 };
 export interface Contents {
   readonly identity: NodeIdentity | undefined;
   readonly hardState: HardState;
+  /** The entry before the first one kept; 0 and 0 for a log that never was compacted. */
+  readonly compacted: LogPosition;
   readonly lastIndex: number;
   readonly lastTerm: number;
   readonly chatGeneration: number;
@@ -46,10 +48,11 @@ export function recoverLog(file: RaftFile): Recovered {
   const verdict = recoveryVerdict(record, {
     term: contents.hardState.term,
     vote: contents.hardState.vote,
-    compactedIndex: 0,
+    compactedIndex: contents.compacted.index,
     lastIndex: contents.lastIndex,
     identity: identityStage(contents.identity),
-    termAt: (index) => readableTerm(file, index),
+    termAt: (index) =>
+      index === contents.compacted.index ? contents.compacted.term : readableTerm(file, index),
   });
   if (verdict.kind === "wiped") throw wipedError(file.path, verdict.found);
   return { contents, record };
@@ -69,6 +72,7 @@ function readContents(file: RaftFile): Contents {
     return {
       identity: undefined,
       hardState: NO_HARD_STATE,
+      compacted: { index: 0, term: 0 },
       lastIndex: 0,
       lastTerm: 0,
       chatGeneration: 1,
@@ -82,16 +86,20 @@ function readContents(file: RaftFile): Contents {
     const hardState = file.state("hard-state");
     const generation = file.state("chat-generation");
     const durableApplied = readCounter(file.state("durable-applied"), 0);
+    const compacted = decodePosition(file.state("compacted"));
     const bounds = file.bounds();
-    if (bounds !== undefined && bounds.first !== 1) {
-      throw wipedError(file.path, `the log begins at index ${bounds.first} instead of 1`);
+    if (bounds !== undefined && bounds.first !== compacted.index + 1) {
+      const found = `the log begins at index ${bounds.first} instead of ${compacted.index + 1}`;
+      throw wipedError(file.path, found);
     }
-    const lastIndex = bounds?.last ?? 0;
+    const lastIndex = bounds?.last ?? compacted.index;
+    const verifyAbove = Math.max(compacted.index, Math.min(durableApplied, lastIndex - 1));
     return {
       identity: identity === undefined ? undefined : decodeIdentity(identity),
       hardState: hardState === undefined ? NO_HARD_STATE : decodeHardState(hardState),
+      compacted,
       lastIndex,
-      lastTerm: verifyEntries(file, Math.min(durableApplied, lastIndex - 1), lastIndex),
+      lastTerm: verifyEntries(file, verifyAbove, lastIndex) ?? compacted.term,
       chatGeneration: readCounter(generation, 1),
       durableApplied: Math.min(durableApplied, lastIndex),
     };
@@ -100,10 +108,10 @@ function readContents(file: RaftFile): Contents {
   }
 }
 
-/** Checks every entry above `above`; returns the last one's term. */
-function verifyEntries(file: RaftFile, above: number, lastIndex: number): number {
-  let lastTerm = 0;
-  for (let next = Math.max(above, 0) + 1; next <= lastIndex; ) {
+/** Checks every entry above `above`; returns the last one's term, undefined where there is none. */
+function verifyEntries(file: RaftFile, above: number, lastIndex: number): number | undefined {
+  let lastTerm: number | undefined;
+  for (let next = above + 1; next <= lastIndex; ) {
     const slice = file.read(next, lastIndex + 1, SLICE_ENTRIES_MAX, Number.MAX_SAFE_INTEGER);
     next += slice.length;
     lastTerm = slice.at(-1)?.term ?? lastTerm;
@@ -113,6 +121,16 @@ function verifyEntries(file: RaftFile, above: number, lastIndex: number): number
 
 function readCounter(bytes: Uint8Array | undefined, missing: number): number {
   return bytes === undefined ? missing : new ByteReader(bytes).u53();
+}
+
+export function encodePosition({ index, term }: LogPosition): Uint8Array {
+  return new ByteWriter(16).u53(index).u53(term).finish();
+}
+
+function decodePosition(bytes: Uint8Array | undefined): LogPosition {
+  if (bytes === undefined) return { index: 0, term: 0 };
+  const reader = new ByteReader(bytes);
+  return { index: reader.u53(), term: reader.u53() };
 }
 
 export function identityStage(identity: NodeIdentity | undefined): IdentityStage {

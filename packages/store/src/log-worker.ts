@@ -4,11 +4,11 @@
  * without a turn of the event loop, so a group is everything that has arrived, not one message.
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import type { LogWrite, NodeIdentity } from "@parley/node/ports";
+import type { DamagedEntry, LogWrite, NodeIdentity } from "@parley/node/ports";
 import { ByteWriter } from "./bytes.ts";
 import { ENTRY_OVERHEAD_BYTES, packEntry, unpackWrites } from "./entry-codec.ts";
 import { StorageError } from "./errors.ts";
-import { LogEngine, type LogEngineOptions } from "./log-engine.ts";
+import { LogEngine, type LogEngineOptions, type LogInstall } from "./log-engine.ts";
 import type { CloseRequest, WorkerReply, WorkerRequest } from "./worker-link.ts";
 
 export interface LogWorkerData {
@@ -22,6 +22,9 @@ export type LogRequest =
   | { readonly kind: "set-identity"; readonly identity: NodeIdentity }
   | { readonly kind: "set-chat-generation"; readonly generation: number }
   | { readonly kind: "note-durable-applied"; readonly index: number }
+  | { readonly kind: "install"; readonly install: LogInstall }
+  | { readonly kind: "size" }
+  | { readonly kind: "compact"; readonly index: number }
   | { readonly kind: "read"; readonly lo: number; readonly hi: number; readonly bytesMax: number };
 
 type Request = WorkerRequest<LogRequest | CloseRequest>;
@@ -49,6 +52,7 @@ let engine: LogEngine | undefined;
 let failure: StorageError | undefined;
 const writes: Request[] = [];
 const reads: ReadJob[] = [];
+const compactions: { readonly id: number; readonly index: number }[] = [];
 let pumping = false;
 
 port.on("message", (request: Request) => {
@@ -65,6 +69,10 @@ function acceptWaiting(): void {
 
 function accept(request: Request): void {
   const { id, body } = request;
+  if (body.kind === "compact") {
+    compactions.push({ id, index: body.index });
+    return;
+  }
   if (body.kind !== "read") {
     writes.push(request);
     return;
@@ -73,7 +81,7 @@ function accept(request: Request): void {
   reads.push({ id, lo, hi, bytesMax, next: lo, writer: new ByteWriter(), replacements: -1 });
 }
 
-/** Writes until there are none, then one slice of a read, then whatever has arrived meanwhile. */
+/** Writes until there are none, then one slice of other work, then whatever has arrived meanwhile. */
 function pump(): void {
   pumping = false;
   while (writes.length > 0) {
@@ -86,9 +94,10 @@ function pump(): void {
     acceptWaiting();
   }
   const [read] = reads;
-  if (read === undefined) return;
-  readSlice(read);
-  if (reads.length > 0) {
+  const [compaction] = compactions;
+  if (read !== undefined) readSlice(read);
+  if (compaction !== undefined) compactSlice(compaction.id, compaction.index);
+  if (reads.length > 0 || compactions.length > 0) {
     pumping = true;
     setImmediate(pump);
   }
@@ -134,10 +143,20 @@ function handleSingle({ id, body }: Request): void {
     case "note-durable-applied":
       attempt([id], () => opened().noteDurableApplied(body.index));
       return;
+    case "install":
+      attempt([id], () => {
+        opened().install(body.install);
+        return opened().state;
+      });
+      return;
+    case "size":
+      attempt([id], () => opened().usedBytes);
+      return;
     case "close":
       close(id);
       return;
     case "append":
+    case "compact":
     case "read":
       throw new Error(`${body.kind} is not handled alone`);
   }
@@ -153,6 +172,25 @@ function close(id: number): void {
   }
   engine = undefined;
   port.close();
+}
+
+function compactSlice(id: number, index: number): void {
+  let isMore = false;
+  try {
+    if (failure !== undefined) throw failure;
+    isMore = opened().compactSlice(index);
+  } catch (cause) {
+    const error = StorageError.from(cause, path, "compacting the raft log");
+    if (error.kind !== "invalid") failure ??= error;
+    compactions.shift();
+    reply({ id, error: error.toData() });
+    return;
+  }
+  if (!isMore) {
+    compactions.shift();
+    reply({ id, value: opened().compactedPosition });
+  }
+  if (engine?.checkpointDue) attempt([], () => opened().checkpoint());
 }
 
 function readSlice(job: ReadJob): void {
@@ -178,8 +216,14 @@ function readSlice(job: ReadJob): void {
     if (job.next >= job.hi || job.writer.byteLength >= job.bytesMax) finishRead(job);
   } catch (cause) {
     const error = StorageError.from(cause, path, "reading the raft log");
-    if (error.kind !== "invalid") failure ??= error;
     reads.shift();
+    const damagedIndex = error.entryIndex;
+    if (damagedIndex !== undefined && engine?.canSpare(damagedIndex) === true) {
+      const value: DamagedEntry = { damagedIndex, found: error.message };
+      reply({ id: job.id, value });
+      return;
+    }
+    if (error.kind !== "invalid") failure ??= error;
     reply({ id: job.id, error: error.toData() });
   }
 }

@@ -7,14 +7,22 @@ import {
   type ChatQuery,
   ChatReader,
 } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import type {
+  ApplyRequest,
+  ChatStore,
+  ChatStoreState,
+  CopyHead,
+  InstalledCopy,
+} from "@parley/node/ports";
+import type { ConfState, HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
 import { StorageError } from "./errors.ts";
+import { MemoryCopies } from "./memory-copies.ts";
+import type { MemoryLogStore } from "./memory-log-store.ts";
 
 /** What outlives a `MemoryChatStore`: open another one on it to restart. */
 export class MemoryChatDisk {
-  readonly db: DatabaseSync = new DatabaseSync(":memory:");
+  db: DatabaseSync = new DatabaseSync(":memory:");
 }
 
 interface Opened {
@@ -23,12 +31,16 @@ interface Opened {
 }
 
 export class MemoryChatStore implements ChatStore {
+  readonly copies: MemoryCopies = new MemoryCopies(() => this.disk.db);
   private readonly disk: MemoryChatDisk;
+  private readonly owner: MemoryLogStore | undefined;
   private opened: Opened | undefined;
   private failure: StorageError | undefined;
 
-  constructor(disk: MemoryChatDisk = new MemoryChatDisk()) {
+  /** `owner`: the log that an installed copy resets. */
+  constructor(disk: MemoryChatDisk = new MemoryChatDisk(), owner?: MemoryLogStore) {
     this.disk = disk;
+    this.owner = owner;
   }
 
   async open(initial: ConfState | undefined): Promise<ChatStoreState> {
@@ -37,7 +49,24 @@ export class MemoryChatStore implements ChatStore {
     if (machine.appliedIndex === 0 && machine.confState() === undefined && initial !== undefined) {
       machine.apply([], encodeConfState(initial));
     }
-    this.opened = { machine, reader: new ChatReader(db) };
+    return this.openedOn(machine);
+  }
+
+  async install(head: CopyHead, hardState: HardState | undefined): Promise<InstalledCopy> {
+    this.usable();
+    if (this.owner === undefined) throw new StorageError("invalid", "memory", "there is no log");
+    const db = new DatabaseSync(":memory:");
+    db.deserialize(this.copies.take(head));
+    const { index, term } = head;
+    const generation = this.owner.chatGeneration + 1;
+    const log = await this.owner.install({ generation, position: { index, term }, hardState });
+    this.disk.db.close();
+    this.disk.db = db;
+    return { log, chat: this.openedOn(ChatMachine.open(db)) };
+  }
+
+  private openedOn(machine: ChatMachine): ChatStoreState {
+    this.opened = { machine, reader: new ChatReader(this.disk.db) };
     const confState = machine.confState();
     return {
       admission: machine.admissionSnapshot(),
@@ -66,6 +95,18 @@ export class MemoryChatStore implements ChatStore {
     atIndex: number,
   ): Promise<{ readonly appliedIndex: number; readonly hash: string } | undefined> {
     return this.usable().machine.stateHash(atIndex);
+  }
+
+  async sizeBytes(): Promise<number> {
+    return this.disk.db.serialize().length;
+  }
+
+  async checkpoint(): Promise<number> {
+    return this.durableApplied;
+  }
+
+  get durableApplied(): number {
+    return this.usable().machine.appliedIndex;
   }
 
   async close(): Promise<void> {

@@ -2,16 +2,18 @@
  * The log without a disk, for tests: the same contract as the SQLite one (one suite checks both),
  * with every write durable at once.
  */
-import type { LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node/ports";
+import type { LogPosition, LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node/ports";
 import type { Entry, HardState } from "@parley/raft";
 import { ENTRY_OVERHEAD_BYTES } from "./entry-codec.ts";
 import { StorageError } from "./errors.ts";
+import type { LogInstall } from "./log-engine.ts";
 
 /** What outlives a `MemoryLogStore`: open another one on it to restart. */
 export class MemoryLogDisk {
   identity: NodeIdentity | undefined;
   hardState: HardState = { term: 0, vote: 0, commit: 0 };
-  /** Entry i + 1 at position i. */
+  compacted: LogPosition = { index: 0, term: 0 };
+  /** Those after the compacted one. */
   readonly entries: Entry[] = [];
   /** Held by the store that is open. */
   locked = false;
@@ -34,14 +36,19 @@ export class MemoryLogStore implements LogStore {
     if (this.disk.locked) throw new StorageError("locked", NAME, "the log is open already");
     this.disk.locked = true;
     this.isOpen = true;
-    const last = this.disk.entries.at(-1);
+    return this.state();
+  }
+
+  private state(): LogState {
+    const { compacted } = this.disk;
+    const last = this.disk.entries.at(-1) ?? compacted;
     return {
       identity: this.disk.identity,
       hardState: this.disk.hardState,
-      compactedIndex: 0,
-      compactedTerm: 0,
-      lastIndex: last?.index ?? 0,
-      lastTerm: last?.term ?? 0,
+      compactedIndex: compacted.index,
+      compactedTerm: compacted.term,
+      lastIndex: last.index,
+      lastTerm: last.term,
     };
   }
 
@@ -57,14 +64,15 @@ export class MemoryLogStore implements LogStore {
       throw this.fail(`term ${hardState.term} follows ${this.disk.hardState.term}`);
     }
     if (first !== undefined) {
-      const lastIndex = this.disk.entries.length;
-      if (first.index < 1 || first.index > lastIndex + 1) {
+      const { index: compactedIndex } = this.disk.compacted;
+      const lastIndex = compactedIndex + this.disk.entries.length;
+      if (first.index <= compactedIndex || first.index > lastIndex + 1) {
         throw this.fail(`entry ${first.index} does not continue a log that ends at ${lastIndex}`);
       }
       for (const [offset, entry] of entries.entries()) {
         if (entry.index !== first.index + offset) throw this.fail("entries are not contiguous");
       }
-      this.disk.entries.length = first.index - 1;
+      this.disk.entries.length = first.index - 1 - compactedIndex;
       for (const entry of entries) this.disk.entries.push({ ...entry, data: entry.data.slice() });
     }
     this.disk.hardState = hardState ?? this.disk.hardState;
@@ -73,18 +81,56 @@ export class MemoryLogStore implements LogStore {
   async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]> {
     this.assertUsable();
     const { entries } = this.disk;
-    if (lo < 1 || hi <= lo || hi > entries.length + 1) {
-      const asked = `entries ${lo} … ${hi - 1} were asked for, but the log has 1 … ${entries.length}`;
+    const { index: compacted } = this.disk.compacted;
+    if (lo <= compacted || hi <= lo || hi > compacted + entries.length + 1) {
+      const has = `${compacted + 1} … ${compacted + entries.length}`;
+      const asked = `entries ${lo} … ${hi - 1} were asked for, but the log has ${has}`;
       throw new StorageError("invalid", NAME, asked);
     }
     const found: Entry[] = [];
     let bytes = 0;
-    for (const entry of entries.slice(lo - 1, hi - 1)) {
+    for (const entry of entries.slice(lo - 1 - compacted, hi - 1 - compacted)) {
       bytes += ENTRY_OVERHEAD_BYTES + entry.data.byteLength;
       if (found.length > 0 && bytes > bytesMax) break;
       found.push(entry);
     }
     return found;
+  }
+
+  async compact(index: number): Promise<LogPosition> {
+    this.assertUsable();
+    const { compacted, entries } = this.disk;
+    const gone = Math.min(index - compacted.index, entries.length);
+    const last = entries[gone - 1];
+    if (last !== undefined) {
+      this.disk.compacted = { index: last.index, term: last.term };
+      entries.splice(0, gone);
+    }
+    return this.disk.compacted;
+  }
+
+  /** As `SqliteLogStore.install`. */
+  async install({ generation, position, hardState }: LogInstall): Promise<LogState> {
+    this.assertUsable();
+    const { compacted, entries } = this.disk;
+    const at = position.index - compacted.index;
+    const own = at === 0 ? compacted.term : entries[at - 1]?.term;
+    entries.splice(0, own === position.term ? at : entries.length);
+    this.disk.compacted = position;
+    const known = hardState ?? this.disk.hardState;
+    this.disk.hardState = { ...known, commit: Math.max(known.commit, position.index) };
+    this.disk.chatGeneration = generation;
+    return this.state();
+  }
+
+  get chatGeneration(): number {
+    return this.disk.chatGeneration;
+  }
+
+  async sizeBytes(): Promise<number> {
+    let bytes = 0;
+    for (const { data } of this.disk.entries) bytes += ENTRY_OVERHEAD_BYTES + data.byteLength;
+    return bytes;
   }
 
   async freeBytes(): Promise<number> {

@@ -34,7 +34,13 @@ const SCHEMA = `
 `;
 
 /** The rows of the `state` table. */
-export type StateName = "hard-state" | "identity" | "chat-generation" | "durable-applied";
+export type StateName =
+  | "hard-state"
+  | "identity"
+  | "chat-generation"
+  | "durable-applied"
+  /** Index and term of the entry before the first one kept. */
+  | "compacted";
 
 export type SyncMode = "FULL" | "OFF";
 
@@ -69,6 +75,8 @@ export class RaftFile {
       db.exec(`PRAGMA synchronous = ${synchronous}`);
       // Checkpoints are explicit: an automatic one hides its failures inside a later commit.
       db.exec("PRAGMA wal_autocheckpoint = 0");
+      // What is compacted leaves the file: deleted messages must not live on in free pages.
+      db.exec("PRAGMA secure_delete = ON");
       if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
       const file = new RaftFile(path, db);
       file.checkIdentityOfFile();
@@ -157,6 +165,17 @@ export class RaftFile {
   truncateFrom(index: number): void {
     this.deleteFrom ??= this.db.prepare("DELETE FROM entry WHERE idx >= ?");
     this.deleteFrom.run(index);
+  }
+
+  /** Inside a transaction: removes every entry up to `index`. */
+  deleteUpTo(index: number): void {
+    this.db.prepare("DELETE FROM entry WHERE idx <= ?").run(index);
+  }
+
+  /** Bytes of pages that are in use. */
+  get usedBytes(): number {
+    const pages = numberOf(this.pragma("page_count")) - numberOf(this.pragma("freelist_count"));
+    return pages * numberOf(this.pragma("page_size"));
   }
 
   /** Inside a transaction. */
@@ -249,6 +268,7 @@ export class RaftFile {
       "corrupt",
       this.path,
       `${this.path}: the log entry at index ${index} is damaged (${found}); it is not served.`,
+      index,
     );
   }
 }

@@ -1,8 +1,17 @@
 /** The chat file behind its port: one thread applies, others read. See DESIGN.md beside this folder. */
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import type { AppliedBatch, ChatAnswer, ChatQuery } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState, Logger } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import type {
+  ApplyRequest,
+  ChatStore,
+  ChatStoreState,
+  CopyHead,
+  InstalledCopy,
+  Logger,
+  LogState,
+} from "@parley/node/ports";
+import type { ConfState, HardState } from "@parley/raft";
 import { detachedQuery, type PackedAnswer, unpackAnswer } from "./answer-codec.ts";
 import { packApplyRequest, unpackBatch } from "./apply-codec.ts";
 import type {
@@ -13,7 +22,15 @@ import type {
 } from "./chat-apply-worker.ts";
 import type { ReadThreadRequest, ReadWorkerData } from "./chat-read-worker.ts";
 import { StorageError } from "./errors.ts";
-import { chatPath, corruptChatPath, syncDirectoryOf } from "./files.ts";
+import {
+  chatPath,
+  corruptChatPath,
+  removeLeftovers,
+  removeWithSidecars,
+  syncDirectoryOf,
+} from "./files.ts";
+import type { LogInstall } from "./log-engine.ts";
+import { SqliteCopies } from "./sqlite-copies.ts";
 import { WorkerLink } from "./worker-link.ts";
 
 const APPLY_WORKER = new URL("./chat-apply-worker.ts", import.meta.url);
@@ -26,6 +43,8 @@ export interface ChatFileOwner {
   readonly chatGeneration: number;
   setChatGeneration(generation: number): Promise<void>;
   noteDurableApplied(index: number): Promise<void>;
+  /** Moves the pointer and resets the log, in one transaction. */
+  install(install: LogInstall): Promise<LogState>;
 }
 
 export interface SqliteChatStoreOptions {
@@ -40,6 +59,8 @@ export interface SqliteChatStoreOptions {
   readonly verifyBytesMax?: number;
   /** Exports `ChatMachine` and `ChatReader`; `@parley/chat` unless a test brings its own. */
   readonly module?: string;
+  /** Pages that a copy may have; for tests of a full disk. */
+  readonly copyPagesMax?: number;
 }
 
 interface Reader {
@@ -49,6 +70,7 @@ interface Reader {
 
 /** All rejections are final {@link StorageError}s, whichever thread they come from. */
 export class SqliteChatStore implements ChatStore {
+  readonly copies: SqliteCopies;
   private readonly options: SqliteChatStoreOptions;
   private readonly applier: WorkerLink<ApplyThreadRequest>;
   /** Started at once, so that it has loaded its code when the file is open. */
@@ -63,6 +85,16 @@ export class SqliteChatStore implements ChatStore {
     const data: ChatWorkerData = { module: options.module };
     this.applier = new WorkerLink(APPLY_WORKER, data, this.file);
     this.firstReader = this.startReader();
+    const { dbPath, module, copyPagesMax: pagesMax } = options;
+    this.copies = new SqliteCopies(
+      { dbPath, module, pagesMax },
+      {
+        chatFile: () => this.path,
+        beingCopied: async (isBeingCopied) => {
+          await this.guarded(this.applier.call({ kind: "being-copied", isBeingCopied }));
+        },
+      },
+    );
   }
 
   async open(initial: ConfState | undefined): Promise<ChatStoreState> {
@@ -101,6 +133,14 @@ export class SqliteChatStore implements ChatStore {
     return hash as { appliedIndex: number; hash: string } | undefined;
   }
 
+  async sizeBytes(): Promise<number> {
+    const sizes = ["", "-wal"].map(async (suffix) => (await stat(this.path + suffix)).size);
+    const found = await Promise.allSettled(sizes);
+    let bytes = 0;
+    for (const size of found) if (size.status === "fulfilled") bytes += size.value;
+    return bytes;
+  }
+
   /** Moves what is applied into the main file; resolves with {@link durableApplied}. */
   async checkpoint(): Promise<number> {
     const durable = await this.guarded(this.applier.call({ kind: "checkpoint" }));
@@ -113,13 +153,56 @@ export class SqliteChatStore implements ChatStore {
     return this.durable;
   }
 
+  async install(head: CopyHead, hardState: HardState | undefined): Promise<InstalledCopy> {
+    try {
+      return await this.installFile(head, hardState);
+    } catch (cause) {
+      const error = StorageError.from(cause, this.path, "installing a copy of the chat file");
+      this.failure ??= error;
+      throw error;
+    }
+  }
+
+  /** The file under its final name, the pointer, the threads, and only then the old file goes. */
+  private async installFile(
+    head: CopyHead,
+    hardState: HardState | undefined,
+  ): Promise<InstalledCopy> {
+    const { dbPath, owner } = this.options;
+    const before = this.path;
+    const generation = owner.chatGeneration + 1;
+    await this.copies.giveTo(head, chatPath(dbPath, generation));
+    const { index, term } = head;
+    const log = await owner.install({ generation, position: { index, term }, hardState });
+    this.path = chatPath(dbPath, generation);
+    // It has just been verified.
+    const body: ApplyThreadRequest = {
+      kind: "open",
+      path: this.path,
+      initial: undefined,
+      verifyBytesMax: 0,
+    };
+    const opened = (await this.guarded(this.applier.call(body))) as OpenOutcome;
+    if (opened.kind === "damaged") {
+      throw new StorageError("corrupt", this.path, `${this.path}: ${opened.found}`);
+    }
+    this.durable = opened.durableApplied;
+    await Promise.all(
+      this.readers.map(({ link }) => this.guarded(link.call({ kind: "open", path: this.path }))),
+    );
+    removeWithSidecars(before);
+    return { log, chat: opened.state };
+  }
+
   async close(): Promise<void> {
+    await this.copies.close();
     await Promise.all([this.firstReader, ...this.readers].map(({ link }) => link.close()));
     // Last: the connection that goes last moves the WAL into the main file.
     await this.applier.close();
   }
 
   private async openFile(initial: ConfState | undefined): Promise<ChatStoreState> {
+    removeLeftovers(this.options.dbPath, this.options.owner.chatGeneration);
     let outcome = await this.openGeneration(initial);
     if (outcome.kind === "damaged") {
       await this.replaceDamagedFile(outcome.found);
@@ -147,8 +230,9 @@ export class SqliteChatStore implements ChatStore {
   }
 
   /**
-   * Puts a damaged file aside and makes the next generation current; the log is whole, so everything
-   * is applied again. The pointer moves first: from then on no remains of the old file matter.
+   * Puts a damaged file aside and makes the next generation current, an empty one: what the log has is applied
+   * again, and what it hasn't any more comes with a copy from a peer. The pointer moves first: from
+   * then on no remains of the old file matter.
    */
   private async replaceDamagedFile(found: string): Promise<void> {
     const { dbPath, owner, logger } = this.options;
@@ -156,7 +240,7 @@ export class SqliteChatStore implements ChatStore {
     const aside = corruptChatPath(dbPath, generation);
     logger.error(
       { file: this.path, found, aside, generation: generation + 1 },
-      "the chat file is damaged; it is put aside and made again from the log",
+      "the chat file is damaged; it is put aside and made again",
     );
     await owner.setChatGeneration(generation + 1);
     try {
@@ -214,8 +298,4 @@ export class SqliteChatStore implements ChatStore {
       // The log's own failure stops the node; this is only a note to it.
     });
   }
-}
-
-function removeWithSidecars(path: string): void {
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
 }

@@ -1,11 +1,18 @@
 /** The raft log in SQLite, on a thread of its own. See DESIGN.md beside this folder. */
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node/ports";
+import type {
+  DamagedEntry,
+  LogPosition,
+  LogState,
+  LogStore,
+  LogWrite,
+  NodeIdentity,
+} from "@parley/node/ports";
 import type { Entry } from "@parley/raft";
 import { packWrites, unpackEntries } from "./entry-codec.ts";
 import { StorageError } from "./errors.ts";
-import type { LogEngineOptions } from "./log-engine.ts";
+import type { LogEngineOptions, LogInstall } from "./log-engine.ts";
 import type { LogRequest, LogWorkerData } from "./log-worker.ts";
 import { WorkerLink } from "./worker-link.ts";
 
@@ -67,10 +74,18 @@ export class SqliteLogStore implements LogStore {
     return this.gathered.done.promise;
   }
 
-  async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]> {
+  async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | DamagedEntry> {
     this.flush();
-    const packed = await this.link.call({ kind: "read", lo, hi, bytesMax });
-    return unpackEntries(packed as Uint8Array);
+    const answer = await this.link.call({ kind: "read", lo, hi, bytesMax });
+    return answer instanceof Uint8Array ? unpackEntries(answer) : (answer as DamagedEntry);
+  }
+
+  async compact(index: number): Promise<LogPosition> {
+    return (await this.link.call({ kind: "compact", index })) as LogPosition;
+  }
+
+  async sizeBytes(): Promise<number> {
+    return (await this.link.call({ kind: "size" })) as number;
   }
 
   async freeBytes(): Promise<number> {
@@ -96,6 +111,17 @@ export class SqliteLogStore implements LogStore {
   async setChatGeneration(generation: number): Promise<void> {
     await this.link.call({ kind: "set-chat-generation", generation });
     this.generation = generation;
+  }
+
+  /**
+   * Makes a copy of the chat file the current one, together with what it means for the log; the answer to
+   * writes from before comes first. Resolves with the log as it is then.
+   */
+  async install(install: LogInstall): Promise<LogState> {
+    this.flush();
+    const state = (await this.link.call({ kind: "install", install })) as LogState;
+    this.generation = install.generation;
+    return state;
   }
 
   /**

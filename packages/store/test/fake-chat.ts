@@ -28,7 +28,10 @@ export class ChatMachine {
 
   constructor(db: DatabaseSync) {
     this.db = db;
-    db.exec(SCHEMA);
+    const { tables } = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as {
+      tables: number;
+    };
+    if (tables === 0) db.exec(SCHEMA);
     const row = db.prepare("SELECT applied, term, hash FROM meta").get();
     this.appliedIndex = Number(row?.applied);
     this.appliedTerm = Number(row?.term);

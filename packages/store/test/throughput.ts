@@ -96,7 +96,9 @@ async function log(): Promise<void> {
   rate("append of 100 entries, 4 under way: entries", 100_000, startMs);
   startMs = performance.now();
   for (let next = 1; next <= lastIndex; ) {
-    next += (await store.read(next, lastIndex + 1, 1 << 20)).length;
+    const entries = await store.read(next, lastIndex + 1, 1 << 20);
+    if ("damagedIndex" in entries) throw new Error(entries.found);
+    next += entries.length;
   }
   rate("read back in megabytes: entries", lastIndex, startMs);
   await store.close();

@@ -65,7 +65,9 @@ export class GrpcServer {
     this.#engine.addService(rawService(ChatService), chatImplementation(adapterParts));
     this.#engine.addService(rawService(ClusterService), clusterImplementation(adapterParts));
     this.#engine.addService(rawService(RaftService), {
-      peer: (call: PeerCall) => parts.transport.onCall(call, certificateOf(call.getPeer())),
+      peer: (call: PeerCall) => parts.transport.onCall(call, "peer", certificateOf(call.getPeer())),
+      installCopy: (call: PeerCall) =>
+        parts.transport.onCall(call, "installCopy", certificateOf(call.getPeer())),
     });
     addReflection(this.#engine);
     this.health.addTo(this.#engine);

@@ -41,9 +41,12 @@ const CHANNEL_OPTIONS = {
 
 const methods = rawService(RaftService);
 
-function peerMethod() {
-  const method = methods.peer;
-  if (method === undefined) throw new Error("parley.v1.Raft has no Peer method");
+/** The streams of parley.v1.Raft. */
+export type RaftStream = "peer" | "installCopy";
+
+function methodOf(stream: RaftStream) {
+  const method = methods[stream];
+  if (method === undefined) throw new Error(`parley.v1.Raft has no ${stream}`);
   return method;
 }
 
@@ -80,11 +83,11 @@ class DialledLink implements OutgoingLink {
   #state: "dialing" | "open" | "ended" = "dialing";
   #refusedSend = false;
 
-  constructor(target: DialTarget, events: OutgoingLinkEvents) {
+  constructor(target: DialTarget, stream: RaftStream, events: OutgoingLinkEvents) {
     this.#target = target;
     this.#events = events;
     this.#client = new GrpcClient(target.address, credentialsFor(target), CHANNEL_OPTIONS);
-    const method = peerMethod();
+    const method = methodOf(stream);
     this.#stream = this.#client.makeBidiStreamRequest(
       method.path,
       method.requestSerialize,
@@ -175,6 +178,10 @@ class DialledLink implements OutgoingLink {
 }
 
 /** Dials once. `onEnd` is called once, unless the caller closes the link itself. */
-export function dialPeer(target: DialTarget, events: OutgoingLinkEvents): OutgoingLink {
-  return new DialledLink(target, events);
+export function dialPeer(
+  target: DialTarget,
+  stream: RaftStream,
+  events: OutgoingLinkEvents,
+): OutgoingLink {
+  return new DialledLink(target, stream, events);
 }

@@ -26,7 +26,7 @@ class Peer {
       };
     });
     this.server.addService(rawService(RaftService), {
-      peer: (call: PeerCall) => this.transport.onCall(call),
+      peer: (call: PeerCall) => this.transport.onCall(call, "peer"),
     });
     this.port = await new Promise<number>((resolve, reject) => {
       const credentials = ServerCredentials.createInsecure();

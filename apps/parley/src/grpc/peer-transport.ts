@@ -1,4 +1,5 @@
-// Peers over gRPC: outgoing links are dialled one by one, incoming ones are calls of Raft.Peer.
+// Peers over gRPC: outgoing links are dialled one by one, incoming ones are calls of Raft.Peer, or of
+// Raft.InstallCopy for copies of the chat file.
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import type {
   CallerCertificate,
@@ -11,13 +12,14 @@ import type {
 import { ParleyError } from "@parley/protocol";
 import { whenGone } from "./calls.ts";
 import { StreamOutbox } from "./outbox.ts";
-import { dialPeer, type PeerSecurity } from "./peer-dial.ts";
+import { dialPeer, type PeerSecurity, type RaftStream } from "./peer-dial.ts";
 import { toStatusError } from "./status.ts";
 
 /** The answering direction carries a hello and a refusal, nothing else. */
 const ANSWER_BACKLOG_BYTES_MAX = 1024 * 1024;
-/** Streams of peers at once: a cluster has tens of nodes, each with one or two. */
-const INCOMING_LINKS_MAX = 256;
+/** Streams at once: the node itself keeps 256, and ends the oldest that has not greeted for a new one. */
+const INCOMING_LINKS_MAX = 1_024;
+const RETRY_AFTER_MS = 100;
 
 export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
@@ -39,7 +41,7 @@ function certifiedId(certificate: CallerCertificate): number | ParleyError {
 
 export class GrpcPeerTransport implements PeerTransport {
   readonly #security: PeerSecurity | undefined;
-  #accept: ((link: IncomingLink) => IncomingLinkEvents) | undefined;
+  readonly #accept = new Map<RaftStream, (link: IncomingLink) => IncomingLinkEvents>();
   #incoming = 0;
 
   /** `security` left out: plain text, and nobody's certificate is looked at. */
@@ -48,25 +50,36 @@ export class GrpcPeerTransport implements PeerTransport {
   }
 
   dial(address: string, events: OutgoingLinkEvents, nodeId = 0): OutgoingLink {
-    return dialPeer({ address, nodeId, security: this.#security }, events);
+    return dialPeer({ address, nodeId, security: this.#security }, "peer", events);
   }
 
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void {
-    this.#accept = accept;
+    this.#accept.set("peer", accept);
   }
 
-  /** Handler of Raft.Peer. `certificate`: of the caller; undefined where there is no TLS. */
-  onCall(call: PeerCall, certificate?: CallerCertificate): void {
+  dialCopy(address: string, events: OutgoingLinkEvents, nodeId = 0): OutgoingLink {
+    return dialPeer({ address, nodeId, security: this.#security }, "installCopy", events);
+  }
+
+  listenForCopies(accept: (link: IncomingLink) => IncomingLinkEvents): void {
+    this.#accept.set("installCopy", accept);
+  }
+
+  /** Handler of Raft.Peer and Raft.InstallCopy. `certificate`: of the caller; undefined where there is no TLS. */
+  onCall(call: PeerCall, stream: RaftStream, certificate?: CallerCertificate): void {
     call.on("error", () => {});
     const id = certificate === undefined ? undefined : certifiedId(certificate);
     if (id instanceof ParleyError) {
       call.emit("error", toStatusError(id));
       return;
     }
-    const accept = this.#accept;
+    const accept = this.#accept.get(stream);
     if (accept === undefined || this.#incoming >= INCOMING_LINKS_MAX) {
       const reason = accept === undefined ? "NOT_READY" : "OVERLOADED";
-      call.emit("error", toStatusError(new ParleyError(reason, "takes no link now")));
+      const error = new ParleyError(reason, "this node takes no link now", {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+      call.emit("error", toStatusError(error));
       return;
     }
     this.#incoming += 1;

@@ -47,16 +47,12 @@ export function announceSetup(
     );
   }
   let isOver = false;
-  node.replica?.onApplied({
-    onEntry: () => {},
-    onBatchEnd: () => {
-      if (isOver || node.awaitedSetupHash !== undefined) return;
-      isOver = true;
-      forgetSetupToken(dbPath);
-      logger.info(
-        { event: "setup" },
-        "the instance has an owner; the set-up token counts no longer",
-      );
-    },
-  });
+  const look = () => {
+    if (isOver || node.awaitedSetupHash !== undefined) return;
+    isOver = true;
+    forgetSetupToken(dbPath);
+    logger.info({ event: "setup" }, "the instance has an owner; the set-up token counts no longer");
+  };
+  // A copy of the chat file may bring the owner without an entry: then the next batch shows it.
+  node.replica?.onApplied({ onEntry: () => {}, onBatchEnd: look, onJump: () => {} });
 }

@@ -1,7 +1,7 @@
 // The chat against real processes that die.
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { DevRun } from "../testing/dev-run.ts";
+import { DevRun, leaderSeenBy } from "../testing/dev-run.ts";
 import { eventually } from "../testing/running-server.ts";
 
 let run: DevRun;
@@ -40,6 +40,8 @@ it(
     expect(first.output()).toMatch(/1 message is unsent: kept/);
 
     await run.control("restart", 1);
+    // A chat that is just starting gives a dead address up after some seconds, as a person would want.
+    await eventually("it serves", async () => (await leaderSeenBy(run.node(1).grpc)) === 1);
     const second = chat();
     await eventually("the kept message", () => /#2 fay: kept/.test(second.output()));
     second.type("/history");

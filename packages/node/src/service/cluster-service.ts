@@ -1,5 +1,8 @@
 // The operators' view of one node: status, a stream of it, and the state hash.
 import {
+  CLIENT_FRAME_BOUNDS,
+  type Decodable,
+  decodeUntrusted,
   LIMITS,
   ParleyError,
   StateHashRequest,
@@ -8,19 +11,20 @@ import {
   StatusResponse,
   WatchRequest,
 } from "@parley/protocol";
-import type { ChatStore, Clock, FrameSink, Timer } from "../ports.ts";
+import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import type { CallContext } from "./context.ts";
 import type { Operators } from "./operators.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
+const RETRY_AFTER_MS = 1_000;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
 export interface ClusterServiceParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly operators: Operators;
   /** Only a loopback-only server answers without a login (P10). */
@@ -61,7 +65,7 @@ export class ClusterService {
       await this.#admit(context);
       if (cancelled) return;
       if (this.#watchers.size >= WATCHERS_MAX) {
-        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: 1_000 });
+        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: RETRY_AFTER_MS });
       }
       this.#watchers.add(watcher);
       sink.send(this.#status());
@@ -107,7 +111,9 @@ export class ClusterService {
   close(): void {
     this.#timer?.cancel();
     this.#soon?.cancel();
-    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down");
+    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down", {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
     for (const { sink } of this.#watchers) sink.end(error);
     this.#watchers.clear();
   }
@@ -145,13 +151,6 @@ export class ClusterService {
   }
 }
 
-function decode<T>(codec: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
-  if (bytes.length > LIMITS.clientFrameBytesMax) {
-    throw new ParleyError("TOO_LARGE", "the request is too large");
-  }
-  try {
-    return codec.decode(bytes);
-  } catch {
-    throw new ParleyError("MALFORMED", "the request is not a well-formed protobuf message");
-  }
+function decode<T>(codec: Decodable<T>, bytes: Uint8Array): T {
+  return decodeUntrusted(codec, bytes, CLIENT_FRAME_BOUNDS);
 }

@@ -2,7 +2,7 @@
 import type { NodeTuning } from "../config.ts";
 import type {
   CallerCertificate,
-  ChatStore,
+  ChatReads,
   Clock,
   Logger,
   PasswordHasher,
@@ -14,7 +14,7 @@ import type { FanOutLimits } from "./fan-out.ts";
 
 export interface ServiceParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly random: Random;
   readonly hasher: PasswordHasher;

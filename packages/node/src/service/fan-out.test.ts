@@ -2,7 +2,7 @@ import type { AdmissionChange, AppliedEntry, ChatAnswer, ChatQuery, Delivery } f
 import { Admission } from "@parley/chat";
 import { Event } from "@parley/protocol";
 import { expect, test } from "vitest";
-import type { ChatStore } from "../ports.ts";
+import type { ChatReads } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { DEFAULT_FAN_OUT_LIMITS, FanOut, type LiveSubscriber } from "./fan-out.ts";
 import type { SharedEvent } from "./shared-event.ts";
@@ -129,7 +129,7 @@ test("a subscription goes on after a gap from where it was, and repeats nothing 
   apply([everyone]);
   fanOut.onBatchEnd();
   const subscription = new Subscription(
-    { replica, chatStore: chatStore as unknown as ChatStore, clock, fanOut },
+    { replica, chatStore: chatStore as unknown as ChatReads, clock, fanOut },
     { accountId: 1, afterRevision: 0, eventsMax: 0, resyncReason: undefined },
     {
       event: (revision) => got.push(revision),

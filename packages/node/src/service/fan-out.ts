@@ -101,7 +101,7 @@ export class FanOut {
   }
 
   onEntry(entry: AppliedEntry): void {
-    if (this.#applied >= 0 && entry.index !== this.#applied + 1) this.#jump();
+    if (this.#applied >= 0 && entry.index !== this.#applied + 1) this.onJump();
     if (this.#applied < 0) {
       this.#floor = entry.index - 1;
       this.#dispatched = entry.index - 1;
@@ -287,7 +287,7 @@ export class FanOut {
   }
 
   /** Entries are missing: nothing at hand can be trusted to be whole. */
-  #jump(): void {
+  onJump(): void {
     // While `dispatched` still says how far each of them has come.
     for (const subscriber of [...this.#live]) {
       subscriber.fallBack();

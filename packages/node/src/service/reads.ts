@@ -10,7 +10,7 @@ import {
   varintField,
 } from "@parley/protocol";
 import type { NodeTuning } from "../config.ts";
-import type { ChatStore, Clock } from "../ports.ts";
+import type { ChatReads, Clock } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { withPresence } from "./account-message.ts";
 import type { Caller } from "./context.ts";
@@ -38,7 +38,7 @@ export interface Freshness {
 
 export interface ReadsParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly tuning: NodeTuning;
 }

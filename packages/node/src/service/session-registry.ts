@@ -75,6 +75,10 @@ export class SessionRegistry {
     }
   }
 
+  get loginSessionIds(): IterableIterator<number> {
+    return this.#byLoginSession.keys();
+  }
+
   loginSessionEnded(loginSessionId: number): void {
     for (const session of [...(this.#byLoginSession.get(loginSessionId) ?? [])]) session.revoke();
   }

@@ -8,7 +8,9 @@ import {
   type Request,
 } from "@parley/protocol";
 import type { Clock } from "../ports.ts";
+import type { Replica } from "../replica.ts";
 import type { Caller } from "./context.ts";
+import { withLeader } from "./leader-hint.ts";
 import type { Operations } from "./operations.ts";
 import type { Outbox } from "./outbox.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -17,6 +19,7 @@ const ERROR_FIELD = 2;
 const RETRY_AFTER_MS = 200;
 
 export interface SessionRequestsParts {
+  readonly replica: Pick<Replica, "view">;
   readonly clock: Clock;
   readonly operations: Operations;
   readonly outbox: Outbox;
@@ -62,14 +65,14 @@ export class SessionRequests {
     const run = () =>
       this.#parts.operations.execute(op.$case, op.value, { ...caller, deadlineMs }).then(
         (response) => this.#answer(id, fieldNumber, response),
-        (cause: unknown) => this.#answer(id, ERROR_FIELD, this.#refusal(ParleyError.from(cause))),
+        (cause: unknown) => this.#answer(id, ERROR_FIELD, this.#encodeError(cause)),
       );
     if (kind === "read") this.#reads.add(run);
     else void run();
   }
 
   refuse(requestId: number, error: ParleyError): void {
-    this.#parts.outbox.reply(requestId, ERROR_FIELD, this.#refusal(error));
+    this.#parts.outbox.reply(requestId, ERROR_FIELD, this.#encodeError(error));
     this.#parts.onAnswer();
   }
 
@@ -79,7 +82,8 @@ export class SessionRequests {
     this.#reads.close();
   }
 
-  #refusal(error: ParleyError): Uint8Array {
+  #encodeError(cause: unknown): Uint8Array {
+    const error = withLeader(cause, this.#parts.replica);
     this.#parts.operations.refusals.count(error);
     return ErrorCodec.encode(error.toWire()).finish();
   }

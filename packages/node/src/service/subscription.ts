@@ -2,7 +2,7 @@
 // then the ring of recent entries, then the fan-out (P5). At every moment it has everything that it
 // may see up to `position`, once.
 import { LIMITS, ParleyError } from "@parley/protocol";
-import type { ChatStore, Clock, Timer } from "../ports.ts";
+import type { ChatReads, Clock, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import type { FanOut, LiveSubscriber } from "./fan-out.ts";
 import { SharedEvent } from "./shared-event.ts";
@@ -34,7 +34,7 @@ export interface SubscriptionStart {
 
 export interface SubscriptionParts {
   readonly replica: Replica;
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly fanOut: FanOut;
 }

@@ -49,6 +49,13 @@ export class LogMatching implements Checker {
     }
   }
 
+  onInstalled(nodeId: number, log: readonly Entry[]): void {
+    this.#terms.set(
+      nodeId,
+      log.map((entry) => entry.term),
+    );
+  }
+
   onRestart(nodeId: number, log: readonly Entry[]): void {
     this.#terms.set(
       nodeId,

@@ -25,6 +25,12 @@ export class StateMachineSafety implements Checker {
     this.#applied.set(nodeId, appliedIndex);
   }
 
+  /** A copy of another node's file took the place of this node's. */
+  installed(nodeId: number, appliedIndex: number, hash: string): void {
+    this.#applied.set(nodeId, appliedIndex);
+    this.#compareHash(nodeId, appliedIndex, hash);
+  }
+
   onApplied(
     nodeId: number,
     batch: AppliedBatch,

@@ -1,4 +1,4 @@
-// A virtual chat file: the real chat state machine on SQLite in memory, and what the machine's disk
+// A virtual disk with a node's chat files: the real chat state machine on SQLite in memory, and what the machine's disk
 // would still have of it after a crash. Applying is durable only at checkpoints (`durable_applied`); a
 // process that dies may find its file as of any batch between the last checkpoint and the last one
 // applied, because the file is written without a sync for each transaction.
@@ -11,9 +11,19 @@ import {
   ChatReader,
   type CommittedEntry,
 } from "@parley/chat";
-import type { ApplyRequest, ChatStore, ChatStoreState } from "@parley/node";
+import type {
+  ApplyRequest,
+  ChatStore,
+  ChatStoreState,
+  CopyHead,
+  InstalledCopy,
+} from "@parley/node";
 import { Command, type Message } from "@parley/protocol";
-import type { ConfState } from "@parley/raft";
+import type { ConfState, HardState } from "@parley/raft";
+import { decodeConfState, encodeConfState } from "@parley/store";
+import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
+import { Crash, CrashingDatabase } from "./crashing-database.ts";
+import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -23,6 +33,8 @@ export interface ChatDiskOptions {
   readonly readUsMean: number;
   /** Entries applied between two checkpoints. */
   readonly checkpointEntries: number;
+  /** How fast copies are made and verified. */
+  readonly copyBytesPerSecond: number;
   /** Applies sends with another body now and then, to show that the checkers notice. */
   readonly diverges?: boolean | undefined;
 }
@@ -32,6 +44,8 @@ export interface ChatDiskObserver {
   onApplied(batch: AppliedBatch, entries: readonly CommittedEntry[], hash: string): void;
   /** A process found its file as of this index, and had it as of that one before. */
   onReopened(appliedIndex: number, before: number): void;
+  /** A copy took the place of the file. */
+  onInstalled(appliedIndex: number, hash: string): void;
 }
 
 interface Checkpoint {
@@ -39,21 +53,23 @@ interface Checkpoint {
   readonly bytes: Uint8Array | undefined;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-function encodeConfState(confState: ConfState): Uint8Array {
-  return encoder.encode(JSON.stringify(confState));
+/** One generation of the chat file, as the disk has it. */
+interface ChatFile {
+  checkpoint: Checkpoint;
+  /** The batches since the checkpoint. */
+  since: ApplyRequest[];
 }
+
+const EMPTY: Checkpoint = { index: 0, bytes: undefined };
 
 export class ChatDisk {
   readonly #scheduler: Scheduler;
   readonly #random: Prng;
   readonly #options: ChatDiskOptions;
   readonly #observer: ChatDiskObserver;
-  #checkpoint: Checkpoint = { index: 0, bytes: undefined };
-  /** The batches since the checkpoint. */
-  #since: ApplyRequest[] = [];
+  readonly #log: LogDisk;
+  readonly copyDisk: CopyDisk;
+  readonly #files = new Map<number, ChatFile>();
   #stalledUntilUs = 0;
   #current: VirtualChatStore | undefined;
 
@@ -61,17 +77,24 @@ export class ChatDisk {
     scheduler: Scheduler,
     random: Prng,
     options: ChatDiskOptions,
+    log: LogDisk,
     observer: ChatDiskObserver,
   ) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#options = options;
     this.#observer = observer;
+    this.#log = log;
+    this.copyDisk = new CopyDisk(scheduler, random.branch("copies"), {
+      bytesPerSecond: options.copyBytesPerSecond,
+      freeBytes: () => log.freeBytes(),
+      source: () => this.#current?.db,
+    });
   }
 
   /** The chat store of one process. */
-  openFor(process: VirtualProcess): ChatStore {
-    const store = new VirtualChatStore(this, process);
+  openFor(process: VirtualProcess, log: VirtualLogStore): ChatStore {
+    const store = new VirtualChatStore(this, process, log, this.copyDisk.openFor(process));
     process.onDeath(() => store.closeDatabase());
     this.#current = store;
     return store;
@@ -138,21 +161,65 @@ export class ChatDisk {
 
   // ---- For the store ---------------------------------------------------------------------------
 
-  /** The file as a new process finds it. */
+  /** The file as a new process finds it; those of other generations go. */
   reopen(): DatabaseSync {
-    const db = this.#fromCheckpoint();
-    const before = this.#since.length;
+    for (const generation of [...this.#files.keys()]) {
+      if (generation !== this.#log.generation) this.#files.delete(generation);
+    }
+    const file = this.#file;
+    const db = databaseOf(file.checkpoint.bytes);
+    const before = file.since.length;
     // A crash at a random moment: often nothing is lost, sometimes everything since the checkpoint.
     const kept = this.#random.chance(0.4) ? before : this.#random.int(before + 1);
-    const replayed = this.#since.slice(0, kept);
-    const lastIndex = lastIndexOf(this.#since) ?? this.#checkpoint.index;
+    const replayed = file.since.slice(0, kept);
+    const lastIndex = lastIndexOf(file.since) ?? file.checkpoint.index;
     if (replayed.length > 0) {
       const machine = ChatMachine.open(db);
       for (const request of replayed) apply(machine, request);
     }
-    this.#since = replayed;
-    this.#observer.onReopened(lastIndexOf(replayed) ?? this.#checkpoint.index, lastIndex);
+    const next = file.since[kept];
+    if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) replayed.push(next);
+    file.since = replayed;
+    this.#observer.onReopened(lastIndexOf(replayed) ?? file.checkpoint.index, lastIndex);
     return db;
+  }
+
+  /** The file was damaged while the node was down; it is put aside when that is found. */
+  damage(): void {
+    this.#files.clear();
+  }
+
+  /** A complete copy stands beside the current file; nothing refers to it yet. */
+  prepare(index: number, bytes: Uint8Array): number {
+    const generation = this.#log.generation + 1;
+    this.#files.set(generation, { checkpoint: { index, bytes }, since: [] });
+    return generation;
+  }
+
+  /** What has become the current file. */
+  installed(): DatabaseSync {
+    const { checkpoint } = this.#file;
+    const db = databaseOf(checkpoint.bytes);
+    const hash = ChatMachine.open(db).stateHash(0)?.hash ?? "";
+    this.#observer.onInstalled(checkpoint.index, hash);
+    for (const generation of [...this.#files.keys()]) {
+      if (generation !== this.#log.generation) this.#files.delete(generation);
+    }
+    return db;
+  }
+
+  get durableApplied(): number {
+    return this.#file.checkpoint.index;
+  }
+
+  get #file(): ChatFile {
+    const { generation } = this.#log;
+    let file = this.#files.get(generation);
+    if (file === undefined) {
+      file = { checkpoint: EMPTY, since: [] };
+      this.#files.set(generation, file);
+    }
+    return file;
   }
 
   /** What a node with this file makes of a request; only a sabotaged one changes it. */
@@ -169,14 +236,21 @@ export class ChatDisk {
     const machine = store.machine;
     const db = store.db;
     if (machine === undefined || db === undefined) return;
-    this.#since.push(request);
+    const file = this.#file;
+    file.since.push(request);
     const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
     this.#observer.onApplied(batch, request.entries, hash);
-    const first = this.#since[0]?.entries[0]?.index ?? batch.appliedIndex;
-    if (batch.appliedIndex - first >= this.#options.checkpointEntries) {
-      this.#checkpoint = { index: batch.appliedIndex, bytes: db.serialize() };
-      this.#since = [];
+    const first = file.since[0]?.entries[0]?.index ?? batch.appliedIndex;
+    if (batch.appliedIndex - first >= this.#options.checkpointEntries) this.checkpoint(store);
+  }
+
+  checkpoint(store: VirtualChatStore): number {
+    const file = this.#file;
+    if (store.db !== undefined && store.machine !== undefined && file.since.length > 0) {
+      file.checkpoint = { index: store.machine.appliedIndex, bytes: store.db.serialize() };
+      file.since = [];
     }
+    return file.checkpoint.index;
   }
 
   applyDelayUs(entries: number): number {
@@ -194,12 +268,12 @@ export class ChatDisk {
   #stallUs(): number {
     return Math.max(0, this.#stalledUntilUs - this.#scheduler.nowUs);
   }
+}
 
-  #fromCheckpoint(): DatabaseSync {
-    const db = new DatabaseSync(":memory:");
-    if (this.#checkpoint.bytes !== undefined) db.deserialize(this.#checkpoint.bytes);
-    return db;
-  }
+function databaseOf(bytes: Uint8Array | undefined): DatabaseSync {
+  const db = new DatabaseSync(":memory:");
+  if (bytes !== undefined) db.deserialize(bytes);
+  return db;
 }
 
 function falsified(encoded: Uint8Array): Uint8Array {
@@ -214,16 +288,34 @@ function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
   return requests.at(-1)?.entries.at(-1)?.index;
 }
 
+/** The process dies after the first transaction of a batch. Returns whether that was all of it. */
+function diedWithin(db: DatabaseSync, request: ApplyRequest): boolean {
+  ChatMachine.open(db);
+  try {
+    apply(ChatMachine.open(new CrashingDatabase(db)), request);
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+  }
+  return ChatMachine.open(db).appliedIndex >= (request.entries.at(-1)?.index ?? 0);
+}
+
 function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {
   const confState =
     request.confState === undefined ? undefined : encodeConfState(request.confState);
   return machine.apply(request.entries, confState);
 }
 
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the chat file is not open");
+  return value;
+}
+
 /** The port, for one process. */
 class VirtualChatStore implements ChatStore {
   readonly #disk: ChatDisk;
   readonly #process: VirtualProcess;
+  readonly #log: VirtualLogStore;
+  readonly copies: VirtualCopies;
   db: DatabaseSync | undefined;
   machine: ChatMachine | undefined;
   reader: ChatReader | undefined;
@@ -234,23 +326,59 @@ class VirtualChatStore implements ChatStore {
   }[] = [];
   #applying = false;
 
-  constructor(disk: ChatDisk, process: VirtualProcess) {
+  constructor(
+    disk: ChatDisk,
+    process: VirtualProcess,
+    log: VirtualLogStore,
+    copies: VirtualCopies,
+  ) {
     this.#disk = disk;
     this.#process = process;
+    this.#log = log;
+    this.copies = copies;
   }
 
   open(initial: ConfState | undefined): Promise<ChatStoreState> {
     return this.#later(() => {
-      this.db = this.#disk.reopen();
-      this.machine = ChatMachine.open(this.db);
-      this.reader = new ChatReader(this.db);
-      const stored = this.machine.confState();
-      return {
-        admission: this.machine.admissionSnapshot(),
-        confState:
-          stored === undefined ? initial : (JSON.parse(decoder.decode(stored)) as ConfState),
-      };
+      const state = this.#openOn(this.#disk.reopen());
+      if (state.confState !== undefined || initial === undefined) return state;
+      // In a transaction of its own, as the first thing in a new file.
+      const request: ApplyRequest = { entries: [], confState: initial };
+      const batch = apply(present(this.machine), request);
+      this.#disk.applied(this, request, batch);
+      return { ...state, confState: initial };
     });
+  }
+
+  async install(head: CopyHead, hardState: HardState | undefined): Promise<InstalledCopy> {
+    const { index, term } = head;
+    const generation = await this.#later(() => this.#disk.prepare(index, this.copies.take(head)));
+    const log = await this.#log.install({ generation, position: { index, term }, hardState });
+    return await this.#later(() => ({ log, chat: this.#openOn(this.#disk.installed()) }));
+  }
+
+  #openOn(db: DatabaseSync): ChatStoreState {
+    this.db?.close();
+    this.db = db;
+    this.machine = ChatMachine.open(db);
+    this.reader = new ChatReader(db);
+    const stored = this.machine.confState();
+    return {
+      admission: this.machine.admissionSnapshot(),
+      confState: stored === undefined ? undefined : decodeConfState(stored),
+    };
+  }
+
+  checkpoint(): Promise<number> {
+    return this.#later(() => this.#disk.checkpoint(this));
+  }
+
+  get durableApplied(): number {
+    return this.#disk.durableApplied;
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#later(() => this.db?.serialize().length ?? 0);
   }
 
   apply(request: ApplyRequest): Promise<AppliedBatch> {

@@ -1,7 +1,14 @@
 // A virtual disk with a raft log on it, and the log-store port of the processes that use it, one
 // after another. The disk outlives them. It keeps every promise of the port and gives away nothing
 // more: what was synced survives; of what was not, any prefix does.
-import type { LogState, LogStore, LogWrite, NodeIdentity } from "@parley/node";
+import type {
+  DamagedEntry,
+  LogPosition,
+  LogState,
+  LogStore,
+  LogWrite,
+  NodeIdentity,
+} from "@parley/node";
 import type { Entry, HardState } from "@parley/raft";
 import { EMPTY_HARD_STATE } from "@parley/raft";
 import {
@@ -9,6 +16,7 @@ import {
   type FoundRecord,
   type HighWater,
   type IdentityStage,
+  type LogInstall,
   loweredHighWater,
   raisedHighWater,
   recoveryVerdict,
@@ -30,12 +38,21 @@ export interface DiskOptions {
 interface Contents {
   identity: NodeIdentity | undefined;
   hardState: HardState;
-  /** entries[i] is at index i + 1. */
+  /** The node has forgotten everything up to here. */
+  compacted: LogPosition;
+  /** Which chat file is current. */
+  generation: number;
+  /**
+   * entries[i] is at index i + 1. Those up to the compacted one are not the node's any more: they are what its chat file
+   * stands for, for the checkers.
+   */
   readonly entries: Entry[];
 }
 
 type Step =
   | { readonly kind: "identity"; readonly identity: NodeIdentity }
+  | { readonly kind: "compact"; readonly index: number }
+  | { readonly kind: "install"; readonly install: LogInstall }
   | { readonly kind: "write"; readonly write: LogWrite };
 
 interface PendingStep {
@@ -50,6 +67,10 @@ export interface DiskObserver {
   onWrite(write: LogWrite): void;
   /** The write is durable, whether or not anybody has been told. */
   onDurable(write: LogWrite): void;
+  /** A copy of the chat file took the log's place up to an index. */
+  onInstalled(): void;
+  /** The term of a committed entry, of which this disk may never have had a copy. */
+  committedTerm(index: number): number;
 }
 
 export interface DiskCounts {
@@ -57,10 +78,13 @@ export interface DiskCounts {
   syncsShared: number;
   /** Entries that took the place of others. */
   entriesReplaced: number;
+  truncations: number;
   unsyncedWritesLost: number;
   unsyncedWritesKept: number;
   tornGroups: number;
 }
+
+const STALL_CHECK_US = 50_000;
 
 export class LogDisk {
   readonly name: string;
@@ -70,6 +94,8 @@ export class LogDisk {
   readonly #durable: Contents = {
     identity: undefined,
     hardState: EMPTY_HARD_STATE,
+    compacted: { index: 0, term: 0 },
+    generation: 1,
     entries: [],
   };
   #beforeDamage: readonly Entry[] | undefined;
@@ -87,6 +113,7 @@ export class LogDisk {
   readonly counts: DiskCounts = {
     syncsShared: 0,
     entriesReplaced: 0,
+    truncations: 0,
     unsyncedWritesLost: 0,
     unsyncedWritesKept: 0,
     tornGroups: 0,
@@ -111,8 +138,22 @@ export class LogDisk {
     return (this.#beforeDamage ?? this.#durable.entries)[index - 1];
   }
 
+  /** On a damaged disk: as it was. */
   get durableLastIndex(): number {
-    return this.#durable.entries.length;
+    return (this.#beforeDamage ?? this.#durable.entries).length;
+  }
+
+  get compactedIndex(): number {
+    return this.#durable.compacted.index;
+  }
+
+  get compactedPosition(): LogPosition {
+    return this.#durable.compacted;
+  }
+
+  /** Which chat file is current. */
+  get generation(): number {
+    return this.#durable.generation;
   }
 
   get durableHardState(): HardState {
@@ -134,7 +175,7 @@ export class LogDisk {
   }
 
   /** The log store of one process. */
-  openFor(process: VirtualProcess): LogStore {
+  openFor(process: VirtualProcess): VirtualLogStore {
     const store = new VirtualLogStore(this, process);
     this.#open = store;
     process.onDeath(() => this.#crash(store));
@@ -144,6 +185,11 @@ export class LogDisk {
   /** No sync completes for this long. */
   stall(durationUs: number): void {
     this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
+  }
+
+  /** Syncs complete again, soon. */
+  endStall(): void {
+    this.#stalledUntilUs = Math.min(this.#stalledUntilUs, this.#scheduler.nowUs);
   }
 
   /** Leaves this many bytes; undefined = as many as the disk has. */
@@ -161,10 +207,11 @@ export class LogDisk {
    * write-ahead log does. Returns the last index that is left, or undefined if there was nothing to lose.
    */
   flipByte(): number | undefined {
-    const entries = this.#durable.entries;
-    if (entries.length === 0) return undefined;
+    const { entries, compacted } = this.#durable;
+    const kept = entries.length - compacted.index;
+    if (kept === 0) return undefined;
     this.#beforeDamage = [...entries];
-    entries.length = this.#random.int(entries.length);
+    entries.length = compacted.index + this.#random.int(kept);
     return entries.length;
   }
 
@@ -176,7 +223,6 @@ export class LogDisk {
 
   recover(): LogState {
     const durable = this.#durable;
-    const last = durable.entries.at(-1);
     const record: FoundRecord =
       this.#highWater === undefined
         ? { kind: "absent" }
@@ -184,7 +230,7 @@ export class LogDisk {
     const verdict = recoveryVerdict(record, {
       term: durable.hardState.term,
       vote: durable.hardState.vote,
-      compactedIndex: 0,
+      compactedIndex: durable.compacted.index,
       lastIndex: durable.entries.length,
       identity: stageOf(durable.identity),
       termAt: (index) => (index === 0 ? 0 : durable.entries[index - 1]?.term),
@@ -193,14 +239,26 @@ export class LogDisk {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
     this.#raise();
+    return this.state();
+  }
+
+  state(): LogState {
+    const { identity, hardState, compacted, entries } = this.#durable;
     return {
-      identity: durable.identity,
-      hardState: durable.hardState,
-      compactedIndex: 0,
-      compactedTerm: 0,
-      lastIndex: durable.entries.length,
-      lastTerm: last?.term ?? 0,
+      identity,
+      hardState,
+      compactedIndex: compacted.index,
+      compactedTerm: compacted.term,
+      lastIndex: entries.length,
+      lastTerm: entries.at(-1)?.term ?? 0,
     };
+  }
+
+  get sizeBytes(): number {
+    const { entries, compacted } = this.#durable;
+    let bytes = 0;
+    for (const entry of entries.slice(compacted.index)) bytes += entry.data.length + 32;
+    return bytes;
   }
 
   submit(step: Step): Promise<void> {
@@ -214,6 +272,9 @@ export class LogDisk {
 
   /** As written so far, durable or not: what a read sees. */
   entriesBetween(lo: number, hi: number, bytesMax: number): Entry[] {
+    if (lo <= this.#durable.compacted.index) {
+      throw new StorageError("invalid", this.name, `${this.name}: entry ${lo} is compacted`);
+    }
     const view = new Map<number, Entry>();
     let last = this.#durable.entries.length;
     for (const { step } of this.#pending) {
@@ -245,8 +306,16 @@ export class LogDisk {
   }
 
   after(delayUs: number, process: VirtualProcess, action: () => void): void {
-    const stalledUs = Math.max(0, this.#stalledUntilUs - this.#scheduler.nowUs);
-    this.#scheduler.after(stalledUs + delayUs, () => process.deliver(action));
+    this.#unstalled(() => {
+      this.#scheduler.after(delayUs, () => process.deliver(action));
+    });
+  }
+
+  /** A stall may end sooner than it was to. */
+  #unstalled(action: () => void): void {
+    const stalledUs = this.#stalledUntilUs - this.#scheduler.nowUs;
+    if (stalledUs <= 0) action();
+    else this.#scheduler.after(Math.min(stalledUs, STALL_CHECK_US), () => this.#unstalled(action));
   }
 
   // ---- Syncing ---------------------------------------------------------------------------------
@@ -257,16 +326,11 @@ export class LogDisk {
     this.#syncing = this.#pending.length;
     const mean = this.#options.syncUsMean - this.#options.syncUsMin;
     const durationUs = this.#options.syncUsMin + this.#random.exponential(mean);
-    this.#scheduler.after(durationUs, () => this.#syncDue(store));
+    this.#scheduler.after(durationUs, () => this.#unstalled(() => this.#syncDue(store)));
   }
 
   #syncDue(store: VirtualLogStore): void {
     if (this.#open !== store) return;
-    const stalledUs = this.#stalledUntilUs - this.#scheduler.nowUs;
-    if (stalledUs > 0) {
-      this.#scheduler.after(stalledUs, () => this.#syncDue(store));
-      return;
-    }
     const group = this.#pending.splice(0, this.#syncing);
     const failure = this.#failureOf(group);
     if (failure !== undefined) {
@@ -345,9 +409,16 @@ export class LogDisk {
   #makeDurable(step: Step): void {
     const durable = this.#durable;
     this.#usedBytes += stepBytes(step);
-    if (step.kind === "identity") {
-      durable.identity = step.identity;
-      return;
+    switch (step.kind) {
+      case "identity":
+        durable.identity = step.identity;
+        return;
+      case "compact":
+        this.#compact(step.index);
+        return;
+      case "install":
+        this.#install(step.install);
+        return;
     }
     const { hardState, entries } = step.write;
     const first = entries[0];
@@ -366,6 +437,41 @@ export class LogDisk {
     }
     if (hardState !== undefined) durable.hardState = hardState;
     this.#observer.onDurable(step.write);
+  }
+
+  #compact(index: number): void {
+    const durable = this.#durable;
+    const entry = durable.entries[index - 1];
+    if (entry === undefined) throw new Error(`${this.name}: compacts to ${index}, past its end`);
+    if (index <= durable.compacted.index) return;
+    this.#usedBytes -= sizeOf(durable.entries.slice(durable.compacted.index, index));
+    durable.compacted = { index, term: entry.term };
+    this.counts.truncations += 1;
+  }
+
+  #install({ generation, position, hardState }: LogInstall): void {
+    const durable = this.#durable;
+    const { index, term } = position;
+    if (index < durable.compacted.index) throw new Error(`${this.name}: a copy leaves a gap`);
+    const own = durable.entries[index - 1];
+    const continues = own?.term === term;
+    if (!continues && this.#highWater !== undefined) {
+      const termBefore = durable.entries[index - 2]?.term ?? 0;
+      this.#highWater = loweredHighWater(this.#highWater, index, termBefore) ?? this.#highWater;
+    }
+    this.#usedBytes -= sizeOf(durable.entries.slice(durable.compacted.index, index));
+    if (!continues) durable.entries.length = Math.min(durable.entries.length, index);
+    for (let at = 1; at <= index; at++) {
+      const committed = this.#observer.committedTerm(at);
+      if (durable.entries[at - 1]?.term === committed) continue;
+      const data = new Uint8Array(0);
+      durable.entries[at - 1] = { type: "EntryNormal", term: committed, index: at, data };
+    }
+    durable.compacted = position;
+    durable.generation = generation;
+    const known = hardState ?? durable.hardState;
+    durable.hardState = { ...known, commit: Math.max(known.commit, index) };
+    this.#observer.onInstalled();
   }
 
   /** The record follows the durable log before anybody is told of it. */
@@ -388,14 +494,17 @@ function stageOf(identity: NodeIdentity | undefined): IdentityStage {
 }
 
 function stepBytes(step: Step): number {
-  if (step.kind === "identity") return 512;
-  let bytes = 64;
-  for (const entry of step.write.entries) bytes += entry.data.length + 32;
+  return step.kind === "write" ? 64 + sizeOf(step.write.entries) : 512;
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.data.length + 32;
   return bytes;
 }
 
 /** The port, for one process. */
-class VirtualLogStore implements LogStore {
+export class VirtualLogStore implements LogStore {
   readonly process: VirtualProcess;
   readonly #disk: LogDisk;
   broken: Error | undefined;
@@ -417,8 +526,23 @@ class VirtualLogStore implements LogStore {
     return this.#submit({ kind: "write", write });
   }
 
-  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[]> {
+  read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | DamagedEntry> {
     return this.#later(() => this.#disk.entriesBetween(lo, hi, bytesMax));
+  }
+
+  async compact(index: number): Promise<LogPosition> {
+    await this.#submit({ kind: "compact", index });
+    return this.#disk.compactedPosition;
+  }
+
+  /** For the chat store: the pointer and the log's reset, in one step. */
+  async install(install: LogInstall): Promise<LogState> {
+    await this.#submit({ kind: "install", install });
+    return this.#disk.state();
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#later(() => this.#disk.sizeBytes);
   }
 
   freeBytes(): Promise<number> {

@@ -1,9 +1,16 @@
 // The peers' and the clients' transports as thin layers over the virtual network.
-import type { FrameSink, OutgoingLinkEvents, PeerTransport } from "@parley/node";
+import type {
+  FrameSink,
+  IncomingLink,
+  IncomingLinkEvents,
+  OutgoingLinkEvents,
+  PeerTransport,
+} from "@parley/node";
 import type { Connection, Network } from "./network.ts";
 import type { VirtualProcess } from "./process.ts";
 
 export const PEER_SERVICE = "peer";
+export const COPY_SERVICE = "copy";
 export const CLIENT_SERVICE = "client";
 
 /** The machine's name in "n1:7001". */
@@ -16,21 +23,24 @@ export function peerTransport(
   machine: string,
   process: VirtualProcess,
 ): PeerTransport {
+  const dial = (service: string) => (address: string, events: OutgoingLinkEvents) =>
+    network.dial(process, machine, machineOf(address), service, events);
+  const listen = (service: string) => (accept: (link: IncomingLink) => IncomingLinkEvents) => {
+    network.listen(machine, service, process, (connection) => {
+      const events = accept(connection);
+      return {
+        onOpen: () => {},
+        onFrame: (bytes) => events.onFrame(bytes),
+        onEnd: () => events.onEnd(),
+        onDrain: () => {},
+      };
+    });
+  };
   return {
-    dial(address, events: OutgoingLinkEvents) {
-      return network.dial(process, machine, machineOf(address), PEER_SERVICE, events);
-    },
-    listen(accept) {
-      network.listen(machine, PEER_SERVICE, process, (connection) => {
-        const events = accept(connection);
-        return {
-          onOpen: () => {},
-          onFrame: (bytes) => events.onFrame(bytes),
-          onEnd: () => events.onEnd(),
-          onDrain: () => {},
-        };
-      });
-    },
+    dial: dial(PEER_SERVICE),
+    listen: listen(PEER_SERVICE),
+    dialCopy: dial(COPY_SERVICE),
+    listenForCopies: listen(COPY_SERVICE),
   };
 }
 

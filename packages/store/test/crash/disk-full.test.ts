@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { ChatStore, LogStore } from "@parley/node/ports";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SqliteChatStore, SqliteLogStore, type StorageError } from "../../src/index.ts";
+import { readWhole } from "../contract/log-store-contract.ts";
 import { fakeChat, silentLogger } from "../fake-chat-store.ts";
 import { type ScratchDirectory, scratchDirectory } from "../scratch-directory.ts";
 import { modelEntry } from "./log-model.ts";
@@ -49,7 +50,7 @@ async function expectAll(store: LogStore, acknowledged: number): Promise<void> {
   const { lastIndex } = await store.open();
   expect(lastIndex).toBeGreaterThanOrEqual(acknowledged);
   for (let next = 1; next <= lastIndex; ) {
-    for (const entry of await store.read(next, lastIndex + 1, 1 << 20)) {
+    for (const entry of await readWhole(store, next, lastIndex + 1, 1 << 20)) {
       expect(entry).toEqual(modelEntry(next, 1));
       next += 1;
     }

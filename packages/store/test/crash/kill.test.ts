@@ -2,6 +2,7 @@
 import type { LogStore } from "@parley/node/ports";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SqliteLogStore } from "../../src/index.ts";
+import { readWhole } from "../contract/log-store-contract.ts";
 import { type ScratchDirectory, scratchDirectory } from "../scratch-directory.ts";
 import { type Child, startChild } from "./child.ts";
 import {
@@ -101,7 +102,7 @@ async function readLog(store: LogStore): Promise<ModelLog> {
   const { lastIndex, hardState } = await store.open();
   const terms: number[] = [];
   while (terms.length < lastIndex) {
-    for (const entry of await store.read(terms.length + 1, lastIndex + 1, 1 << 20)) {
+    for (const entry of await readWhole(store, terms.length + 1, lastIndex + 1, 1 << 20)) {
       expect(entry).toEqual(modelEntry(terms.length + 1, entry.term));
       terms.push(entry.term);
     }

@@ -14,7 +14,7 @@ import {
   stampCommand,
 } from "@parley/chat";
 import { type ClusterView, Command, ParleyError, type StatusResponse } from "@parley/protocol";
-import type { ChatStore } from "../../ports.ts";
+import type { ChatReads } from "../../ports.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "../../replica.ts";
 import type { VirtualClock } from "./virtual-clock.test.support.ts";
 
@@ -25,7 +25,7 @@ interface Waiting {
 
 export class SingleLog implements Replica {
   readonly admission = new Admission();
-  readonly chatStore: ChatStore;
+  readonly chatStore: ChatReads;
   appliedRevision = 0;
   /** Between a proposal and its being applied, and from there until the service is told. */
   applyDelayMs = 1;
@@ -55,11 +55,8 @@ export class SingleLog implements Replica {
     this.#machine = ChatMachine.open(db);
     this.#reader = new ChatReader(db);
     this.chatStore = {
-      open: () => Promise.reject(new Error("not used")),
-      apply: () => Promise.reject(new Error("not used")),
       read: (query) => this.#read(query),
       stateHash: async (atIndex) => this.#machine.stateHash(atIndex),
-      close: async () => {},
     };
     // The first entry of a log is a leader's empty one.
     this.append(new Uint8Array());

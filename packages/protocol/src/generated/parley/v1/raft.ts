@@ -16,7 +16,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { PeerFrame } from "./raft_messages.ts";
+import { CopyFrame, CopyProgress, PeerFrame } from "./raft_messages.ts";
 
 /**
  * Peers. Each node dials every other: frames of consensus flow from the dialler on the stream it
@@ -32,6 +32,18 @@ export const RaftDefinition = {
       requestType: PeerFrame as typeof PeerFrame,
       requestStream: true,
       responseType: PeerFrame as typeof PeerFrame,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * A copy of the sender's chat file, for a follower that the log can't catch up any more. On a stream of
+     * its own, so that it never delays a heartbeat.
+     */
+    installCopy: {
+      name: "InstallCopy",
+      requestType: CopyFrame as typeof CopyFrame,
+      requestStream: true,
+      responseType: CopyProgress as typeof CopyProgress,
       responseStream: true,
       options: {},
     },
@@ -53,16 +65,41 @@ export const RaftService = {
     responseSerialize: (value: PeerFrame): Buffer => Buffer.from(PeerFrame.encode(value).finish()),
     responseDeserialize: (value: Buffer): PeerFrame => PeerFrame.decode(value),
   },
+  /**
+   * A copy of the sender's chat file, for a follower that the log can't catch up any more. On a stream of
+   * its own, so that it never delays a heartbeat.
+   */
+  installCopy: {
+    path: "/parley.v1.Raft/InstallCopy" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: CopyFrame): Buffer => Buffer.from(CopyFrame.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyFrame => CopyFrame.decode(value),
+    responseSerialize: (value: CopyProgress): Buffer => Buffer.from(CopyProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CopyProgress => CopyProgress.decode(value),
+  },
 } as const;
 
 export interface RaftServer extends UntypedServiceImplementation {
   peer: handleBidiStreamingCall<PeerFrame, PeerFrame>;
+  /**
+   * A copy of the sender's chat file, for a follower that the log can't catch up any more. On a stream of
+   * its own, so that it never delays a heartbeat.
+   */
+  installCopy: handleBidiStreamingCall<CopyFrame, CopyProgress>;
 }
 
 export interface RaftClient extends Client {
   peer(): ClientDuplexStream<PeerFrame, PeerFrame>;
   peer(options: Partial<CallOptions>): ClientDuplexStream<PeerFrame, PeerFrame>;
   peer(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<PeerFrame, PeerFrame>;
+  /**
+   * A copy of the sender's chat file, for a follower that the log can't catch up any more. On a stream of
+   * its own, so that it never delays a heartbeat.
+   */
+  installCopy(): ClientDuplexStream<CopyFrame, CopyProgress>;
+  installCopy(options: Partial<CallOptions>): ClientDuplexStream<CopyFrame, CopyProgress>;
+  installCopy(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<CopyFrame, CopyProgress>;
 }
 
 export const RaftClient = makeGenericClientConstructor(RaftService, "parley.v1.Raft") as unknown as {

@@ -26,6 +26,27 @@ export namespace BootstrapState {
   export type UNRECOGNIZED = typeof BootstrapState.UNRECOGNIZED;
 }
 
+export const CopyState = {
+  COPY_STATE_UNSPECIFIED: 0,
+  /** COPY_STATE_RECEIVING - Everything before `received` is here: go on from there. */
+  COPY_STATE_RECEIVING: 1,
+  /** COPY_STATE_VERIFYING - All of it is here and being verified. */
+  COPY_STATE_VERIFYING: 2,
+  /** COPY_STATE_DONE - Installed, or not needed any more. */
+  COPY_STATE_DONE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CopyState = typeof CopyState[keyof typeof CopyState];
+
+export namespace CopyState {
+  export type COPY_STATE_UNSPECIFIED = typeof CopyState.COPY_STATE_UNSPECIFIED;
+  export type COPY_STATE_RECEIVING = typeof CopyState.COPY_STATE_RECEIVING;
+  export type COPY_STATE_VERIFYING = typeof CopyState.COPY_STATE_VERIFYING;
+  export type COPY_STATE_DONE = typeof CopyState.COPY_STATE_DONE;
+  export type UNRECOGNIZED = typeof CopyState.UNRECOGNIZED;
+}
+
 /** The first frame of a peer stream, in both directions. A mismatch ends the stream with a reason. */
 export interface PeerHello {
   /** 1. */
@@ -151,6 +172,50 @@ export interface PeerFrame {
     | BootstrapRecord
     | undefined;
   /** The stream is refused or ends. */
+  error: Error | undefined;
+  copyRequest: CopyRequest | undefined;
+}
+
+/** From a node whose chat file is lost and can't be made again from its log: send a copy. */
+export interface CopyRequest {
+  /** Its log begins after this index, so an older copy is of no use. */
+  minIndex: number;
+}
+
+/** What a copy is. */
+export interface CopyBegin {
+  /** Names these very bytes: what broke off is continued only from the same copy. */
+  copyId: string;
+  /** The applied index that it is as of, the term of the entry there, and the membership. */
+  snapshot: RaftSnapshot | undefined;
+  bytes: number;
+  sha256: Uint8Array;
+  stateHash: string;
+  /** What the receiver's core is told when all of it is there; absent where the receiver asked for the copy. */
+  message: RaftMessage | undefined;
+}
+
+export interface CopyChunk {
+  offset: number;
+  data: Uint8Array;
+  /** Of `data`. */
+  crc32: number;
+}
+
+/** From the one who has the copy. */
+export interface CopyFrame {
+  /** First, as on a peer stream. */
+  hello: PeerHello | undefined;
+  begin: CopyBegin | undefined;
+  chunk: CopyChunk | undefined;
+}
+
+/** From the one who gets it. */
+export interface CopyProgress {
+  hello: PeerHello | undefined;
+  state: CopyState;
+  received: number;
+  /** The copy is refused, or was found to be damaged. */
   error: Error | undefined;
 }
 
@@ -1524,6 +1589,7 @@ function createBasePeerFrame(): PeerFrame {
     presence: undefined,
     bootstrap: undefined,
     error: undefined,
+    copyRequest: undefined,
   };
 }
 
@@ -1552,6 +1618,9 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     }
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(66).fork()).join();
+    }
+    if (message.copyRequest !== undefined) {
+      CopyRequest.encode(message.copyRequest, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1633,6 +1702,14 @@ export const PeerFrame: MessageFns<PeerFrame> = {
             message.error = Error.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.copyRequest = CopyRequest.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1665,6 +1742,440 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     message.bootstrap = (object.bootstrap !== undefined && object.bootstrap !== null)
       ? BootstrapRecord.fromPartial(object.bootstrap)
       : undefined;
+    message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
+    message.copyRequest = (object.copyRequest !== undefined && object.copyRequest !== null)
+      ? CopyRequest.fromPartial(object.copyRequest)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCopyRequest(): CopyRequest {
+  return { minIndex: 0 };
+}
+
+export const CopyRequest: MessageFns<CopyRequest> = {
+  encode(message: CopyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minIndex !== 0) {
+      writer.uint32(8).uint64(message.minIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minIndex = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyRequest>): CopyRequest {
+    return CopyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyRequest>): CopyRequest {
+    const message = createBaseCopyRequest();
+    message.minIndex = object.minIndex ?? 0;
+    return message;
+  },
+};
+
+function createBaseCopyBegin(): CopyBegin {
+  return { copyId: "", snapshot: undefined, bytes: 0, sha256: new Uint8Array(0), stateHash: "", message: undefined };
+}
+
+export const CopyBegin: MessageFns<CopyBegin> = {
+  encode(message: CopyBegin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.copyId !== "") {
+      writer.uint32(10).string(message.copyId);
+    }
+    if (message.snapshot !== undefined) {
+      RaftSnapshot.encode(message.snapshot, writer.uint32(18).fork()).join();
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).uint64(message.bytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
+    }
+    if (message.stateHash !== "") {
+      writer.uint32(42).string(message.stateHash);
+    }
+    if (message.message !== undefined) {
+      RaftMessage.encode(message.message, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBegin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBegin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.copyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = RaftSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.stateHash = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = RaftMessage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyBegin>): CopyBegin {
+    return CopyBegin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBegin>): CopyBegin {
+    const message = createBaseCopyBegin();
+    message.copyId = object.copyId ?? "";
+    message.snapshot = (object.snapshot !== undefined && object.snapshot !== null)
+      ? RaftSnapshot.fromPartial(object.snapshot)
+      : undefined;
+    message.bytes = object.bytes ?? 0;
+    message.sha256 = object.sha256 ?? new Uint8Array(0);
+    message.stateHash = object.stateHash ?? "";
+    message.message = (object.message !== undefined && object.message !== null)
+      ? RaftMessage.fromPartial(object.message)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCopyChunk(): CopyChunk {
+  return { offset: 0, data: new Uint8Array(0), crc32: 0 };
+}
+
+export const CopyChunk: MessageFns<CopyChunk> = {
+  encode(message: CopyChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(29).fixed32(message.crc32);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyChunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyChunk>): CopyChunk {
+    return CopyChunk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyChunk>): CopyChunk {
+    const message = createBaseCopyChunk();
+    message.offset = object.offset ?? 0;
+    message.data = object.data ?? new Uint8Array(0);
+    message.crc32 = object.crc32 ?? 0;
+    return message;
+  },
+};
+
+function createBaseCopyFrame(): CopyFrame {
+  return { hello: undefined, begin: undefined, chunk: undefined };
+}
+
+export const CopyFrame: MessageFns<CopyFrame> = {
+  encode(message: CopyFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hello !== undefined) {
+      PeerHello.encode(message.hello, writer.uint32(10).fork()).join();
+    }
+    if (message.begin !== undefined) {
+      CopyBegin.encode(message.begin, writer.uint32(18).fork()).join();
+    }
+    if (message.chunk !== undefined) {
+      CopyChunk.encode(message.chunk, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hello = PeerHello.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.begin = CopyBegin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.chunk = CopyChunk.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyFrame>): CopyFrame {
+    return CopyFrame.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyFrame>): CopyFrame {
+    const message = createBaseCopyFrame();
+    message.hello = (object.hello !== undefined && object.hello !== null)
+      ? PeerHello.fromPartial(object.hello)
+      : undefined;
+    message.begin = (object.begin !== undefined && object.begin !== null)
+      ? CopyBegin.fromPartial(object.begin)
+      : undefined;
+    message.chunk = (object.chunk !== undefined && object.chunk !== null)
+      ? CopyChunk.fromPartial(object.chunk)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCopyProgress(): CopyProgress {
+  return { hello: undefined, state: 0, received: 0, error: undefined };
+}
+
+export const CopyProgress: MessageFns<CopyProgress> = {
+  encode(message: CopyProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hello !== undefined) {
+      PeerHello.encode(message.hello, writer.uint32(10).fork()).join();
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.received !== 0) {
+      writer.uint32(24).uint64(message.received);
+    }
+    if (message.error !== undefined) {
+      Error.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hello = PeerHello.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.received = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = Error.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyProgress>): CopyProgress {
+    return CopyProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyProgress>): CopyProgress {
+    const message = createBaseCopyProgress();
+    message.hello = (object.hello !== undefined && object.hello !== null)
+      ? PeerHello.fromPartial(object.hello)
+      : undefined;
+    message.state = object.state ?? 0;
+    message.received = object.received ?? 0;
     message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
     return message;
   },

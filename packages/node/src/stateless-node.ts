@@ -1,0 +1,146 @@
+// A node whose log and votes are whole, but whose chat state is lost: its chat file was damaged and
+// its log begins too late to make it again. It votes and stores entries like any other (P9: it has
+// forgotten nothing that it promised), serves nobody, and fetches a copy of the chat file from a peer.
+//
+// Its membership was in the chat file, so its core has none and never campaigns.
+import { CopyRequest, ParleyError, type PeerFrame } from "@parley/protocol";
+import type { NodeConfig } from "./config.ts";
+import type { CopyOffer } from "./copy-codec.ts";
+import { roomFor } from "./copy-exchange.ts";
+import type { CopyTaker } from "./copy-receiver.ts";
+import { Driver } from "./driver.ts";
+import type { LogCache } from "./log-cache.ts";
+import type { PeerMesh } from "./peer-mesh.ts";
+import type { InstalledCopy, NodePorts, Timer } from "./ports.ts";
+import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+
+/** A peer that was asked has so long to begin; then another one is asked. */
+const ASK_MS = 5_000;
+const QUIET_POLL_MS = 5;
+
+export class StatelessNode implements CopyTaker {
+  readonly #config: NodeConfig;
+  readonly #ports: NodePorts;
+  readonly #mesh: PeerMesh;
+  readonly #cache: LogCache;
+  readonly #driver: Driver;
+  readonly #fatal: (error: unknown) => void;
+  readonly #installed = Promise.withResolvers<InstalledCopy>();
+  #timer: Timer | undefined;
+  #asked = 0;
+  #busyUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** `commit`: as far as the log is known to be committed. */
+  constructor(
+    config: NodeConfig,
+    ports: NodePorts,
+    mesh: PeerMesh,
+    cache: LogCache,
+    commit: number,
+    fatal: (error: unknown) => void,
+  ) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#mesh = mesh;
+    this.#cache = cache;
+    this.#fatal = fatal;
+    const driverPorts = { ...ports, chatStore: undefined };
+    this.#driver = new Driver(config.nodeId, commit, cache, config.tuning, driverPorts, {
+      send: (message) => {
+        mesh.queue(message.to, "messages", encodeMessage(message));
+      },
+      flush: () => mesh.flush(() => {}),
+      propose: () => {},
+      onApplied: () => {},
+      onInstalled: () => {},
+      onReadState: () => {},
+      onLeadershipChanged: () => {},
+      onFatal: fatal,
+    });
+  }
+
+  /** Resolves once a copy is installed; the core that ran until then has stopped. */
+  run(): Promise<InstalledCopy> {
+    this.#ports.logger.error(
+      { logBeginsAfter: this.#cache.compactedIndex },
+      "the chat file is lost and the log does not reach back far enough: fetching a copy from a peer; " +
+        "until it is here this node votes, but serves nobody",
+    );
+    this.#driver.start();
+    this.#ask();
+    return this.#installed.promise;
+  }
+
+  halt(): void {
+    this.#timer?.cancel();
+    this.#driver.stop();
+  }
+
+  receive(peerId: number, frame: PeerFrame): void {
+    for (const wire of frame.messages) {
+      const message = messageFromWire(wire);
+      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
+      if (message !== undefined && isOwn && message.type !== "MsgSnap") this.#driver.step(message);
+    }
+  }
+
+  async refusal(_peerId: number, { head, message }: CopyOffer): Promise<ParleyError | undefined> {
+    // Whatever becomes of the copy, a leader must know what this log has.
+    if (message !== undefined) this.#driver.acknowledgeSnapshot(message);
+    const { compactedIndex } = this.#cache;
+    if (head.index < compactedIndex) {
+      return new ParleyError("INVALID_ARGUMENT", `the log begins after ${compactedIndex}`);
+    }
+    const refusal = await roomFor(head.bytes, this.#config.tuning, this.#ports);
+    // It comes: nobody else is asked for as long as that may take.
+    if (refusal === undefined) {
+      this.#busyUntilMs = this.#ports.clock.monotonicMs() + ASK_MS;
+    }
+    return refusal;
+  }
+
+  /** Whoever sent it: the core is not told, it is made anew from what is on disk then. */
+  async take({ head }: CopyOffer): Promise<boolean> {
+    if (this.#driver.isStopped) return false;
+    this.halt();
+    try {
+      await this.#quiet();
+      this.#installed.resolve(await this.#ports.chatStore.install(head, undefined));
+    } catch (error) {
+      this.#fatal(error);
+      return false;
+    }
+    return true;
+  }
+
+  /** Asks the peers in turn. */
+  #ask(): void {
+    const { clock } = this.#ports;
+    if (clock.monotonicMs() >= this.#busyUntilMs) {
+      const peers = [...this.#mesh.peerIds].filter((id) => this.#mesh.isUp(id));
+      const lead = this.#driver.raft.lead;
+      // The leader has everything; if it can't help, the others may.
+      const first = peers.includes(lead) && this.#asked === 0 ? lead : undefined;
+      const peer = first ?? peers[this.#asked % Math.max(1, peers.length)];
+      if (peer !== undefined) {
+        this.#asked += 1;
+        const request = { minIndex: this.#cache.compactedIndex };
+        this.#mesh.queue(peer, "copyRequest", CopyRequest.encode(request).finish());
+        this.#mesh.flush(() => {});
+        this.#busyUntilMs = clock.monotonicMs() + ASK_MS;
+      }
+    }
+    this.#timer = clock.after(100, () => this.#ask());
+  }
+
+  /** What was being written when the core stopped comes before the copy. */
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#driver.isQuiet) resolve();
+        else this.#ports.clock.after(QUIET_POLL_MS, look);
+      };
+      look();
+    });
+  }
+}
