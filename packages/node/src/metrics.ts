@@ -37,6 +37,12 @@ export interface NodeMetrics {
   readonly eventStreams: number;
   readonly subscribers: number;
   readonly refusals: ReadonlyMap<Reason, number>;
+  /** Copies of the chat file that were made, sent to others, and taken from others. */
+  readonly copiesMade: number;
+  readonly copiesSent: number;
+  readonly copiesInstalled: number;
+  /** How often the log was made shorter. */
+  readonly compactions: number;
   /** How long the oldest write to the log has waited for the disk; 0 = none waits. */
   readonly diskStallMs: number;
 }

@@ -263,6 +263,10 @@ export class RunningNode implements Replica {
       forwarded: this.#writer.forwarded,
       forwardsAnswered: this.#writer.forwardsAnswered,
       replaced: this.#proposals.replaced,
+      copiesMade: this.copies.shelf.made,
+      copiesSent: this.copies.sender.sent,
+      copiesInstalled: this.copies.installed,
+      compactions: this.#compaction.truncations,
       diskStallMs: this.#driver.diskStallMs(),
     };
   }
@@ -272,13 +276,21 @@ export class RunningNode implements Replica {
     if (this.#stopping) {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
   }
 
   /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
   #refusalForPeers(): ParleyError | undefined {
     if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
+  }
+
+  /**
+   * Only the leader's disk counts: what it takes comes to every disk, whichever node was asked, and a
+   * majority needs no more than a majority of disks (P6).
+   */
+  #fullDisk(): ParleyError | undefined {
+    return this.#disk.isLow && this.#driver.raft.state === "StateLeader" ? diskFull() : undefined;
   }
 
   // ---- Life ------------------------------------------------------------------------------------
@@ -528,5 +540,5 @@ export class RunningNode implements Replica {
 }
 
 function diskFull(): ParleyError {
-  return new ParleyError("DISK_FULL", "this node's disk is nearly full", { retryAfterMs: 1_000 });
+  return new ParleyError("DISK_FULL", "the leader's disk is nearly full", { retryAfterMs: 1_000 });
 }

@@ -24,7 +24,7 @@ export interface CommonFlags {
   readonly insecure?: boolean;
 }
 
-/** Without a session after this long, no server is there. */
+/** Without a session after this long, no server is there; with a long --timeout after half of that. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A server that is there has answered by then; whether its certificate is the trouble is looked at from here on. */
 const LOOK_AFTER_MS = 500;
@@ -67,7 +67,8 @@ async function waitOnline(
   timeoutMs: number,
 ): Promise<void> {
   const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), Math.min(timeoutMs, CONNECT_TIMEOUT_MS));
+  const connectMs = Math.min(timeoutMs, Math.max(CONNECT_TIMEOUT_MS, timeoutMs / 2));
+  const timer = setTimeout(() => giveUp.abort(), connectMs);
   let looked: Promise<ParleyError | undefined> | undefined;
   const look = setTimeout(() => {
     looked = distrustOf(servers, trust).then((error) => {

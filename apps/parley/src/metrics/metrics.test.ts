@@ -51,6 +51,7 @@ describe("/metrics", () => {
     expect(value("parley_connections")).toBe(1);
     expect(value("parley_leaders_seen_total")).toBe(1);
     expect(value('parley_queue_depth{queue="proposals"}')).toBe(0);
+    expect(value("parley_copies_sent_total")).toBe(0);
     // The first term, an account, a room and its messages: at least one sync each, since none overlapped.
     expect(value("parley_log_sync_seconds_count")).toBeGreaterThanOrEqual(8);
     expect(value("parley_log_sync_seconds_sum")).toBeGreaterThan(0);

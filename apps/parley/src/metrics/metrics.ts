@@ -92,6 +92,26 @@ const COUNTERS: readonly NodeGauge[] = [
     help: "Writes that had to be placed in the log again",
     value: (node) => node.replaced,
   },
+  {
+    name: "copies_made_total",
+    help: "Copies of the chat file that were made here",
+    value: (node) => node.copiesMade,
+  },
+  {
+    name: "copies_sent_total",
+    help: "Copies of the chat file that were sent whole to other members",
+    value: (node) => node.copiesSent,
+  },
+  {
+    name: "copies_installed_total",
+    help: "Copies of the chat file that this node took from others",
+    value: (node) => node.copiesInstalled,
+  },
+  {
+    name: "log_compactions_total",
+    help: "Times at which the log was made shorter",
+    value: (node) => node.compactions,
+  },
 ];
 
 export class Metrics {
