@@ -59,6 +59,11 @@ describe("the data folder", () => {
     expect(first.nodes.map((node) => node.dbPath)).toEqual(
       [1, 2, 3].map((id) => join(folder, `n${id}`, "parley.db")),
     );
+    // One operator token for all, where the nodes and the commands look for it (P10).
+    const tokens = ["", "n1", "n2", "n3"].map((at) =>
+      readFileSync(join(folder, at, "operator.token"), "utf8"),
+    );
+    expect(new Set(tokens).size).toBe(1);
     const again = await prepareData(folder, { nodes: undefined, basePort: undefined });
     expect(again.nodes.map((node) => node.port)).toEqual(first.nodes.map((node) => node.port));
   });

@@ -221,12 +221,12 @@ describe("P10: certificates that change", () => {
   it("of another authority end the trust in the old one", async () => {
     const [one, two] = [await Peer.start(1, lab), await Peer.start(2, lab)];
     await twin.equip(two.folder, [2]);
-    two.tls?.look();
+    await two.tls?.look();
     const dialled = one.dial(two.address, 2);
     await eventually("the end", () => dialled.end !== undefined);
     expect(dialled.end).toBe("rejected");
     await twin.equip(one.folder, [1]);
-    one.tls?.look();
+    await one.tls?.look();
     const again = one.dial(two.address, 2);
     await eventually("open", () => again.opened);
   });

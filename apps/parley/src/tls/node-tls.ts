@@ -1,6 +1,6 @@
 // The certificates that a node works with now. Changed files are taken up without a restart: new
 // handshakes use the new ones, connections that stand stay. Files that cannot be used change nothing.
-import { statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Logger } from "@parley/node";
 import {
@@ -17,14 +17,13 @@ const LOOK_EVERY_MS = 1_000;
 const EXPIRY_WARNING_MS = 30 * 24 * 60 * 60_000;
 const EXPIRY_REPEAT_MS = 24 * 60 * 60_000;
 
-/** What identifies the content of the files without reading them. */
-function signatureOf(files: TlsFiles): string {
-  return [files.ca, files.cert, files.key]
-    .map((file) => {
-      const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-      return stat === undefined ? "-" : `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
-    })
-    .join(" ");
+/** What identifies the content of the files without reading them; off the loop, since a disk may hang. */
+async function signatureOf(files: TlsFiles): Promise<string> {
+  const parts = [files.ca, files.cert, files.key].map(async (file) => {
+    const found = await stat(file, { bigint: true }).catch(() => undefined);
+    return found === undefined ? "-" : `${found.ino}:${found.size}:${found.mtimeNs}`;
+  });
+  return (await Promise.all(parts)).join(" ");
 }
 
 export class NodeTls {
@@ -34,7 +33,9 @@ export class NodeTls {
   readonly #listeners: ((options: SecureContextOptions) => void)[] = [];
   #material: TlsMaterial;
   #dialContext: SecureContext;
-  #signature: string;
+  /** Undefined until the first look, which therefore reads the files again. */
+  #signature: string | undefined;
+  #isLooking = false;
   #timer: NodeJS.Timeout | undefined;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -43,7 +44,6 @@ export class NodeTls {
     this.#files = files;
     this.#owner = owner;
     this.#logger = logger;
-    this.#signature = signatureOf(files);
     this.#material = readTlsMaterial(files, owner, Date.now());
     this.#dialContext = createSecureContext(this.contextOptions);
     this.#report(this.#material);
@@ -70,7 +70,7 @@ export class NodeTls {
   }
 
   watch(): void {
-    this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.#timer ??= setInterval(() => void this.look(), LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -78,14 +78,23 @@ export class NodeTls {
     clearInterval(this.#timer);
   }
 
-  /** Takes up files that have changed. */
-  look(): void {
+  /** Takes up files that have changed. Never rejects. */
+  async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     this.#warnOfExpiry();
-    const signature = signatureOf(this.#files);
+    const signature = await signatureOf(this.#files);
+    this.#isLooking = false;
     if (signature === this.#signature) return;
     this.#signature = signature;
+    this.#takeUp();
+  }
+
+  #takeUp(): void {
     try {
       const material = readTlsMaterial(this.#files, this.#owner, Date.now());
+      const { ca: oldCa, cert: oldCert, key: oldKey } = this.#material;
+      if (material.ca === oldCa && material.cert === oldCert && material.key === oldKey) return;
       const { ca, cert, key, own } = material;
       if (own.cluster !== this.#material.own.cluster) {
         throw new CertificateError(

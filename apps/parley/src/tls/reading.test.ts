@@ -109,18 +109,18 @@ describe("P10: changed files", () => {
       changes += 1;
     });
     const first = tls.material.cert;
-    tls.look();
+    await tls.look();
     expect([changes, tls.material.cert]).toEqual([0, first]);
 
     // Half of a replacement: the new certificate with the old key.
     const issued = await lab.sign("node", "3");
     writeFileSync(files.cert, issued.certificate);
-    tls.look();
+    await tls.look();
     expect([changes, tls.material.cert]).toEqual([0, first]);
     expect(lines.at(-1)).toMatch(/cannot be used, so those from before stay: .*not the key of/);
 
     writeFileSync(files.key, issued.key);
-    tls.look();
+    await tls.look();
     expect([changes, tls.material.cert]).toEqual([1, issued.certificate]);
     expect(tls.contextOptions).toMatchObject({ cert: issued.certificate, key: issued.key });
     expect(lines.at(-1)).toMatch(/new connections use the new ones/);
@@ -132,7 +132,7 @@ describe("P10: changed files", () => {
     const tls = new NodeTls(files, OWNER, logger);
     const other = await TestAuthority.make("elsewhere");
     await other.equip(folder, [3]);
-    tls.look();
+    await tls.look();
     expect(tls.material.own.cluster).toBe("lab");
     expect(lines.at(-1)).toMatch(/is of cluster elsewhere, but this node belongs to lab/);
   });
