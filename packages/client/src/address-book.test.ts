@@ -5,6 +5,7 @@ import {
   ADDRESSES_MAX,
   AddressBook,
   BACKOFF_MS_MAX,
+  FAILURES_FADE_MS,
   parseSeeds,
   STABLE_MS,
 } from "./address-book.ts";
@@ -45,6 +46,16 @@ test("any one node tells of the others; those that leave are forgotten, seeds ne
   // A node that does not know yet who is there takes nothing away.
   known.learn(view({}));
   expect(known.addresses).toEqual(["a:1", "b:1"]);
+});
+
+test("P6: a node that was down for long is tried again before one that never helps (simulator seed 6)", () => {
+  const known = book("down:1,mute:1,here:1");
+  for (let i = 0; i < 20; i++) known.failed("down:1", 1_000);
+  known.failed("mute:1", 1_000);
+  known.succeeded("mute:1", welcome(2, false), 1_000);
+  expect(known.choose(4_000, { avoid: "here:1" })?.address).toBe("mute:1");
+  const laterMs = 1_000 + BACKOFF_MS_MAX + FAILURES_FADE_MS;
+  expect(known.choose(laterMs, { avoid: "here:1" })?.address).toBe("down:1");
 });
 
 test("P11: the number of addresses is bounded", () => {

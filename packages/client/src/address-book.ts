@@ -7,6 +7,8 @@ export const BACKOFF_MS_MIN = 50;
 export const BACKOFF_MS_MAX = 2_000;
 /** A session that ended sooner does not count as one: a node that greets and fails is failing. */
 export const STABLE_MS = 5_000;
+/** What failed longer ago than this says nothing of now: the node may be back, and is as good as any. */
+export const FAILURES_FADE_MS = 10_000;
 /** More addresses than any cluster has; what goes over it is ignored (P11). */
 export const ADDRESSES_MAX = 64;
 
@@ -143,7 +145,7 @@ export class AddressBook {
 
   /**
    * The node to dial next and after which time. In order: the shortest wait, another node than the
-   * one to avoid, fewer failures, not known to lack a quorum, the leader if asked for; then chance,
+   * one to avoid, fewer failures of late, not known to lack a quorum, the leader if asked for; then chance,
    * which spreads clients over the nodes. Undefined when nothing is left to choose from.
    */
   choose(nowMs: number, options: ChooseOptions = {}): Candidate | undefined {
@@ -173,7 +175,7 @@ export class AddressBook {
     return [
       Math.max(0, entry.notBeforeMs - nowMs),
       avoided ? 1 : 0,
-      failuresNow(entry),
+      nowMs - entry.notBeforeMs < FAILURES_FADE_MS ? failuresNow(entry) : 0,
       entry.hasQuorum === false ? 1 : 0,
       options.preferLeader === true && entry.nodeId !== this.#leaderId ? 1 : 0,
     ];

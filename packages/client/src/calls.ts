@@ -8,7 +8,14 @@ import {
   type ResponseOf,
 } from "@parley/protocol";
 import type { Goal, Link } from "./connection.ts";
-import { type Ask, type Exchange, isTransient, type Op, type Outcome } from "./exchange.ts";
+import {
+  type Ask,
+  type Exchange,
+  isTransient,
+  type Op,
+  type Outcome,
+  speaksAgainstNode,
+} from "./exchange.ts";
 import type { Clock, Timer } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import { TIMING } from "./timing.ts";
@@ -42,7 +49,8 @@ export interface CallsOptions {
   /** The node says that nobody is signed in. */
   readonly onUnauthenticated: (link: Link, token: string) => void;
   readonly token: () => string;
-  readonly onNodeLeaving: (reason: string) => void;
+  /** The node can't serve, for now: another one may. */
+  readonly onNodeUnfit: (link: Link, reason: string) => void;
   readonly callsMax: number;
 }
 
@@ -244,9 +252,7 @@ export class Calls {
       return;
     }
     call.retryTimer = this.#clock.after(delayMs, () => this.#submit(call));
-    if (error.reason === "SHUTTING_DOWN" || error.reason === "NOT_READY") {
-      this.#options.onNodeLeaving(error.reason);
-    }
+    if (speaksAgainstNode(error)) this.#options.onNodeUnfit(link, error.reason);
   }
 
   #nodeIsBehind(call: PendingCall, link: Link): void {

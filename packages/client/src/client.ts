@@ -183,7 +183,10 @@ export class ParleyClient {
       token: () => this.#signIn.token,
       observe: (revision: number) => this.#observe(revision),
       onUnauthenticated: (link: Link, token: string) => this.#onUnauthenticated(link, token),
-      onNodeLeaving: (reason: string) => this.#connection.broken(reason),
+      onNodeUnfit: (link: Link, reason: string) => {
+        // Several answers of one frame may say so; only the first of them moves the session.
+        if (link === this.#connection.link) this.#connection.broken(reason);
+      },
     };
     this.#calls = new Calls({
       ...shared,

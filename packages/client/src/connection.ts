@@ -182,7 +182,11 @@ export class Connection {
   /** Nothing is overdue any more. A second node that was dialled for another reason stays. */
   settled(): void {
     if (this.#goal !== undefined) return;
-    if (this.#rival !== undefined) this.#pauseSearch();
+    // It did not help: the next time another one is asked.
+    if (this.#rival !== undefined) {
+      this.#tried.add(this.#rival.address);
+      this.#pauseSearch();
+    }
     this.#dispatch("settled");
   }
 
@@ -213,7 +217,10 @@ export class Connection {
     this.#tried.clear();
     this.#seekTimer?.cancel();
     this.#seekTimer = undefined;
-    this.#dispatch("unanswered");
+    // A second node that is there already must meet it, or make room for one that does.
+    const rival = this.#rival;
+    if (rival?.welcome !== undefined) this.#judge(rival, rival.welcome);
+    else this.#dispatch("unanswered");
   }
 
   /** The goal is met or no longer matters. */
@@ -386,6 +393,7 @@ export class Connection {
     const except = new Set([first, ...this.#tried]);
     const candidate = this.book.choose(this.#clock.monotonicMs(), { avoid: first, except });
     if (candidate === undefined) {
+      if (this.#goal === undefined) this.#tried.clear();
       this.#pauseSearch();
       this.#dispatch("rival-lost");
       return;
@@ -428,11 +436,7 @@ export class Connection {
     const nowMs = this.#clock.monotonicMs();
     this.#hedgeNotBeforeMs = nowMs + this.#hedgePauseMs / 2 + this.#random.int(this.#hedgePauseMs);
     this.#hedgePauseMs = Math.min(TIMING.hedgePauseMsMax, this.#hedgePauseMs * 2);
-    if (this.#goal === undefined) {
-      this.#tried.clear();
-      return;
-    }
-    if (this.#seekTimer !== undefined) return;
+    if (this.#goal === undefined || this.#seekTimer !== undefined) return;
     const pauseMs = TIMING.seekPauseMs / 2 + this.#random.int(TIMING.seekPauseMs);
     this.#seekTimer = this.#clock.after(pauseMs, () => {
       this.#seekTimer = undefined;
@@ -512,18 +516,7 @@ export class Connection {
     if (link === this.#rival) {
       this.#rivalTimer?.cancel();
       this.#rivalTimer = undefined;
-      if (this.#goal === undefined) {
-        this.#dispatch("rival-welcome");
-        return;
-      }
-      if (!this.#goal.accepts(welcome)) {
-        this.book.quorum(link.address, welcome.cluster?.hasQuorum ?? false);
-        this.#rivalUnfit(link);
-        return;
-      }
-      this.#clearGoal();
-      this.#dispatch("rival-welcome");
-      this.#dispatch("rival-won");
+      this.#judge(link, welcome);
       return;
     }
     if (greeted) {
@@ -533,7 +526,24 @@ export class Connection {
     } else this.#dispatch("welcome");
   }
 
+  /** The second node serves: it shares the work, takes the first one's place, or is no better. */
+  #judge(rival: OpenLink, welcome: Welcome): void {
+    if (this.#goal === undefined) {
+      this.#dispatch("rival-welcome");
+      return;
+    }
+    if (!this.#goal.accepts(welcome)) {
+      this.book.quorum(rival.address, welcome.cluster?.hasQuorum ?? false);
+      this.#rivalUnfit(rival);
+      return;
+    }
+    this.#clearGoal();
+    this.#dispatch("rival-welcome");
+    this.#dispatch("rival-won");
+  }
+
   #onCluster(link: OpenLink, view: ClusterView): void {
+    if (link.welcome !== undefined) link.welcome = { ...link.welcome, cluster: view };
     this.book.quorum(link.address, view.hasQuorum);
     const grew = this.book.learn(view);
     if (link === this.#first) this.#user.onCluster(view);

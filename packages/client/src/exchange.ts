@@ -76,6 +76,21 @@ export function isTransient(error: ParleyError): boolean {
   }
 }
 
+/**
+ * Errors that say more of the node than of the request. One that has not confirmed a write within a whole
+ * attempt may be in contact with the leader, and still unable to follow: its disk may not answer.
+ */
+export function speaksAgainstNode(error: ParleyError): boolean {
+  switch (error.reason) {
+    case "SHUTTING_DOWN":
+    case "NOT_READY":
+    case "OUTCOME_UNKNOWN":
+      return true;
+    default:
+      return false;
+  }
+}
+
 const REQUESTS_FIELD = 2;
 const FRAME_BYTES_TARGET = LIMITS.clientFrameBytesMax / 2;
 

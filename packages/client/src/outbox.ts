@@ -7,7 +7,14 @@
 // before that, and the successor of a committed one needs no link, since its place is taken already.
 import { LIMITS, type Message, ParleyError } from "@parley/protocol";
 import type { Link } from "./connection.ts";
-import { type Ask, type Exchange, isTransient, type Op, type Outcome } from "./exchange.ts";
+import {
+  type Ask,
+  type Exchange,
+  isTransient,
+  type Op,
+  type Outcome,
+  speaksAgainstNode,
+} from "./exchange.ts";
 import type { Clock, OutboxItem, OutboxStore, Timer } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import { TIMING } from "./timing.ts";
@@ -61,7 +68,8 @@ export interface OutboxOptions {
   readonly token: () => string;
   readonly observe: (revision: number) => void;
   readonly onUnauthenticated: (link: Link, token: string) => void;
-  readonly onNodeLeaving: (reason: string) => void;
+  /** The node can't serve, for now: another one may. */
+  readonly onNodeUnfit: (link: Link, reason: string) => void;
   readonly onChange: (change: OutboxChange) => void;
 }
 
@@ -540,9 +548,7 @@ export class Outbox {
     entry.notBeforeMs = nowMs + retryDelayMs(error, entry.attempts, this.#options.random);
     entry.attempts += 1;
     this.#pumpSoon(entry.item.roomId);
-    if (error.reason === "SHUTTING_DOWN" || error.reason === "NOT_READY") {
-      this.#options.onNodeLeaving(error.reason);
-    }
+    if (speaksAgainstNode(error)) this.#options.onNodeUnfit(link, error.reason);
   }
 
   /** It can never succeed: it is kept for its author to see, and blocks nothing else. */

@@ -221,6 +221,57 @@ test("P6: a node without a quorum is left when another has one, and kept when no
   expect(cluster.dials).toHaveLength(dials);
 });
 
+test("P6: a second node that has no quorum either does not end the search (simulator seed 15)", async () => {
+  const { clock, client, node } = await startedWorld(3);
+  commitAll(node(1));
+  commitAll(node(3));
+  node(1).mode = "stopped";
+  node(3).kill();
+  const sent = watch(client.send(1, "hello"));
+  // The send is slow, so a second node gets it too. Neither answers: both are cut off from the rest.
+  await clock.advance(1_000);
+  expect(sends(node(2).session.requests)).toHaveLength(1);
+  node(1).mode = "up";
+  for (const id of [1, 2]) {
+    node(id).hasQuorum = false;
+    node(id).session.send({ cluster: node(id).view() });
+  }
+  node(3).mode = "up";
+  await clock.advance(5_000);
+  expect(client.state).toMatchObject({ nodeId: 3, hasQuorum: true });
+  expect(sent.value?.message.body).toBe("hello");
+});
+
+test("P6: a node that does not get writes confirmed is left (simulator seed 6)", async () => {
+  const { clock, client, node } = await startedWorld(2);
+  // Its disk has stopped: it hears of the leader, but applies nothing any more.
+  node(1).onRequest = (session, request) => session.refuse(request, "OUTCOME_UNKNOWN");
+  commitAll(node(2));
+  const sent = watch(client.send(1, "hello"));
+  await clock.advance(100);
+  expect(client.state.nodeId).toBe(2);
+  expect(sent.value?.message.body).toBe("hello");
+});
+
+test("hedges that were in vain go round all other nodes", async () => {
+  const { clock, client, node } = await startedWorld(4);
+  for (let i = 0; i < 3; i++) {
+    const hedged = new Set([2, 3, 4].filter((id) => node(id).sessions.length > 0)).size;
+    expect(hedged).toBe(i);
+    void client.send(1, `slow ${i}`);
+    let sessions = 0;
+    const count = () => node(2).sessions.length + node(3).sessions.length + node(4).sessions.length;
+    for (sessions = count(); count() === sessions; ) await clock.advance(100);
+    const { requests } = node(1).session;
+    const request = requests.at(-1);
+    if (request === undefined) throw new Error("nothing was sent");
+    node(1).session.commit(request, 11 + i);
+    await clock.advance(10);
+    expect(client.state.nodeId).toBe(1);
+  }
+  expect([2, 3, 4].map((id) => node(id).sessions.length)).toEqual([1, 1, 1]);
+});
+
 test("a client that prefers the leader follows it", async () => {
   const { clock, cluster, client, node } = await startedWorld(3, { preferLeader: true });
   expect(client.state.nodeId).toBe(1);

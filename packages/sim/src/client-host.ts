@@ -15,7 +15,6 @@ import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Coverage } from "./coverage.ts";
 import type { History } from "./history.ts";
 import type { Operation } from "./observer.ts";
-import type { Sabotage } from "./options.ts";
 import { type ClockOptions, MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
 import type { Network } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
@@ -32,7 +31,6 @@ export interface ClientWorld {
   readonly history: History;
   readonly servers: readonly string[];
   readonly clock: ClockOptions;
-  readonly sabotage: Sabotage | undefined;
 }
 
 /** What survives a crash of the device's process. */
@@ -194,8 +192,7 @@ export class ClientHost {
     range: Partial<RequestOf<"history">>,
   ): Promise<readonly Message[]> {
     const operation = this.#invoke({ kind: "history", roomId, linearizable });
-    const isLocal = !linearizable || this.#world.sabotage === "local-reads";
-    const request = { roomId, consistency: isLocal ? 1 : 2, ...range } as const;
+    const request = { roomId, consistency: linearizable ? 2 : 1, ...range } as const;
     const response = await this.#call(operation, "history", request);
     if (response === undefined) return [];
     this.#world.history.complete(operation, {
@@ -379,7 +376,6 @@ export class ClientHost {
         if (!process.alive) return;
         this.#remembered.clusterId = sdk.state.clusterId;
         if (item.kind === "event") {
-          if (this.#world.sabotage === "lost-events" && this.random.chance(0.01)) return;
           this.#remembered.cursor = item.cursor;
           history.subscription(this.name, this.accountId, { kind: "event", event: item.event });
           this.#saw(item.event.revision);

@@ -42,25 +42,6 @@ export interface DatagramOptions {
   readonly reordering: number;
 }
 
-/** Defects that can be planted, to show that the checkers find them in a running cluster. */
-export const SABOTAGES = [
-  /** The disk says "synced" before it is. */
-  "ack-before-sync",
-  /** A restarted node has forgotten its term and vote. */
-  "forget-hard-state",
-  /** A crash takes synced entries away, and the high-water record with them. */
-  "lose-synced-entries",
-  /** One node applies another command than the others. */
-  "divergent-apply",
-  /** Linearizable reads are answered as local ones. */
-  "local-reads",
-  /** A retry goes out under a new id. */
-  "fresh-retry-ids",
-  /** A subscriber drops an event now and then. */
-  "lost-events",
-] as const;
-export type Sabotage = (typeof SABOTAGES)[number];
-
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
@@ -83,8 +64,6 @@ export interface WorldOptions {
   readonly bodyBytesMax: number;
   /** At the end first only a majority is healed, and must do without the rest (P6), then everything. */
   readonly healsQuorumFirst: boolean;
-  /** Only in tests of the checkers. */
-  readonly sabotage: Sabotage | undefined;
 }
 
 /** Operations that a seed must reach, and faults. */
@@ -153,13 +132,12 @@ export function optionsOf(seed: number): WorldOptions {
       logEntriesMax: random.pick([40, 100, 300, 100_000]),
       logTailEntries: random.pick([5, 20]),
       logBytesMax: random.pick([32 * 1024, 1024 * 1024]),
-      copyBytesPerSecond: random.pick([200_000, 1_000_000, 10_000_000]),
+      copyBytesPerSecond: random.pick([1_000_000, 3_000_000, 10_000_000]),
       copyChunkBytes: random.pick([8 * 1024, 64 * 1024]),
       copyIdleMs: random.pick([500, 5_000]),
     },
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
     healsQuorumFirst: random.chance(0.4),
-    sabotage: undefined,
   };
 }

@@ -12,6 +12,11 @@ const SEED_MS_MAX = 240_000;
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
 const MUTANT_WORKER = fileURLToPath(new URL("./mutants/worker.ts", import.meta.url));
 
+/** Saves each process half a second of reading TypeScript. */
+const COMPILE_CACHE = fileURLToPath(
+  new URL("../../../node_modules/.cache/parley-sim", import.meta.url),
+);
+
 export interface PoolOptions {
   readonly seeds: Iterable<number>;
   readonly jobs: number;
@@ -46,7 +51,11 @@ function runProcess(
   { onResult, mutant }: PoolOptions,
 ): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const settings = { execPath: process.execPath, execArgv: ["--no-warnings"] };
+    const settings = {
+      execPath: process.execPath,
+      execArgv: ["--no-warnings"],
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env },
+    };
     const child =
       mutant === undefined ? fork(WORKER, settings) : fork(MUTANT_WORKER, [mutant], settings);
     let current = first;

@@ -13,7 +13,7 @@ import type { Coverage } from "./coverage.ts";
 import type { WorldOptions } from "./options.ts";
 import { ChatDisk } from "./world/chat-disk.ts";
 import { MachineClock, ProcessClock, ProcessRandom } from "./world/clock.ts";
-import { type DiskOptions, LogDisk } from "./world/log-disk.ts";
+import { LogDisk } from "./world/log-disk.ts";
 import type { Network } from "./world/network.ts";
 import { SimulatedHasher, sha256 } from "./world/passwords.ts";
 import type { Prng } from "./world/prng.ts";
@@ -86,7 +86,7 @@ export class Server {
     const random = world.random;
     network.addMachine(this.name);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
-    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), diskOptions(options), {
+    this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
       onWrite: (write) => {
         events.onLogWrite(id, write);
         this.#written();
@@ -95,9 +95,8 @@ export class Server {
       onInstalled: () => events.onLogInstalled(id),
       committedTerm: (index) => events.committedTerm(index),
     });
-    const diverges = options.sabotage === "divergent-apply" && id === 1;
-    const chatOptions = { ...options.chatDisk, diverges };
-    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, this.logDisk, {
+    const { logDisk } = this;
+    this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), options.chatDisk, logDisk, {
       onApplied: (batch, entries, hash) => events.onApplied(id, batch, entries, hash),
       onReopened: (applied, before) => events.onReopened(id, applied, before),
       onInstalled: (applied, hash) => {
@@ -304,17 +303,6 @@ export class Server {
     else if (message === "a copy was sent") coverage.add("copies-sent");
     else if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
-  }
-}
-
-function diskOptions(options: WorldOptions): DiskOptions {
-  switch (options.sabotage) {
-    case "ack-before-sync":
-    case "forget-hard-state":
-    case "lose-synced-entries":
-      return { ...options.logDisk, defect: options.sabotage };
-    default:
-      return options.logDisk;
   }
 }
 

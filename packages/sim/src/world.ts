@@ -110,7 +110,6 @@ export class World {
         network: this.network,
         coverage,
         report: this.#report,
-        freshIds: options.sabotage === "fresh-retry-ids",
       },
     );
     this.#nemesis = new Nemesis({
@@ -427,7 +426,6 @@ export class World {
       history,
       servers,
       clock: options.clock,
-      sabotage: options.sabotage,
     });
   }
 
@@ -439,6 +437,12 @@ export class World {
     coverage.add("unknown-outcomes", outcomes.unknown);
     coverage.add("retries-answered-once", this.#p2.repeated);
     coverage.add("linearizable-operations", this.#linearizability.operations);
+    if (this.#linearizability.undecided > 0) {
+      this.trace.add(
+        "checker",
+        `${this.#linearizability.undecided} rooms were too tangled to search`,
+      );
+    }
     coverage.add("linearizable-reads", this.#p4.linearizableReads);
     coverage.add("stale-reads", this.#p4.staleReads);
     coverage.add("events-delivered", this.#p5.delivered);

@@ -1,5 +1,5 @@
-// Each checker catches the defect that it is named after. The worlds of `sabotage.test.ts` plant such
-// defects into running nodes; here the histories are written by hand.
+// Each checker catches the defect that it is named after. The worlds of `src/mutants` plant such defects
+// into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import { Command, type Event, LIMITS, Message, Room } from "@parley/protocol";
 import type { Entry } from "@parley/raft";

@@ -1,6 +1,7 @@
 // The commit rule (Raft paper, 5.4.2 and figure 8): a leader commits by counting copies only up to an
 // entry of its own term; older ones are committed along with it. So whenever the commit index of the
 // whole cluster rises, the entry there is of the term in which it rose.
+import type { AppliedBatch } from "@parley/chat";
 import type { LogWrite } from "@parley/node";
 import type { Entry } from "@parley/raft";
 import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
@@ -12,6 +13,8 @@ export class CommitRule implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #logs = new WrittenLogs();
+  /** The term that each member has written last. */
+  readonly #terms = new Map<number, number>();
   /** The highest commit index that any member has told or written. */
   #committed = 0;
 
@@ -28,7 +31,18 @@ export class CommitRule implements Checker {
   onLogWrite(nodeId: number, write: LogWrite): void {
     this.#logs.write(nodeId, write);
     const { hardState } = write;
-    if (hardState !== undefined) this.#rises(nodeId, hardState.term, hardState.commit);
+    if (hardState === undefined) return;
+    const { term, commit } = hardState;
+    const before = this.#terms.get(nodeId);
+    this.#terms.set(nodeId, term);
+    // One write may hold what was committed in a term and the step into the next one.
+    if (term === before) this.#rises(nodeId, term, commit);
+    else this.#committed = Math.max(this.#committed, commit);
+  }
+
+  onApplied(_nodeId: number, batch: AppliedBatch): void {
+    // Its chat file remembers what it had committed, and the next term starts from there.
+    this.#committed = Math.max(this.#committed, batch.appliedIndex);
   }
 
   onInstalled(nodeId: number, log: readonly Entry[]): void {

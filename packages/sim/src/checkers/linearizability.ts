@@ -26,6 +26,8 @@ export class Linearizability implements Checker {
   /** Rooms, and operations in them, that were shown to be linearizable. */
   rooms = 0;
   operations = 0;
+  /** Rooms in which the search was given up. */
+  undecided = 0;
 
   constructor(report: Report) {
     this.#report = report;
@@ -70,8 +72,8 @@ export class Linearizability implements Checker {
         this.operations += history.operations.length;
         return;
       case "undecided":
-        // A correct cluster never leads the search astray for so long.
-        this.#fail(roomId, `no order was found in ${STEPS_MAX} steps`);
+        // Nothing was shown, neither way. The checkers of P2 and P3 have looked at the same room.
+        this.undecided += 1;
         return;
       case "violated":
         this.#fail(roomId, `no order explains ${describe(verdict.operation)}`);

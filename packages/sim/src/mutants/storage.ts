@@ -47,7 +47,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: [
       "durable promises",
-      "P9 a wiped disk is a new server",
       "P1 durable",
       "Leader Completeness",
       "State Machine Safety",

@@ -43,7 +43,6 @@ export class Intruder implements Checker {
   readonly #network: Network;
   readonly #coverage: Coverage;
   readonly #report: Report;
-  readonly #freshIds: boolean;
   readonly #process: VirtualProcess;
   readonly #sends: KnownSend[] = [];
   readonly #writes: KnownWrite[] = [];
@@ -61,8 +60,6 @@ export class Intruder implements Checker {
       readonly network: Network;
       readonly coverage: Coverage;
       readonly report: Report;
-      /** A defect: repeats go out under new ids. */
-      readonly freshIds: boolean;
     },
   ) {
     this.#clients = clients;
@@ -72,7 +69,6 @@ export class Intruder implements Checker {
     this.#network = parts.network;
     this.#coverage = parts.coverage;
     this.#report = parts.report;
-    this.#freshIds = parts.freshIds;
     this.#network.addMachine(NAME);
     this.#process = new VirtualProcess(NAME, parts.scheduler);
   }
@@ -173,7 +169,7 @@ export class Intruder implements Checker {
     rawRequest(this.#session(send.client), "send", {
       roomId,
       body,
-      clientMessageId: this.#freshIds ? `${clientMessageId}+` : clientMessageId,
+      clientMessageId,
       afterClientMessageId: send.after,
     }).then((result) => {
       let outcome: Outcome;

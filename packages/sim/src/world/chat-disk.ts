@@ -18,7 +18,7 @@ import type {
   CopyHead,
   InstalledCopy,
 } from "@parley/node";
-import { Command, type Message } from "@parley/protocol";
+import type { Message } from "@parley/protocol";
 import type { ConfState, HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
@@ -35,8 +35,6 @@ export interface ChatDiskOptions {
   readonly checkpointEntries: number;
   /** How fast copies are made and verified. */
   readonly copyBytesPerSecond: number;
-  /** Applies sends with another body now and then, to show that the checkers notice. */
-  readonly diverges?: boolean | undefined;
 }
 
 export interface ChatDiskObserver {
@@ -222,16 +220,6 @@ export class ChatDisk {
     return file;
   }
 
-  /** What a node with this file makes of a request; only a sabotaged one changes it. */
-  asApplied(request: ApplyRequest): ApplyRequest {
-    if (this.#options.diverges !== true || !this.#random.chance(0.02)) return request;
-    const entries = request.entries.map((entry) => ({
-      ...entry,
-      command: falsified(entry.command),
-    }));
-    return { ...request, entries };
-  }
-
   applied(store: VirtualChatStore, request: ApplyRequest, batch: AppliedBatch): void {
     const machine = store.machine;
     const db = store.db;
@@ -274,14 +262,6 @@ function databaseOf(bytes: Uint8Array | undefined): DatabaseSync {
   const db = new DatabaseSync(":memory:");
   if (bytes !== undefined) db.deserialize(bytes);
   return db;
-}
-
-function falsified(encoded: Uint8Array): Uint8Array {
-  if (encoded.length === 0) return encoded;
-  const command = Command.decode(encoded);
-  if (command.op?.$case !== "send") return encoded;
-  command.op.value.body += "!";
-  return Command.encode(command).finish();
 }
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
@@ -417,7 +397,7 @@ class VirtualChatStore implements ChatStore {
     this.#disk.after(this.#disk.applyDelayUs(next.request.entries.length), this.#process, () => {
       try {
         if (this.machine === undefined) throw new Error("the chat file is not open");
-        const batch = apply(this.machine, this.#disk.asApplied(next.request));
+        const batch = apply(this.machine, next.request);
         this.#disk.applied(this, next.request, batch);
         next.resolve(batch);
       } catch (error) {

@@ -31,8 +31,6 @@ export interface DiskOptions {
   readonly syncUsMean: number;
   readonly readUsMean: number;
   readonly capacityBytes: number;
-  /** A broken disk, to show that the checkers notice. */
-  readonly defect?: "ack-before-sync" | "forget-hard-state" | "lose-synced-entries" | undefined;
 }
 
 interface Contents {
@@ -212,6 +210,10 @@ export class LogDisk {
     if (kept === 0) return undefined;
     this.#beforeDamage = [...entries];
     entries.length = compacted.index + this.#random.int(kept);
+    // What a shorter write-ahead log loses it loses together: a commit index goes with its entries.
+    const { hardState } = this.#durable;
+    const commit = Math.min(hardState.commit, entries.length);
+    this.#durable.hardState = { ...hardState, commit };
     return entries.length;
   }
 
@@ -238,6 +240,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // What it had lost was never acknowledged: it is whole.
+    this.#beforeDamage = undefined;
     this.#raise();
     return this.state();
   }
@@ -265,7 +269,6 @@ export class LogDisk {
     return new Promise((resolve, reject) => {
       if (step.kind === "write") this.#observer.onWrite(step.write);
       this.#pending.push({ step, resolve, reject });
-      if (this.#options.defect === "ack-before-sync") resolve();
       if (this.#syncing === 0) this.#startSync();
     });
   }
@@ -377,33 +380,12 @@ export class LogDisk {
     const pending = this.#pending;
     this.#pending = [];
     this.#syncing = 0;
-    this.#breakPromises();
     if (pending.length === 0) return;
     const survivors = this.#random.int(pending.length + 1);
     for (const { step } of pending.slice(0, survivors)) this.#makeDurable(step);
     this.counts.unsyncedWritesKept += survivors;
     this.counts.unsyncedWritesLost += pending.length - survivors;
     if (survivors > 0 && survivors < pending.length) this.counts.tornGroups += 1;
-  }
-
-  #breakPromises(): void {
-    const durable = this.#durable;
-    switch (this.#options.defect) {
-      case "forget-hard-state":
-        durable.hardState = {
-          term: Math.max(0, durable.hardState.term - 1),
-          vote: 0,
-          commit: durable.hardState.commit,
-        };
-        this.#highWater = undefined;
-        this.#raise();
-        break;
-      case "lose-synced-entries":
-        durable.entries.length -= Math.min(3, durable.entries.length);
-        this.#highWater = undefined;
-        this.#raise();
-        break;
-    }
   }
 
   #makeDurable(step: Step): void {
