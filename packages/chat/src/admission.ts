@@ -35,7 +35,13 @@ export class Admission {
   readonly #rooms = new Map<number, AdmittedRoom>();
   readonly #members = new Map<number, Map<number, AdmittedMember>>();
   readonly #roomsByAccount = new Map<number, Set<number>>();
+  #ownerId = 0;
   #appliedIndex = 0;
+
+  /** Whether the instance has an owner. */
+  get hasOwner(): boolean {
+    return this.#ownerId !== 0;
+  }
 
   /** The revision that the mirror stands at. */
   get appliedIndex(): number {
@@ -52,6 +58,7 @@ export class Admission {
     this.#rooms.clear();
     this.#members.clear();
     this.#roomsByAccount.clear();
+    this.#ownerId = 0;
     for (const change of snapshot.changes) this.apply(change);
     this.#appliedIndex = snapshot.appliedIndex;
   }
@@ -107,6 +114,8 @@ export class Admission {
       this.#accountIdByKey.delete(before.usernameKey);
     }
     this.#accounts.set(account.accountId, account);
+    if (account.owner) this.#ownerId = account.accountId;
+    else if (this.#ownerId === account.accountId) this.#ownerId = 0;
     if (!account.deleted) this.#accountIdByKey.set(account.usernameKey, account.accountId);
   }
 

@@ -64,7 +64,12 @@ export interface NewToken {
 /** `passwordHash`: a PHC string over the validated password. */
 export function registerCommand(
   request: Pick<RegisterRequest, "username" | "displayName" | "requestId">,
-  made: NewToken & { readonly passwordHash: string; readonly device: string },
+  made: NewToken & {
+    readonly passwordHash: string;
+    readonly device: string;
+    /** Nothing shows that this account may own an instance which has no owner. */
+    readonly notOwner?: boolean;
+  },
 ): Command {
   const username = validateUsername(request.username);
   return command(NOBODY, request.requestId, {
@@ -77,6 +82,7 @@ export function registerCommand(
       tokenHash: made.tokenHash,
       tokenTtlMs: made.tokenTtlMs,
       device: validateDevice(made.device),
+      notOwner: made.notOwner === true,
     },
   });
 }

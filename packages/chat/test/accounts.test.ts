@@ -38,6 +38,31 @@ test("the first account registered owns the instance, later ones do not", () => 
   expect(second.account).toMatchObject({ id: 2, owner: false });
 });
 
+test("P10: where a set-up token is needed, nobody owns the instance without it", () => {
+  const world = new World();
+  const command = (username: string, n: number, notOwner: boolean) =>
+    registerCommand({ username, displayName: "", requestId: world.id() }, { ...made(n), notOwner });
+  expect(world.reason(command("mallory", 900, true))).toBe("SETUP_TOKEN_REQUIRED");
+  expect(world.admission.hasOwner).toBe(false);
+  const first = RegisterResponse.decode(world.ok(command("anna", 901, false)));
+  expect(first.account?.owner).toBe(true);
+  expect(world.admission.hasOwner).toBe(true);
+  const second = RegisterResponse.decode(world.ok(command("bob", 902, true)));
+  expect(second.account?.owner).toBe(false);
+});
+
+test("P10: when the owner has gone, the token is needed again", () => {
+  const world = new World();
+  const anna = world.register("anna");
+  world.ok(deleteAccountCommand({ requestId: world.id() }, anna, anna.credentialsRevision));
+  expect(world.admission.hasOwner).toBe(false);
+  const late = registerCommand(
+    { username: "mallory", displayName: "", requestId: world.id() },
+    { ...made(903), notOwner: true },
+  );
+  expect(world.reason(late)).toBe("SETUP_TOKEN_REQUIRED");
+});
+
 test("usernames are unique after normalisation and case folding", () => {
   const world = new World();
   world.register("Straße");

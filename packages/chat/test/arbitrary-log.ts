@@ -45,6 +45,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         tokenHash: token,
         tokenTtlMs: fc.constantFrom(TTL_MS, 1, 0, Number.MAX_SAFE_INTEGER),
         device: text("terminal", ""),
+        notOwner: fc.boolean(),
       }),
     }),
   },
@@ -166,6 +167,7 @@ export function prologue(): Uint8Array[] {
         tokenHash: tokenHash(100 + i),
         tokenTtlMs: TTL_MS,
         device: "",
+        notOwner: false,
       },
     }),
   );

@@ -23,8 +23,8 @@ export interface GrpcCarrierOptions {
   readonly tls?: TlsOptions | undefined;
 }
 
-/** What a dial needs to know of the transport's security, for one host. */
-interface Security {
+/** What a channel needs to know of the transport's security, for one host. */
+export interface ChannelSecurity {
   readonly credentials: grpc.ChannelCredentials;
   readonly options: grpc.ChannelOptions;
 }
@@ -32,7 +32,8 @@ interface Security {
 /** Sent as the name in place of an IP address, which TLS does not allow there (RFC 6066, 3). */
 const NO_NAME = "address.invalid";
 
-function securityFor(host: string, tls: TlsOptions | undefined): Security {
+/** `tls` left out: plain text. Throws when the PEM texts cannot be read. */
+export function channelSecurity(host: string, tls: TlsOptions | undefined): ChannelSecurity {
   if (tls === undefined) return { credentials: grpc.credentials.createInsecure(), options: {} };
   const name = tls.serverName ?? host;
   const pem = (text: string | Uint8Array | undefined) =>
@@ -46,7 +47,7 @@ function securityFor(host: string, tls: TlsOptions | undefined): Security {
 }
 
 /** Of `host:port` or `[v6]:port`. */
-function hostOf(address: string): string {
+export function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
@@ -71,12 +72,12 @@ const HOSTS_MAX = 64;
 /** A carrier whose addresses are the nodes' gRPC addresses, `host:port`. */
 export function grpcCarrier(options: GrpcCarrierOptions = {}): Carrier {
   // Reading certificates takes longer than dialling; hosts are as few as the nodes.
-  const securities = new Map<string, Security>();
-  const securityOf = (host: string): Security => {
+  const securities = new Map<string, ChannelSecurity>();
+  const securityOf = (host: string): ChannelSecurity => {
     const known = securities.get(host);
     if (known !== undefined) return known;
     if (securities.size >= HOSTS_MAX) securities.clear();
-    const made = securityFor(host, options.tls);
+    const made = channelSecurity(host, options.tls);
     securities.set(host, made);
     return made;
   };
@@ -92,7 +93,7 @@ class GrpcLink implements CarrierLink {
   readonly #events: CarrierEvents;
   #ended = false;
 
-  constructor(address: string, security: Security, events: CarrierEvents) {
+  constructor(address: string, security: ChannelSecurity, events: CarrierEvents) {
     this.#events = events;
     const options = { ...CHANNEL_OPTIONS, ...security.options };
     this.#client = new grpc.Client(address, security.credentials, options);
@@ -108,7 +109,7 @@ class GrpcLink implements CarrierLink {
     });
     // The status comes with the error; a stream that ends well has only `end`.
     this.#stream.on("error", (error: Partial<grpc.ServiceError>) => {
-      this.#end(endOf(error), error.details ?? error.message ?? "");
+      this.#end(endOf(error), detailOf(error));
     });
     this.#stream.on("end", () => this.#end("closed", "the node ended the session"));
     const deadlineNever = Number.POSITIVE_INFINITY;
@@ -134,6 +135,15 @@ class GrpcLink implements CarrierLink {
     this.#client.close();
     this.#events.onEnd(end, detail);
   }
+}
+
+/** What Node and OpenSSL say of a certificate, taken out of the transport's own sentence. */
+const DISTRUST = /Last error: (?:Error(?: \[\w+\])?: )?(.*certificate.*)\. Resolution note/;
+
+function detailOf(error: Partial<grpc.ServiceError>): string {
+  const details = error.details ?? error.message ?? "";
+  const why = DISTRUST.exec(details)?.[1];
+  return why === undefined ? details : `the node's certificate is not trusted: ${why}`;
 }
 
 function endOf(error: Partial<grpc.ServiceError>): LinkEnd {

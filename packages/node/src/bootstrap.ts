@@ -280,6 +280,7 @@ export class Bootstrap {
       configHash: this.#configHash,
       members,
       self: undefined,
+      setupTokenHash: this.#config.setupTokenHash ?? new Uint8Array(),
     };
     await this.#adopt({ record, self: this.#selfIn(record) });
   }

@@ -79,4 +79,11 @@ export interface NodeConfig {
   readonly tuning: NodeTuning;
   /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
   readonly statusRequiresLogin: boolean;
+  /**
+   * SHA-256 of the token that the first account needs, where other machines can reach the instance (P10). Counts when this node
+   * makes the cluster; from then on the bootstrap record says it, the same to every node. Left out: none is needed.
+   */
+  readonly setupTokenHash?: Uint8Array | undefined;
+  /** SHA-256 of the token that makes an operator of whoever shows it over loopback. Left out: there is none. */
+  readonly operatorTokenHash?: Uint8Array | undefined;
 }

@@ -8,6 +8,7 @@ import {
   ParleyError,
   type PeerHello,
 } from "@parley/protocol";
+import { certificateMismatch } from "./certified-peer.ts";
 import {
   COPY_CHUNK_BYTES_MAX,
   COPY_FRAME_BYTES_MAX,
@@ -73,7 +74,7 @@ export class CopyReceiver {
       return { onFrame: () => {}, onEnd: () => {} };
     }
     const reception = new Reception(link, this.#clock, {
-      greet: (hello) => this.#greet(hello),
+      greet: (hello) => certificateMismatch(hello, link) ?? this.#greet(hello),
       begin: (one, begin) => this.#begin(one, begin),
       write: (chunk) => {
         const { offset, data: bytes, crc32 } = chunk;

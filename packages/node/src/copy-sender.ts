@@ -70,7 +70,8 @@ export class CopySender {
     );
     this.#transfers.set(peerId, transfer);
     this.#shelf.hold(offer.head);
-    const outcome = await transfer.run((events) => transport.dialCopy(address, events));
+    const { toNodeId } = this.#mesh.helloTo(peerId);
+    const outcome = await transfer.run((events) => transport.dialCopy(address, events, toNodeId));
     this.#shelf.release(offer.head);
     if (this.#transfers.get(peerId) === transfer) this.#transfers.delete(peerId);
     this.#note(peerId, offer.head, transfer, outcome);

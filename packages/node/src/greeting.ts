@@ -26,24 +26,28 @@ export function whoListensAt(
       settle();
     };
     const timer = ports.clock.after(GREETING_MS_MAX, () => unreachable("no answer in time"));
-    const link = ports.transport.dial(address, {
-      onOpen: () => {
-        if (!finished) link.send(PeerFrame.encode(PeerFrame.fromPartial({ hello })).finish());
+    const link = ports.transport.dial(
+      address,
+      {
+        onOpen: () => {
+          if (!finished) link.send(PeerFrame.encode(PeerFrame.fromPartial({ hello })).finish());
+        },
+        onFrame: (bytes) => {
+          let frame: PeerFrame;
+          try {
+            frame = PeerFrame.decode(bytes);
+          } catch {
+            unreachable("what listens there does not speak Parley's peer protocol");
+            return;
+          }
+          const { error, hello: answer } = frame;
+          if (error !== undefined) finish(() => reject(ParleyError.fromWire(error)));
+          else if (answer !== undefined) finish(() => resolve(answer));
+        },
+        onEnd: (end, detail) => unreachable(detail === "" ? end : `${end}: ${detail}`),
+        onDrain: () => {},
       },
-      onFrame: (bytes) => {
-        let frame: PeerFrame;
-        try {
-          frame = PeerFrame.decode(bytes);
-        } catch {
-          unreachable("what listens there does not speak Parley's peer protocol");
-          return;
-        }
-        const { error, hello: answer } = frame;
-        if (error !== undefined) finish(() => reject(ParleyError.fromWire(error)));
-        else if (answer !== undefined) finish(() => resolve(answer));
-      },
-      onEnd: (end, detail) => unreachable(detail === "" ? end : `${end}: ${detail}`),
-      onDrain: () => {},
-    });
+      hello.toNodeId,
+    );
   });
 }

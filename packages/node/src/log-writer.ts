@@ -41,6 +41,9 @@ export class LogWriter implements Placer {
   readonly #clock: Clock;
   readonly #refusal: Refusal;
   readonly #own: OwnWrites;
+  /** Writes of this node that went to another one's, and others' that came here; for metrics. */
+  forwarded = 0;
+  forwardsAnswered = 0;
   /** What came in this turn while this node leads, in order. */
   #gathered: Gathered[] = [];
 
@@ -71,11 +74,13 @@ export class LogWriter implements Placer {
     if (leader === 0 || !this.#mesh.queue(leader, "forwards", request))
       return { kind: "no-leader" };
     this.#driver.schedulePump();
+    this.forwarded += 1;
     return { kind: "forwarded", to: leader };
   }
 
   /** Another node's write, which belongs here if this node leads. */
   answerForward(peerId: number, forward: ForwardRequest): void {
+    this.forwardsAnswered += 1;
     const { id, command } = forward;
     const error = checkCommand(command) ?? this.#notLeading() ?? this.#refusal();
     if (error === undefined) this.#gather({ peerId, id, command });

@@ -38,6 +38,7 @@ const GENESIS = genesisMembership({
   configHash: "h",
   members: [server(2), server(1), server(3)],
   self: undefined,
+  setupTokenHash: new Uint8Array(0),
 });
 
 function conf(changes: Partial<ConfState>): ConfState {

@@ -17,6 +17,7 @@ import {
 } from "./handshake.ts";
 import { LogCache } from "./log-cache.ts";
 import { genesisMembership, serverOfNode } from "./membership.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import { PeerMesh } from "./peer-mesh.ts";
 import type { ChatStoreState, InstalledCopy, LogState, Membership, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
@@ -75,6 +76,16 @@ export class Node {
   /** Undefined until the node belongs to a cluster. */
   get services(): NodeServices | undefined {
     return this.#running?.services;
+  }
+
+  /** Undefined until the node belongs to a cluster. */
+  metrics(): NodeMetrics | undefined {
+    return this.#running?.metrics();
+  }
+
+  /** SHA-256 of the set-up token while the first account, which needs it, is still to come. */
+  get awaitedSetupHash(): Uint8Array | undefined {
+    return this.#running?.awaitedSetupHash;
   }
 
   /** The replicated log as this node sees it; undefined until the node belongs to a cluster. */

@@ -13,6 +13,7 @@ import type {
   LinkEnd,
   Logger,
   OutgoingLink,
+  OutgoingLinkEvents,
   PeerTransport,
   Random,
   Timer,
@@ -114,7 +115,7 @@ export class PeerLink {
     this.#timer = this.#clock.after(GREETING_MS_MAX, () => {
       if (current() && this.#state !== "up") this.#drop("timeout", "no greeting in time");
     });
-    this.#link = this.#transport.dial(this.address, {
+    const events: OutgoingLinkEvents = {
       onOpen: () => {
         if (!current() || this.#state !== "dialing") return;
         this.#state = "greeting";
@@ -133,7 +134,12 @@ export class PeerLink {
       onDrain: () => {
         if (current() && this.#state === "up") this.#owner.onDrain(this.peerId);
       },
-    });
+    };
+    this.#link = this.#transport.dial(
+      this.address,
+      events,
+      this.#owner.hello(this.peerId).toNodeId,
+    );
   }
 
   /** Queues one encoded field of PeerFrame for the next flush; false when the link is not up. */

@@ -12,6 +12,7 @@ import {
   PeerFrame,
   type PeerHello,
 } from "@parley/protocol";
+import { certificateMismatch } from "./certified-peer.ts";
 import type { Reception } from "./handshake.ts";
 import { GREETING_MS_MAX, type PEER_FIELD, PeerLink } from "./peer-link.ts";
 import type {
@@ -298,7 +299,9 @@ export class PeerMesh {
       this.#refuse(incoming, new ParleyError("MALFORMED", "the first frame must be a hello"));
       return;
     }
-    const reception = this.#identity.receive(hello);
+    const mismatch = certificateMismatch(hello, incoming.link);
+    const reception: Reception =
+      mismatch === undefined ? this.#identity.receive(hello) : { kind: "refused", error: mismatch };
     // A refused peer is told who answers all the same: bootstrap decides on it.
     if (reception.kind === "refused") {
       this.#logRefusal(reception.error, { peer: hello.nodeId, remote: incoming.link.remote });

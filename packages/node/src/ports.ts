@@ -207,6 +207,8 @@ export interface OutgoingLink {
 /** A link that a peer dialled to this node. */
 export interface IncomingLink {
   readonly remote: string;
+  /** The node that the other end's certificate names; undefined where the transport checks none (P10). */
+  readonly certifiedId?: number | undefined;
   send(frame: Uint8Array): boolean;
   close(): void;
 }
@@ -217,16 +219,31 @@ export interface IncomingLinkEvents {
 }
 
 export interface PeerTransport {
-  /** Dials once; no retry. `address` is host:port. No event comes before the call has returned. */
-  dial(address: string, events: OutgoingLinkEvents): OutgoingLink;
+  /**
+   * Dials once; no retry. `address` is host:port. No event comes before the call has returned. Where certificates are
+   * checked, only node `nodeId` is spoken to.
+   */
+  dial(address: string, events: OutgoingLinkEvents, nodeId: number): OutgoingLink;
   /** Called once, before any dial: how this node takes links from peers. */
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void;
   /** The same for a copy of the chat file: a stream of its own, with CopyFrames out and CopyProgress back. */
-  dialCopy(address: string, events: OutgoingLinkEvents): OutgoingLink;
+  dialCopy(address: string, events: OutgoingLinkEvents, nodeId: number): OutgoingLink;
   listenForCopies(accept: (link: IncomingLink) => IncomingLinkEvents): void;
 }
 
 // ---- Clients -----------------------------------------------------------------------------------
+
+/** Who the other end of a connection is by its certificate. */
+export type CallerCertificate =
+  | { readonly kind: "none" }
+  /** Of this cluster, and in time. `name` is a node's id, or what an operator or client is called. */
+  | {
+      readonly kind: "trusted";
+      readonly role: "node" | "operator" | "client";
+      readonly name: string;
+    }
+  /** It was shown and does not count; `why` is a sentence's end, without its full stop. */
+  | { readonly kind: "refused"; readonly why: string };
 
 /** Where a session's or subscription's frames go: a gRPC stream, a WebSocket, a virtual wire. */
 export interface FrameSink {

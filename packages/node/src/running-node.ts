@@ -26,6 +26,7 @@ import { LogWriter } from "./log-writer.ts";
 import { memberIds } from "./membership.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { MembershipOffice } from "./membership-office.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import { judgePeerMessage } from "./peer-messages.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
@@ -37,6 +38,7 @@ import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
 import { ChatService } from "./service/chat-service.ts";
 import { ClusterService } from "./service/cluster-service.ts";
+import { Operators } from "./service/operators.ts";
 import { Succession } from "./succession.ts";
 
 /** What a running node offers to the transports. */
@@ -57,6 +59,7 @@ const REMOVED_GRACE_MS = 2_000;
 export class RunningNode implements Replica {
   readonly admission: Admission;
   readonly services: NodeServices;
+  readonly #record: BootstrapRecord;
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   readonly #roster: Roster;
@@ -82,6 +85,8 @@ export class RunningNode implements Replica {
   #applied: number;
   #timer: Timer | undefined;
   #lastView = "";
+  #leadersSeen = 0;
+  #lastLeadership = "";
   #lowDiskHandOverMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #halted = false;
@@ -102,6 +107,7 @@ export class RunningNode implements Replica {
     const { clock, random, chatStore } = ports;
     this.#ports = ports;
     this.#mesh = mesh;
+    this.#record = record;
     this.#roster = roster;
     this.admission = admission;
     this.#applied = applied;
@@ -181,18 +187,29 @@ export class RunningNode implements Replica {
       logger: ports.logger,
       tuning,
       nodeId,
+      setupTokenHash: record.setupTokenHash,
     });
     const cluster = new ClusterService({
       replica: this,
       chatStore,
       clock,
-      authentication: chat.authentication,
       changes: new MembershipChanges(this.#requests, roster, () => this.#driver.raft.lead),
-      logger: ports.logger,
+      operators: new Operators({
+        replica: this,
+        authentication: chat.authentication,
+        logger: ports.logger,
+        tokenHash: config.operatorTokenHash,
+      }),
       requiresLogin: config.statusRequiresLogin,
     });
     this.services = { chat, cluster };
     roster.onChanged(() => this.#onRosterChanged());
+  }
+
+  /** Undefined unless the first account is still to come and needs the token with this hash. */
+  get awaitedSetupHash(): Uint8Array | undefined {
+    const { setupTokenHash } = this.#record;
+    return setupTokenHash.length === 0 || this.admission.hasOwner ? undefined : setupTokenHash;
   }
 
   // ---- Replica ---------------------------------------------------------------------------------
@@ -246,6 +263,39 @@ export class RunningNode implements Replica {
 
   setLocalPresence(accountId: number, online: boolean): void {
     this.#presence.setLocal(accountId, online);
+  }
+
+  metrics(): NodeMetrics {
+    const { leaderId, term, hasQuorum, staleMs, members } = this.status();
+    const { nodeId } = this.#roster.self;
+    const self = members.find(({ id }) => id === nodeId);
+    return {
+      ...this.services.chat.load,
+      isLeader: leaderId === nodeId,
+      leaderId,
+      term,
+      commitIndex: self?.commitIndex ?? 0,
+      appliedIndex: this.#applied,
+      hasQuorum,
+      staleMs,
+      members: members.map(({ id, lag, lastContactMs, healthy }) => ({
+        id,
+        lag,
+        lastContactMs,
+        healthy,
+      })),
+      leadersSeen: this.#leadersSeen,
+      stalls: this.#driver.stalls,
+      proposals: this.#proposals.pending,
+      forwarded: this.#writer.forwarded,
+      forwardsAnswered: this.#writer.forwardsAnswered,
+      replaced: this.#proposals.replaced,
+      copiesMade: this.copies.shelf.made,
+      copiesSent: this.copies.sender.sent,
+      copiesInstalled: this.copies.installed,
+      compactions: this.#compaction.truncations,
+      diskStallMs: this.#driver.diskStallMs(),
+    };
   }
 
   /** Why this node takes no new write of its clients now. */
@@ -523,6 +573,9 @@ export class RunningNode implements Replica {
     const { state, lead, term } = this.#driver.raft;
     if (state === "StateLeader") this.#contacts.heardLeader();
     if (lead !== 0) {
+      const leadership = `${term} ${lead}`;
+      if (leadership !== this.#lastLeadership) this.#leadersSeen += 1;
+      this.#lastLeadership = leadership;
       this.#proposals.leaderIs(term);
       this.#reads.poke(true);
     }

@@ -72,21 +72,25 @@ function dial(): Promise<Caller> {
   const answers: PeerFrame[] = [];
   let hasEnded = false;
   return new Promise((resolve) => {
-    const link = cluster.network.transport("stranger").dial("node-1:1", {
-      onOpen: () =>
-        resolve({
-          answers,
-          get hasEnded() {
-            return hasEnded;
-          },
-          send: (bytes) => void link.send(bytes),
-        }),
-      onFrame: (bytes) => answers.push(PeerFrame.decode(bytes)),
-      onEnd: () => {
-        hasEnded = true;
+    const link = cluster.network.transport("stranger").dial(
+      "node-1:1",
+      {
+        onOpen: () =>
+          resolve({
+            answers,
+            get hasEnded() {
+              return hasEnded;
+            },
+            send: (bytes) => void link.send(bytes),
+          }),
+        onFrame: (bytes) => answers.push(PeerFrame.decode(bytes)),
+        onEnd: () => {
+          hasEnded = true;
+        },
+        onDrain: () => {},
       },
-      onDrain: () => {},
-    });
+      1,
+    );
   });
 }
 

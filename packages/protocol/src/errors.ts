@@ -51,6 +51,10 @@ export const REASONS = {
   UNAUTHENTICATED: StatusCode.UNAUTHENTICATED,
   WRONG_CREDENTIALS: StatusCode.UNAUTHENTICATED,
   PERMISSION_DENIED: StatusCode.PERMISSION_DENIED,
+  // No certificate of this cluster where one is needed, or one that does not count (P10).
+  CERTIFICATE_REFUSED: StatusCode.PERMISSION_DENIED,
+  // The first account of an instance that others can reach needs the token that its node printed.
+  SETUP_TOKEN_REQUIRED: StatusCode.PERMISSION_DENIED,
   NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
   // What it is about.

@@ -149,8 +149,9 @@ export class LogEngine {
    * One group: all the writes in order, in one transaction, durable and recorded when it returns. A
    * throw leaves the engine unusable. A change of the commit index alone is not worth a sync: it is a
    * hint that Raft can lose (paper, figure 2: volatile state), and goes along with the next group.
+   * Returns whether anything was synced.
    */
-  append(writes: readonly LogWrite[]): void {
+  append(writes: readonly LogWrite[]): boolean {
     const lowest = this.checkWrites(writes);
     const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
     if (lowest === Number.POSITIVE_INFINITY && !this.isPromise(hardState)) {
@@ -158,7 +159,7 @@ export class LogEngine {
         this.hardState = hardState;
         this.commitIsAhead = true;
       }
-      return;
+      return false;
     }
     this.unlessItFails(() => {
       if (lowest <= this.lastIndex) this.prepareReplacement(lowest);
@@ -169,6 +170,7 @@ export class LogEngine {
       this.groupsSinceCheckpoint += 1;
       this.raiseHighWater();
     });
+    return true;
   }
 
   private writeGroup(

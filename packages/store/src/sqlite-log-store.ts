@@ -38,6 +38,7 @@ export class SqliteLogStore implements LogStore {
   private readonly link: WorkerLink<LogRequest>;
   private gathered: Gathered | undefined;
   private generation = 0;
+  private readonly onSync: ((syncMs: number) => void) | undefined;
   /** Appends posted and not answered yet. */
   private underWay = 0;
   /** The newest one that was asked for. */
@@ -45,8 +46,10 @@ export class SqliteLogStore implements LogStore {
   /** `hardState` has a newer commit index than the thread was told. */
   private holdsCommit = false;
 
-  constructor(path: string, options: LogEngineOptions = {}) {
+  /** `onSync` is told how long each group took to reach the disk, sync included. */
+  constructor(path: string, options: LogEngineOptions = {}, onSync?: (syncMs: number) => void) {
     this.path = path;
+    this.onSync = onSync;
     this.link = new WorkerLink(WORKER, { path, options } satisfies LogWorkerData, path);
   }
 
@@ -176,7 +179,8 @@ export class SqliteLogStore implements LogStore {
     this.holdsCommit = false;
     this.underWay += 1;
     try {
-      await this.link.call({ kind: "append", packed }, [packed.buffer]);
+      const syncMs = await this.link.call({ kind: "append", packed }, [packed.buffer]);
+      if (typeof syncMs === "number") this.onSync?.(syncMs);
     } finally {
       this.underWay -= 1;
     }

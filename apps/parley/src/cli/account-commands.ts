@@ -22,17 +22,28 @@ import { resolveServers } from "./servers.ts";
 import { formatTable } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
 
+interface RegisterFlags extends CommonFlags {
+  readonly displayName?: string;
+  readonly setupToken?: string;
+}
+
 function addRegister(program: Command): void {
   addAccountOptions(program.command("register"))
     .description("make an account, and sign in")
     .option("--display-name <name>", "the name that others see (default: the username)")
-    .action(async (flags: CommonFlags & { readonly displayName?: string }) => {
+    .option(
+      "--setup-token <token>",
+      "for the first account beyond loopback: what the node printed (better: in PARLEY_SETUP_TOKEN)",
+    )
+    .action(async (flags: RegisterFlags) => {
       await withGuest(flags, async ({ client, deadlineMs }, servers) => {
         const username = await usernameFor(flags);
         const given = flags.password ?? process.env.PARLEY_PASSWORD;
         const password = await newPassword(given);
         const displayName = flags.displayName ?? username;
-        const reply = await client.register({ username, password, displayName }, { deadlineMs });
+        const setupToken = flags.setupToken ?? process.env.PARLEY_SETUP_TOKEN ?? "";
+        const fields = { username, password, displayName, setupToken };
+        const reply = await client.register(fields, { deadlineMs });
         saveSignIn(client, servers, reply.revision);
         output(
           flags.json,

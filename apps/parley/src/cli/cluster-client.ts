@@ -1,5 +1,6 @@
 // The operators' API as the commands use it: one question to one node.
-import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { channelSecurity, hostOf, type TlsOptions } from "@parley/client/grpc";
 import {
   ParleyError,
   type StateHashResponse,
@@ -12,6 +13,8 @@ export interface AskOptions {
   readonly timeoutMs: number;
   /** Needed where the server listens beyond loopback. */
   readonly token?: string | undefined;
+  /** Left out: plain text. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 const CHANNEL_OPTIONS = {
@@ -42,7 +45,8 @@ export function ask<Response>(
   options: AskOptions,
   method: Method<Response>,
 ): Promise<Response> {
-  const client = new ClusterClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const { credentials, options: security } = channelSecurity(hostOf(address), options.tls);
+  const client = new ClusterClient(address, credentials, { ...CHANNEL_OPTIONS, ...security });
   const metadata = new Metadata();
   if (options.token !== undefined && options.token !== "") {
     metadata.set("authorization", `Bearer ${options.token}`);

@@ -4,10 +4,12 @@ import { ParleyError } from "@parley/protocol";
 import type { Command } from "commander";
 import { askAnyStatus, askStatus } from "./cluster-client.ts";
 import { addServerOptions, output } from "./common-options.ts";
-import { type CommonFlags, savedSignIns } from "./connection.ts";
+import type { CommonFlags } from "./connection.ts";
 import { clusterJson } from "./json.ts";
+import { operatorBearer } from "./operator-token.ts";
 import { resolveServers } from "./servers.ts";
 import { statusLines } from "./status-table.ts";
+import { distrustOf, resolveTrust, type Trust } from "./trust.ts";
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 100;
@@ -15,25 +17,25 @@ const PAUSE_MS = 100;
 export interface Asked {
   readonly servers: readonly string[];
   readonly token: string | undefined;
+  readonly trust: Trust | undefined;
 }
 
 export function asked(flags: CommonFlags): Asked {
   const servers = resolveServers(flags.server);
-  const token = process.env.PARLEY_TOKEN ?? savedSignIns().find(servers)?.token;
-  return { servers, token };
+  return { servers, token: operatorBearer(servers), trust: resolveTrust(flags, servers) };
 }
 
 /** The leader's own view where it can be had, since it knows most; else anybody's. */
-export async function bestStatus(
-  { servers, token }: Asked,
-  timeoutMs: number,
-): Promise<StatusResponse> {
-  const options = { timeoutMs: Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS), token };
+export async function bestStatus(from: Asked, timeoutMs: number): Promise<StatusResponse> {
+  const { servers, token, trust } = from;
+  const options = { timeoutMs: Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS), token, tls: trust?.tls };
   let status: StatusResponse;
   try {
     status = await askAnyStatus(servers, options);
   } catch (cause) {
     if (cause instanceof ParleyError) throw cause;
+    const distrust = await distrustOf(servers, trust);
+    if (distrust !== undefined) throw distrust;
     throw new ParleyError(
       "NOT_READY",
       `No server answers at ${servers.join(", ")}. Is the cluster running? \`npm start\` runs one here; name others with --server host:port,…`,

@@ -4,7 +4,7 @@ import { addressList, wholeNumber } from "./arguments.ts";
 
 const TIMEOUT_SECONDS_DEFAULT = 10;
 
-/** --server, --json, --timeout. */
+/** --server, --json, --timeout, --ca, --cert, --key, --insecure. */
 export function addServerOptions(command: Command): Command {
   return command
     .option(
@@ -13,6 +13,13 @@ export function addServerOptions(command: Command): Command {
       addressList,
     )
     .option("--json", "print JSON", false)
+    .option(
+      "--ca <file>",
+      "the cluster's authority, ca.crt (default: PARLEY_CA, or certs/ca.crt of the dev cluster or here)",
+    )
+    .option("--cert <file>", "your certificate (default: PARLEY_CERT, or client.crt beside ca.crt)")
+    .option("--key <file>", "its key (default: PARLEY_KEY, or client.key beside ca.crt)")
+    .option("--insecure", "talk in plain text, whatever certificates are found", false)
     .addOption(
       new Option("--timeout <seconds>", "how long to try")
         .default(TIMEOUT_SECONDS_DEFAULT)

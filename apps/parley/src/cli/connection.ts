@@ -7,6 +7,7 @@ import { ask, askHidden, isInteractive } from "./prompt.ts";
 import { type SavedSignIn, SavedSignIns } from "./saved-sign-ins.ts";
 import { resolveServers } from "./servers.ts";
 import { stateFolder } from "./state-folder.ts";
+import { distrustOf, resolveTrust, type Trust } from "./trust.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface CommonFlags {
@@ -16,10 +17,17 @@ export interface CommonFlags {
   readonly json: boolean;
   /** Seconds. */
   readonly timeout: number;
+  /** Files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly insecure?: boolean;
 }
 
 /** Without a session after this long, no server is there; with a long --timeout after half of that. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that is there has answered by then; whether its certificate is the trouble is looked at from here on. */
+const LOOK_AFTER_MS = 500;
 /** How long the farewell of a command may take. */
 const LOGOUT_TIMEOUT_MS = 2_000;
 
@@ -51,12 +59,31 @@ function unreachable(servers: readonly string[], state: ClientState): ParleyErro
   );
 }
 
-async function waitOnline(client: ParleyClient, servers: readonly string[], timeoutMs: number) {
+/** With a patience of its own; distrust is told as soon as it is certain. */
+async function waitOnline(
+  client: ParleyClient,
+  servers: readonly string[],
+  trust: Trust | undefined,
+  timeoutMs: number,
+): Promise<void> {
+  const giveUp = new AbortController();
+  const connectMs = Math.min(timeoutMs, Math.max(CONNECT_TIMEOUT_MS, timeoutMs / 2));
+  const timer = setTimeout(() => giveUp.abort(), connectMs);
+  let looked: Promise<ParleyError | undefined> | undefined;
+  const look = setTimeout(() => {
+    looked = distrustOf(servers, trust).then((error) => {
+      if (error !== undefined) giveUp.abort();
+      return error;
+    });
+  }, LOOK_AFTER_MS);
   try {
-    const connectMs = Math.max(CONNECT_TIMEOUT_MS, timeoutMs / 2);
-    await client.online(AbortSignal.timeout(Math.min(timeoutMs, connectMs)));
+    await client.online(giveUp.signal);
   } catch {
-    throw unreachable(servers, client.state);
+    const error = await (looked ?? distrustOf(servers, trust));
+    throw error ?? unreachable(servers, client.state);
+  } finally {
+    clearTimeout(look);
+    clearTimeout(timer);
   }
 }
 
@@ -102,11 +129,12 @@ export async function withGuest<T>(
   action: (connected: Connected, servers: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const servers = resolveServers(flags.server);
-  const client = new ParleyClient({ servers, carrier: grpcCarrier() });
+  const trust = resolveTrust(flags, servers);
+  const client = new ParleyClient({ servers, carrier: grpcCarrier({ tls: trust?.tls }) });
   const deadlineMs = flags.timeout * 1_000;
   await client.start();
   try {
-    await waitOnline(client, servers, deadlineMs);
+    await waitOnline(client, servers, trust, deadlineMs);
     return await action({ client, deadlineMs, flags }, servers);
   } finally {
     await client.close();
@@ -136,8 +164,12 @@ function signInWay(flags: CommonFlags, servers: readonly string[]): SignInWay {
   );
 }
 
-function clientFor(way: SignInWay, servers: readonly string[]): ParleyClient {
-  const base = { servers, carrier: grpcCarrier() };
+function clientFor(
+  way: SignInWay,
+  servers: readonly string[],
+  trust: Trust | undefined,
+): ParleyClient {
+  const base = { servers, carrier: grpcCarrier({ tls: trust?.tls }) };
   switch (way.kind) {
     case "token":
       return new ParleyClient({ ...base, token: way.token });
@@ -161,11 +193,12 @@ export async function withAccount<T>(
 ): Promise<T> {
   const servers = resolveServers(flags.server);
   const way = signInWay(flags, servers);
-  const client = clientFor(way, servers);
+  const trust = resolveTrust(flags, servers);
+  const client = clientFor(way, servers, trust);
   const deadlineMs = flags.timeout * 1_000;
   await client.start();
   try {
-    await waitOnline(client, servers, deadlineMs);
+    await waitOnline(client, servers, trust, deadlineMs);
     if (way.kind === "password") {
       const username = await usernameFor(flags);
       const password = await passwordFor(flags);

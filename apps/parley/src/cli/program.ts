@@ -1,6 +1,8 @@
 // The commands, in the order of the help.
 import { Command } from "commander";
+import { VERSION } from "../version.ts";
 import { addAccountCommands } from "./account-commands.ts";
+import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
@@ -11,7 +13,7 @@ import { addRoomCommands } from "./room-commands.ts";
 export function buildProgram(): Command {
   const program = new Command("parley")
     .description("A chat that does not stop when servers do.")
-    .version("0.1.0")
+    .version(VERSION)
     .showHelpAfterError("(see `parley --help`, or `parley <command> --help`)")
     .exitOverride()
     .addHelpText(
@@ -23,6 +25,7 @@ export function buildProgram(): Command {
       ].join("\n"),
     );
   addProcessCommands(program);
+  addCertsCommands(program);
   addChatCommand(program);
   addClusterCommands(program);
   addMembershipCommands(program);

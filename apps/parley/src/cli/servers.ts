@@ -8,7 +8,7 @@ const DEFAULT_NODES = 5;
 const DEV_FOLDER = ".parley";
 
 /** The dev cluster's data folder at or above `folder`, as `git` finds its repository. */
-function devFolderAbove(folder: string): string | undefined {
+export function devFolderAbove(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const candidate = join(at, DEV_FOLDER);
     if (existsSync(clusterFilePath(candidate))) return candidate;

@@ -1,10 +1,11 @@
 // Reads the YAML file into what a server is started with. Every mistake is told with its line.
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { type ConfiguredNode, DEFAULT_TUNING, type NodeTuning } from "@parley/node";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import type { LogLevel } from "../platform/logger.ts";
+import type { TlsFiles } from "../tls/reading.ts";
 import { formatAddress, isLoopback, parseAddress } from "./addresses.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { type ConfigFile, fileSchema, joiningFileSchema } from "./schema.ts";
@@ -34,6 +35,8 @@ export interface ClusterConfig {
   /** Absolute: where a server that joins without an entry in `nodes` keeps its data. */
   readonly dataFolder: string;
   readonly insecure: boolean;
+  /** Undefined: plain text. The files of the other nodes are on other machines. */
+  readonly tls: { filesOf(nodeId: number): TlsFiles } | undefined;
   readonly tuning: NodeTuning;
   readonly connectionsMax: number;
   readonly logLevel: LogLevel;
@@ -180,9 +183,35 @@ function checkUnique(source: Source, file: ConfigFile, nodes: readonly ServerNod
   });
 }
 
-/** P10: nothing listens beyond loopback unless the operator says so in so many words. */
-function checkReach(source: Source, nodes: readonly ServerNode[], insecure: boolean): void {
-  if (insecure) return;
+/** Beside the configuration, so that a file with nothing but `nodes` finds its certificates. */
+export const CERTS_FOLDER = "certs";
+export const CA_FILE = "ca.crt";
+
+/** From the section `tls`, or because certificates lie where they are looked for. */
+function tlsOf(source: Source, file: ConfigFile, folder: string, insecure: boolean) {
+  if (insecure) {
+    if (file.tls === undefined) return undefined;
+    const message =
+      "tls says how connections are encrypted, and insecure that they are not; remove one of them";
+    source.problemAtKey([], "tls", message);
+    return undefined;
+  }
+  const certs = resolve(folder, file.tls?.dir ?? CERTS_FOLDER);
+  if (file.tls === undefined && !existsSync(join(certs, CA_FILE))) return undefined;
+  const { ca = join(certs, CA_FILE) } = file.tls ?? {};
+  const { cert = join(certs, "node-{id}.crt"), key = join(certs, "node-{id}.key") } =
+    file.tls ?? {};
+  return {
+    filesOf: (nodeId: number): TlsFiles => {
+      const at = (path: string) => resolve(folder, path.replaceAll("{id}", String(nodeId)));
+      return { ca: at(ca), cert: at(cert), key: at(key) };
+    },
+  };
+}
+
+/** P10: nothing listens beyond loopback without TLS unless the operator says so in so many words. */
+function checkReach(source: Source, nodes: readonly ServerNode[], isClosed: boolean): void {
+  if (isClosed) return;
   nodes.forEach((node, at) => {
     for (const [key, host] of [
       ["host", node.host],
@@ -191,8 +220,9 @@ function checkReach(source: Source, nodes: readonly ServerNode[], insecure: bool
       if (isLoopback(host)) continue;
       source.problemAt(
         ["nodes", at, key],
-        `${host} can be reached from other machines, and the connections are neither encrypted nor authenticated; ` +
-          "use 127.0.0.1, or accept that with `insecure: true` in this file or `--insecure` on the command line",
+        `${host} can be reached from other machines, and there are no certificates to encrypt and authenticate the connections with; ` +
+          `make them with \`parley certs\` (they are looked for in ${CERTS_FOLDER}/ beside this file), use 127.0.0.1, ` +
+          "or accept plain text with `insecure: true` in this file or `--insecure` on the command line",
       );
       return;
     }
@@ -245,6 +275,8 @@ export function defaultHttpPort(port: number): number {
 export interface ParseOptions {
   /** As `insecure: true` in the file. */
   readonly insecure?: boolean;
+  /** Read for its nodes alone, to make the certificates that it will need. */
+  readonly forCertificates?: boolean;
 }
 
 /**
@@ -285,7 +317,9 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     );
   });
   checkUnique(source, parsed, nodes);
-  checkReach(source, nodes, insecure);
+  const tls = tlsOf(source, parsed, dirname(file), insecure);
+  const isClosed = tls !== undefined || options.forCertificates === true;
+  checkReach(source, nodes, insecure || isClosed);
   const tuning = tuningOf(parsed, source);
   source.throwProblems();
   return {
@@ -293,6 +327,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     join: parsed.join ?? [],
     dataFolder: folder,
     insecure,
+    tls,
     tuning,
     connectionsMax: parsed.limits?.connections_max ?? CONNECTIONS_MAX_DEFAULT,
     logLevel: parsed.log?.level ?? "info",

@@ -49,6 +49,14 @@ const log = z.strictObject({
   level: z.enum(LOG_LEVELS, `level is one of ${LOG_LEVELS.join(", ")}`).optional(),
 });
 
+/** Where the certificates are; `{id}` in a path stands for the node's id. */
+const tls = z.strictObject({
+  dir: z.string().min(1, "dir is empty; write a folder").optional(),
+  ca: z.string().min(1, "ca is empty; write a path").optional(),
+  cert: z.string().min(1, "cert is empty; write a path").optional(),
+  key: z.string().min(1, "key is empty; write a path").optional(),
+});
+
 export const fileSchema = z.strictObject({
   nodes: z
     .array(node, "nodes is a list of {id, host, port, db_path}")
@@ -64,6 +72,8 @@ export const fileSchema = z.strictObject({
   data_dir: z.string().min(1).optional(),
   /** Says in so many words that anybody who reaches the ports may listen in and speak (P10). */
   insecure: z.boolean("insecure is true or false").optional(),
+  /** Default: the folder `certs` beside the file, if it holds `ca.crt`. */
+  tls: tls.optional(),
   limits: limits.optional(),
   timing: timing.optional(),
   log: log.optional(),

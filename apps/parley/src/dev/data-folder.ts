@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { UsageError } from "../cli/usage-error.ts";
 import { type ClusterConfig, loadConfig } from "../config/load.ts";
+import { operatorToken, writeOperatorToken } from "../server/secrets.ts";
 import { type ClusterFile, readClusterFile } from "./cluster-file.ts";
 import { DEFAULT_BASE_PORT, freeBase, grpcPort, HOST, httpPort, takenPorts } from "./ports.ts";
 
@@ -18,7 +19,7 @@ export function logPath(folder: string, id: number): string {
 
 /** Removes what a dev cluster made, and nothing else that may lie there. */
 export function eraseData(folder: string): void {
-  const own = /^(n\d+|logs|cluster\.yaml|cluster\.json)$/;
+  const own = /^(n\d+|logs|cluster\.yaml|cluster\.json|operator\.token)$/;
   for (const name of readdirSync(folder)) {
     if (own.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   }
@@ -78,7 +79,12 @@ export async function prepareData(
     );
   }
   const base = await chooseBase(options, nodeCount, before);
-  for (let id = 1; id <= nodeCount; id += 1) mkdirSync(join(folder, `n${id}`), { recursive: true });
+  // One token for all of them, so that commands beside the folder are an operator's on every node.
+  const token = operatorToken(folder);
+  for (let id = 1; id <= nodeCount; id += 1) {
+    mkdirSync(join(folder, `n${id}`), { recursive: true });
+    writeOperatorToken(join(folder, `n${id}`), token);
+  }
   writeFileSync(configPath(folder), renderConfig(base, nodeCount));
   return loadConfig(configPath(folder));
 }

@@ -37,9 +37,19 @@ describe("cluster.json", () => {
   });
 });
 
+/**
+ * A range that nothing holds, below the ports that the system gives out by itself: there, others come and go between a
+ * look and its use. Runs side by side begin to look in different places.
+ */
+async function quietBase(nodeCount: number): Promise<number> {
+  const base = await freeBase(20_000 + (process.pid % 500) * 20, nodeCount);
+  if (base === undefined) throw new Error("no range of ports is free");
+  return base;
+}
+
 describe("ports", () => {
   it("that something holds are found, and another range is chosen", async () => {
-    const port = await freePort();
+    const port = (await quietBase(3)) + 2;
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
     try {
@@ -54,11 +64,16 @@ describe("ports", () => {
 
 describe("the data folder", () => {
   it("keeps its nodes and ports between runs", async () => {
-    const base = (await freePort()) - 1;
+    const base = await quietBase(3);
     const first = await prepareData(folder, { nodes: 3, basePort: base });
     expect(first.nodes.map((node) => node.dbPath)).toEqual(
       [1, 2, 3].map((id) => join(folder, `n${id}`, "parley.db")),
     );
+    // One operator token for all, where the nodes and the commands look for it (P10).
+    const tokens = ["", "n1", "n2", "n3"].map((at) =>
+      readFileSync(join(folder, at, "operator.token"), "utf8"),
+    );
+    expect(new Set(tokens).size).toBe(1);
     const again = await prepareData(folder, { nodes: undefined, basePort: undefined });
     expect(again.nodes.map((node) => node.port)).toEqual(first.nodes.map((node) => node.port));
   });

@@ -1,4 +1,5 @@
 // When a dev cluster is up: its nodes agree on a leader that has a majority.
+import type { TlsOptions } from "@parley/client/grpc";
 import { askStatus } from "../cli/cluster-client.ts";
 
 const POLL_EVERY_MS = 100;
@@ -9,9 +10,12 @@ export interface Ready {
   readonly term: number;
 }
 
-async function leaderSeenBy(address: string): Promise<Ready | undefined> {
+async function leaderSeenBy(
+  address: string,
+  tls: TlsOptions | undefined,
+): Promise<Ready | undefined> {
   try {
-    const status = await askStatus(address, { timeoutMs: ASK_TIMEOUT_MS });
+    const status = await askStatus(address, { timeoutMs: ASK_TIMEOUT_MS, tls });
     if (status.leaderId === 0 || !status.hasQuorum) return undefined;
     return { leaderId: status.leaderId, term: status.term };
   } catch {
@@ -26,9 +30,10 @@ async function leaderSeenBy(address: string): Promise<Ready | undefined> {
 export async function waitUntilReady(
   addresses: () => readonly string[],
   isOver: () => boolean,
+  tls?: TlsOptions,
 ): Promise<Ready | undefined> {
   while (!isOver()) {
-    const seen = await Promise.all(addresses().map(leaderSeenBy));
+    const seen = await Promise.all(addresses().map((address) => leaderSeenBy(address, tls)));
     const first = seen[0];
     if (first !== undefined && seen.every((one) => one?.leaderId === first.leaderId)) return first;
     await new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS));

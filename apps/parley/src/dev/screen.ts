@@ -62,7 +62,7 @@ export function summaryLines(
   const tolerated = Math.floor((count - 1) / 2);
   const nodes = config.nodes.map((node) => {
     const gRPC = node.address.padEnd(18);
-    return `  n${node.id}  gRPC ${gRPC} HTTP http://${node.httpAddress}`;
+    return `  n${node.id}  gRPC ${gRPC} HTTP ${config.tls === undefined ? "http" : "https"}://${node.httpAddress}`;
   });
   const where = shownFolder(folder);
   const survive =

@@ -3,6 +3,7 @@ import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import { ExitCode } from "../cli/exit-codes.ts";
 import { statusLines } from "../cli/status-table.ts";
+import { tlsOfConfig } from "../cli/trust.ts";
 import type { ClusterConfig } from "../config/load.ts";
 import { writeClusterFile } from "./cluster-file.ts";
 import {
@@ -154,6 +155,7 @@ export class Supervisor {
     const ready = await waitUntilReady(
       () => this.#liveAddresses(),
       () => this.#isStopping || allDead(),
+      tlsOfConfig(config),
     );
     if (this.#isStopping) return;
     if (ready === undefined) {
@@ -245,7 +247,8 @@ export class Supervisor {
   async #status() {
     const addresses = this.#liveAddresses();
     if (addresses.length === 0) return undefined;
-    return await askAnyStatus(addresses, { timeoutMs: STATUS_TIMEOUT_MS }).catch(() => undefined);
+    const options = { timeoutMs: STATUS_TIMEOUT_MS, tls: tlsOfConfig(this.#options.config) };
+    return await askAnyStatus(addresses, options).catch(() => undefined);
   }
 
   #keyActions(): KeyActions {

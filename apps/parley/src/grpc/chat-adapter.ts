@@ -6,8 +6,9 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { ChatService, Clock, NodeServices } from "@parley/node";
+import type { CallerCertificate, ChatService, Clock, NodeServices } from "@parley/node";
 import { LIMITS, OPERATIONS, type OperationName, ParleyError } from "@parley/protocol";
+import { isLoopback } from "../config/addresses.ts";
 import { abortSignalOf, bearerToken, timeoutMsOf, whenGone } from "./calls.ts";
 import { GrpcFrameSink } from "./frame-sink.ts";
 import { toStatus } from "./status.ts";
@@ -18,6 +19,8 @@ export interface ChatAdapterParts {
   readonly clock: Clock;
   /** Ends the connection of the named caller. */
   readonly destroyConnection: (peer: string) => void;
+  /** What the named caller showed; undefined where there is no TLS. */
+  readonly certificateOf: (peer: string) => CallerCertificate | undefined;
 }
 
 const NOT_READY_RETRY_MS = 100;
@@ -43,10 +46,15 @@ function remoteOf(peer: string): string {
   return peer.replace(/:\d+$/, "");
 }
 
-export function contextOf(call: UnaryCall | StreamCall, clock: Clock): CallContext {
+export function contextOf(call: UnaryCall | StreamCall, parts: ChatAdapterParts): CallContext {
+  const { clock, certificateOf } = parts;
+  const peer = call.getPeer();
+  const remote = remoteOf(peer);
   return {
     token: bearerToken(call.metadata),
-    remote: remoteOf(call.getPeer()),
+    remote,
+    certificate: certificateOf(peer),
+    isLocal: isLoopback(remote.replace(/^::ffff:/, "")),
     deadlineMs: clock.monotonicMs() + timeoutMsOf(call),
     signal: abortSignalOf(call),
   };
@@ -60,12 +68,12 @@ export function ready(services: NodeServices | undefined): NodeServices {
   });
 }
 
-function unary(operation: OperationName, { services, clock }: ChatAdapterParts) {
+function unary(operation: OperationName, parts: ChatAdapterParts) {
   return async (call: UnaryCall, callback: sendUnaryData<Uint8Array>): Promise<void> => {
     try {
       checkSize(call.request);
-      const { chat } = ready(services());
-      callback(null, await chat.call(operation, call.request, contextOf(call, clock)));
+      const { chat } = ready(parts.services());
+      callback(null, await chat.call(operation, call.request, contextOf(call, parts)));
     } catch (cause) {
       callback(toStatus(cause));
     }
@@ -96,7 +104,7 @@ function subscribe(call: StreamCall, parts: ChatAdapterParts): void {
   try {
     checkSize(call.request);
     const { chat } = ready(parts.services());
-    const stream = chat.subscribe(call.request, contextOf(call, parts.clock), sink);
+    const stream = chat.subscribe(call.request, contextOf(call, parts), sink);
     whenGone(call, () => stream.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));

@@ -30,7 +30,7 @@ function unary(parts: ChatAdapterParts, method: (typeof UNARY)[number]) {
     try {
       checkSize(call.request);
       const { cluster } = ready(parts.services());
-      callback(null, await cluster[method](call.request, contextOf(call, parts.clock)));
+      callback(null, await cluster[method](call.request, contextOf(call, parts)));
     } catch (cause) {
       callback(toStatus(cause));
     }
@@ -43,7 +43,7 @@ function watch(call: StreamCall, parts: ChatAdapterParts): void {
   try {
     checkSize(call.request);
     const { cluster } = ready(parts.services());
-    const watching = cluster.watch(call.request, contextOf(call, parts.clock), sink);
+    const watching = cluster.watch(call.request, contextOf(call, parts), sink);
     whenGone(call, () => watching.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));

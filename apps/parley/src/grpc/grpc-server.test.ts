@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   Client,
@@ -11,6 +13,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { channelSecurity, type TlsOptions } from "@parley/client/grpc";
 import {
   ClientFrame,
   CreateRoomRequest,
@@ -26,7 +29,9 @@ import {
   Error as WireError,
 } from "@parley/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Issued } from "../certs/issue.ts";
 import { eventually, type RunningServer, startServer } from "../testing/running-server.ts";
+import { EXPIRED, TestAuthority } from "../testing/test-authority.ts";
 
 let server: RunningServer;
 let client: Client;
@@ -490,22 +495,91 @@ describe("tools that know nothing of Parley", () => {
 });
 
 describe("beyond loopback (P10)", () => {
-  it("the cluster's state is for the instance's owner alone", async () => {
+  /** A unary call with a connection and a certificate of its own; the error that it ends with. */
+  async function attempt(
+    address: string,
+    path: string,
+    request: Uint8Array,
+    caller: { readonly tls?: TlsOptions; readonly bearer?: string } = {},
+  ): Promise<{ readonly reason: string; readonly message: string; readonly reply: Buffer }> {
+    const security = channelSecurity("127.0.0.1", caller.tls);
+    const stranger = new Client(address, security.credentials, security.options);
+    const sent = metadataWith(caller.bearer ?? "");
+    return await new Promise((resolve) => {
+      stranger.makeUnaryRequest(
+        path,
+        asIs,
+        (bytes) => bytes,
+        request,
+        sent,
+        (error, reply) => {
+          stranger.close();
+          const reason = String(error?.metadata?.get("parley-reason")[0] ?? error?.code ?? "");
+          resolve({ reason, message: error?.details ?? "", reply: reply ?? Buffer.alloc(0) });
+        },
+      );
+    });
+  }
+
+  const register = (username: string, setupToken: string) =>
+    RegisterRequest.encode(
+      RegisterRequest.fromPartial({ username, password: "correct horse", setupToken }),
+    ).finish();
+  const REGISTER = "/parley.v1.Chat/Register";
+  const STATUS = "/parley.v1.Cluster/Status";
+
+  it("the first account needs the token that the node printed; then it is forgotten", async () => {
     const open = await startServer("insecure: true", "0.0.0.0");
-    const stranger = new Client(open.address, credentials.createInsecure());
     try {
-      const error = await new Promise<ServiceError | null>((resolve) => {
-        stranger.makeUnaryRequest(
-          "/parley.v1.Cluster/Status",
-          asIs,
-          (bytes) => bytes,
-          new Uint8Array(),
-          (failed: ServiceError | null) => resolve(failed),
-        );
+      const file = join(open.folder, "parley.db-setup.token");
+      const secret = readFileSync(file, "utf8").trim();
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(open.log.join("")).toContain(`the set-up token ${secret} `);
+      await eventually("the account is refused for the lack of a token", async () => {
+        const { reason } = await attempt(open.address, REGISTER, register("mallory", "guess"));
+        return reason === "SETUP_TOKEN_REQUIRED";
       });
-      expect(error?.code).toBe(status.UNAUTHENTICATED);
+      const first = await attempt(open.address, REGISTER, register("ann", secret));
+      expect(RegisterResponse.decode(first.reply).account?.owner).toBe(true);
+      const second = await attempt(open.address, REGISTER, register("bob", ""));
+      expect(RegisterResponse.decode(second.reply).account?.owner).toBe(false);
+      await eventually("the token is forgotten", () => !existsSync(file));
     } finally {
-      stranger.close();
+      await open.stop();
+    }
+  });
+
+  it("the cluster's state is for the owner, operators, and this machine's operator token", async () => {
+    const lab = await TestAuthority.make();
+    const open = await startServer("", "0.0.0.0", (folder) =>
+      lab.equip(join(folder, "certs"), [1]),
+    );
+    const status = async (caller: { readonly own?: Issued; readonly bearer?: string }) => {
+      const { own, bearer = "" } = caller;
+      const tls = { ca: lab.ca, cert: own?.certificate, key: own?.key };
+      const { reason, message } = await attempt(open.address, STATUS, new Uint8Array(), {
+        tls,
+        bearer,
+      });
+      return reason === "" ? "ok" : `${reason}: ${message}`;
+    };
+    try {
+      expect(await status({})).toMatch(/^UNAUTHENTICATED: .*operator's certificate/);
+      expect(await status({ own: await lab.sign("operator", "ops") })).toBe("ok");
+      expect(await status({ own: await lab.sign("client", "ann") })).toMatch(
+        /^PERMISSION_DENIED: .*names client ann/,
+      );
+      const old = await lab.sign("operator", "ops", { validity: EXPIRED });
+      expect(await status({ own: old })).toMatch(/^CERTIFICATE_REFUSED: .*expired on/);
+      const other = await TestAuthority.make();
+      expect(await status({ own: await other.sign("operator", "ops") })).toMatch(
+        /^CERTIFICATE_REFUSED: .*not this cluster's authority/,
+      );
+      const file = join(open.folder, "operator.token");
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(await status({ bearer: readFileSync(file, "utf8").trim() })).toBe("ok");
+      expect(await status({ bearer: "made-up" })).toMatch(/^UNAUTHENTICATED/);
+    } finally {
       await open.stop();
     }
   });

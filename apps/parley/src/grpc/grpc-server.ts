@@ -3,6 +3,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock, Logger, NodeServices } from "@parley/node";
 import { LIMITS } from "@parley/protocol";
 import { ChatService, ClusterService, RaftService } from "@parley/protocol/services";
+import type { NodeTls } from "../tls/node-tls.ts";
 import { chatImplementation } from "./chat-adapter.ts";
 import { clusterImplementation } from "./cluster-adapter.ts";
 import { Gate } from "./gate.ts";
@@ -19,6 +20,8 @@ export interface GrpcServerParts {
   readonly logger: Logger;
   /** Connections at once, of all kinds. */
   readonly connectionsMax: number;
+  /** Left out: plain text, and nobody is asked for a certificate. */
+  readonly tls?: NodeTls | undefined;
 }
 
 /** How long a connection may take to say that it speaks HTTP/2. */
@@ -51,16 +54,20 @@ export class GrpcServer {
       connectionsMax: parts.connectionsMax,
       prefaceTimeoutMs: PREFACE_TIMEOUT_MS,
       logger: parts.logger,
+      tls: parts.tls,
+      // TLS has been taken off by then, so the engine itself speaks plain HTTP/2.
       accept: (socket) => injector.injectConnection(socket),
     });
     const destroyConnection = (peer: string) => this.#gate.destroyConnection(peer);
     const { services, clock } = parts;
-    const adapterParts = { services, clock, destroyConnection };
+    const certificateOf = (peer: string) => this.#gate.certificateOf(peer);
+    const adapterParts = { services, clock, destroyConnection, certificateOf };
     this.#engine.addService(rawService(ChatService), chatImplementation(adapterParts));
     this.#engine.addService(rawService(ClusterService), clusterImplementation(adapterParts));
     this.#engine.addService(rawService(RaftService), {
-      peer: (call: PeerCall) => parts.transport.onCall(call, "peer"),
-      installCopy: (call: PeerCall) => parts.transport.onCall(call, "installCopy"),
+      peer: (call: PeerCall) => parts.transport.onCall(call, "peer", certificateOf(call.getPeer())),
+      installCopy: (call: PeerCall) =>
+        parts.transport.onCall(call, "installCopy", certificateOf(call.getPeer())),
     });
     addReflection(this.#engine);
     this.health.addTo(this.#engine);

@@ -1,14 +1,17 @@
 // One outgoing link to a peer: a fresh channel, one stream, no retry of its own.
 import {
+  type ChannelCredentials,
   type ClientDuplexStream,
   credentials,
   Client as GrpcClient,
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
-import type { LinkEnd, OutgoingLink, OutgoingLinkEvents } from "@parley/node";
+import type { LinkEnd, Logger, OutgoingLink, OutgoingLinkEvents } from "@parley/node";
 import { LIMITS } from "@parley/protocol";
 import { RaftService } from "@parley/protocol/services";
+import { inspectNode, nodeMismatch } from "../tls/inspect.ts";
+import type { NodeTls } from "../tls/node-tls.ts";
 import { StreamOutbox } from "./outbox.ts";
 import { probe } from "./probe.ts";
 import { rawService } from "./raw-service.ts";
@@ -19,6 +22,9 @@ export const LINK_BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
 const MESSAGE_SLACK_BYTES = 1024;
 const PROBE_TIMEOUT_MS = 500;
 
+/** Sent as the name, because an address may not be (RFC 6066, 3), and peers are not known by their hosts. */
+const PEER_NAME = "peer.invalid";
+
 const CHANNEL_OPTIONS = {
   // A fresh channel with a fresh connection: its state says what is true now, not before.
   "grpc.use_local_subchannel_pool": 1,
@@ -26,6 +32,7 @@ const CHANNEL_OPTIONS = {
   "grpc.service_config_disable_resolution": 1,
   "grpc.enable_http_proxy": 0,
   "grpc.enable_channelz": 0,
+  "grpc.ssl_target_name_override": PEER_NAME,
   "grpc.keepalive_time_ms": 5_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.max_receive_message_length": LIMITS.peerFrameBytesMax + MESSAGE_SLACK_BYTES,
@@ -43,8 +50,32 @@ function methodOf(stream: RaftStream) {
   return method;
 }
 
+/** How peers are spoken to where certificates are checked. */
+export interface PeerSecurity {
+  readonly tls: NodeTls;
+  readonly logger: Logger;
+}
+
+export interface DialTarget {
+  /** host:port. */
+  readonly address: string;
+  /** The node that must answer; 0 = any of the cluster. Checked with TLS only. */
+  readonly nodeId: number;
+  readonly security?: PeerSecurity | undefined;
+}
+
+function credentialsFor({ nodeId, security }: DialTarget): ChannelCredentials {
+  if (security === undefined) return credentials.createInsecure();
+  const { material, dialContext } = security.tls;
+  return credentials.createFromSecureContext(dialContext, {
+    // A node is known by the id in its certificate, and keeps it when it moves to another host.
+    checkServerIdentity: (_, certificate) =>
+      nodeMismatch(certificate, material.own.cluster, nodeId),
+  });
+}
+
 class DialledLink implements OutgoingLink {
-  readonly #address: string;
+  readonly #target: DialTarget;
   readonly #events: OutgoingLinkEvents;
   readonly #client: GrpcClient;
   readonly #stream: ClientDuplexStream<Uint8Array, Uint8Array>;
@@ -52,10 +83,10 @@ class DialledLink implements OutgoingLink {
   #state: "dialing" | "open" | "ended" = "dialing";
   #refusedSend = false;
 
-  constructor(address: string, stream: RaftStream, events: OutgoingLinkEvents) {
-    this.#address = address;
+  constructor(target: DialTarget, stream: RaftStream, events: OutgoingLinkEvents) {
+    this.#target = target;
     this.#events = events;
-    this.#client = new GrpcClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.#client = new GrpcClient(target.address, credentialsFor(target), CHANNEL_OPTIONS);
     const method = methodOf(stream);
     this.#stream = this.#client.makeBidiStreamRequest(
       method.path,
@@ -123,16 +154,34 @@ class DialledLink implements OutgoingLink {
   }
 
   async #whyNotOpened(end: StatusObject): Promise<LinkEnd> {
-    if (end.code === status.UNAVAILABLE) return await probe(this.#address, PROBE_TIMEOUT_MS);
-    return end.code === status.DEADLINE_EXCEEDED ? "timeout" : "rejected";
+    const { address } = this.#target;
+    if (end.code === status.DEADLINE_EXCEEDED) return "timeout";
+    if (end.code !== status.UNAVAILABLE) {
+      this.#report(end.details);
+      return "rejected";
+    }
+    const why = await probe(address, PROBE_TIMEOUT_MS);
+    if (why !== "closed" || this.#target.security === undefined) return why;
+    // Something listens there and no stream came about: perhaps it is not who it should be.
+    const { tls } = this.#target.security;
+    const problem = await inspectNode(this.#target, tls, PROBE_TIMEOUT_MS);
+    if (problem === undefined) return why;
+    this.#report(problem);
+    return "rejected";
+  }
+
+  /** What an operator must know; the node itself takes any failed dial for a passing one. */
+  #report(problem: string): void {
+    const { address, nodeId, security } = this.#target;
+    security?.logger.warn({ peer: nodeId, address }, `no link to node ${nodeId}: ${problem}`);
   }
 }
 
 /** Dials once. `onEnd` is called once, unless the caller closes the link itself. */
 export function dialPeer(
-  address: string,
+  target: DialTarget,
   stream: RaftStream,
   events: OutgoingLinkEvents,
 ): OutgoingLink {
-  return new DialledLink(address, stream, events);
+  return new DialledLink(target, stream, events);
 }

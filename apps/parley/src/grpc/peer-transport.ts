@@ -2,6 +2,7 @@
 // Raft.InstallCopy for copies of the chat file.
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import type {
+  CallerCertificate,
   IncomingLink,
   IncomingLinkEvents,
   OutgoingLink,
@@ -11,7 +12,7 @@ import type {
 import { ParleyError } from "@parley/protocol";
 import { whenGone } from "./calls.ts";
 import { StreamOutbox } from "./outbox.ts";
-import { dialPeer, type RaftStream } from "./peer-dial.ts";
+import { dialPeer, type PeerSecurity, type RaftStream } from "./peer-dial.ts";
 import { toStatusError } from "./status.ts";
 
 /** The answering direction carries a hello and a refusal, nothing else. */
@@ -22,29 +23,56 @@ const RETRY_AFTER_MS = 100;
 
 export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
+/** The node that may speak here by its certificate; a refusal for anybody else. */
+function certifiedId(certificate: CallerCertificate): number | ParleyError {
+  const refuse = (why: string) =>
+    new ParleyError("CERTIFICATE_REFUSED", `this node takes peers of its own cluster only: ${why}`);
+  switch (certificate.kind) {
+    case "none":
+      return refuse("there was no certificate");
+    case "refused":
+      return refuse(certificate.why);
+    case "trusted": {
+      if (certificate.role === "node") return Number(certificate.name);
+      return refuse(`the certificate names ${certificate.role} ${certificate.name}, not a node`);
+    }
+  }
+}
+
 export class GrpcPeerTransport implements PeerTransport {
+  readonly #security: PeerSecurity | undefined;
   readonly #accept = new Map<RaftStream, (link: IncomingLink) => IncomingLinkEvents>();
   #incoming = 0;
 
-  dial(address: string, events: OutgoingLinkEvents): OutgoingLink {
-    return dialPeer(address, "peer", events);
+  /** `security` left out: plain text, and nobody's certificate is looked at. */
+  constructor(security?: PeerSecurity) {
+    this.#security = security;
+  }
+
+  dial(address: string, events: OutgoingLinkEvents, nodeId = 0): OutgoingLink {
+    return dialPeer({ address, nodeId, security: this.#security }, "peer", events);
   }
 
   listen(accept: (link: IncomingLink) => IncomingLinkEvents): void {
     this.#accept.set("peer", accept);
   }
 
-  dialCopy(address: string, events: OutgoingLinkEvents): OutgoingLink {
-    return dialPeer(address, "installCopy", events);
+  dialCopy(address: string, events: OutgoingLinkEvents, nodeId = 0): OutgoingLink {
+    return dialPeer({ address, nodeId, security: this.#security }, "installCopy", events);
   }
 
   listenForCopies(accept: (link: IncomingLink) => IncomingLinkEvents): void {
     this.#accept.set("installCopy", accept);
   }
 
-  /** Handler of Raft.Peer and Raft.InstallCopy. */
-  onCall(call: PeerCall, stream: RaftStream): void {
+  /** Handler of Raft.Peer and Raft.InstallCopy. `certificate`: of the caller; undefined where there is no TLS. */
+  onCall(call: PeerCall, stream: RaftStream, certificate?: CallerCertificate): void {
     call.on("error", () => {});
+    const id = certificate === undefined ? undefined : certifiedId(certificate);
+    if (id instanceof ParleyError) {
+      call.emit("error", toStatusError(id));
+      return;
+    }
     const accept = this.#accept.get(stream);
     if (accept === undefined || this.#incoming >= INCOMING_LINKS_MAX) {
       const reason = accept === undefined ? "NOT_READY" : "OVERLOADED";
@@ -68,6 +96,7 @@ export class GrpcPeerTransport implements PeerTransport {
     call.sendMetadata(new Metadata());
     const events = accept({
       remote: call.getPeer(),
+      certifiedId: id,
       send: (frame) => {
         if (ended || outbox.backlogBytes + frame.length > ANSWER_BACKLOG_BYTES_MAX) return false;
         outbox.write(frame);

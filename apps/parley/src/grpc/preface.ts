@@ -9,8 +9,11 @@ export type PrefaceVerdict =
   | { readonly kind: "http2" }
   /** A browser or an HTTP/1 tool on the wrong port. */
   | { readonly kind: "http1" }
+  /** The first record of a TLS handshake (RFC 8446, 5.1). */
+  | { readonly kind: "tls" }
   | { readonly kind: "garbage" };
 
+const TLS_HANDSHAKE = 0x16;
 const HTTP1_START = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
 export function judgePreface(bytes: Buffer): PrefaceVerdict {
@@ -18,5 +21,6 @@ export function judgePreface(bytes: Buffer): PrefaceVerdict {
   if (bytes.subarray(0, length).equals(HTTP2_PREFACE.subarray(0, length))) {
     return { kind: length === HTTP2_PREFACE.length ? "http2" : "incomplete" };
   }
+  if (bytes[0] === TLS_HANDSHAKE) return { kind: "tls" };
   return { kind: HTTP1_START.test(bytes.toString("latin1", 0, 8)) ? "http1" : "garbage" };
 }

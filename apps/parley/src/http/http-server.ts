@@ -1,10 +1,21 @@
-// HTTP for operators: `/livez` (the process answers) and `/readyz` (it can serve requests).
+// HTTP for operators: `/livez` (the process answers), `/readyz` (it can serve requests) and `/metrics`
+// (for Prometheus).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { NodeTls } from "../tls/node-tls.ts";
 
 export interface Readiness {
   readonly ready: boolean;
   /** Shown as JSON; why not, and what the node knows of its cluster. */
   readonly detail: object;
+}
+
+export interface HttpParts {
+  readonly readiness: () => Readiness;
+  /** The exposition, and its content type. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** Left out: plain HTTP. */
+  readonly tls?: NodeTls | undefined;
 }
 
 const CONNECTIONS_MAX = 1_024;
@@ -14,9 +25,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 
 function answer(response: ServerResponse, code: number, body: object): void {
-  const text = `${JSON.stringify(body)}\n`;
+  answerText(response, code, "application/json; charset=utf-8", `${JSON.stringify(body)}\n`);
+}
+
+function answerText(response: ServerResponse, code: number, type: string, text: string): void {
   response.writeHead(code, {
-    "content-type": "application/json; charset=utf-8",
+    "content-type": type,
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -24,7 +38,7 @@ function answer(response: ServerResponse, code: number, body: object): void {
   response.end(text);
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, readiness: () => Readiness) {
+function handle(request: IncomingMessage, response: ServerResponse, parts: HttpParts): void {
   // Nothing here takes a body; what comes is thrown away, and a long one ends the connection.
   request.resume();
   if (request.method !== "GET" && request.method !== "HEAD") {
@@ -39,27 +53,45 @@ function handle(request: IncomingMessage, response: ServerResponse, readiness: (
     return;
   }
   if (path === "/readyz") {
-    const { ready, detail } = readiness();
+    const { ready, detail } = parts.readiness();
     answer(response, ready ? 200 : 503, { ready, ...detail });
     return;
   }
-  answer(response, 404, { error: "nothing here; there are /livez and /readyz" });
+  if (path === "/metrics") {
+    const { metrics } = parts;
+    metrics.text().then(
+      (text) => answerText(response, 200, metrics.contentType, text),
+      (cause: unknown) => answer(response, 500, { error: String(cause) }),
+    );
+    return;
+  }
+  answer(response, 404, { error: "nothing here; there are /livez, /readyz and /metrics" });
 }
 
-export class HttpServer {
-  readonly #server: Server;
+const SERVER_OPTIONS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  connectionsCheckingInterval: 1_000,
+} as const;
 
-  constructor(readiness: () => Readiness) {
-    this.#server = createServer(
-      {
-        maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        connectionsCheckingInterval: 1_000,
-      },
-      (request, response) => handle(request, response, readiness),
-    );
+export class HttpServer {
+  readonly #server: Server | HttpsServer;
+
+  constructor(parts: HttpParts) {
+    const { tls } = parts;
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      handle(request, response, parts);
+    if (tls === undefined) {
+      this.#server = createServer(SERVER_OPTIONS, onRequest);
+    } else {
+      // A browser that is asked for a certificate asks its user: nobody needs one here.
+      const options = { ...SERVER_OPTIONS, handshakeTimeout: HEADERS_TIMEOUT_MS };
+      const server = createHttpsServer({ ...options, ...tls.contextOptions }, onRequest);
+      tls.onChange((changed) => server.setSecureContext(changed));
+      this.#server = server;
+    }
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.maxRequestsPerSocket = 1_000;
   }

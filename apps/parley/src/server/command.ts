@@ -6,6 +6,8 @@ import { ExitCode } from "../cli/exit-codes.ts";
 import { UsageError } from "../cli/usage-error.ts";
 import { type ClusterConfig, joiningConfig, loadConfig, ownNode } from "../config/load.ts";
 import { createLogger, type ProcessLogger } from "../platform/logger.ts";
+import { CertificateError } from "../tls/reading.ts";
+import { SecretError } from "./secrets.ts";
 import { ListenError, ParleyServer } from "./server.ts";
 
 export interface ServerCommandOptions {
@@ -26,7 +28,11 @@ const SAME_SIGNAL_MS = 500;
 
 function lastWords(logger: ProcessLogger, error: unknown): void {
   const known =
-    error instanceof StorageError || error instanceof StartupError || error instanceof ListenError;
+    error instanceof StorageError ||
+    error instanceof StartupError ||
+    error instanceof ListenError ||
+    error instanceof CertificateError ||
+    error instanceof SecretError;
   const message = error instanceof Error ? error.message : String(error);
   // A stack helps only where the failure is a surprise.
   const stack = !known && error instanceof Error ? { stack: error.stack } : {};
@@ -48,6 +54,13 @@ function configOf({ config, join, data, insecure }: ServerCommandOptions): Clust
   return joiningConfig(join, resolve(data), { insecure });
 }
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ListenError) return ExitCode.addressInUse;
+  return error instanceof CertificateError || error instanceof SecretError
+    ? ExitCode.usage
+    : ExitCode.failure;
+}
+
 /** Runs until a signal or a fatal error ends the process. */
 export async function runServer(options: ServerCommandOptions): Promise<void> {
   const config = configOf(options);
@@ -62,11 +75,17 @@ export async function runServer(options: ServerCommandOptions): Promise<void> {
     if (ending) return;
     ending = true;
     lastWords(logger, error);
-    process.exit(error instanceof ListenError ? ExitCode.addressInUse : ExitCode.failure);
+    process.exit(exitCodeOf(error));
   };
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);
-  const server = new ParleyServer({ config, self, logger, onFatal: die });
+  let server: ParleyServer;
+  try {
+    server = new ParleyServer({ config, self, logger, onFatal: die });
+  } catch (error) {
+    die(error);
+    return;
+  }
   let askedAtMs = 0;
   const stop = (why: string) => {
     // Asked again, a person means it; but one Ctrl-C may come twice, from the terminal and from npm.

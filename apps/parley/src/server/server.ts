@@ -8,12 +8,16 @@ import { type ClusterConfig, defaultHttpPort, type ServerNode } from "../config/
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
 import { HttpServer, type Readiness } from "../http/http-server.ts";
+import { Metrics } from "../metrics/metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { ProcessLogger } from "../platform/logger.ts";
 import { createPasswordHasher } from "../platform/password.ts";
 import { sha256, systemRandom } from "../platform/random.ts";
+import { NodeTls } from "../tls/node-tls.ts";
 import { connectionsWithinLimit } from "./fd-limit.ts";
+import { announceSetup, reachesBeyondLoopback, setupTokenFor } from "./first-owner.ts";
 import { logRoleChanges } from "./role-log.ts";
+import { operatorTokenHash, type SetupToken } from "./secrets.ts";
 
 /** The address is taken or is not this machine's. */
 export class ListenError extends Error {
@@ -33,17 +37,37 @@ type Phase = "starting" | "serving" | "stopping";
 export class ParleyServer {
   readonly #options: ServerOptions;
   readonly #node: Node;
+  readonly #tls: NodeTls | undefined;
+  readonly #setupToken: SetupToken | undefined;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
+  readonly #metrics: Metrics;
   #phase: Phase = "starting";
   /** Empty until a server that joins was told. */
   #listenHost: string;
 
+  /** Throws a CertificateError or SecretError when the node's certificates or tokens cannot be used. */
   constructor(options: ServerOptions) {
     const { config, self, logger } = options;
     this.#options = options;
-    const transport = new GrpcPeerTransport();
-    const logStore = new SqliteLogStore(self.dbPath);
+    const owner = { nodeId: self.id, host: self.host };
+    this.#tls =
+      config.tls === undefined
+        ? undefined
+        : new NodeTls(config.tls.filesOf(self.id), owner, logger);
+    const tls = this.#tls;
+    mkdirSync(dirname(self.dbPath), { recursive: true });
+    this.#setupToken = setupTokenFor(config, self);
+    const transport = new GrpcPeerTransport(tls === undefined ? undefined : { tls, logger });
+    this.#metrics = new Metrics({
+      nodeId: self.id,
+      dbPath: self.dbPath,
+      node: () => this.#node.metrics(),
+      connections: () => this.#grpc.connectionCount,
+      certificateExpiresAtMs: () => tls?.material.expiresAtMs,
+    });
+    const onSync = (syncMs: number) => this.#metrics.synced(syncMs);
+    const logStore = new SqliteLogStore(self.dbPath, {}, onSync);
     const isOpen = () => !isLoopback(this.#listenHost);
     this.#listenHost = self.listenHost;
     this.#node = new Node(
@@ -56,6 +80,8 @@ export class ParleyServer {
         get statusRequiresLogin() {
           return isOpen();
         },
+        setupTokenHash: this.#setupToken?.hash,
+        operatorTokenHash: operatorTokenHash(self.dbPath),
       },
       {
         clock: systemClock,
@@ -76,8 +102,10 @@ export class ParleyServer {
       clock: systemClock,
       logger,
       connectionsMax: connectionsWithinLimit(config.connectionsMax),
+      tls,
     });
-    this.#http = new HttpServer(() => this.#readiness());
+    const readiness = () => this.#readiness();
+    this.#http = new HttpServer({ readiness, metrics: this.#metrics, tls });
   }
 
   /**
@@ -85,7 +113,7 @@ export class ParleyServer {
    * node from starting.
    */
   async start(): Promise<void> {
-    const { self, logger } = this.#options;
+    const { config, self, logger } = this.#options;
     mkdirSync(dirname(self.dbPath), { recursive: true });
     // The port comes first: a second process on the same files stops here, before it opens them. (A server that
     // joins is told its port later; there the lock on the files has to do.)
@@ -98,10 +126,18 @@ export class ParleyServer {
           this.#http.listen(self.listenHost, self.httpPort),
         );
       }
-      logger.info({ grpc: self.address, http: self.httpAddress, dbPath: self.dbPath }, "listening");
+      const tls = this.#tls !== undefined;
+      const fields = { grpc: self.address, http: self.httpAddress, dbPath: self.dbPath, tls };
+      logger.info(fields, "listening");
     } else {
-      const { join } = this.#options.config;
+      const { join } = config;
       logger.info({ join, dbPath: self.dbPath }, `asking ${join.join(", ")} where to listen`);
+    }
+    this.#tls?.watch();
+    if (config.insecure && reachesBeyondLoopback(config)) {
+      const message =
+        "insecure: whoever reaches these ports may read along, write, and pass for a node of this cluster";
+      logger.warn({ event: "insecure" }, message);
     }
     await this.#node.start();
     if (this.#isStopping()) return;
@@ -109,6 +145,7 @@ export class ParleyServer {
     this.#grpc.health.set(true);
     const replica = this.#node.replica;
     if (replica !== undefined) logRoleChanges(replica, self.id, logger);
+    announceSetup(this.#node, this.#setupToken, self.dbPath, logger);
     logger.info({ event: "serving" }, "serving");
   }
 
@@ -123,6 +160,8 @@ export class ParleyServer {
     } finally {
       this.#grpc.close();
       this.#http.close();
+      this.#metrics.close();
+      this.#tls?.close();
     }
   }
 
@@ -137,7 +176,7 @@ export class ParleyServer {
     const place = parseAddress(address);
     if (place === undefined) throw new ListenError(`${address} is not host:port`);
     const { host, port } = place;
-    if (!isLoopback(host) && !config.insecure) {
+    if (!isLoopback(host) && this.#tls === undefined && !config.insecure) {
       throw new ListenError(
         `${host} can be reached from other machines, and the connections are neither encrypted nor authenticated; ` +
           "accept that with `--insecure`, or add this server under a loopback address",

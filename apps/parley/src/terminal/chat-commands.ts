@@ -130,7 +130,7 @@ function unsent(chat: Chat, rest: string): void {
 async function status(chat: Chat): Promise<void> {
   const { nodes, address } = chat.client.state;
   const addresses = nodes.length > 0 ? nodes : [address];
-  const options = { timeoutMs: STATUS_TIMEOUT_MS, token: chat.client.token };
+  const options = { timeoutMs: STATUS_TIMEOUT_MS, token: chat.client.token, tls: chat.tls };
   const answer = await askAnyStatus(addresses, options);
   for (const line of statusLines(answer, { withHttp: false })) chat.print(line);
 }

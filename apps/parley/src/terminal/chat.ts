@@ -51,6 +51,10 @@ export class Chat {
   #giveUpTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
+  get tls() {
+    return this.#signIn.tls;
+  }
+
   constructor(screen: ChatScreen, signIn: ChatSignIn, isPlain: boolean) {
     this.#screen = screen;
     this.#signIn = signIn;
@@ -59,7 +63,7 @@ export class Chat {
     this.#outbox = new OutboxSlot(signIn.key);
     this.client = new ParleyClient({
       servers: signIn.servers,
-      carrier: grpcCarrier(),
+      carrier: grpcCarrier({ tls: signIn.tls }),
       outbox: this.#outbox,
       token: signIn.token,
       tokenRevision: signIn.tokenRevision,

@@ -1,5 +1,6 @@
 // Who sits at the terminal: a saved sign-in, a login, or a new account.
 import { createHash } from "node:crypto";
+import type { TlsOptions } from "@parley/client/grpc";
 import {
   type LoginResponse,
   ParleyError,
@@ -16,6 +17,7 @@ import {
 } from "../cli/connection.ts";
 import { ask, askHidden, isInteractive } from "../cli/prompt.ts";
 import { resolveServers } from "../cli/servers.ts";
+import { resolveTrust } from "../cli/trust.ts";
 import { UsageError } from "../cli/usage-error.ts";
 
 export interface ChatSignIn {
@@ -28,6 +30,8 @@ export interface ChatSignIn {
   readonly key: string;
   /** Made here, so it ends with the chat; a saved one stays. */
   readonly isOwn: boolean;
+  /** Undefined: plain text. */
+  readonly tls: TlsOptions | undefined;
 }
 
 export interface ChatFlags extends CommonFlags {
@@ -72,8 +76,11 @@ async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
     const door: Door = {
       logIn: async (name, password) =>
         await client.login({ username: name, password, device: deviceName() }, options),
-      register: async (name, password) =>
-        await client.register({ username: name, password, displayName: name }, options),
+      register: async (name, password) => {
+        const setupToken = process.env.PARLEY_SETUP_TOKEN ?? "";
+        const fields = { username: name, password, displayName: name, setupToken };
+        return await client.register(fields, options);
+      },
     };
     const isDialog = isInteractive() && flags.password === undefined;
     const reply = isDialog
@@ -88,6 +95,7 @@ async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
       servers: nodes.length > 0 ? nodes : servers,
       key: `${clusterId}-${(reply.account?.username ?? username).toLowerCase()}`,
       isOwn: true,
+      tls: resolveTrust(flags, servers)?.tls,
     };
   });
 }
@@ -159,10 +167,12 @@ async function registerTwiceTyped(
 /** Rejects with a UsageError or ParleyError when nobody could be signed in. */
 export async function signInToChat(flags: ChatFlags): Promise<ChatSignIn> {
   const servers = resolveServers(flags.server);
+  const tls = resolveTrust(flags, servers)?.tls;
   const token = process.env.PARLEY_TOKEN;
   if (token !== undefined && token !== "" && flags.username === undefined) {
     const key = `token-${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
-    return { token, tokenRevision: 0, clusterId: "", seenRevision: 0, servers, key, isOwn: false };
+    const unknown = { tokenRevision: 0, clusterId: "", seenRevision: 0 };
+    return { ...unknown, token, servers, key, isOwn: false, tls };
   }
   const saved = savedSignIns().find(servers);
   const username = await chooseUsername(flags, saved?.username);
@@ -180,5 +190,6 @@ export async function signInToChat(flags: ChatFlags): Promise<ChatSignIn> {
     servers: [...new Set([...servers, ...saved.servers])],
     key: `${saved.cluster_id}-${username.toLowerCase()}`,
     isOwn: false,
+    tls,
   };
 }

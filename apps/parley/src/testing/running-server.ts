@@ -8,6 +8,8 @@ import { createLogger } from "../platform/logger.ts";
 import { ParleyServer } from "../server/server.ts";
 
 export interface RunningServer {
+  /** Of the configuration and the data. */
+  readonly folder: string;
   readonly address: string;
   readonly port: number;
   readonly http: string;
@@ -31,9 +33,16 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** `extra`: further YAML. Serves, with itself as the leader, when it resolves. */
-export async function startServer(extra = "", listenHost = "127.0.0.1"): Promise<RunningServer> {
+/**
+ * `extra`: further YAML; `prepare` puts more beside it. Serves, with itself as the leader, when it resolves.
+ */
+export async function startServer(
+  extra = "",
+  listenHost = "127.0.0.1",
+  prepare: (folder: string) => Promise<void> = async () => {},
+): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), "parley-server-"));
+  await prepare(folder);
   const [port, httpPort] = [await freePort(), await freePort()];
   const node = `{id: 1, host: 127.0.0.1, listen_host: ${listenHost}, port: ${port}, http_port: ${httpPort}, db_path: parley.db}`;
   const yaml = `nodes: [${node}]\n${extra}`;
@@ -49,6 +58,7 @@ export async function startServer(extra = "", listenHost = "127.0.0.1"): Promise
   const server = new ParleyServer({ config, self, logger, onFatal });
   await server.start();
   return {
+    folder,
     address: self.address,
     port,
     http: `http://127.0.0.1:${httpPort}`,

@@ -16,13 +16,22 @@ import { leaveBehind, REMOVAL } from "./membership.ts";
 import { endSession, hexOf, openSession, tokenInUse } from "./sessions.ts";
 
 /**
- * The first account, and any registered while no owner is left, owns the instance. The response has
+ * The first account, and any registered while no owner is left, owns the instance: so then the command must say that
+ * the set-up token was shown, or that none is needed. Whether it was is found out where the command is made; every node
+ * compares with the same hash, from the bootstrap record, and what it found travels in the command. Deciding here, and
+ * not before the proposal, leaves no gap in which the owner could vanish between the look and the entry. The response has
  * no token: whoever proposed the command knows it. `tokenExpiresAtMs` ≠ 0 says that it is valid.
  */
 export function register(context: ApplyContext, command: RegisterCommand): Result {
   const { state, revision, stampMs } = context;
   if (state.accountIdByKey(command.usernameKey) !== undefined) {
     return refuse("USERNAME_TAKEN", `The username ${command.username} is taken.`);
+  }
+  if (command.notOwner && state.instanceOwnerId === 0) {
+    return refuse(
+      "SETUP_TOKEN_REQUIRED",
+      "This instance has no owner yet: its first account needs the set-up token that the node printed at its first start.",
+    );
   }
   if (tokenInUse(context, command.tokenHash)) {
     return refuse("INVALID_ARGUMENT", "The token is in use.");

@@ -20,7 +20,7 @@ import { ownAccount } from "./account-message.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { Caller, Identity, ServiceParts } from "./context.ts";
 import { Credentials, refuseOversizedPassword } from "./credentials.ts";
-import { toBase64Url } from "./encoding.ts";
+import { equalBytes, toBase64Url } from "./encoding.ts";
 import { becomeCurrent } from "./freshness.ts";
 import type { Reads } from "./reads.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -82,7 +82,12 @@ export class Accounts {
     const token = this.#newToken();
     const command = registerCommand(
       { username, displayName: request.displayName, requestId },
-      { ...token, passwordHash: await this.#credentials.hash(request.password), device: "" },
+      {
+        ...token,
+        passwordHash: await this.#credentials.hash(request.password),
+        device: "",
+        notOwner: !this.#mayOwn(request.setupToken),
+      },
     );
     const { response } = await this.#writes.submit(command, caller);
     const reply = RegisterResponse.decode(response);
@@ -236,6 +241,13 @@ export class Accounts {
       tokenHash: this.#authentication.hashOf(token),
       tokenTtlMs: this.#parts.tuning.tokenTtlMs,
     };
+  }
+
+  /** Whether this caller may own an instance that has no owner: it shows the set-up token, or none is needed. */
+  #mayOwn(setupToken: string): boolean {
+    const { setupTokenHash } = this.#parts;
+    if (setupTokenHash === undefined || setupTokenHash.length === 0) return true;
+    return setupToken !== "" && equalBytes(this.#authentication.hashOf(setupToken), setupTokenHash);
   }
 
   #requestId(given: string): string {

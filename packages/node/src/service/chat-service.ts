@@ -8,6 +8,7 @@ import {
   OPERATIONS,
   type OperationName,
   ParleyError,
+  type Reason,
   type RequestOf,
   SubscribeRequest,
 } from "@parley/protocol";
@@ -31,6 +32,8 @@ export interface ServiceLoad {
   readonly subscribers: number;
   readonly pendingWrites: number;
   readonly pendingReads: number;
+  /** Since the start, by reason. */
+  readonly refusals: ReadonlyMap<Reason, number>;
 }
 
 export class ChatService {
@@ -94,6 +97,7 @@ export class ChatService {
       subscribers: this.#fanOut.liveCount,
       pendingWrites: this.#operations.pendingWrites,
       pendingReads: this.#operations.reads.pending,
+      refusals: this.#operations.refusals.byReason,
     };
   }
 
@@ -109,7 +113,7 @@ export class ChatService {
     context: CallContext,
   ): Promise<Uint8Array> {
     return this.#call(operation, requestBytes, context).catch((cause: unknown) => {
-      throw withLeader(cause, this.#parts.replica);
+      throw this.#refused(cause);
     });
   }
 
@@ -121,7 +125,10 @@ export class ChatService {
     const refusal = this.#registry.refusal();
     const session = new Session(this.#sessionParts, sink, remote);
     if (refusal === undefined) this.#registry.add(session);
-    else session.leave(refusal.reason, refusal.retryAfterMs);
+    else {
+      this.#operations.refusals.count(refusal);
+      session.leave(refusal.reason, refusal.retryAfterMs);
+    }
     return session;
   }
 
@@ -162,7 +169,8 @@ export class ChatService {
       stream.start();
     };
     open().catch((cause: unknown) => {
-      if (!cancelled) sink.end(withLeader(cause, this.#parts.replica));
+      const error = this.#refused(cause);
+      if (!cancelled) sink.end(error);
     });
     return {
       cancel: () => {
@@ -170,6 +178,13 @@ export class ChatService {
         stream?.cancel();
       },
     };
+  }
+
+  /** Counted, and with what helps the caller. */
+  #refused(cause: unknown): ParleyError {
+    const error = withLeader(cause, this.#parts.replica);
+    this.#operations.refusals.count(error);
+    return error;
   }
 
   /**

@@ -1,20 +1,21 @@
 import { StateHashRequest, StateHashResponse, StatusResponse } from "@parley/protocol";
 import { expect, test } from "vitest";
 import { ClusterService } from "./cluster-service.ts";
-import { TestSink, World } from "./testing/world.test.support.ts";
+import { Operators } from "./operators.ts";
+import { quietLogger, TestSink, World } from "./testing/world.test.support.ts";
 
 const EMPTY = new Uint8Array();
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 function serviceOf(world: World, requiresLogin = false): ClusterService {
+  const { authentication } = world.service;
+  const operators = new Operators({ replica: world.log, authentication, logger: quietLogger });
   return new ClusterService({
     replica: world.log,
     chatStore: world.log.chatStore,
     clock: world.clock,
-    authentication: world.service.authentication,
+    operators,
     // Membership has a real cluster in test/members.test.ts.
     changes: { carryOut: () => Promise.reject(new Error("no change is asked for here")) },
-    logger: SILENT,
     requiresLogin,
   });
 }

@@ -25,10 +25,10 @@ import {
 } from "@parley/protocol";
 import type { Operation } from "../leader-requests.ts";
 import type { MembershipChanges } from "../membership-changes.ts";
-import type { ChatReads, Clock, FrameSink, Logger, Timer } from "../ports.ts";
+import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
-import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { CallContext } from "./context.ts";
+import type { Operators } from "./operators.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
@@ -43,9 +43,8 @@ export interface ClusterServiceParts {
   readonly replica: Replica;
   readonly chatStore: ChatReads;
   readonly clock: Clock;
-  readonly authentication: Authentication;
+  readonly operators: Operators;
   readonly changes: Pick<MembershipChanges, "carryOut">;
-  readonly logger: Logger;
   /** Only a loopback-only server answers without a login (P10). */
   readonly requiresLogin: boolean;
 }
@@ -168,25 +167,18 @@ export class ClusterService {
     return TransferLeadershipResponse.encode({ leaderId }).finish();
   }
 
+  /** Only an operator may change the cluster, and the log says who did. */
   async #change(operation: Operation, context: CallContext): Promise<void> {
-    const who = await this.#admitOperator(context);
-    const { changes, clock, logger } = this.#parts;
-    logger.info(
-      { event: "operator", who, operation: operation.$case, ...operation.value },
-      "an operator changes the cluster",
-    );
-    // What it was waiting for has to reach the caller before the caller gives up.
-    const deadlineMs = Math.min(
-      context.deadlineMs - ANSWER_MS,
-      clock.monotonicMs() + LIMITS.requestTimeoutMsMax,
-    );
-    await changes.carryOut(operation, { deadlineMs, signal: context.signal });
-  }
-
-  /** Who may change the cluster: the one place that decides it. Resolves with a name for the log. */
-  async #admitOperator(context: CallContext): Promise<string> {
-    await this.#admit(context);
-    return context.remote;
+    const { operators, changes, clock } = this.#parts;
+    const action = `${operation.$case} ${JSON.stringify(operation.value)}`;
+    await operators.perform(action, context, () => {
+      // What it was waiting for has to reach the caller before the caller gives up.
+      const deadlineMs = Math.min(
+        context.deadlineMs - ANSWER_MS,
+        clock.monotonicMs() + LIMITS.requestTimeoutMsMax,
+      );
+      return changes.carryOut(operation, { deadlineMs, signal: context.signal });
+    });
   }
 
   /** Ends all watches. */
@@ -200,17 +192,9 @@ export class ClusterService {
     this.#watchers.clear();
   }
 
+  /** Looking is free on loopback; whatever changes something goes through `operators.perform`. */
   async #admit(context: CallContext): Promise<void> {
-    if (!this.#parts.requiresLogin) return;
-    const { authentication, replica } = this.#parts;
-    const identity =
-      authentication.lookUp(context.token) ??
-      (await authentication.lookUpCurrent(context.token, context));
-    const account = replica.admission.account(identity.accountId);
-    if (account === undefined) throw unauthenticated();
-    if (!account.owner) {
-      throw new ParleyError("PERMISSION_DENIED", "only the instance's owner may see the cluster");
-    }
+    if (this.#parts.requiresLogin) await this.#parts.operators.identify(context);
   }
 
   #status(): Uint8Array {

@@ -1,6 +1,14 @@
 // What the parts of the service share: the ports that they work with and who is asking.
 import type { NodeTuning } from "../config.ts";
-import type { ChatReads, Clock, Logger, PasswordHasher, Random, Sha256 } from "../ports.ts";
+import type {
+  CallerCertificate,
+  ChatReads,
+  Clock,
+  Logger,
+  PasswordHasher,
+  Random,
+  Sha256,
+} from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import type { FanOutLimits } from "./fan-out.ts";
 
@@ -14,6 +22,8 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly tuning: NodeTuning;
   readonly nodeId: number;
+  /** SHA-256 of the set-up token, as in the bootstrap record; left out or empty = none is needed. */
+  readonly setupTokenHash?: Uint8Array | undefined;
   /** For tests that want small pages and a short memory; the defaults are for servers. */
   readonly fanOutLimits?: FanOutLimits;
 }
@@ -24,6 +34,10 @@ export interface CallContext {
   readonly token: string;
   /** Address of the caller, for the throttle of logins. */
   readonly remote: string;
+  /** Left out where connections carry none. */
+  readonly certificate?: CallerCertificate | undefined;
+  /** The connection comes from this machine, over loopback. */
+  readonly isLocal?: boolean | undefined;
   /** On the node's monotonic clock. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;

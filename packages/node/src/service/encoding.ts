@@ -26,3 +26,13 @@ export function toBase64Url(bytes: Uint8Array): string {
   }
   return bits === 0 ? text : text + BASE64URL.charAt((held << (6 - bits)) & 63);
 }
+
+/** For digests: takes as long wherever they differ. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  let difference = 0;
+  left.forEach((byte, at) => {
+    difference |= byte ^ (right[at] ?? 0);
+  });
+  return difference === 0;
+}

@@ -337,3 +337,15 @@ test("writes and reads beyond the node's bounds are refused at once (P11)", asyn
 });
 
 const lounge = { name: "Lounge", visibility: ROOM_VISIBILITY_PUBLIC };
+
+test("P10: the first account needs the set-up token where there is one, and later ones do not", async () => {
+  const world = await World.start({ setupToken: "from the log" });
+  const register = (username: string, setupToken: string) =>
+    world.call("register", { username, password: PASSWORD, setupToken });
+  for (const wrong of ["", "guessed"]) {
+    const error = await world.failure(register("mallory", wrong));
+    expect(error.reason).toBe("SETUP_TOKEN_REQUIRED");
+  }
+  expect((await register("ann", "from the log")).account?.owner).toBe(true);
+  expect((await register("bob", "")).account?.owner).toBe(false);
+});

@@ -28,6 +28,7 @@ import { Accounts } from "./accounts.ts";
 import { Authentication, unauthenticated } from "./authentication.ts";
 import type { Caller, Identity, ServiceParts } from "./context.ts";
 import { type Freshness, type ReadName, Reads } from "./reads.ts";
+import { Refusals } from "./refusals.ts";
 import { requestIdOf } from "./request-id.ts";
 import { SendRate } from "./send-rate.ts";
 import { UsernameLookup } from "./username-lookup.ts";
@@ -54,6 +55,8 @@ type Handlers = {
 export class Operations {
   readonly authentication: Authentication;
   readonly reads: Reads;
+  /** Of all sessions and unary calls. */
+  readonly refusals = new Refusals();
   readonly #parts: ServiceParts;
   readonly #writes: Writes;
   readonly #accounts: Accounts;

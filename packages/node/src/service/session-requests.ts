@@ -83,7 +83,9 @@ export class SessionRequests {
   }
 
   #encodeError(cause: unknown): Uint8Array {
-    return ErrorCodec.encode(withLeader(cause, this.#parts.replica).toWire()).finish();
+    const error = withLeader(cause, this.#parts.replica);
+    this.#parts.operations.refusals.count(error);
+    return ErrorCodec.encode(error.toWire()).finish();
   }
 
   #answer(requestId: number, resultField: number, result: Uint8Array): void {

@@ -78,6 +78,7 @@ export interface WorldOptions {
   /** Nodes that share tokens through one log need different ones. */
   readonly seed?: number;
   readonly fanOutLimits?: Partial<FanOutLimits>;
+  readonly setupToken?: string;
 }
 
 export class World {
@@ -96,6 +97,10 @@ export class World {
       logger: quietLogger,
       tuning: { ...DEFAULT_TUNING, ...options.tuning },
       nodeId: 1,
+      setupTokenHash:
+        options.setupToken === undefined
+          ? undefined
+          : new Uint8Array(createHash("sha256").update(options.setupToken).digest()),
       fanOutLimits: { ...DEFAULT_FAN_OUT_LIMITS, ...options.fanOutLimits },
     });
   }

@@ -216,6 +216,11 @@ export interface RegisterRequest {
   password: string;
   displayName: string;
   requestId: string;
+  /**
+   * For the first account of an instance that other machines can reach: the token that its node printed
+   * at the first start. Nobody else needs it.
+   */
+  setupToken: string;
 }
 
 export interface RegisterResponse {
@@ -1670,7 +1675,7 @@ export const Event: MessageFns<Event> = {
 };
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { username: "", password: "", displayName: "", requestId: "" };
+  return { username: "", password: "", displayName: "", requestId: "", setupToken: "" };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -1686,6 +1691,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(34).string(message.requestId);
+    }
+    if (message.setupToken !== "") {
+      writer.uint32(42).string(message.setupToken);
     }
     return writer;
   },
@@ -1735,6 +1743,14 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.setupToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1756,6 +1772,7 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     message.password = object.password ?? "";
     message.displayName = object.displayName ?? "";
     message.requestId = object.requestId ?? "";
+    message.setupToken = object.setupToken ?? "";
     return message;
   },
 };

@@ -19,6 +19,8 @@ export interface RegisterCommand {
   tokenHash: Uint8Array;
   tokenTtlMs: number;
   device: string;
+  /** No set-up token was shown where one is needed: refused while the instance has no owner. */
+  notOwner: boolean;
 }
 
 export interface CreateSessionCommand {
@@ -158,6 +160,7 @@ function createBaseRegisterCommand(): RegisterCommand {
     tokenHash: new Uint8Array(0),
     tokenTtlMs: 0,
     device: "",
+    notOwner: false,
   };
 }
 
@@ -183,6 +186,9 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     }
     if (message.device !== "") {
       writer.uint32(58).string(message.device);
+    }
+    if (message.notOwner !== false) {
+      writer.uint32(64).bool(message.notOwner);
     }
     return writer;
   },
@@ -256,6 +262,14 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
             message.device = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.notOwner = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -280,6 +294,7 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     message.tokenHash = object.tokenHash ?? new Uint8Array(0);
     message.tokenTtlMs = object.tokenTtlMs ?? 0;
     message.device = object.device ?? "";
+    message.notOwner = object.notOwner ?? false;
     return message;
   },
 };

@@ -98,7 +98,11 @@ export interface BootstrapRecord {
   configHash: string;
   members: ServerRecord[];
   /** In a node's own copy, when it joined later: itself. Absent = the one of `members` with its uuid. */
-  self: ServerRecord | undefined;
+  self:
+    | ServerRecord
+    | undefined;
+  /** SHA-256 of the token that makes the first account the owner; empty = none is needed. */
+  setupTokenHash: Uint8Array;
 }
 
 /**
@@ -603,7 +607,7 @@ export const ServerRecord: MessageFns<ServerRecord> = {
 };
 
 function createBaseBootstrapRecord(): BootstrapRecord {
-  return { clusterId: "", configHash: "", members: [], self: undefined };
+  return { clusterId: "", configHash: "", members: [], self: undefined, setupTokenHash: new Uint8Array(0) };
 }
 
 export const BootstrapRecord: MessageFns<BootstrapRecord> = {
@@ -619,6 +623,9 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
     }
     if (message.self !== undefined) {
       ServerRecord.encode(message.self, writer.uint32(34).fork()).join();
+    }
+    if (message.setupTokenHash.length !== 0) {
+      writer.uint32(42).bytes(message.setupTokenHash);
     }
     return writer;
   },
@@ -668,6 +675,14 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
             message.self = ServerRecord.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.setupTokenHash = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -691,6 +706,7 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
     message.self = (object.self !== undefined && object.self !== null)
       ? ServerRecord.fromPartial(object.self)
       : undefined;
+    message.setupTokenHash = object.setupTokenHash ?? new Uint8Array(0);
     return message;
   },
 };
