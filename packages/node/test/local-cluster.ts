@@ -98,6 +98,13 @@ export class LocalNetwork {
   }
 }
 
+/** Whoever shows it on this machine may change the cluster. */
+export const OPERATOR_TOKEN = "operator";
+
+function sha256(data: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(data).digest());
+}
+
 export interface Disk {
   readonly log: MemoryLogStore;
   readonly chatDisk: MemoryChatDisk;
@@ -147,6 +154,7 @@ export class LocalCluster {
         join: join.map((one) => `node-${one}:1`),
         tuning: this.#tuning,
         statusRequiresLogin: false,
+        operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),
       },
       {
         clock: {
@@ -172,7 +180,7 @@ export class LocalCluster {
           hash: async (password) => `plain:${password}`,
           verify: async (password, phc) => phc === `plain:${password}`,
         },
-        sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
+        sha256,
         logger: this.#logger(id),
         onFatal: (error) => this.fatal.push(error),
       },

@@ -20,7 +20,7 @@ import {
   TransferLeadershipRequest,
 } from "@parley/protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import { LocalCluster } from "./local-cluster.ts";
+import { LocalCluster, OPERATOR_TOKEN } from "./local-cluster.ts";
 
 let cluster: LocalCluster;
 afterEach(() => cluster.close());
@@ -34,6 +34,10 @@ async function boot(size: number): Promise<LocalCluster> {
 
 function context(token = "", ms = 20_000) {
   return { token, remote: "test", deadlineMs: performance.now() + ms };
+}
+
+function asOperator(ms = 20_000) {
+  return { ...context(OPERATOR_TOKEN, ms), isLocal: true };
 }
 
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -62,12 +66,12 @@ function add(at: number, id: number, options: { learner?: boolean; ms?: number }
   });
   return cluster
     .services(at)
-    .cluster.addServer(AddServerRequest.encode(request).finish(), context("", options.ms));
+    .cluster.addServer(AddServerRequest.encode(request).finish(), asOperator(options.ms));
 }
 
 function remove(at: number, id: number, force = false) {
   const request = RemoveServerRequest.encode({ id, force }).finish();
-  return cluster.services(at).cluster.removeServer(request, context());
+  return cluster.services(at).cluster.removeServer(request, asOperator());
 }
 
 /** One account, one room, and sends that never stop. */
@@ -203,10 +207,10 @@ describe("P8: growing", () => {
     await until(async () => (await votersSeenBy(4)).includes(5), "the other one's promotion");
     expect(await votersSeenBy(4)).toEqual([1, 2, 3, 5]);
     const { cluster: operators } = cluster.services(4);
-    await operators.promoteServer(PromoteServerRequest.encode({ id: 4 }).finish(), context());
+    await operators.promoteServer(PromoteServerRequest.encode({ id: 4 }).finish(), asOperator());
     expect(await votersSeenBy(4)).toEqual([1, 2, 3, 4, 5]);
     const demotion = DemoteServerRequest.encode({ id: 4, force: false }).finish();
-    await operators.demoteServer(demotion, context());
+    await operators.demoteServer(demotion, asOperator());
     expect(await votersSeenBy(4)).toEqual([1, 2, 3, 5]);
     await chatter.stopAndCheck();
   });
@@ -217,7 +221,7 @@ describe("P8: growing", () => {
     await expect(add(1, 2)).rejects.toMatchObject({ reason: "ID_EXISTS" });
     const twice = AddServerRequest.fromPartial({ id: 9, address: "node-2:1" });
     const bytes = AddServerRequest.encode(twice).finish();
-    await expect(cluster.services(1).cluster.addServer(bytes, context())).rejects.toMatchObject({
+    await expect(cluster.services(1).cluster.addServer(bytes, asOperator())).rejects.toMatchObject({
       reason: "ADDRESS_EXISTS",
     });
     await expect(add(1, 4, { ms: 1_500 })).rejects.toThrow(/no server answers at node-4:1.*--join/);
@@ -284,7 +288,7 @@ describe("P8: leaving", () => {
       () =>
         cluster
           .services(1)
-          .cluster.replaceServer(request, context())
+          .cluster.replaceServer(request, asOperator())
           .then(
             () => true,
             (error: { reason?: string }) => {
@@ -302,7 +306,7 @@ describe("P8: leaving", () => {
     await boot(3);
     for (const toId of [1, 2, 3]) {
       const request = TransferLeadershipRequest.encode({ toId }).finish();
-      await cluster.services(1).cluster.transferLeadership(request, context());
+      await cluster.services(1).cluster.transferLeadership(request, asOperator());
       expect(await cluster.leader()).toBe(toId);
     }
   });

@@ -46,6 +46,9 @@ export interface ServerEvents {
   onFailed(nodeId: number, error: unknown): void;
 }
 
+/** Whoever shows it on the machine itself may change the cluster. */
+const OPERATOR_TOKEN = "operator";
+
 /** The parts of the world that a server needs. */
 export interface ServerWorld {
   readonly scheduler: Scheduler;
@@ -151,6 +154,7 @@ export class Server {
         join: this.join ?? [],
         tuning: this.#tuning(),
         statusRequiresLogin: false,
+        operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),
       },
       {
         clock,
@@ -206,7 +210,12 @@ export class Server {
     if (process === undefined || services === undefined || clock === undefined) return;
     process.deliver(() => {
       const deadlineMs = clock.monotonicMs() + timeoutMs;
-      services.cluster[method](request, { token: "", remote: "operator", deadlineMs }).then(
+      services.cluster[method](request, {
+        token: OPERATOR_TOKEN,
+        remote: "operator",
+        isLocal: true,
+        deadlineMs,
+      }).then(
         () => onEnd("done"),
         (error: unknown) => onEnd(error instanceof ParleyError ? error.reason : String(error)),
       );
