@@ -1,69 +1,87 @@
-// How a set of empty nodes becomes a cluster, and how a node whose disk was lost is kept from
-// pretending to be its old self (P9, DESIGN section 7).
+// How a node comes into a cluster (P9, DESIGN section 7). A node whose disk holds a bootstrap record is a member
+// and goes on. One with an empty disk asks before it does anything:
 //
-// The bootstrap record (cluster id, configuration hash, every node's id and server uuid) is made by
-// the configured node with the lowest id, and only when all configured nodes have answered "fresh".
-// A node adopts it only if it lists the node's own uuid. Any other empty node is a wiped one.
+// - the first nodes of a new cluster find one another "fresh". The one with the lowest id makes the bootstrap record
+//   (cluster id, every node's id and server uuid) when *all* of them have answered so, and hands it to those it lists;
+// - whoever meets a cluster that exists is a joining server, or one whose disk was lost. It waits until the cluster
+//   says that it is a member, under a raft id of its own: never under the one that a lost disk had.
 import {
+  type AdmissionAnswer,
   BootstrapRecord,
   BootstrapState,
+  MemberRole,
   ParleyError,
   type PeerHello,
   PROTOCOL_VERSION,
+  type ServerRecord,
 } from "@parley/protocol";
 import type { NodeConfig } from "./config.ts";
+import { Enquiry, type Informant } from "./enquiry.ts";
+import { checkAddressee, isFresh, type Reception, refusedFor, type Self } from "./handshake.ts";
 import { hex, uuidV4 } from "./ids.ts";
-import type { Logger, LogStore, NodeIdentity, Random, Sha256 } from "./ports.ts";
+import type { LogStore, NodeIdentity, NodePorts, Random } from "./ports.ts";
 
 /** A node that must not run: the message says why and what can be done. */
 export class StartupError extends Error {
   override readonly name = "StartupError";
 }
 
+/** What a member knows of itself and of how its cluster began. */
+export interface Adoption {
+  readonly record: BootstrapRecord;
+  readonly self: ServerRecord;
+}
+
 export interface BootstrapEvents {
   /** This node belongs to a cluster now (or did so already). */
-  onMember(record: BootstrapRecord): void;
+  onMember(adoption: Adoption): void;
   /** This node must not run. */
   onFatal(error: StartupError): void;
 }
 
 export class Bootstrap {
   readonly #config: NodeConfig;
-  readonly #store: LogStore;
-  readonly #random: Random;
-  readonly #logger: Logger;
+  readonly #ports: NodePorts;
   readonly #events: BootstrapEvents;
   readonly #configHash: string;
   #identity: NodeIdentity;
-  #record: BootstrapRecord | undefined;
+  #adoption: Adoption | undefined;
+  #enquiry: Enquiry | undefined;
+  /** Where this node listens; empty until the cluster has said so. */
+  #address: string;
+  #httpAddress: string;
+  #isBeingTold = false;
   /** Server uuids of peers that have answered "fresh". */
   readonly #fresh = new Map<number, string>();
   #adopting = false;
+  #closed = false;
+  #lastWait = "";
 
   constructor(
     config: NodeConfig,
     identity: NodeIdentity,
-    ports: {
-      readonly logStore: LogStore;
-      readonly random: Random;
-      readonly sha256: Sha256;
-      readonly logger: Logger;
-    },
+    ports: NodePorts,
     events: BootstrapEvents,
   ) {
     this.#config = config;
-    this.#store = ports.logStore;
-    this.#random = ports.random;
-    this.#logger = ports.logger;
+    this.#ports = ports;
     this.#events = events;
     this.#identity = identity;
+    const own = config.nodes.find(({ id }) => id === config.nodeId);
+    this.#address = own?.address ?? "";
+    this.#httpAddress = own?.httpAddress ?? "";
     const nodes = [...config.nodes].sort((a, b) => a.id - b.id);
     const text = nodes.map((node) => `${node.id} ${node.address}`).join("\n");
-    this.#configHash = hex(ports.sha256(new TextEncoder().encode(text)));
+    this.#configHash = this.#isJoining ? "" : hex(ports.sha256(new TextEncoder().encode(text)));
   }
 
-  get record(): BootstrapRecord | undefined {
-    return this.#record;
+  /** Undefined while this node belongs to no cluster. */
+  get adoption(): Adoption | undefined {
+    return this.#adoption;
+  }
+
+  get self(): Self {
+    return { nodeId: this.#config.nodeId, serverUuid: this.#identity.serverUuid };
   }
 
   /** Reads the identity from the store, making one on the very first start. */
@@ -82,190 +100,211 @@ export class Bootstrap {
   async begin(): Promise<void> {
     if (this.#identity.bootstrap !== undefined) {
       const record = BootstrapRecord.decode(this.#identity.bootstrap);
-      this.#checkFitsConfiguration(record);
-      this.#record = record;
-      this.#events.onMember(record);
+      const adoption = { record, self: this.#selfIn(record) };
+      await this.#listenAt(adoption.self.address);
+      this.#adoption = adoption;
+      this.#events.onMember(adoption);
       return;
     }
     await this.#makeRecordIfComplete();
+    if (this.#adoption !== undefined || this.#closed) return;
+    this.#enquiry = new Enquiry(this.#informants(), this.#ports, {
+      hello: () => this.hello(),
+      onHello: (hello, from) => this.#answered(hello, from),
+      onAnswer: (answer) => this.#told(answer),
+      onRefused: (error, from) => this.#waitFor(`${from.address}: ${error.message}`, error),
+    });
+    this.#enquiry.begin();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#enquiry?.close();
   }
 
   hello(): Omit<PeerHello, "toNodeId" | "toServerUuid"> {
     return {
       protocolVersion: PROTOCOL_VERSION,
-      clusterId: this.#record?.clusterId ?? "",
+      clusterId: this.#adoption?.record.clusterId ?? "",
       nodeId: this.#config.nodeId,
-      raftId: this.#record === undefined ? 0 : this.#config.nodeId,
+      raftId: this.#adoption?.self.raftId ?? 0,
       serverUuid: this.#identity.serverUuid,
       bootstrapState:
-        this.#record === undefined
+        this.#adoption === undefined
           ? BootstrapState.BOOTSTRAP_STATE_FRESH
           : BootstrapState.BOOTSTRAP_STATE_MEMBER,
       configHash: this.#configHash,
+      address: this.#address,
+      httpAddress: this.#httpAddress,
     };
   }
 
-  uuidOf(nodeId: number): string {
-    const member = this.#record?.members.find((one) => one.nodeId === nodeId);
-    return member?.serverUuid ?? this.#fresh.get(nodeId) ?? "";
-  }
-
-  /** Whether this peer said that it is fresh and may be given the record. */
-  needsRecord(nodeId: number): boolean {
-    return this.#record !== undefined && this.#fresh.has(nodeId);
-  }
-
-  /** Takes in a peer's hello; an error = refuse it. */
-  accept(hello: PeerHello): ParleyError | undefined {
-    const { serverUuid } = this.#identity;
-    if (hello.toServerUuid !== "" && hello.toServerUuid !== serverUuid) {
-      return new ParleyError(
-        "WRONG_CLUSTER",
-        `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is ${serverUuid}`,
+  /** Takes in a caller's hello while this node belongs to no cluster. */
+  receive(hello: PeerHello): Reception {
+    // A member looks who listens here, before it says anything about it to the others.
+    if (!isFresh(hello)) return { kind: "visitor" };
+    if (this.#isJoining || hello.configHash === "") {
+      return refusedFor(
+        new ParleyError(
+          "NOT_READY",
+          `node ${this.#config.nodeId} belongs to no cluster itself yet`,
+        ),
       );
     }
-    const peerIsFresh = hello.bootstrapState === BootstrapState.BOOTSTRAP_STATE_FRESH;
-    if (this.#record === undefined) return this.#acceptAsFresh(hello, peerIsFresh);
-    const known = this.#record.members.find((member) => member.nodeId === hello.nodeId);
-    if (known === undefined) {
-      return new ParleyError(
-        "WRONG_CLUSTER",
-        `cluster ${this.#record.clusterId} has no node ${hello.nodeId}`,
+    if (hello.configHash !== this.#configHash) {
+      return refusedFor(
+        new ParleyError(
+          "WRONG_CLUSTER",
+          `nodes ${hello.nodeId} and ${this.#config.nodeId} were started with different lists of nodes: ` +
+            "give all of them the same configuration",
+        ),
       );
     }
-    if (known.serverUuid !== hello.serverUuid) {
-      return peerIsFresh ? this.#wiped(hello.nodeId) : this.#foreign(hello);
-    }
-    if (peerIsFresh) {
-      this.#fresh.set(hello.nodeId, hello.serverUuid);
-      return undefined;
-    }
-    this.#fresh.delete(hello.nodeId);
-    const isOurs = hello.clusterId === this.#record.clusterId && hello.raftId === known.raftId;
-    return isOurs ? undefined : this.#foreign(hello);
+    this.#foundFresh(hello);
+    return { kind: "enquirer" };
   }
 
-  /** A peer refused this node. */
-  rejected(peerId: number, error: ParleyError): void {
-    if (error.reason === "WIPED_DISK" && this.#record === undefined) {
-      this.#events.onFatal(new StartupError(error.message));
-      return;
+  get #isJoining(): boolean {
+    return this.#config.join.length > 0;
+  }
+
+  #informants(): readonly Informant[] {
+    const { nodeId, nodes, join } = this.#config;
+    if (this.#isJoining) return join.map((address) => ({ address, nodeId: 0 }));
+    return nodes
+      .filter(({ id }) => id !== nodeId)
+      .map(({ id, address }) => ({ address, nodeId: id }));
+  }
+
+  // ---- Being answered ----------------------------------------------------------------------------
+
+  #answered(hello: PeerHello, from: Informant): ParleyError | undefined {
+    const problem = checkAddressee(hello, this.self);
+    if (problem !== undefined) {
+      this.#waitFor(`${from.address}: ${problem.message}`, problem);
+      return problem;
     }
-    const level = error.reason === "NOT_READY" ? "debug" : "warn";
-    this.#logger[level](
-      { peer: peerId, reason: error.reason },
-      `refused by node ${peerId}: ${error.message}`,
-    );
+    if (!isFresh(hello)) return undefined;
+    const reception = this.receive(hello);
+    if (reception.kind !== "refused") return undefined;
+    this.#waitFor(`${from.address}: ${reception.error.message}`, reception.error);
+    return reception.error;
+  }
+
+  #told({ record, address, refusal }: AdmissionAnswer): void {
+    if (this.#adoption !== undefined || this.#adopting || this.#closed) return;
+    if (record !== undefined) {
+      this.#offered(record).catch((error: unknown) => this.#fail(error));
+    } else if (address !== "") {
+      this.#toldToListen(address);
+    } else if (refusal !== undefined) {
+      const error = ParleyError.fromWire(refusal);
+      this.#waitFor(error.message, error);
+    }
   }
 
   /** A member sent the record. */
-  async offered(record: BootstrapRecord): Promise<void> {
-    if (this.#record !== undefined || this.#adopting) return;
-    const self = record.members.find((member) => member.nodeId === this.#config.nodeId);
-    if (self?.serverUuid !== this.#identity.serverUuid) return;
-    if (record.configHash !== this.#configHash || !this.#isWhole(record)) {
-      this.#logger.warn(
-        { clusterId: record.clusterId },
-        "ignored a record for other nodes than these",
-      );
-      return;
-    }
-    await this.#adopt(record);
+  async #offered(record: BootstrapRecord): Promise<void> {
+    const { nodeId } = this.#config;
+    const { serverUuid } = this.#identity;
+    const self = record.self ?? record.members.find((member) => member.serverUuid === serverUuid);
+    // Adopted only by the one whom it lists: anybody else's place in the cluster is not this node's.
+    if (self?.serverUuid !== serverUuid || self.nodeId !== nodeId || self.raftId < 1) return;
+    if (record.clusterId === "" || record.members.length === 0) return;
+    await this.#adopt({ record: { ...record, self }, self });
   }
 
-  /** Whether it lists each configured node exactly once, as `#makeRecordIfComplete` does. */
-  #isWhole(record: BootstrapRecord): boolean {
-    const { nodes } = this.#config;
-    return (
-      record.clusterId !== "" &&
-      record.members.length === nodes.length &&
-      nodes.every(({ id }) => {
-        const member = record.members.find((one) => one.nodeId === id);
-        return member?.raftId === id && member.serverUuid !== "";
-      })
+  #toldToListen(address: string): void {
+    if (this.#address !== "" || this.#isBeingTold) return;
+    this.#isBeingTold = true;
+    this.#listenAt(address).then(
+      () => {
+        this.#isBeingTold = false;
+        this.#enquiry?.again();
+      },
+      (error: unknown) => {
+        this.#isBeingTold = false;
+        const message = error instanceof Error ? error.message : String(error);
+        this.#waitFor(`the cluster says that this node listens on ${address}, but: ${message}`);
+      },
     );
   }
 
-  #acceptAsFresh(hello: PeerHello, peerIsFresh: boolean): ParleyError | undefined {
-    // A member decides itself whether this node is one of its own: it sends the record or refuses.
-    if (!peerIsFresh) return undefined;
-    if (hello.configHash !== this.#configHash) {
-      return new ParleyError(
-        "WRONG_CLUSTER",
-        `nodes ${hello.nodeId} and ${this.#config.nodeId} were started with different lists of nodes: ` +
-          "give all of them the same configuration",
-      );
-    }
+  async #listenAt(address: string): Promise<void> {
+    if (this.#address !== "" || address === "") return;
+    const httpAddress = (await this.#ports.listen?.(address)) ?? "";
+    this.#address = address;
+    this.#httpAddress = httpAddress;
+  }
+
+  /** Says once what this node waits for. */
+  #waitFor(what: string, error?: ParleyError): void {
+    if (what === this.#lastWait || this.#adoption !== undefined) return;
+    this.#lastWait = what;
+    const level = error?.reason === "NOT_READY" ? "debug" : "warn";
+    this.#ports.logger[level](
+      { event: "waiting", reason: error?.reason ?? "" },
+      `waiting for admission: ${what}`,
+    );
+  }
+
+  // ---- A new cluster -----------------------------------------------------------------------------
+
+  #foundFresh(hello: PeerHello): void {
     this.#fresh.set(hello.nodeId, hello.serverUuid);
     this.#makeRecordIfComplete().catch((error: unknown) => this.#fail(error));
-    return undefined;
   }
 
   async #makeRecordIfComplete(): Promise<void> {
-    if (this.#record !== undefined || this.#adopting) return;
+    if (this.#adoption !== undefined || this.#adopting || this.#isJoining) return;
     const { nodeId, nodes } = this.#config;
     if (nodes.some((node) => node.id < nodeId)) return;
     if (nodes.some((node) => node.id !== nodeId && !this.#fresh.has(node.id))) return;
-    await this.#adopt({
-      clusterId: uuidV4(this.#random),
-      configHash: this.#configHash,
-      members: nodes.map((node) => ({
+    const members = nodes.map(
+      (node): ServerRecord => ({
         nodeId: node.id,
         raftId: node.id,
-        serverUuid: node.id === nodeId ? this.#identity.serverUuid : this.uuidOf(node.id),
+        serverUuid:
+          node.id === nodeId ? this.#identity.serverUuid : (this.#fresh.get(node.id) ?? ""),
         address: node.address,
         httpAddress: node.httpAddress,
-      })),
-    });
-  }
-
-  async #adopt(record: BootstrapRecord): Promise<void> {
-    this.#adopting = true;
-    const identity = {
-      serverUuid: this.#identity.serverUuid,
-      bootstrap: BootstrapRecord.encode(record).finish(),
+        role: MemberRole.MEMBER_ROLE_VOTER,
+      }),
+    );
+    const record: BootstrapRecord = {
+      clusterId: uuidV4(this.#ports.random),
+      configHash: this.#configHash,
+      members,
+      self: undefined,
     };
-    await this.#store.setIdentity(identity);
-    this.#identity = identity;
-    this.#record = record;
-    this.#logger.info({ clusterId: record.clusterId }, "joined a new cluster");
-    this.#events.onMember(record);
+    await this.#adopt({ record, self: this.#selfIn(record) });
   }
 
-  #checkFitsConfiguration(record: BootstrapRecord): void {
-    const ids = (list: readonly number[]) => [...list].sort((a, b) => a - b).join(", ");
-    const members = ids(record.members.map((member) => member.nodeId));
-    const configured = ids(this.#config.nodes.map((node) => node.id));
-    if (members !== configured) {
-      throw new StartupError(
-        `The data of node ${this.#config.nodeId} belongs to cluster ${record.clusterId} with the nodes ${members}, ` +
-          `but the configuration lists ${configured}. Start it with the same nodes, or with another, empty data directory.`,
-      );
-    }
-    const self = record.members.find((member) => member.nodeId === this.#config.nodeId);
-    if (self?.serverUuid !== this.#identity.serverUuid) {
+  async #adopt(adoption: Adoption): Promise<void> {
+    this.#adopting = true;
+    const { serverUuid } = this.#identity;
+    const identity = { serverUuid, bootstrap: BootstrapRecord.encode(adoption.record).finish() };
+    await this.#ports.logStore.setIdentity(identity);
+    if (this.#closed) return;
+    this.#identity = identity;
+    this.#adoption = adoption;
+    this.#enquiry?.close();
+    this.#ports.logger.info(
+      { clusterId: adoption.record.clusterId, raftId: adoption.self.raftId },
+      "joined a cluster",
+    );
+    this.#events.onMember(adoption);
+  }
+
+  #selfIn(record: BootstrapRecord): ServerRecord {
+    const { serverUuid } = this.#identity;
+    const self = record.self ?? record.members.find((member) => member.serverUuid === serverUuid);
+    if (self === undefined || self.nodeId !== this.#config.nodeId) {
       throw new StartupError(
         `The data directory belongs to another node than ${this.#config.nodeId}: check --id and db_path.`,
       );
     }
-  }
-
-  #wiped(nodeId: number): ParleyError {
-    return new ParleyError(
-      "WIPED_DISK",
-      `Node ${nodeId} starts with an empty disk, but cluster ${this.#record?.clusterId} knows it with data. ` +
-        "A node that lost its disk may not vote under its old identity, because it has forgotten what it promised. " +
-        `If db_path points to the wrong place, correct it. If the data is really gone, bring the old disk back; ` +
-        "the other nodes go on without it as long as they are a majority.",
-    );
-  }
-
-  #foreign(hello: PeerHello): ParleyError {
-    return new ParleyError(
-      "WRONG_CLUSTER",
-      `node ${hello.nodeId} belongs to cluster ${hello.clusterId || "(none)"} under another identity; ` +
-        `this is cluster ${this.#record?.clusterId}`,
-    );
+    return self;
   }
 
   #fail(error: unknown): void {

@@ -7,11 +7,13 @@ import {
   MemberRole,
   MemberState,
   type NodeReport,
+  type ServerRecord,
   type StatusResponse,
 } from "@parley/protocol";
 import type { RawNode, StateType } from "@parley/raft";
-import type { ConfiguredNode } from "./config.ts";
 import type { Contacts } from "./contacts.ts";
+import { isJoint, isVoter, majorityOf } from "./membership.ts";
+import type { Roster } from "./roster.ts";
 
 export function memberState(state: StateType): MemberState {
   switch (state) {
@@ -29,26 +31,23 @@ export function memberState(state: StateType): MemberState {
 
 export class ClusterObserver {
   readonly #clusterId: string;
-  readonly #nodeId: number;
-  readonly #nodes: readonly ConfiguredNode[];
+  readonly #roster: Roster;
   readonly #raft: RawNode;
   readonly #contacts: Contacts;
   readonly #applied: () => number;
-  readonly #isConnected: (nodeId: number) => boolean;
+  readonly #isConnected: (raftId: number) => boolean;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
     clusterId: string,
-    nodeId: number,
-    nodes: readonly ConfiguredNode[],
+    roster: Roster,
     raft: RawNode,
     contacts: Contacts,
     applied: () => number,
-    isConnected: (nodeId: number) => boolean,
+    isConnected: (raftId: number) => boolean,
   ) {
     this.#clusterId = clusterId;
-    this.#nodeId = nodeId;
-    this.#nodes = nodes;
+    this.#roster = roster;
     this.#raft = raft;
     this.#contacts = contacts;
     this.#applied = applied;
@@ -65,7 +64,7 @@ export class ClusterObserver {
     this.#matches ??= this.#knownMatches();
     let count = 0;
     for (const match of this.#matches.values()) if (match >= revision) count += 1;
-    return Math.max(count, Math.floor(this.#nodes.length / 2) + 1);
+    return Math.max(count, majorityOf(this.#roster.membership.voters));
   }
 
   /** This node's line of gossip; from the leader with everyone's positions. */
@@ -77,7 +76,7 @@ export class ClusterObserver {
       }
     }
     return {
-      raftId: this.#nodeId,
+      raftId: this.#roster.raftId,
       term: this.#raft.term,
       commitIndex: this.#raft.commit,
       appliedIndex: this.#applied(),
@@ -87,62 +86,71 @@ export class ClusterObserver {
   }
 
   view(): ClusterView {
+    const servers = this.#roster.servers();
     return {
       clusterId: this.#clusterId,
-      nodes: this.#nodes.map(({ id, address, httpAddress }) => ({ id, address, httpAddress })),
-      leaderId: this.#raft.lead,
+      nodes: servers.map(({ nodeId, address, httpAddress }) => ({
+        id: nodeId,
+        address,
+        httpAddress,
+      })),
+      leaderId: this.#roster.nodeIdOf(this.#raft.lead),
       term: this.#raft.term,
-      hasQuorum: this.#contacts.hasQuorum(),
+      hasQuorum: this.#contacts.hasQuorum() && !this.#isRemoved,
       staleMs: this.#contacts.staleMs(),
     };
   }
 
   status(): StatusResponse {
     const matches = this.#knownMatches();
-    const config = this.#raft.status().config;
+    const servers = this.#roster.servers();
     const commit = Math.max(
       this.#raft.commit,
-      ...this.#nodes.map((node) => this.#contacts.reportOf(node.id)?.commitIndex ?? 0),
+      ...servers.map(({ raftId }) => this.#contacts.reportOf(raftId)?.commitIndex ?? 0),
     );
     return {
       clusterId: this.#clusterId,
-      leaderId: this.#raft.lead,
+      leaderId: this.#roster.nodeIdOf(this.#raft.lead),
       term: this.#raft.term,
-      members: this.#nodes.map((node) => this.#member(node, matches, config.learners, commit)),
-      nodeId: this.#nodeId,
-      hasQuorum: this.#contacts.hasQuorum(),
+      members: servers.map((server) => this.#member(server, matches, commit)),
+      nodeId: this.#roster.self.nodeId,
+      hasQuorum: this.#contacts.hasQuorum() && !this.#isRemoved,
       staleMs: this.#contacts.staleMs(),
+      removed: this.#isRemoved,
+      joint: isJoint(this.#roster.membership),
     };
   }
 
-  #member(
-    node: ConfiguredNode,
-    matches: ReadonlyMap<number, number>,
-    learners: readonly number[],
-    commit: number,
-  ): Member {
-    const isSelf = node.id === this.#nodeId;
-    const isLive = isSelf || (this.#contacts.isLive(node.id) && this.#isConnected(node.id));
-    const report = isSelf ? this.report() : this.#contacts.reportOf(node.id);
+  get #isRemoved(): boolean {
+    return this.#roster.standing === "removed";
+  }
+
+  #member(server: ServerRecord, matches: ReadonlyMap<number, number>, commit: number): Member {
+    const { raftId } = server;
+    const isSelf = raftId === this.#roster.raftId;
+    const isLive = isSelf || (this.#contacts.isLive(raftId) && this.#isConnected(raftId));
+    const report = isSelf ? this.report() : this.#contacts.reportOf(raftId);
     const applied = report?.appliedIndex ?? 0;
     return {
-      id: node.id,
-      raftId: node.id,
-      role: learners.includes(node.id)
-        ? MemberRole.MEMBER_ROLE_LEARNER
-        : MemberRole.MEMBER_ROLE_VOTER,
+      id: server.nodeId,
+      raftId,
+      role: isVoter(this.#roster.membership, raftId)
+        ? MemberRole.MEMBER_ROLE_VOTER
+        : MemberRole.MEMBER_ROLE_LEARNER,
       state: isLive
         ? ((report?.state ?? MemberState.MEMBER_STATE_UNSPECIFIED) as MemberState)
         : MemberState.MEMBER_STATE_UNSPECIFIED,
-      address: node.address,
-      httpAddress: node.httpAddress,
+      address: server.address,
+      httpAddress: server.httpAddress,
       commitIndex: report?.commitIndex ?? 0,
       appliedIndex: applied,
-      matchIndex: matches.get(node.id) ?? 0,
-      lastContactMs: isSelf ? 0 : Math.round(this.#contacts.lastContactMs(node.id)),
+      matchIndex: matches.get(raftId) ?? 0,
+      lastContactMs: isSelf ? 0 : Math.round(this.#contacts.lastContactMs(raftId)),
       healthy: isLive,
       term: report?.term ?? 0,
       lag: Math.max(0, commit - applied),
+      serverUuid: server.serverUuid,
+      targetRole: server.role,
     };
   }
 
@@ -155,7 +163,8 @@ export class ClusterObserver {
     const leader = this.#contacts.reportOf(this.#raft.lead);
     for (const { raftId, matchIndex } of leader?.matches ?? []) matches.set(raftId, matchIndex);
     // What is applied here is on disk here.
-    matches.set(this.#nodeId, Math.max(matches.get(this.#nodeId) ?? 0, this.#applied()));
+    const { raftId } = this.#roster;
+    matches.set(raftId, Math.max(matches.get(raftId) ?? 0, this.#applied()));
     return matches;
   }
 }

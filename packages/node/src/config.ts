@@ -72,7 +72,10 @@ export const DEFAULT_TUNING: NodeTuning = {
 
 export interface NodeConfig {
   readonly nodeId: number;
+  /** The first members of the cluster, which make it together. A node that joins lists itself, or nobody. */
   readonly nodes: readonly ConfiguredNode[];
+  /** Addresses of members of the cluster that this node joins; empty = it is one of the first. */
+  readonly join: readonly string[];
   readonly tuning: NodeTuning;
   /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
   readonly statusRequiresLogin: boolean;

@@ -1,6 +1,7 @@
 // Who was heard of when: the age of this node's data, the health of members, what clients are told
 // of the quorum. All times are on the monotonic clock.
 import type { NodeReport } from "@parley/protocol";
+import type { ConfState } from "@parley/raft";
 import type { Clock } from "./ports.ts";
 
 export class Contacts {
@@ -37,16 +38,31 @@ export class Contacts {
     this.#quorumMs = this.#clock.monotonicMs();
   }
 
-  /** For a leader: its contact with a quorum is as old as the last word of the voter that completes one. */
-  leading(self: number, voters: readonly number[]): void {
+  /**
+   * For a leader: its contact with a quorum is as old as the last word of the voter that completes one, in both
+   * halves of a joint configuration.
+   */
+  leading(self: number, { voters, votersOutgoing }: ConfState): void {
+    const quorumMs = Math.min(this.#quorumOf(self, voters), this.#quorumOf(self, votersOutgoing));
+    this.#quorumMs = Math.max(this.#quorumMs, quorumMs);
+  }
+
+  #quorumOf(self: number, voters: readonly number[]): number {
     const now = this.#clock.monotonicMs();
     const newestFirst = voters
       .map((voter) =>
         voter === self ? now : (this.#heardMs.get(voter) ?? Number.NEGATIVE_INFINITY),
       )
       .sort((a, b) => b - a);
-    const quorum = newestFirst[Math.floor(newestFirst.length / 2)];
-    if (quorum !== undefined) this.#quorumMs = Math.max(this.#quorumMs, quorum);
+    // Nobody is needed where nobody votes.
+    return newestFirst[Math.floor(newestFirst.length / 2)] ?? now;
+  }
+
+  /** Nobody but these is a member any more. */
+  keep(raftIds: ReadonlySet<number>): void {
+    for (const map of [this.#heardMs, this.#reports]) {
+      for (const raftId of map.keys()) if (!raftIds.has(raftId)) map.delete(raftId);
+    }
   }
 
   /** How long ago this peer was heard of; for one that never was, how long this node has been listening. */

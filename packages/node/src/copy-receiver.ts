@@ -38,7 +38,6 @@ export interface CopyTaker {
 }
 
 export class CopyReceiver {
-  readonly #nodeId: number;
   readonly #copies: CopyStore;
   readonly #mesh: PeerMesh;
   readonly #clock: Clock;
@@ -49,12 +48,10 @@ export class CopyReceiver {
   #closed = false;
 
   constructor(
-    nodeId: number,
     copies: CopyStore,
     mesh: PeerMesh,
     ports: { readonly clock: Clock; readonly logger: Logger },
   ) {
-    this.#nodeId = nodeId;
     this.#copies = copies;
     this.#mesh = mesh;
     this.#clock = ports.clock;
@@ -72,7 +69,7 @@ export class CopyReceiver {
       return { onFrame: () => {}, onEnd: () => {} };
     }
     const reception = new Reception(link, this.#clock, {
-      greet: (hello) => this.#greet(hello),
+      greet: (hello) => this.#mesh.greet(hello),
       begin: (one, begin) => this.#begin(one, begin),
       write: (chunk) => {
         const { offset, data: bytes, crc32 } = chunk;
@@ -96,15 +93,11 @@ export class CopyReceiver {
     for (const reception of [...this.#links]) reception.end();
   }
 
-  #greet(hello: PeerHello): PeerHello | ParleyError {
-    return this.#mesh.checkHello(hello, undefined) ?? this.#mesh.helloTo(hello.nodeId);
-  }
-
   async #begin(
     reception: Reception,
     begin: CopyBegin,
   ): Promise<CopyOffer & { readonly from: number }> {
-    const offer = offerFromWire(begin, reception.peerId, this.#nodeId);
+    const offer = offerFromWire(begin, reception.peerId, this.#mesh.raftId);
     if (offer === undefined) throw new ParleyError("MALFORMED", "that is no copy of this protocol");
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is still starting");
@@ -213,7 +206,7 @@ class Reception {
       this.#refuse(answer);
       return;
     }
-    this.peerId = hello.nodeId;
+    this.peerId = hello.raftId;
     this.#link.send(encodeProgress({ hello: answer }));
   }
 

@@ -2,6 +2,7 @@
 // parallel → apply → answer. Everything here runs on the loop; the disk work is behind the ports.
 import type { AppliedBatch } from "@parley/chat";
 import {
+  type ConfChange,
   type ConfState,
   decodeConfChange,
   type Entry,
@@ -23,6 +24,7 @@ import type {
   CopyHead,
   Logger,
   LogStore,
+  Membership,
   Random,
   Timer,
 } from "./ports.ts";
@@ -45,6 +47,8 @@ export interface DriverEvents {
   /** A copy of the chat file has taken its place, and is visible to reads. */
   onInstalled(chat: ChatStoreState): void;
   onReadState(state: ReadState): void;
+  /** A configuration change was applied to the core; what it returns is stored with its entry. */
+  onConfChange(change: ConfChange, confState: ConfState): Membership;
   /** This node's leader, its own role or its term is another one now; once for all that changed in a turn. */
   onLeadershipChanged(): void;
   /** Storage failed or an invariant broke: the node must stop, at once and for good. */
@@ -374,12 +378,13 @@ export class Driver {
     }
   }
 
-  #applyConfChange(entry: Entry | undefined): ConfState | undefined {
+  #applyConfChange(entry: Entry | undefined): Membership | undefined {
     if (entry === undefined) return undefined;
     const decoded = decodeConfChange(entry.data);
     // What can't be decoded was never proposed by a correct leader; it changes nothing anywhere.
     if (!decoded.ok) return undefined;
-    return this.raft.applyConfChange(decoded.change);
+    const confState = this.raft.applyConfChange(decoded.change);
+    return this.#events.onConfChange(decoded.change, confState);
   }
 
   #deliver(responses: readonly Message[]): void {

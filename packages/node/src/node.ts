@@ -3,20 +3,24 @@
 // sees them applied (log-writer.ts, proposals.ts), and offers the chat service (service/) a replicated log
 // (replica.ts). running-node.ts puts those together.
 import { Admission } from "@parley/chat";
-import {
-  type BootstrapRecord,
-  BootstrapRecord as BootstrapRecordCodec,
-  ParleyError,
-  type PeerFrame,
-} from "@parley/protocol";
+import { ParleyError, type PeerHello } from "@parley/protocol";
 import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
-import { Bootstrap, StartupError } from "./bootstrap.ts";
+import { type Adoption, Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { CopyReceiver } from "./copy-receiver.ts";
+import {
+  checkAddressee,
+  isFresh,
+  type Reception,
+  receiveAsMember,
+  refusedFor,
+} from "./handshake.ts";
 import { LogCache } from "./log-cache.ts";
+import { genesisMembership, serverOfNode } from "./membership.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import type { ChatStoreState, InstalledCopy, LogState, NodePorts } from "./ports.ts";
+import type { ChatStoreState, InstalledCopy, LogState, Membership, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
+import { Roster } from "./roster.ts";
 import { type NodeServices, RunningNode } from "./running-node.ts";
 import { StatelessNode } from "./stateless-node.ts";
 
@@ -28,6 +32,7 @@ export class Node {
   readonly #mesh: PeerMesh;
   #bootstrap: Bootstrap | undefined;
   readonly #receiver: CopyReceiver;
+  #roster: Roster | undefined;
   #running: RunningNode | undefined;
   /** In its place while the chat state is lost. */
   #stateless: StatelessNode | undefined;
@@ -39,31 +44,23 @@ export class Node {
     this.#config = config;
     this.#ports = ports;
     this.#mesh = new PeerMesh(
-      config.nodeId,
-      config.nodes,
       ports,
       {
         hello: () => this.#started().hello(),
-        uuidOf: (peerId) => this.#started().uuidOf(peerId),
-        accept: (hello) =>
-          this.#bootstrap === undefined
-            ? new ParleyError("NOT_READY", "the node is still starting", { retryAfterMs: 50 })
-            : this.#bootstrap.accept(hello),
+        receive: (hello) => this.#receive(hello),
       },
       {
-        onPeerUp: (peerId) => {
-          this.#offerRecord(peerId);
-          this.#running?.peerUp(peerId);
-        },
+        onPeerUp: (peerId) => this.#running?.peerUp(peerId),
         onPeerDown: (peerId) => this.#running?.peerDown(peerId),
         onPeerSilent: (peerId) => this.#running?.peerSilent(peerId),
         onPeerDead: (peerId) => this.#running?.peerDead(peerId),
-        onFrame: (peerId, frame) => this.#receive(peerId, frame),
-        onRejected: (peerId, error) => this.#bootstrap?.rejected(peerId, error),
+        onIntroduced: (hello) => this.#roster?.met(hello),
+        onFrame: (peerId, frame) => (this.#running ?? this.#stateless)?.receive(peerId, frame),
+        onRejected: (peerId, error) => this.#running?.rejected(peerId, error),
         onDrain: (peerId) => this.#running?.peerDrained(peerId),
       },
     );
-    this.#receiver = new CopyReceiver(config.nodeId, ports.chatStore.copies, this.#mesh, ports);
+    this.#receiver = new CopyReceiver(ports.chatStore.copies, this.#mesh, ports);
     ports.transport.listenForCopies((link) => this.#receiver.accept(link));
   }
 
@@ -78,8 +75,8 @@ export class Node {
   }
 
   /**
-   * Resolves when the node belongs to a cluster and serves (perhaps without a leader yet): on the first
-   * start not before all configured nodes have been seen. Rejects with a StartupError or a storage error
+   * Resolves when the node belongs to a cluster and serves (perhaps without a leader yet): on the first start not
+   * before all configured nodes have been seen, or the cluster that it joins has admitted it. Rejects with a StartupError or a storage error
    * when the node must not run.
    */
   async start(): Promise<void> {
@@ -92,8 +89,9 @@ export class Node {
     startup.promise.catch(() => {});
     this.#startup = startup;
     this.#bootstrap = new Bootstrap(this.#config, identity, this.#ports, {
-      onMember: (record) => {
-        this.#run(record, state).then(startup.resolve, startup.reject);
+      onMember: (adoption) => {
+        this.#tellEnquirers(genesisMembership(adoption.record), adoption);
+        this.#run(adoption, state).then(startup.resolve, startup.reject);
       },
       onFatal: (error) => {
         startup.reject(error);
@@ -101,7 +99,6 @@ export class Node {
       },
     });
     await this.#bootstrap.begin();
-    if (!this.#stopped) this.#mesh.dialAll();
     await startup.promise;
   }
 
@@ -117,6 +114,7 @@ export class Node {
     this.#stateless?.halt();
     await this.#running?.stop(graceMs);
     this.#receiver.close();
+    this.#bootstrap?.close();
     this.#mesh.close();
     try {
       await this.#ports.chatStore.close();
@@ -125,19 +123,15 @@ export class Node {
     }
   }
 
-  async #run(record: BootstrapRecord, log: LogState): Promise<void> {
-    const initial: ConfState = {
-      ...EMPTY_CONF_STATE,
-      voters: record.members.map((member) => member.raftId).sort((a, b) => a - b),
-    };
+  async #run(adoption: Adoption, log: LogState): Promise<void> {
+    const genesis = genesisMembership(adoption.record);
     // With a log that is not whole, an empty chat file is not the beginning of everything.
     const isWhole = log.compactedIndex === 0;
-    const chat = await this.#ports.chatStore.open(isWhole ? initial : undefined);
+    const chat = await this.#ports.chatStore.open(isWhole ? genesis : undefined);
     const applied = chat.admission.appliedIndex;
     if (applied < log.compactedIndex) {
-      const installed = await this.#fetchState(log);
-      if (this.#stopped) return;
-      await this.#serve(record, installed.log, installed.chat, initial);
+      const installed = await this.#fetchState(adoption, genesis, log);
+      if (!this.#stopped) await this.#serve(adoption, genesis, installed.log, installed.chat);
       return;
     }
     if (applied > log.lastIndex) {
@@ -146,18 +140,26 @@ export class Node {
           "entries. This node counts as wiped and may not vote; restore its files or take it out of the cluster.",
       );
     }
-    await this.#serve(record, log, chat, initial);
+    await this.#serve(adoption, genesis, log, chat);
   }
 
   /** Waits, as a node without a chat state, for a copy of a peer's. */
-  async #fetchState(log: LogState): Promise<InstalledCopy> {
+  async #fetchState(
+    { self }: Adoption,
+    genesis: Membership,
+    log: LogState,
+  ): Promise<InstalledCopy> {
     const commit = Math.max(log.compactedIndex, Math.min(log.hardState.commit, log.lastIndex));
     const cache = await this.#loadCache(log, EMPTY_CONF_STATE, commit);
     const { promise, reject } = Promise.withResolvers<never>();
     this.#startup?.promise.catch(reject);
+    // The table of servers was in the chat file: those of the beginning, and whoever introduces itself.
+    const roster = new Roster(self, genesis, this.#places(genesis));
+    this.#roster = roster;
     this.#stateless = new StatelessNode(
-      this.#config,
+      this.#config.tuning,
       this.#ports,
+      roster,
       this.#mesh,
       cache,
       commit,
@@ -186,20 +188,26 @@ export class Node {
   }
 
   async #serve(
-    record: BootstrapRecord,
+    { record, self }: Adoption,
+    genesis: Membership,
     log: LogState,
     chat: ChatStoreState,
-    initial: ConfState,
   ): Promise<void> {
     const applied = chat.admission.appliedIndex;
-    const cache = await this.#loadCache(log, chat.confState ?? initial, applied);
+    // A chat file from before the table of servers is of a cluster that never changed.
+    const stored = chat.confState;
+    const membership = stored === undefined || stored.nextRaftId === 0 ? genesis : stored;
+    const cache = await this.#loadCache(log, membership, applied);
     if (this.#stopped) return;
     const admission = new Admission();
     admission.load(chat.admission);
+    this.#roster = new Roster(self, membership, this.#places(genesis));
+    if (this.#roster.standing === "removed") throw removedBefore(record.clusterId, self.nodeId);
     this.#running = new RunningNode(
       this.#config,
       this.#ports,
       record,
+      this.#roster,
       this.#mesh,
       cache,
       admission,
@@ -208,22 +216,42 @@ export class Node {
     );
     this.#receiver.serve(this.#running.copies);
     this.#running.start();
-    for (const peerId of this.#mesh.peerIds) this.#offerRecord(peerId);
   }
 
-  #receive(peerId: number, frame: PeerFrame): void {
-    if (frame.bootstrap !== undefined && this.#running === undefined) {
-      this.#bootstrap?.offered(frame.bootstrap).catch((error: unknown) => this.#fatal(error));
+  /** Where the configuration has the first members: it is what an operator changes when one moves. */
+  #places(genesis: Membership): ReadonlyMap<number, { address: string; httpAddress: string }> {
+    const places = new Map<number, { address: string; httpAddress: string }>();
+    for (const { id, address, httpAddress } of this.#config.nodes) {
+      const server = serverOfNode(genesis, id);
+      if (server !== undefined) places.set(server.raftId, { address, httpAddress });
     }
-    this.#stateless?.receive(peerId, frame);
-    this.#running?.receive(peerId, frame);
+    return places;
   }
 
-  #offerRecord(peerId: number): void {
+  #receive(hello: PeerHello): Reception {
     const bootstrap = this.#bootstrap;
-    if (bootstrap?.record === undefined || !bootstrap.needsRecord(peerId)) return;
-    this.#mesh.queue(peerId, "bootstrap", BootstrapRecordCodec.encode(bootstrap.record).finish());
-    this.#mesh.flush(() => {});
+    if (bootstrap === undefined) return refusedFor(starting());
+    const problem = checkAddressee(hello, bootstrap.self);
+    if (problem !== undefined) return refusedFor(problem);
+    const { adoption } = bootstrap;
+    if (adoption === undefined) return bootstrap.receive(hello);
+    if (this.#roster !== undefined) {
+      return receiveAsMember(hello, adoption.record.clusterId, this.#roster.membership);
+    }
+    return isFresh(hello) ? { kind: "enquirer" } : refusedFor(starting());
+  }
+
+  /** Hands the record to the fresh servers that are members, and ask whether they are. */
+  #tellEnquirers(membership: Membership, { record }: Adoption): void {
+    for (const { serverUuid } of this.#mesh.enquirers()) {
+      const self = membership.servers.find((server) => server.serverUuid === serverUuid);
+      if (self === undefined) continue;
+      this.#mesh.tellEnquirer(serverUuid, {
+        record: { ...record, self },
+        address: "",
+        refusal: undefined,
+      });
+    }
   }
 
   #started(): Bootstrap {
@@ -237,6 +265,7 @@ export class Node {
     this.#stateless?.halt();
     this.#running?.halt();
     this.#receiver.close();
+    this.#bootstrap?.close();
     this.#mesh.close();
     this.#ports.onFatal(error);
   }
@@ -244,4 +273,15 @@ export class Node {
 
 function stoppedEarly(): StartupError {
   return new StartupError("stopped before the node belonged to a cluster");
+}
+
+function starting(): ParleyError {
+  return new ParleyError("NOT_READY", "the node is still starting", { retryAfterMs: 50 });
+}
+
+function removedBefore(clusterId: string, nodeId: number): StartupError {
+  return new StartupError(
+    `Server ${nodeId} was removed from cluster ${clusterId}, and this is its data. To use the machine again, move the data ` +
+      "away, start it with --join and add it with `parley add-server`.",
+  );
 }

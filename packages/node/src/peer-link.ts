@@ -34,8 +34,9 @@ export const PEER_FIELD = {
   forwardReplies: 4,
   report: 5,
   presence: 6,
-  bootstrap: 7,
-  copyRequest: 9,
+  leaderRequests: 9,
+  leaderReplies: 10,
+  copyRequest: 12,
 } as const;
 
 export interface PeerLinkOwner {
@@ -50,6 +51,8 @@ export interface PeerLinkOwner {
   /** The peer answered with an error instead of a hello. */
   onRejected(peerId: number, error: ParleyError): void;
   onDrain(peerId: number): void;
+  /** A frame after the greeting: for one that asks for admission. */
+  onAnswer?(peerId: number, frame: PeerFrame): void;
 }
 
 type LinkState = "down" | "dialing" | "greeting" | "up" | "closed";
@@ -160,6 +163,12 @@ export class PeerLink {
     return true;
   }
 
+  /** Dials anew, to say another hello. */
+  again(): void {
+    if (this.#state !== "closed") this.#drop("closed", "introducing itself anew");
+    this.dial();
+  }
+
   close(): void {
     this.#state = "closed";
     this.#timer?.cancel();
@@ -182,6 +191,7 @@ export class PeerLink {
       this.#drop("rejected", error.message);
       return;
     }
+    if (this.#state === "up") this.#owner.onAnswer?.(this.peerId, frame);
     if (this.#state !== "greeting" || frame.hello === undefined) return;
     const refusal = this.#owner.checkHello(this.peerId, frame.hello);
     if (refusal !== undefined) {

@@ -1,8 +1,11 @@
 // The links to and from all peers. Frames flow from the dialler; the answering direction carries
-// only the greeting and a refusal. Every link is greeted with cluster id, identities of both ends
-// and protocol version, and refused on a mismatch (DESIGN section 6).
-import { ParleyError, PeerFrame, type PeerHello, PROTOCOL_VERSION } from "@parley/protocol";
-import type { ConfiguredNode } from "./config.ts";
+// only the greeting, a refusal, and what a server that asks for admission is told. Every link is greeted with
+// cluster id, identities of both ends and protocol version, and refused on a mismatch (DESIGN section 6).
+//
+// A peer is named by its raft id, which stands for one disk: a message for the server that a disk was lost
+// from never reaches the one that replaces it (P9).
+import { type AdmissionAnswer, ParleyError, PeerFrame, type PeerHello } from "@parley/protocol";
+import type { Reception } from "./handshake.ts";
 import { GREETING_MS_MAX, type PEER_FIELD, PeerLink } from "./peer-link.ts";
 import type {
   Clock,
@@ -14,14 +17,20 @@ import type {
   Timer,
 } from "./ports.ts";
 
-/** Who this node says it is, and what it expects of a peer. */
+/** A member to have a link to. */
+export interface Peer {
+  readonly raftId: number;
+  readonly nodeId: number;
+  readonly serverUuid: string;
+  readonly address: string;
+}
+
+/** Who this node says it is, and what it makes of others. */
 export interface MeshIdentity {
   /** The hello without its `to…` fields. */
   hello(): Omit<PeerHello, "toNodeId" | "toServerUuid">;
-  /** The server uuid that the peer must have; empty = not known yet. */
-  uuidOf(peerId: number): string;
-  /** Looks at a peer's well-formed hello; a sentence = refuse it for that reason. */
-  accept(hello: PeerHello): ParleyError | undefined;
+  /** Looks at a hello, of a caller or of one who answers. */
+  receive(hello: PeerHello): Reception;
 }
 
 export interface MeshEvents {
@@ -31,6 +40,8 @@ export interface MeshEvents {
   onPeerSilent(peerId: number): void;
   /** The peer's process is gone: nothing listens at its address. */
   onPeerDead(peerId: number): void;
+  /** A member of this cluster introduced itself. */
+  onIntroduced(hello: PeerHello): void;
   /** A frame from a greeted peer. */
   onFrame(peerId: number, frame: PeerFrame): void;
   /** A peer refused this node. */
@@ -41,8 +52,12 @@ export interface MeshEvents {
 
 interface Incoming {
   readonly link: IncomingLink;
-  /** 0 = it has not greeted yet. */
+  /** 0 = it has not greeted yet, or is no peer. */
   peerId: number;
+  /** Of one that asks for admission. */
+  enquiry: PeerHello | undefined;
+  /** What it was told last. */
+  told: string;
   /** Until it has greeted. */
   readonly timer: Timer;
 }
@@ -53,18 +68,19 @@ const INCOMING_MAX = 256;
 const HELLO_BYTES_MAX = 16 * 1024;
 
 export class PeerMesh {
-  readonly #nodeId: number;
-  readonly #links = new Map<number, PeerLink>();
+  readonly #links = new Map<number, { readonly peer: Peer; readonly link: PeerLink }>();
   readonly #incoming = new Set<Incoming>();
   readonly #identity: MeshIdentity;
   readonly #events: MeshEvents;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #ports: {
+    readonly transport: PeerTransport;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+  };
   #closed = false;
 
   constructor(
-    nodeId: number,
-    peers: readonly ConfiguredNode[],
     ports: {
       readonly transport: PeerTransport;
       readonly clock: Clock;
@@ -74,16 +90,10 @@ export class PeerMesh {
     identity: MeshIdentity,
     events: MeshEvents,
   ) {
-    this.#nodeId = nodeId;
     this.#identity = identity;
     this.#events = events;
-    this.#clock = ports.clock;
-    this.#logger = ports.logger;
+    this.#ports = ports;
     ports.transport.listen((link) => this.#accept(link));
-    for (const peer of peers) {
-      if (peer.id === nodeId) continue;
-      this.#links.set(peer.id, new PeerLink(peer.id, peer.address, ports, this.#owner));
-    }
   }
 
   get peerIds(): IterableIterator<number> {
@@ -91,42 +101,90 @@ export class PeerMesh {
   }
 
   isUp(peerId: number): boolean {
-    return this.#links.get(peerId)?.isUp ?? false;
+    return this.#links.get(peerId)?.link.isUp ?? false;
   }
 
-  dialAll(): void {
-    for (const link of this.#links.values()) link.dial();
+  /** Has links to exactly these from now on; links from others, once greeted, are closed for the reason given. */
+  connect(peers: readonly Peer[], farewell: ParleyError): void {
+    if (this.#closed) return;
+    const wanted = new Map(peers.map((peer) => [peer.raftId, peer]));
+    for (const [raftId, { peer, link }] of this.#links) {
+      if (wanted.get(raftId)?.address === peer.address) continue;
+      this.#links.delete(raftId);
+      const wasUp = link.isUp;
+      link.close();
+      if (wasUp) this.#events.onPeerDown(raftId);
+    }
+    for (const incoming of this.#incoming) {
+      if (incoming.peerId !== 0 && !wanted.has(incoming.peerId)) this.#refuse(incoming, farewell);
+    }
+    for (const peer of peers) {
+      if (this.#links.has(peer.raftId)) continue;
+      const link = new PeerLink(peer.raftId, peer.address, this.#ports, this.#owner);
+      this.#links.set(peer.raftId, { peer, link });
+      link.dial();
+    }
+  }
+
+  /** This node's own raft id; 0 while it has none. */
+  get raftId(): number {
+    return this.#identity.hello().raftId;
   }
 
   addressOf(peerId: number): string | undefined {
-    return this.#links.get(peerId)?.address;
+    return this.#links.get(peerId)?.peer.address;
   }
 
   /** The hello to a peer, on a stream of its own as well. */
   helloTo(peerId: number): PeerHello {
-    return this.#helloTo(peerId);
+    return this.#owner.hello(peerId);
   }
 
-  /** Checks a peer's hello on a stream of its own; an error = refuse it for that reason. */
-  checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
-    const error = this.#checkHello(hello, expectedId);
-    if (error !== undefined) this.#logRefusal(error, { peer: hello.nodeId });
+  /** Checks the hello of the peer that was dialled, on a stream of its own; a sentence = refused for that reason. */
+  checkHello(peerId: number, hello: PeerHello): string | undefined {
+    return this.#owner.checkHello(peerId, hello);
+  }
+
+  /** Receives a caller on a stream of its own: the hello for a member of this cluster, or why it is refused. */
+  greet(hello: PeerHello): PeerHello | ParleyError {
+    const reception = this.#identity.receive(hello);
+    if (reception.kind === "peer") return this.#answerTo(hello);
+    const error =
+      reception.kind === "refused"
+        ? reception.error
+        : new ParleyError("NOT_READY", "only members of this cluster bring copies");
+    this.#logRefusal(error, { peer: hello.nodeId });
     return error;
   }
 
   /** Queues an encoded field of PeerFrame; false when there is no link to that peer. */
   queue(peerId: number, field: keyof typeof PEER_FIELD, encoded: Uint8Array): boolean {
-    return this.#links.get(peerId)?.queue(field, encoded) ?? false;
+    return this.#links.get(peerId)?.link.queue(field, encoded) ?? false;
   }
 
   /** Sends everything queued. Calls `dropped` for each peer for whom something was lost. */
   flush(dropped: (peerId: number) => void): void {
-    for (const [peerId, link] of this.#links) if (!link.flush()) dropped(peerId);
+    for (const [peerId, { link }] of this.#links) if (!link.flush()) dropped(peerId);
+  }
+
+  /** The hellos of all that ask for admission now. */
+  *enquirers(): IterableIterator<PeerHello> {
+    for (const { enquiry } of this.#incoming) if (enquiry !== undefined) yield enquiry;
+  }
+
+  /** Tells a server that asks for admission, unless it was told the same before. */
+  tellEnquirer(serverUuid: string, answer: AdmissionAnswer): void {
+    const frame = PeerFrame.encode(PeerFrame.fromPartial({ admission: answer })).finish();
+    const key = frame.join();
+    for (const incoming of this.#incoming) {
+      if (incoming.enquiry?.serverUuid !== serverUuid || incoming.told === key) continue;
+      if (incoming.link.send(frame)) incoming.told = key;
+    }
   }
 
   close(): void {
     this.#closed = true;
-    for (const link of this.#links.values()) link.close();
+    for (const { link } of this.#links.values()) link.close();
     for (const incoming of this.#incoming) {
       incoming.timer.cancel();
       incoming.link.close();
@@ -135,9 +193,16 @@ export class PeerMesh {
   }
 
   readonly #owner = {
-    hello: (peerId: number): PeerHello => this.#helloTo(peerId),
+    hello: (peerId: number): PeerHello => {
+      const peer = this.#links.get(peerId)?.peer;
+      return {
+        ...this.#identity.hello(),
+        toNodeId: peer?.nodeId ?? 0,
+        toServerUuid: peer?.serverUuid ?? "",
+      };
+    },
     checkHello: (peerId: number, hello: PeerHello): string | undefined => {
-      const error = this.#checkHello(hello, peerId);
+      const error = this.#checkAnswer(peerId, hello);
       if (error !== undefined) this.#logRefusal(error, { peer: peerId });
       return error?.message;
     },
@@ -151,37 +216,18 @@ export class PeerMesh {
   /** "Not ready" is how every start begins, and passes by itself. */
   #logRefusal(error: ParleyError, fields: object): void {
     const level = error.reason === "NOT_READY" ? "debug" : "warn";
-    this.#logger[level](fields, `peer refused: ${error.message}`);
+    this.#ports.logger[level](fields, `peer refused: ${error.message}`);
   }
 
-  #helloTo(peerId: number): PeerHello {
-    return {
-      ...this.#identity.hello(),
-      toNodeId: peerId,
-      toServerUuid: this.#identity.uuidOf(peerId),
-    };
-  }
-
-  #checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
-    if (hello.protocolVersion !== PROTOCOL_VERSION) {
-      return new ParleyError(
-        "PROTOCOL_VERSION",
-        `node ${hello.nodeId} speaks peer protocol ${hello.protocolVersion}, this node ${PROTOCOL_VERSION}`,
-      );
-    }
-    if (!this.#links.has(hello.nodeId) || (expectedId ?? hello.nodeId) !== hello.nodeId) {
-      return new ParleyError(
-        "WRONG_CLUSTER",
-        `node id ${hello.nodeId} is not the one expected at this address by node ${this.#nodeId}`,
-      );
-    }
-    if (hello.toNodeId !== this.#nodeId) {
-      return new ParleyError(
-        "WRONG_CLUSTER",
-        `meant for node ${hello.toNodeId}, but this is node ${this.#nodeId}: check host and port in the configuration`,
-      );
-    }
-    return this.#identity.accept(hello);
+  /** Whether the one who answers is the one who was dialled. */
+  #checkAnswer(peerId: number, hello: PeerHello): ParleyError | undefined {
+    const reception = this.#identity.receive(hello);
+    if (reception.kind === "refused") return reception.error;
+    if (reception.kind === "peer" && hello.raftId === peerId) return undefined;
+    return new ParleyError(
+      "NOT_READY",
+      `node ${hello.nodeId} answers as raft id ${hello.raftId}, where ${peerId} is expected`,
+    );
   }
 
   #accept(link: IncomingLink): IncomingLinkEvents {
@@ -189,12 +235,12 @@ export class PeerMesh {
       link.close();
       return { onFrame: () => {}, onEnd: () => {} };
     }
-    const timer = this.#clock.after(GREETING_MS_MAX, () => {
-      if (this.#incoming.has(incoming) && incoming.peerId === 0) {
+    const timer = this.#ports.clock.after(GREETING_MS_MAX, () => {
+      if (this.#incoming.has(incoming)) {
         this.#refuse(incoming, new ParleyError("DEADLINE_EXCEEDED", "no hello came in time"));
       }
     });
-    const incoming: Incoming = { link, peerId: 0, timer };
+    const incoming: Incoming = { link, peerId: 0, enquiry: undefined, told: "", timer };
     this.#incoming.add(incoming);
     return {
       onFrame: (bytes) => {
@@ -238,26 +284,36 @@ export class PeerMesh {
       this.#refuse(incoming, new ParleyError("MALFORMED", "the first frame must be a hello"));
       return;
     }
-    const error = this.#checkHello(hello, undefined);
+    const reception = this.#identity.receive(hello);
     // A refused peer is told who answers all the same: bootstrap decides on it.
-    if (error !== undefined) {
-      this.#logRefusal(error, { peer: hello.nodeId, remote: incoming.link.remote });
-      this.#refuse(incoming, error);
+    if (reception.kind === "refused") {
+      this.#logRefusal(reception.error, { peer: hello.nodeId, remote: incoming.link.remote });
+      this.#refuse(incoming, reception.error);
       return;
     }
     incoming.timer.cancel();
-    // A peer has one link to this node. An older one is half-open, or what is left on it is out of date.
+    incoming.enquiry = reception.kind === "enquirer" ? hello : undefined;
+    // A server has one link to this node. An older one is half-open, or what is left on it is out of date.
     for (const other of this.#incoming) {
-      if (other.peerId !== hello.nodeId) continue;
+      const isSame =
+        reception.kind === "peer"
+          ? other.peerId === hello.raftId
+          : other !== incoming && other.enquiry?.serverUuid === hello.serverUuid;
+      if (!isSame) continue;
       this.#ended(other);
       other.link.close();
     }
-    incoming.peerId = hello.nodeId;
-    incoming.link.send(
-      PeerFrame.encode(PeerFrame.fromPartial({ hello: this.#helloTo(hello.nodeId) })).finish(),
-    );
+    if (reception.kind === "peer") incoming.peerId = hello.raftId;
+    const answer = this.#answerTo(hello);
+    incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ hello: answer })).finish());
+    if (reception.kind !== "peer") return;
+    this.#events.onIntroduced(hello);
     // The peer is alive: no need to wait for the pause before the next dial.
-    this.#links.get(hello.nodeId)?.dial();
+    this.#links.get(hello.raftId)?.link.dial();
+  }
+
+  #answerTo({ nodeId, serverUuid }: PeerHello): PeerHello {
+    return { ...this.#identity.hello(), toNodeId: nodeId, toServerUuid: serverUuid };
   }
 
   #refuse(incoming: Incoming, error: ParleyError): void {

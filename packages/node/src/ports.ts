@@ -7,6 +7,7 @@ import type {
   ChatQuery,
   CommittedEntry,
 } from "@parley/chat";
+import type { ServerRecord } from "@parley/protocol";
 import type { ConfState, Entry, HardState } from "@parley/raft";
 import type { CopyInstaller } from "./copy-ports.ts";
 
@@ -54,7 +55,7 @@ export type Sha256 = (data: Uint8Array) => Uint8Array;
 /** Who this node is; written durably once, before anything else (P9). */
 export interface NodeIdentity {
   readonly serverUuid: string;
-  /** The encoded `BootstrapRecord` that the node adopted; undefined = still fresh. */
+  /** The encoded `BootstrapRecord` that the node adopted, with itself in it; undefined = still fresh. */
   readonly bootstrap: Uint8Array | undefined;
 }
 
@@ -124,16 +125,26 @@ export interface LogStore {
 
 // ---- The chat file -----------------------------------------------------------------------------
 
+/** Who votes, and which servers they are, as of an applied index; see `membership.ts`. */
+export interface Membership extends ConfState {
+  /** In ascending order of their raft ids; exactly those that the configuration holds. */
+  readonly servers: readonly ServerRecord[];
+  /** The raft id of the next server; no id is given twice (P9). */
+  readonly nextRaftId: number;
+  /** Of the last change that was asked for; empty = none yet. */
+  readonly lastChangeId: string;
+}
+
 export interface ChatStoreState {
   readonly admission: AdmissionSnapshot;
   /** As of the applied index; undefined in a new file. */
-  readonly confState: ConfState | undefined;
+  readonly confState: Membership | undefined;
 }
 
 export interface ApplyRequest {
   readonly entries: readonly CommittedEntry[];
-  /** The configuration after the last entry, when one of the entries changed it. */
-  readonly confState: ConfState | undefined;
+  /** The membership after the last entry, when one of the entries changed it. */
+  readonly confState: Membership | undefined;
 }
 
 /** The reading side of the chat database. */
@@ -155,7 +166,7 @@ export interface ChatStore extends ChatReads, CopyInstaller {
    * A file that is damaged is put aside, and an empty one takes its place: the caller compares the applied index
    * with where the log begins.
    */
-  open(initial: ConfState | undefined): Promise<ChatStoreState>;
+  open(initial: Membership | undefined): Promise<ChatStoreState>;
   /** Calls are served in order. Rejects only when the store is broken: the node must stop. */
   apply(request: ApplyRequest): Promise<AppliedBatch>;
   /**
@@ -238,6 +249,11 @@ export interface NodePorts {
   readonly hasher: PasswordHasher;
   readonly sha256: Sha256;
   readonly logger: Logger;
+  /**
+   * For a node that is told by its cluster where to listen: does so, and resolves with the address of HTTP (empty = none). Rejects
+   * when that can't be done; the node goes on asking.
+   */
+  readonly listen?: (address: string) => Promise<string>;
   /** Storage failed or an invariant broke: the process must end. Called at most once. */
   readonly onFatal: (error: unknown) => void;
 }

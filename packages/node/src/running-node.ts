@@ -9,6 +9,7 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { Message } from "@parley/raft";
+import { Admissions } from "./admissions.ts";
 import { AppliedWaiters } from "./applied-waiters.ts";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
@@ -17,9 +18,13 @@ import { CopyExchange } from "./copy-exchange.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { Driver } from "./driver.ts";
 import { Gossip } from "./gossip.ts";
+import { LeaderRequests } from "./leader-requests.ts";
 import type { LogCache } from "./log-cache.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
+import { memberIds } from "./membership.ts";
+import { MembershipChanges } from "./membership-changes.ts";
+import { MembershipOffice } from "./membership-office.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
@@ -27,6 +32,7 @@ import { Proposals } from "./proposals.ts";
 import { encodeMessage, messageFromWire } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
+import type { Roster } from "./roster.ts";
 import { ChatService } from "./service/chat-service.ts";
 import { ClusterService } from "./service/cluster-service.ts";
 import { Succession } from "./succession.ts";
@@ -43,12 +49,15 @@ const DISK_STALL_MS = 1_000;
 /** All disks may be nearly full, and then leadership must not go round and round. */
 const LOW_DISK_HAND_OVER_MS = 10_000;
 
+/** How long a removed server's clients may take to get their answers. */
+const REMOVED_GRACE_MS = 2_000;
+
 export class RunningNode implements Replica {
   readonly admission: Admission;
   readonly services: NodeServices;
-  readonly #config: NodeConfig;
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
+  readonly #roster: Roster;
   readonly #driver: Driver;
   readonly #contacts: Contacts;
   readonly #presence = new Presence();
@@ -63,6 +72,9 @@ export class RunningNode implements Replica {
   /** Copies of the chat file, to and from peers. */
   readonly copies: CopyExchange;
   readonly #compaction: LogCompaction;
+  readonly #office: MembershipOffice;
+  readonly #requests: LeaderRequests;
+  readonly #admissions: Admissions;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
   #applied: number;
@@ -71,11 +83,13 @@ export class RunningNode implements Replica {
   #lowDiskHandOverMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #halted = false;
+  #removed = false;
 
   constructor(
     config: NodeConfig,
     ports: NodePorts,
     record: BootstrapRecord,
+    roster: Roster,
     mesh: PeerMesh,
     cache: LogCache,
     admission: Admission,
@@ -84,20 +98,21 @@ export class RunningNode implements Replica {
   ) {
     const { tuning, nodeId } = config;
     const { clock, random, chatStore } = ports;
-    this.#config = config;
     this.#ports = ports;
     this.#mesh = mesh;
+    this.#roster = roster;
     this.admission = admission;
     this.#applied = applied;
     const freshMs = 2 * tuning.electionTicks * tuning.tickMs;
     this.#contacts = new Contacts(clock, freshMs);
-    this.#driver = new Driver(nodeId, applied, cache, tuning, ports, {
+    this.#driver = new Driver(roster.raftId, applied, cache, tuning, ports, {
       send: (message) => this.#send(message),
       flush: () => this.#flush(),
       propose: () => this.#writer.propose(),
       onApplied: (batch) => this.#onApplied(batch),
       onInstalled: (chat) => this.#onInstalled(chat),
       onReadState: (state) => this.#reads.confirmed(state.context, state.index),
+      onConfChange: (change, confState) => roster.apply(change, confState),
       onLeadershipChanged: () => this.#onLeadershipChanged(),
       onFatal: fatal,
     });
@@ -118,8 +133,7 @@ export class RunningNode implements Replica {
     this.#waiters = new AppliedWaiters(clock, tuning.pendingReadsMax, applied);
     this.#observer = new ClusterObserver(
       record.clusterId,
-      nodeId,
-      config.nodes,
+      roster,
       this.#driver.raft,
       this.#contacts,
       () => this.#applied,
@@ -133,7 +147,18 @@ export class RunningNode implements Replica {
       clock,
       freshMs / 3,
     );
-    this.#succession = new Succession(config, this.#driver, this.#contacts, ports);
+    this.#succession = new Succession(tuning, roster, this.#driver, this.#contacts, ports);
+    this.#office = new MembershipOffice(
+      record,
+      roster,
+      this.#driver,
+      this.#contacts,
+      this.#succession,
+      (peerId) => mesh.isUp(peerId),
+      ports,
+    );
+    this.#requests = new LeaderRequests(this.#driver, mesh, clock, random, this.#office);
+    this.#admissions = new Admissions(record, roster, mesh, this.#office, this.#requests, ports);
     this.copies = new CopyExchange(this.#driver, mesh, cache, tuning, ports);
     this.#compaction = new LogCompaction(
       cache,
@@ -160,9 +185,12 @@ export class RunningNode implements Replica {
       chatStore,
       clock,
       authentication: chat.authentication,
+      changes: new MembershipChanges(this.#requests, roster, () => this.#driver.raft.lead),
+      logger: ports.logger,
       requiresLogin: config.statusRequiresLogin,
     });
     this.services = { chat, cluster };
+    roster.onChanged(() => this.#onRosterChanged());
   }
 
   // ---- Replica ---------------------------------------------------------------------------------
@@ -236,7 +264,11 @@ export class RunningNode implements Replica {
 
   start(): void {
     this.#driver.start();
-    if (this.#config.nodes.length === 1) this.#driver.guard(() => this.#driver.raft.campaign());
+    const { voters } = this.#roster.membership;
+    if (voters.length === 1 && voters[0] === this.#roster.raftId) {
+      this.#driver.guard(() => this.#driver.raft.campaign());
+    }
+    this.#connect();
     this.#armHousekeeping();
   }
 
@@ -266,6 +298,7 @@ export class RunningNode implements Replica {
     this.#proposals.close();
     this.#reads.close();
     this.#waiters.close();
+    this.#requests.close();
   }
 
   /** Entries that a follower far behind needs have come from disk. */
@@ -297,6 +330,19 @@ export class RunningNode implements Replica {
     this.#proposals.placeWaiting();
   }
 
+  /** A peer refused this node's hello. */
+  rejected(peerId: number, error: ParleyError): void {
+    // A raft id that was removed never comes back, so one member's word is enough.
+    if (error.reason === "REMOVED") this.#leave(error.message);
+    else if (error.reason !== "NOT_READY") {
+      const peer = this.#roster.nodeIdOf(peerId);
+      this.#ports.logger.warn(
+        { peer, reason: error.reason },
+        `refused by n${peer}: ${error.message}`,
+      );
+    }
+  }
+
   /** There is room on the link to a peer again. */
   peerDrained(peerId: number): void {
     if (this.#driver.raft.lead === peerId) this.#proposals.placeWaiting();
@@ -308,7 +354,7 @@ export class RunningNode implements Replica {
     this.#contacts.heard(peerId);
     for (const wire of frame.messages) {
       const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
+      const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
       // Copies of the chat file come on streams of their own, and only with them does the core hear of them.
       if (message === undefined || !isOwn || message.type === "MsgSnap") {
         this.#ports.logger.warn(
@@ -328,6 +374,8 @@ export class RunningNode implements Replica {
     if (frame.copyRequest !== undefined) {
       this.copies.requested(peerId, frame.copyRequest.minIndex);
     }
+    for (const request of frame.leaderRequests) this.#requests.receive(peerId, request);
+    for (const reply of frame.leaderReplies) this.#requests.replied(reply);
     this.#gossip.receive(peerId, frame);
   }
 
@@ -371,9 +419,10 @@ export class RunningNode implements Replica {
   }
 
   /** The state jumped: whoever waited for something below it gets it from there. */
-  #onInstalled({ admission }: ChatStoreState): void {
+  #onInstalled({ admission, confState }: ChatStoreState): void {
     this.#observer.invalidate();
     this.admission.load(admission);
+    if (confState !== undefined) this.#roster.replace(confState);
     for (const listener of this.#listeners) listener.onJump();
     this.#applied = admission.appliedIndex;
     this.#proposals.jumped(admission.appliedIndex);
@@ -387,6 +436,58 @@ export class RunningNode implements Replica {
       if (this.#contacts.isLive(id)) lowest = Math.min(lowest, match + 1);
     }
     return lowest;
+  }
+
+  // ---- Membership ------------------------------------------------------------------------------
+
+  #onRosterChanged(): void {
+    this.#observer.invalidate();
+    this.#contacts.keep(
+      new Set([
+        ...memberIds(this.#roster.membership),
+        ...this.#roster.peers().map((p) => p.raftId),
+      ]),
+    );
+    if (this.#halted || this.#removed) return;
+    if (this.#roster.standing === "removed") {
+      // Not in the middle of a batch: what it holds has happened, and whoever waits for it is told so.
+      this.#ports.clock.after(0, () => this.#leave("it was removed by an operator"));
+    }
+    this.#connect();
+    this.#admit(true);
+    this.#tellView();
+  }
+
+  /** Answers the servers that ask this node for admission. */
+  #admit(hurry: boolean): void {
+    const { state, lead } = this.#driver.raft;
+    this.#admissions.tick(state === "StateLeader", lead, hurry);
+  }
+
+  /** Removed for good: takes no part any more, sends its clients to the others, and says so. */
+  #leave(why: string): void {
+    if (this.#halted || this.#removed) return;
+    this.#removed = true;
+    this.#roster.removed();
+    this.#ports.logger.warn(
+      { event: "removed" },
+      `this server has been removed from the cluster and serves no more: ${why}`,
+    );
+    this.#timer?.cancel();
+    this.#driver.stop();
+    this.#proposals.close();
+    this.#reads.close();
+    this.#waiters.close();
+    this.#requests.close();
+    this.#mesh.connect([], removedError());
+    this.#tellView();
+    this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
+      this.#ports.logger.error({ error: String(error) }, "sending the clients away failed");
+    });
+  }
+
+  #connect(): void {
+    this.#mesh.connect(this.#roster.peers(), removedError());
   }
 
   #askReadIndex(context: Uint8Array): boolean {
@@ -411,7 +512,8 @@ export class RunningNode implements Replica {
 
   #tellView(): void {
     const view = this.#observer.view();
-    const key = `${view.leaderId} ${view.term} ${view.hasQuorum}`;
+    const nodes = view.nodes.map(({ id, address }) => `${id} ${address}`).join(" ");
+    const key = `${view.leaderId} ${view.term} ${view.hasQuorum} ${nodes}`;
     if (key === this.#lastView) return;
     this.#lastView = key;
     for (const listener of this.#viewListeners) listener(view);
@@ -430,11 +532,13 @@ export class RunningNode implements Replica {
   #housekeep(): void {
     const { raft } = this.#driver;
     if (raft.state === "StateLeader") {
-      this.#contacts.leading(this.#config.nodeId, raft.status().config.voters);
+      this.#contacts.leading(raft.id, raft.status().config);
+      this.#office.tick();
       this.#spareDisk();
     }
     this.#proposals.poke();
     this.#reads.poke(false);
+    this.#admit(false);
     this.#gossip.tell();
     this.#flush();
     this.#tellView();
@@ -465,6 +569,10 @@ export class RunningNode implements Replica {
       look();
     });
   }
+}
+
+function removedError(): ParleyError {
+  return new ParleyError("REMOVED", "this server has been removed from the cluster");
 }
 
 function diskFull(): ParleyError {

@@ -4,7 +4,7 @@
 //
 // Its membership was in the chat file, so its core has none and never campaigns.
 import { CopyRequest, ParleyError, type PeerFrame } from "@parley/protocol";
-import type { NodeConfig } from "./config.ts";
+import type { NodeTuning } from "./config.ts";
 import type { CopyOffer } from "./copy-codec.ts";
 import { roomFor } from "./copy-exchange.ts";
 import type { CopyTaker } from "./copy-receiver.ts";
@@ -13,14 +13,16 @@ import type { LogCache } from "./log-cache.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { InstalledCopy, NodePorts, Timer } from "./ports.ts";
 import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import type { Roster } from "./roster.ts";
 
 /** A peer that was asked has so long to begin; then another one is asked. */
 const ASK_MS = 5_000;
 const QUIET_POLL_MS = 5;
 
 export class StatelessNode implements CopyTaker {
-  readonly #config: NodeConfig;
+  readonly #tuning: NodeTuning;
   readonly #ports: NodePorts;
+  readonly #roster: Roster;
   readonly #mesh: PeerMesh;
   readonly #cache: LogCache;
   readonly #driver: Driver;
@@ -32,20 +34,22 @@ export class StatelessNode implements CopyTaker {
 
   /** `commit`: as far as the log is known to be committed. */
   constructor(
-    config: NodeConfig,
+    tuning: NodeTuning,
     ports: NodePorts,
+    roster: Roster,
     mesh: PeerMesh,
     cache: LogCache,
     commit: number,
     fatal: (error: unknown) => void,
   ) {
-    this.#config = config;
+    this.#tuning = tuning;
     this.#ports = ports;
+    this.#roster = roster;
     this.#mesh = mesh;
     this.#cache = cache;
     this.#fatal = fatal;
     const driverPorts = { ...ports, chatStore: undefined };
-    this.#driver = new Driver(config.nodeId, commit, cache, config.tuning, driverPorts, {
+    this.#driver = new Driver(roster.raftId, commit, cache, tuning, driverPorts, {
       send: (message) => {
         mesh.queue(message.to, "messages", encodeMessage(message));
       },
@@ -54,6 +58,9 @@ export class StatelessNode implements CopyTaker {
       onApplied: () => {},
       onInstalled: () => {},
       onReadState: () => {},
+      onConfChange: () => {
+        throw new Error("a node without a chat state applies nothing");
+      },
       onLeadershipChanged: () => {},
       onFatal: fatal,
     });
@@ -66,9 +73,17 @@ export class StatelessNode implements CopyTaker {
       "the chat file is lost and the log does not reach back far enough: fetching a copy from a peer; " +
         "until it is here this node votes, but serves nobody",
     );
+    this.#roster.onChanged(() => this.#connect());
+    this.#connect();
     this.#driver.start();
     this.#ask();
     return this.#installed.promise;
+  }
+
+  #connect(): void {
+    if (this.#driver.isStopped) return;
+    const farewell = new ParleyError("REMOVED", "this server has been removed from the cluster");
+    this.#mesh.connect(this.#roster.peers(), farewell);
   }
 
   halt(): void {
@@ -79,7 +94,7 @@ export class StatelessNode implements CopyTaker {
   receive(peerId: number, frame: PeerFrame): void {
     for (const wire of frame.messages) {
       const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#config.nodeId;
+      const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
       if (message !== undefined && isOwn && message.type !== "MsgSnap") this.#driver.step(message);
     }
   }
@@ -91,7 +106,7 @@ export class StatelessNode implements CopyTaker {
     if (head.index < compactedIndex) {
       return new ParleyError("INVALID_ARGUMENT", `the log begins after ${compactedIndex}`);
     }
-    const refusal = await roomFor(head.bytes, this.#config.tuning, this.#ports);
+    const refusal = await roomFor(head.bytes, this.#tuning, this.#ports);
     // It comes: nobody else is asked for as long as that may take.
     if (refusal === undefined) {
       this.#busyUntilMs = this.#ports.clock.monotonicMs() + ASK_MS;

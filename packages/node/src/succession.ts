@@ -1,27 +1,32 @@
 // Who leads next: what the survivors do when the leader's process is gone (P7), and how a leader that
 // should not go on hands over (thesis 3.10).
-import type { NodeConfig } from "./config.ts";
+import type { NodeTuning } from "./config.ts";
 import type { Contacts } from "./contacts.ts";
 import type { Driver } from "./driver.ts";
+import { isVoter } from "./membership.ts";
 import type { Clock, Logger, Random } from "./ports.ts";
+import type { Roster } from "./roster.ts";
 
 /** After a death notice, an election that came to nothing is tried again this soon, so many times. */
 const CAMPAIGN_AGAIN_MS = 120;
 const CAMPAIGNS_MAX = 5;
 
 export class Succession {
-  readonly #config: NodeConfig;
+  readonly #tuning: NodeTuning;
+  readonly #roster: Roster;
   readonly #driver: Driver;
   readonly #contacts: Contacts;
   readonly #ports: { readonly clock: Clock; readonly random: Random; readonly logger: Logger };
 
   constructor(
-    config: NodeConfig,
+    tuning: NodeTuning,
+    roster: Roster,
     driver: Driver,
     contacts: Contacts,
     ports: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
   ) {
-    this.#config = config;
+    this.#tuning = tuning;
+    this.#roster = roster;
     this.#driver = driver;
     this.#contacts = contacts;
     this.#ports = ports;
@@ -34,7 +39,8 @@ export class Succession {
   peerDead(peerId: number): void {
     const { raft } = this.#driver;
     if (raft.lead !== peerId || this.#driver.isStopped) return;
-    this.#ports.logger.info({ leader: peerId }, "the leader's process is gone");
+    const leader = this.#roster.nodeIdOf(peerId);
+    this.#ports.logger.info({ leader }, "the leader's process is gone");
     this.#driver.guard(() => raft.forgetLeader());
     this.#driver.schedulePump();
     this.#campaignInTurn(peerId, 0);
@@ -46,11 +52,13 @@ export class Succession {
    */
   #campaignInTurn(deadId: number, attempt: number): void {
     const { clock, random } = this.#ports;
-    const { nodeId, nodes, tuning } = this.#config;
-    const before = nodes.filter(
-      (node) => node.id < nodeId && node.id !== deadId && this.#contacts.isLive(node.id),
+    const { membership, raftId } = this.#roster;
+    if (!isVoter(membership, raftId)) return;
+    const { voters } = membership;
+    const before = voters.filter(
+      (voter) => voter < raftId && voter !== deadId && this.#contacts.isLive(voter),
     );
-    const turnMs = tuning.deathNoticeDelayMsMax / Math.max(1, nodes.length - 2);
+    const turnMs = this.#tuning.deathNoticeDelayMsMax / Math.max(1, voters.length - 2);
     const pauseMs = attempt === 0 ? 0 : CAMPAIGN_AGAIN_MS + random.int(Math.ceil(turnMs) + 1);
     clock.after(before.length * turnMs + pauseMs, () => {
       const { raft, isStopped } = this.#driver;
@@ -62,24 +70,29 @@ export class Succession {
   }
 
   /**
-   * Begins to transfer leadership to the live voter that has the most. False: this node doesn't lead, or
+   * Begins to transfer leadership to `to`, by default the live voter that has the most. False: this node doesn't lead, or
    * there is nobody to lead in its place. Nothing happens while a transfer is under way.
    */
-  handOver(why: string): boolean {
+  handOver(why: string, to = this.#heir()): boolean {
     const { raft } = this.#driver;
     if (raft.state !== "StateLeader") return false;
-    const { progress, leadTransferee } = raft.status();
-    if (leadTransferee !== 0) return true;
-    let best: { readonly id: number; readonly match: number } | undefined;
-    for (const [id, { match, isLearner }] of progress) {
-      if (id === this.#config.nodeId || isLearner || !this.#contacts.isLive(id)) continue;
-      if (best === undefined || match > best.match) best = { id, match };
-    }
-    if (best === undefined) return false;
-    const target = best.id;
-    this.#ports.logger.info({ to: target }, `handing leadership over: ${why}`);
-    this.#driver.guard(() => raft.transferLeader(target));
+    if (raft.status().leadTransferee !== 0) return true;
+    if (to === undefined) return false;
+    this.#ports.logger.info({ to: this.#roster.nodeIdOf(to) }, `handing leadership over: ${why}`);
+    this.#driver.guard(() => raft.transferLeader(to));
     this.#driver.schedulePump();
     return true;
+  }
+
+  #heir(): number | undefined {
+    let best: { readonly id: number; readonly match: number } | undefined;
+    const { voters } = this.#roster.membership;
+    for (const [id, { match }] of this.#driver.raft.status().progress) {
+      // Not one that a change under way takes the vote from.
+      if (id === this.#roster.raftId || !voters.includes(id) || !this.#contacts.isLive(id))
+        continue;
+      if (best === undefined || match > best.match) best = { id, match };
+    }
+    return best?.id;
   }
 }

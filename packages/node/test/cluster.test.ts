@@ -108,13 +108,6 @@ describe("a cluster of real nodes", () => {
     expect(await history(2, token, roomId, before?.revision ?? 0)).toEqual([before]);
   });
 
-  test("P9: a node that comes back with an empty disk refuses to start", async () => {
-    await boot(3);
-    await cluster.kill(3);
-    cluster.disks.delete(3);
-    await expect(cluster.start(3)).rejects.toThrow(/empty disk/);
-  });
-
   test("one node is a cluster of its own", async () => {
     await boot(1);
     const token = await signUp(1, "ada");

@@ -6,6 +6,7 @@ import {
   DEFAULT_TUNING,
   type IncomingLink,
   type IncomingLinkEvents,
+  type Logger,
   Node,
   type NodeServices,
   type NodeTuning,
@@ -23,6 +24,8 @@ export class LocalNetwork {
   readonly #open = new Map<string, Set<() => void>>();
   /** May change a frame on its way; undefined = as it is. */
   tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
+  /** Every address that somebody has dialled. */
+  readonly dialled = new Set<string>();
 
   transport(address: string): PeerTransport {
     return {
@@ -48,6 +51,7 @@ export class LocalNetwork {
   }
 
   #dial(source: string, target: string, events: OutgoingLinkEvents): OutgoingLink {
+    this.dialled.add(target);
     let ended = false;
     let incoming: IncomingLinkEvents | undefined;
     const end = (why: "closed" | "refused") => {
@@ -100,37 +104,47 @@ export interface Disk {
 }
 
 export class LocalCluster {
-  readonly network = new LocalNetwork();
+  readonly network: LocalNetwork;
+  addressOf = (id: number): string => `node-${id}:1`;
   readonly configured: readonly ConfiguredNode[];
   readonly disks = new Map<number, Disk>();
   readonly nodes = new Map<number, Node>();
   readonly fatal: unknown[] = [];
-  /** What the nodes logged, with their ids in front. */
-  readonly logged: string[] = [];
+  readonly #said = new Map<number, string[]>();
   readonly #tuning: NodeTuning;
 
-  constructor(size: number, tuning: Partial<NodeTuning> = {}) {
+  /** Ids from `firstId` on, on a network of its own or another cluster's. */
+  constructor(
+    size: number,
+    network = new LocalNetwork(),
+    firstId = 1,
+    tuning: Partial<NodeTuning> = {},
+  ) {
+    this.network = network;
     this.#tuning = { ...DEFAULT_TUNING, ...tuning };
     this.configured = Array.from({ length: size }, (_, at) => ({
-      id: at + 1,
-      address: `node-${at + 1}:1`,
+      id: firstId + at,
+      address: `node-${firstId + at}:1`,
       httpAddress: "",
     }));
   }
 
-  /** Makes and starts a node on its disk, which is kept between starts. */
-  start(id: number): Promise<void> {
-    const address = `node-${id}:1`;
+  /** Makes and starts a node on its disk, which is kept between starts. One that joins knows those to ask, and no more. */
+  start(id: number, join: readonly number[] = []): Promise<void> {
+    const address = this.addressOf(id);
     const disk = this.disks.get(id) ?? {
       log: new MemoryLogStore(),
       chatDisk: new MemoryChatDisk(),
     };
-    const log = (level: string) => (fields: object, message: string) => {
-      this.logged.push(`${id} ${level} ${message} ${JSON.stringify(fields)}`);
-    };
     this.disks.set(id, disk);
     const node = new Node(
-      { nodeId: id, nodes: this.configured, tuning: this.#tuning, statusRequiresLogin: false },
+      {
+        nodeId: id,
+        nodes: join.length === 0 ? this.configured : [],
+        join: join.map((one) => `node-${one}:1`),
+        tuning: this.#tuning,
+        statusRequiresLogin: false,
+      },
       {
         clock: {
           monotonicMs: () => performance.now(),
@@ -156,12 +170,30 @@ export class LocalCluster {
           verify: async (password, phc) => phc === `plain:${password}`,
         },
         sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-        logger: { debug() {}, info: log("info"), warn: log("warn"), error: log("error") },
+        logger: this.#logger(id),
         onFatal: (error) => this.fatal.push(error),
       },
     );
     this.nodes.set(id, node);
     return node.start();
+  }
+
+  /** What a node said at the level of warnings and above, and events at any level. */
+  said(id: number): readonly string[] {
+    return this.#said.get(id) ?? [];
+  }
+
+  #logger(id: number): Logger {
+    const add = (level: string) => (fields: object, message: string) => {
+      const lines = this.#said.get(id) ?? [];
+      this.#said.set(id, lines);
+      lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+    };
+    return { debug() {}, info: add("info"), warn: add("warn"), error: add("error") };
+  }
+
+  isServing(id: number): boolean {
+    return this.nodes.get(id)?.services !== undefined;
   }
 
   services(id: number): NodeServices {
@@ -179,14 +211,14 @@ export class LocalCluster {
         votes.set(lead, (votes.get(lead) ?? 0) + 1);
       }
       for (const [lead, count] of votes) {
-        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.configured.length) return lead;
+        if (lead !== 0 && this.nodes.has(lead) && count * 2 > this.nodes.size) return lead;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
   async kill(id: number): Promise<void> {
-    this.network.kill(`node-${id}:1`);
+    this.network.kill(this.addressOf(id));
     const node = this.nodes.get(id);
     this.nodes.delete(id);
     await node?.stop({ graceMs: 0 });

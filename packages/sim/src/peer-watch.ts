@@ -98,7 +98,16 @@ function describeFrame(frame: PeerFrame, bytes: number): string {
     return `${typeName(message)} T${message.term} ${message.logTerm}/${message.index}${entries} C${message.commit}${rejected}`;
   });
   if (frame.hello !== undefined) parts.push("hello");
-  if (frame.bootstrap !== undefined) parts.push("bootstrap");
+  for (const { id, op } of frame.leaderRequests) parts.push(`ask ${id} ${op?.$case ?? ""}`);
+  for (const reply of frame.leaderReplies) {
+    parts.push(
+      `answer ${reply.id} ${reply.done ? "done" : (reply.error?.reason ?? reply.waitingFor)}`,
+    );
+  }
+  if (frame.admission !== undefined) {
+    const { record, refusal } = frame.admission;
+    parts.push(`admission ${record?.self?.raftId ?? refusal?.reason ?? "listen"}`);
+  }
   if (frame.error !== undefined) parts.push(`error ${frame.error.reason}`);
   for (const forward of frame.forwards) parts.push(`forward ${forward.id}`);
   for (const reply of frame.forwardReplies) {
@@ -164,7 +173,9 @@ function isMessagesOnly(bytes: Uint8Array): boolean {
   return (
     frame.messages.length > 0 &&
     frame.hello === undefined &&
-    frame.bootstrap === undefined &&
+    frame.leaderRequests.length === 0 &&
+    frame.leaderReplies.length === 0 &&
+    frame.admission === undefined &&
     frame.error === undefined &&
     frame.forwards.length === 0 &&
     frame.forwardReplies.length === 0

@@ -136,6 +136,7 @@ export class Server {
       {
         nodeId: this.id,
         nodes: this.#nodes,
+        join: [],
         tuning: this.#tuning(),
         statusRequiresLogin: false,
       },

@@ -1,7 +1,6 @@
 /** The apply thread: the only one that writes the chat file. Requests are served in order. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { ChatStoreState } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import type { ChatStoreState, Membership } from "@parley/node/ports";
 import { packBatch, unpackApplyRequest } from "./apply-codec.ts";
 import { type ChatEngineModule, ChatFile, ChatFileDamage } from "./chat-file.ts";
 import { StorageError } from "./errors.ts";
@@ -16,7 +15,7 @@ export type ApplyThreadRequest =
   | {
       readonly kind: "open";
       readonly path: string;
-      readonly initial: ConfState | undefined;
+      readonly initial: Membership | undefined;
       readonly verifyBytesMax: number;
     }
   | { readonly kind: "apply"; readonly packed: Uint8Array<ArrayBuffer> }
@@ -90,7 +89,7 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
   }
 }
 
-function open(path: string, initial: ConfState | undefined, verifyBytesMax: number): OpenOutcome {
+function open(path: string, initial: Membership | undefined, verifyBytesMax: number): OpenOutcome {
   file?.close();
   file = undefined;
   try {

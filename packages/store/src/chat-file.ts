@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { AdmissionSnapshot, AppliedBatch, CommittedEntry } from "@parley/chat";
-import type { ConfState } from "@parley/raft";
+import type { Membership } from "@parley/node/ports";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
 import { StorageError } from "./errors.ts";
 import { syncDirectoryOf } from "./files.ts";
@@ -62,7 +62,7 @@ export class ChatFile {
   static open(
     path: string,
     module: ChatEngineModule,
-    initial: ConfState | undefined,
+    initial: Membership | undefined,
     verifyBytesMax: number,
   ): ChatFile {
     const existed = existsSync(path);
@@ -109,7 +109,7 @@ export class ChatFile {
     return this.engine.admissionSnapshot();
   }
 
-  confState(): ConfState | undefined {
+  confState(): Membership | undefined {
     const bytes = this.engine.confState();
     return bytes === undefined ? undefined : decodeConfState(bytes);
   }

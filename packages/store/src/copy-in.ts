@@ -174,7 +174,8 @@ export class IncomingCopy {
 
 function encodeHead(head: CopyHead, durable: number): Uint8Array {
   const writer = new ByteWriter().text(head.copyId).u53(head.index).u53(head.term);
-  writer.bytes(encodeConfState(head.confState)).u53(head.bytes).bytes(head.sha256);
+  const membership = { ...head.confState, servers: [], nextRaftId: 0, lastChangeId: "" };
+  writer.bytes(encodeConfState(membership)).u53(head.bytes).bytes(head.sha256);
   const body = writer.text(head.stateHash).u53(durable).finish();
   return new ByteWriter().u32(crc32(body)).bytes(body).finish();
 }

@@ -13,8 +13,9 @@ import type {
   ChatStoreState,
   CopyHead,
   InstalledCopy,
+  Membership,
 } from "@parley/node/ports";
-import type { ConfState, HardState } from "@parley/raft";
+import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
 import { StorageError } from "./errors.ts";
 import { MemoryCopies } from "./memory-copies.ts";
@@ -43,7 +44,7 @@ export class MemoryChatStore implements ChatStore {
     this.owner = owner;
   }
 
-  async open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined): Promise<ChatStoreState> {
     const { db } = this.disk;
     const machine = ChatMachine.open(db);
     if (machine.appliedIndex === 0 && machine.confState() === undefined && initial !== undefined) {

@@ -10,8 +10,9 @@ import type {
   InstalledCopy,
   Logger,
   LogState,
+  Membership,
 } from "@parley/node/ports";
-import type { ConfState, HardState } from "@parley/raft";
+import type { HardState } from "@parley/raft";
 import { detachedQuery, type PackedAnswer, unpackAnswer } from "./answer-codec.ts";
 import { packApplyRequest, unpackBatch } from "./apply-codec.ts";
 import type {
@@ -97,7 +98,7 @@ export class SqliteChatStore implements ChatStore {
     );
   }
 
-  async open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined): Promise<ChatStoreState> {
     try {
       return await this.openFile(initial);
     } catch (cause) {
@@ -201,7 +202,7 @@ export class SqliteChatStore implements ChatStore {
     await this.applier.close();
   }
 
-  private async openFile(initial: ConfState | undefined): Promise<ChatStoreState> {
+  private async openFile(initial: Membership | undefined): Promise<ChatStoreState> {
     removeLeftovers(this.options.dbPath, this.options.owner.chatGeneration);
     let outcome = await this.openGeneration(initial);
     if (outcome.kind === "damaged") {
@@ -222,7 +223,7 @@ export class SqliteChatStore implements ChatStore {
     return this.path === "" ? `${this.options.dbPath}-chat` : this.path;
   }
 
-  private async openGeneration(initial: ConfState | undefined): Promise<OpenOutcome> {
+  private async openGeneration(initial: Membership | undefined): Promise<OpenOutcome> {
     this.path = chatPath(this.options.dbPath, this.options.owner.chatGeneration);
     const verifyBytesMax = this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT;
     const body: ApplyThreadRequest = { kind: "open", path: this.path, initial, verifyBytesMax };

@@ -29,14 +29,15 @@ function errorOf(error: ServiceError, address: string): Error {
   return new Error(`${address} does not answer (${error.details})`);
 }
 
-type Method<Response> = (
+export type Method<Response> = (
   client: ClusterClient,
   metadata: Metadata,
   deadline: { deadline: number },
   callback: (error: ServiceError | null, response: Response) => void,
 ) => void;
 
-function ask<Response>(
+/** Rejects with the server's ParleyError, or an Error that says that nobody answers. */
+export function ask<Response>(
   address: string,
   options: AskOptions,
   method: Method<Response>,

@@ -12,19 +12,22 @@ import { statusLines } from "./status-table.ts";
 const ATTEMPT_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 100;
 
-interface Asked {
+export interface Asked {
   readonly servers: readonly string[];
   readonly token: string | undefined;
 }
 
-function asked(flags: CommonFlags): Asked {
+export function asked(flags: CommonFlags): Asked {
   const servers = resolveServers(flags.server);
   const token = process.env.PARLEY_TOKEN ?? savedSignIns().find(servers)?.token;
   return { servers, token };
 }
 
 /** The leader's own view where it can be had, since it knows most; else anybody's. */
-async function bestStatus({ servers, token }: Asked, timeoutMs: number): Promise<StatusResponse> {
+export async function bestStatus(
+  { servers, token }: Asked,
+  timeoutMs: number,
+): Promise<StatusResponse> {
   const options = { timeoutMs: Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS), token };
   let status: StatusResponse;
   try {

@@ -19,6 +19,7 @@ const CHAT_ENUMS: ReadonlyMap<string, Enum> = new Map<string, Enum>([
 ]);
 const CLUSTER_ENUMS: ReadonlyMap<string, Enum> = new Map<string, Enum>([
   ["role", MemberRole],
+  ["targetRole", MemberRole],
   ["state", MemberState],
 ]);
 

@@ -1,7 +1,7 @@
 // Commands that run servers: `dev`, `dev-control`, `server`.
 import { Argument, type Command } from "commander";
 import { CONTROL_COMMANDS, type ControlReply } from "../dev/control.ts";
-import { wholeNumber } from "./arguments.ts";
+import { addressList, wholeNumber } from "./arguments.ts";
 
 const DATA_DEFAULT = ".parley";
 
@@ -73,17 +73,21 @@ export function addProcessCommands(program: Command): void {
   program
     .command("server")
     .description("run one node of a cluster")
-    .requiredOption(
-      "--id <n>",
-      "which node of the configuration this is",
-      wholeNumber(1, 1_000_000),
+    .requiredOption("--id <n>", "which node of the cluster this is", wholeNumber(1, 1_000_000))
+    .option("--config <file>", "the YAML file that lists the nodes")
+    .option(
+      "--join <host:port,…>",
+      "members of a cluster that this server joins (then `parley add-server` adds it)",
+      addressList,
     )
-    .requiredOption("--config <file>", "the YAML file that lists the nodes")
+    .option("--data <folder>", "where a server that joins keeps its data")
     .option("--insecure", "listen beyond loopback without encryption", false)
     .action(
       async (flags: {
         readonly id: number;
-        readonly config: string;
+        readonly config?: string;
+        readonly join?: readonly string[];
+        readonly data?: string;
         readonly insecure: boolean;
       }) => {
         const { runServer } = await import("../server/command.ts");

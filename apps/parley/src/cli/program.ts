@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addAccountCommands } from "./account-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
+import { addMembershipCommands } from "./membership-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addProcessCommands } from "./process-commands.ts";
 import { addRoomCommands } from "./room-commands.ts";
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
   addProcessCommands(program);
   addChatCommand(program);
   addClusterCommands(program);
+  addMembershipCommands(program);
   addAccountCommands(program);
   addRoomCommands(program);
   addMessageCommands(program);

@@ -21,6 +21,15 @@ export function memberRoleName(role: MemberRole): string {
   return role === MemberRole.MEMBER_ROLE_LEARNER ? "learner" : "voter";
 }
 
+/** As it is, and what it is on its way to. */
+function roleText(member: Member): string {
+  const role = memberRoleName(member.role);
+  const isJoining =
+    member.role === MemberRole.MEMBER_ROLE_LEARNER &&
+    member.targetRole !== MemberRole.MEMBER_ROLE_LEARNER;
+  return isJoining ? `${role} → voter` : role;
+}
+
 function health(member: Member, isSelf: boolean): string {
   if (member.healthy) return pc.green(isSelf ? "ok (answers)" : "ok");
   if (member.lastContactMs === 0) return pc.red("never seen");
@@ -32,7 +41,7 @@ function row(member: Member, status: StatusResponse): readonly string[] {
   const known = (value: number) => (member.healthy ? String(value) : "-");
   return [
     `n${member.id}`,
-    memberRoleName(member.role),
+    roleText(member),
     state === "leader" ? pc.bold(pc.green(state)) : state,
     known(member.term),
     known(member.commitIndex),
@@ -52,6 +61,14 @@ export function statusLines(status: StatusResponse): readonly string[] {
   const members = [...status.members].sort((a, b) => a.id - b.id);
   return [
     `cluster ${status.clusterId}   ${leader}   term ${status.term}   ${quorum}`,
+    ...(status.removed
+      ? [
+          pc.red(
+            `n${status.nodeId}, which answers, has been removed from the cluster; ask another server`,
+          ),
+        ]
+      : []),
+    ...(status.joint ? [pc.yellow("a change of the membership is being carried out")] : []),
     ...formatTable(
       COLUMNS,
       members.map((member) => row(member, status)),

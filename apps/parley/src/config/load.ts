@@ -5,9 +5,9 @@ import { type ConfiguredNode, DEFAULT_TUNING, type NodeTuning } from "@parley/no
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import type { LogLevel } from "../platform/logger.ts";
-import { formatAddress, isLoopback } from "./addresses.ts";
+import { formatAddress, isLoopback, parseAddress } from "./addresses.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
-import { type ConfigFile, fileSchema } from "./schema.ts";
+import { type ConfigFile, fileSchema, joiningFileSchema } from "./schema.ts";
 
 /** A node without `http_port` serves HTTP this far above its gRPC port. */
 export const HTTP_PORT_OFFSET = 1_000;
@@ -29,6 +29,10 @@ export interface ServerNode extends ConfiguredNode {
 
 export interface ClusterConfig {
   readonly nodes: readonly ServerNode[];
+  /** Addresses of members of the cluster that a server joins; empty = `nodes` make one together. */
+  readonly join: readonly string[];
+  /** Absolute: where a server that joins without an entry in `nodes` keeps its data. */
+  readonly dataFolder: string;
   readonly insecure: boolean;
   readonly tuning: NodeTuning;
   readonly connectionsMax: number;
@@ -229,7 +233,12 @@ function tuningOf(file: ConfigFile, source: Source): NodeTuning {
   };
 }
 
-function defaultHttpPort(port: number): number {
+function isJoining(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "join" in value;
+}
+
+/** Where a node without `http_port` serves HTTP. */
+export function defaultHttpPort(port: number): number {
   return port + HTTP_PORT_OFFSET <= 65_535 ? port + HTTP_PORT_OFFSET : port - HTTP_PORT_OFFSET;
 }
 
@@ -245,13 +254,14 @@ export interface ParseOptions {
 export function parseConfig(file: string, text: string, options: ParseOptions = {}): ClusterConfig {
   const source = new Source(file, text);
   const value = source.toValue();
-  const checked = fileSchema.safeParse(value ?? {}, { reportInput: true });
+  const schema = isJoining(value) ? joiningFileSchema : fileSchema;
+  const checked = schema.safeParse(value ?? {}, { reportInput: true });
   if (!checked.success) {
     for (const issue of checked.error.issues) report(source, issue);
     source.throwProblems();
     throw new Error("a configuration that failed its check without a reason");
   }
-  const parsed = checked.data;
+  const parsed: ConfigFile = { ...checked.data, nodes: checked.data.nodes ?? [] };
   const folder = resolve(dirname(file), parsed.data_dir ?? ".");
   const insecure = parsed.insecure === true || options.insecure === true;
   const nodes = parsed.nodes.map((node): ServerNode => {
@@ -267,16 +277,51 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
       dbPath: resolve(folder, node.db_path),
     };
   });
+  (parsed.join ?? []).forEach((address, at) => {
+    if (parseAddress(address) !== undefined) return;
+    source.problemAt(
+      ["join", at],
+      `"${address}" is not host:port; name members of the cluster to join`,
+    );
+  });
   checkUnique(source, parsed, nodes);
   checkReach(source, nodes, insecure);
   const tuning = tuningOf(parsed, source);
   source.throwProblems();
   return {
     nodes,
+    join: parsed.join ?? [],
+    dataFolder: folder,
     insecure,
     tuning,
     connectionsMax: parsed.limits?.connections_max ?? CONNECTIONS_MAX_DEFAULT,
     logLevel: parsed.log?.level ?? "info",
+  };
+}
+
+/** For a server that knows nothing but whom to ask; everything else has its default. */
+export function joiningConfig(
+  join: readonly string[],
+  dataFolder: string,
+  options: ParseOptions = {},
+): ClusterConfig {
+  const text = JSON.stringify({ join, data_dir: dataFolder });
+  return parseConfig(resolve(dataFolder, "(command line)"), text, options);
+}
+
+/** This server's entry; one that joins may have none, and is told by its cluster where to listen. */
+export function ownNode(config: ClusterConfig, id: number): ServerNode | undefined {
+  const own = config.nodes.find((node) => node.id === id);
+  if (own !== undefined || config.join.length === 0) return own;
+  return {
+    id,
+    host: "",
+    address: "",
+    httpAddress: "",
+    listenHost: "",
+    port: 0,
+    httpPort: 0,
+    dbPath: resolve(config.dataFolder, "parley.db"),
   };
 }
 

@@ -54,6 +54,12 @@ export const fileSchema = z.strictObject({
     .array(node, "nodes is a list of {id, host, port, db_path}")
     .min(1, "nodes is empty; list at least one {id, host, port, db_path}")
     .max(64, "more than 64 nodes"),
+  /** Members of the cluster that this server joins; then `nodes` lists itself or is left out. */
+  join: z
+    .array(z.string("join is a list of host:port"), "join is a list of host:port")
+    .min(1, "join is empty; list at least one member of the cluster")
+    .max(64, "more than 64 addresses")
+    .optional(),
   /** Folder that relative db_paths start from. Default: the folder of the file. */
   data_dir: z.string().min(1).optional(),
   /** Says in so many words that anybody who reaches the ports may listen in and speak (P10). */
@@ -62,5 +68,7 @@ export const fileSchema = z.strictObject({
   timing: timing.optional(),
   log: log.optional(),
 });
+
+export const joiningFileSchema = fileSchema.extend({ nodes: fileSchema.shape.nodes.optional() });
 
 export type ConfigFile = z.infer<typeof fileSchema>;

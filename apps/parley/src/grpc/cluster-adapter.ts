@@ -14,7 +14,18 @@ import { toStatus } from "./status.ts";
 type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
 type StreamCall = ServerWritableStream<Uint8Array, Uint8Array>;
 
-function unary(parts: ChatAdapterParts, method: "status" | "stateHash") {
+const UNARY = [
+  "status",
+  "stateHash",
+  "addServer",
+  "promoteServer",
+  "demoteServer",
+  "removeServer",
+  "replaceServer",
+  "transferLeadership",
+] as const;
+
+function unary(parts: ChatAdapterParts, method: (typeof UNARY)[number]) {
   return async (call: UnaryCall, callback: sendUnaryData<Uint8Array>): Promise<void> => {
     try {
       checkSize(call.request);
@@ -40,9 +51,9 @@ function watch(call: StreamCall, parts: ChatAdapterParts): void {
 }
 
 export function clusterImplementation(parts: ChatAdapterParts): UntypedServiceImplementation {
-  return {
-    status: unary(parts, "status"),
-    stateHash: unary(parts, "stateHash"),
+  const implementation: UntypedServiceImplementation = {
     watch: (call: StreamCall) => watch(call, parts),
   };
+  for (const method of UNARY) implementation[method] = unary(parts, method);
+  return implementation;
 }

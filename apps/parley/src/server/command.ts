@@ -4,13 +4,16 @@ import { StartupError } from "@parley/node";
 import { StorageError } from "@parley/store";
 import { ExitCode } from "../cli/exit-codes.ts";
 import { UsageError } from "../cli/usage-error.ts";
-import { loadConfig } from "../config/load.ts";
+import { type ClusterConfig, joiningConfig, loadConfig, ownNode } from "../config/load.ts";
 import { createLogger, type ProcessLogger } from "../platform/logger.ts";
 import { ListenError, ParleyServer } from "./server.ts";
 
 export interface ServerCommandOptions {
   readonly id: number;
-  readonly config: string;
+  readonly config?: string;
+  /** Members of the cluster to join; then `data` is where this server keeps everything. */
+  readonly join?: readonly string[];
+  readonly data?: string;
   readonly insecure: boolean;
 }
 
@@ -31,14 +34,27 @@ function lastWords(logger: ProcessLogger, error: unknown): void {
   logger.fatal({ event: "fatal", error: name, ...stack }, message);
 }
 
+function configOf({ config, join, data, insecure }: ServerCommandOptions): ClusterConfig {
+  if (config !== undefined) {
+    const loaded = loadConfig(resolve(config), { insecure });
+    const dataFolder = data === undefined ? loaded.dataFolder : resolve(data);
+    return join === undefined ? { ...loaded, dataFolder } : { ...loaded, join, dataFolder };
+  }
+  if (join === undefined || data === undefined) {
+    throw new UsageError(
+      "Name the cluster: --config FILE, or --join host:port,… with --data FOLDER for a server that joins one.",
+    );
+  }
+  return joiningConfig(join, resolve(data), { insecure });
+}
+
 /** Runs until a signal or a fatal error ends the process. */
 export async function runServer(options: ServerCommandOptions): Promise<void> {
-  const file = resolve(options.config);
-  const config = loadConfig(file, { insecure: options.insecure });
-  const self = config.nodes.find((node) => node.id === options.id);
+  const config = configOf(options);
+  const self = ownNode(config, options.id);
   if (self === undefined) {
     const ids = config.nodes.map((node) => node.id).join(", ");
-    throw new UsageError(`${file} has no node ${options.id}; its nodes are ${ids}.`);
+    throw new UsageError(`${options.config} has no node ${options.id}; its nodes are ${ids}.`);
   }
   const logger = createLogger(config.logLevel, { node: self.id });
   let ending = false;

@@ -3,8 +3,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Node } from "@parley/node";
 import { SqliteChatStore, SqliteLogStore } from "@parley/store";
-import { isLoopback } from "../config/addresses.ts";
-import type { ClusterConfig, ServerNode } from "../config/load.ts";
+import { formatAddress, isLoopback, parseAddress } from "../config/addresses.ts";
+import { type ClusterConfig, defaultHttpPort, type ServerNode } from "../config/load.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
 import { HttpServer, type Readiness } from "../http/http-server.ts";
@@ -36,18 +36,26 @@ export class ParleyServer {
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   #phase: Phase = "starting";
+  /** Empty until a server that joins was told. */
+  #listenHost: string;
 
   constructor(options: ServerOptions) {
     const { config, self, logger } = options;
     this.#options = options;
     const transport = new GrpcPeerTransport();
     const logStore = new SqliteLogStore(self.dbPath);
+    const isOpen = () => !isLoopback(this.#listenHost);
+    this.#listenHost = self.listenHost;
     this.#node = new Node(
       {
         nodeId: self.id,
         nodes: config.nodes,
+        join: config.join,
         tuning: config.tuning,
-        statusRequiresLogin: !isLoopback(self.listenHost),
+        // Asked when the node begins to serve: by then it knows where it listens.
+        get statusRequiresLogin() {
+          return isOpen();
+        },
       },
       {
         clock: systemClock,
@@ -58,6 +66,7 @@ export class ParleyServer {
         hasher: createPasswordHasher(),
         sha256,
         logger,
+        listen: (address) => this.#listenWhereTold(address),
         onFatal: options.onFatal,
       },
     );
@@ -78,16 +87,22 @@ export class ParleyServer {
   async start(): Promise<void> {
     const { self, logger } = this.#options;
     mkdirSync(dirname(self.dbPath), { recursive: true });
-    // The port comes first: a second process on the same files stops here, before it opens them.
-    await this.#listen("gRPC", self.listenHost, self.port, () =>
-      this.#grpc.listen(self.listenHost, self.port),
-    );
-    if (self.httpPort !== 0) {
-      await this.#listen("HTTP", self.listenHost, self.httpPort, () =>
-        this.#http.listen(self.listenHost, self.httpPort),
+    // The port comes first: a second process on the same files stops here, before it opens them. (A server that
+    // joins is told its port later; there the lock on the files has to do.)
+    if (self.port !== 0) {
+      await this.#listen("gRPC", self.listenHost, self.port, () =>
+        this.#grpc.listen(self.listenHost, self.port),
       );
+      if (self.httpPort !== 0) {
+        await this.#listen("HTTP", self.listenHost, self.httpPort, () =>
+          this.#http.listen(self.listenHost, self.httpPort),
+        );
+      }
+      logger.info({ grpc: self.address, http: self.httpAddress, dbPath: self.dbPath }, "listening");
+    } else {
+      const { join } = this.#options.config;
+      logger.info({ join, dbPath: self.dbPath }, `asking ${join.join(", ")} where to listen`);
     }
-    logger.info({ grpc: self.address, http: self.httpAddress, dbPath: self.dbPath }, "listening");
     await this.#node.start();
     if (this.#isStopping()) return;
     this.#phase = "serving";
@@ -113,6 +128,34 @@ export class ParleyServer {
 
   #isStopping(): boolean {
     return this.#phase === "stopping";
+  }
+
+  /** The cluster says where this server is to be reached. Rejects when it can't be there, or must not (P10). */
+  async #listenWhereTold(address: string): Promise<string> {
+    const { config, self, logger } = this.#options;
+    if (self.port !== 0) return self.httpAddress;
+    const place = parseAddress(address);
+    if (place === undefined) throw new ListenError(`${address} is not host:port`);
+    const { host, port } = place;
+    if (!isLoopback(host) && !config.insecure) {
+      throw new ListenError(
+        `${host} can be reached from other machines, and the connections are neither encrypted nor authenticated; ` +
+          "accept that with `--insecure`, or add this server under a loopback address",
+      );
+    }
+    await this.#listen("gRPC", host, port, () => this.#grpc.listen(host, port));
+    this.#listenHost = host;
+    const httpPort = defaultHttpPort(port);
+    let httpAddress = formatAddress({ host, port: httpPort });
+    try {
+      await this.#http.listen(host, httpPort);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      logger.warn({ http: httpAddress }, `no HTTP: ${why}`);
+      httpAddress = "";
+    }
+    logger.info({ grpc: address, http: httpAddress, dbPath: self.dbPath }, "listening");
+    return httpAddress;
   }
 
   async #listen(what: string, host: string, port: number, listen: () => Promise<unknown>) {

@@ -4,6 +4,7 @@ import { ClusterService } from "./cluster-service.ts";
 import { TestSink, World } from "./testing/world.test.support.ts";
 
 const EMPTY = new Uint8Array();
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 function serviceOf(world: World, requiresLogin = false): ClusterService {
   return new ClusterService({
@@ -11,6 +12,9 @@ function serviceOf(world: World, requiresLogin = false): ClusterService {
     chatStore: world.log.chatStore,
     clock: world.clock,
     authentication: world.service.authentication,
+    // Membership has a real cluster in test/members.test.ts.
+    changes: { carryOut: () => Promise.reject(new Error("no change is asked for here")) },
+    logger: SILENT,
     requiresLogin,
   });
 }

@@ -1,20 +1,37 @@
 // The operators' view of one node: status, a stream of it, and the state hash.
 import {
+  AddServerRequest,
+  AddServerResponse,
+  DemoteServerRequest,
+  DemoteServerResponse,
   LIMITS,
   ParleyError,
+  PromoteServerRequest,
+  PromoteServerResponse,
+  RemoveServerRequest,
+  RemoveServerResponse,
+  ReplaceServerRequest,
+  ReplaceServerResponse,
   StateHashRequest,
   StateHashResponse,
   StatusRequest,
   StatusResponse,
+  TransferLeadershipRequest,
+  TransferLeadershipResponse,
   WatchRequest,
 } from "@parley/protocol";
-import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
+import type { Operation } from "../leader-requests.ts";
+import type { MembershipChanges } from "../membership-changes.ts";
+import type { ChatReads, Clock, FrameSink, Logger, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { CallContext } from "./context.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
+const ANSWER_MS = 300;
+const SERVER_ID_MAX = 1_000_000;
+const ADDRESS = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
@@ -23,6 +40,8 @@ export interface ClusterServiceParts {
   readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly authentication: Authentication;
+  readonly changes: Pick<MembershipChanges, "carryOut">;
+  readonly logger: Logger;
   /** Only a loopback-only server answers without a login (P10). */
   readonly requiresLogin: boolean;
 }
@@ -103,6 +122,69 @@ export class ClusterService {
     return StateHashResponse.encode(found).finish();
   }
 
+  // ---- Changes of the membership (P8); each is answered when it is complete, or by its deadline --------
+
+  async addServer(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const request = decode(AddServerRequest, requestBytes);
+    checkNewServer(request);
+    await this.#change({ $case: "addServer", value: request }, context);
+    const { members } = this.#parts.replica.status();
+    const member = members.find(({ id }) => id === request.id);
+    return AddServerResponse.encode({ member }).finish();
+  }
+
+  async promoteServer(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const value = decode(PromoteServerRequest, requestBytes);
+    await this.#change({ $case: "promoteServer", value }, context);
+    return PromoteServerResponse.encode({}).finish();
+  }
+
+  async demoteServer(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const value = decode(DemoteServerRequest, requestBytes);
+    await this.#change({ $case: "demoteServer", value }, context);
+    return DemoteServerResponse.encode({}).finish();
+  }
+
+  async removeServer(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const value = decode(RemoveServerRequest, requestBytes);
+    await this.#change({ $case: "removeServer", value }, context);
+    return RemoveServerResponse.encode({}).finish();
+  }
+
+  async replaceServer(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const value = decode(ReplaceServerRequest, requestBytes);
+    await this.#change({ $case: "replaceServer", value }, context);
+    return ReplaceServerResponse.encode({}).finish();
+  }
+
+  async transferLeadership(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    const value = decode(TransferLeadershipRequest, requestBytes);
+    await this.#change({ $case: "transferLeadership", value }, context);
+    const { leaderId } = this.#parts.replica.view();
+    return TransferLeadershipResponse.encode({ leaderId }).finish();
+  }
+
+  async #change(operation: Operation, context: CallContext): Promise<void> {
+    const who = await this.#admitOperator(context);
+    const { changes, clock, logger } = this.#parts;
+    logger.info(
+      { event: "operator", who, operation: operation.$case, ...operation.value },
+      "an operator changes the cluster",
+    );
+    // What it was waiting for has to reach the caller before the caller gives up.
+    const deadlineMs = Math.min(
+      context.deadlineMs - ANSWER_MS,
+      clock.monotonicMs() + LIMITS.requestTimeoutMsMax,
+    );
+    await changes.carryOut(operation, { deadlineMs, signal: context.signal });
+  }
+
+  /** Who may change the cluster: the one place that decides it. Resolves with a name for the log. */
+  async #admitOperator(context: CallContext): Promise<string> {
+    await this.#admit(context);
+    return context.remote;
+  }
+
   /** Ends all watches. */
   close(): void {
     this.#timer?.cancel();
@@ -150,6 +232,18 @@ export class ClusterService {
     for (const { sink } of this.#watchers) {
       if (sink.backlogBytes() <= WATCH_BACKLOG_BYTES_MAX) sink.send(status);
     }
+  }
+}
+
+function checkNewServer({ id, address }: AddServerRequest): void {
+  if (!Number.isSafeInteger(id) || id < 1 || id > SERVER_ID_MAX) {
+    throw new ParleyError("INVALID_ARGUMENT", `an id is a whole number of 1–${SERVER_ID_MAX}`);
+  }
+  if (!ADDRESS.test(address)) {
+    throw new ParleyError(
+      "INVALID_ARGUMENT",
+      "an address is host:port, as the other servers reach it",
+    );
   }
 }
 

@@ -17,9 +17,10 @@ import type {
   ChatStoreState,
   CopyHead,
   InstalledCopy,
+  Membership,
 } from "@parley/node";
 import { Command, type Message } from "@parley/protocol";
-import type { ConfState, HardState } from "@parley/raft";
+import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
 import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
@@ -324,7 +325,7 @@ class VirtualChatStore implements ChatStore {
     this.copies = copies;
   }
 
-  open(initial: ConfState | undefined): Promise<ChatStoreState> {
+  open(initial: Membership | undefined): Promise<ChatStoreState> {
     return this.#later(() => {
       const state = this.#openOn(this.#disk.reopen());
       if (state.confState !== undefined || initial === undefined) return state;

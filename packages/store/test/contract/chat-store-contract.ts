@@ -2,9 +2,8 @@
 // the chat machine itself on a database in memory.
 import { DatabaseSync } from "node:sqlite";
 import { type AppliedBatch, ChatMachine } from "@parley/chat";
-import type { ChatStore } from "@parley/node/ports";
+import type { ChatStore, Membership } from "@parley/node/ports";
 import { HistoryRequest, HistoryResponse } from "@parley/protocol";
-import type { ConfState } from "@parley/raft";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bodyOf, chatEntries, ROOM } from "./chat-script.ts";
 
@@ -16,19 +15,33 @@ export interface ChatStoreHarness {
   dispose(): Promise<void>;
 }
 
-export const THREE_VOTERS: ConfState = {
+const SERVER = {
+  nodeId: 3,
+  raftId: 7,
+  serverUuid: "0f8b3c1e-0000-4000-8000-000000000007",
+  address: "10.0.0.3:7400",
+  httpAddress: "",
+  role: 1,
+} as const;
+export const THREE_VOTERS: Membership = {
   voters: [1, 2, 3],
   votersOutgoing: [],
   learners: [],
   learnersNext: [],
   autoLeave: false,
+  servers: [SERVER],
+  nextRaftId: 8,
+  lastChangeId: "",
 };
-const JOINT: ConfState = {
+const JOINT: Membership = {
   voters: [1, 2, 4],
   votersOutgoing: [1, 2, 3],
   learners: [5],
   learnersNext: [3],
   autoLeave: true,
+  servers: [SERVER, { ...SERVER, nodeId: 4, raftId: 8, role: 2 }],
+  nextRaftId: 9,
+  lastChangeId: "a change",
 };
 
 const BATCH = 64;
@@ -58,7 +71,7 @@ export function chatStoreContract(name: string, makeHarness: () => ChatStoreHarn
       return batches;
     }
 
-    async function reopen(initial?: ConfState): Promise<Awaited<ReturnType<ChatStore["open"]>>> {
+    async function reopen(initial?: Membership): Promise<Awaited<ReturnType<ChatStore["open"]>>> {
       await store.close();
       store = harness.store();
       return store.open(initial);

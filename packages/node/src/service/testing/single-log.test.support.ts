@@ -138,6 +138,8 @@ export class SingleLog implements Replica {
       nodeId: 1,
       hasQuorum: this.hasQuorum,
       staleMs: this.staleMs(),
+      removed: false,
+      joint: false,
     };
   }
 

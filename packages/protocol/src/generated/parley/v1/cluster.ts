@@ -20,10 +20,22 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import {
+  AddServerRequest,
+  AddServerResponse,
+  DemoteServerRequest,
+  DemoteServerResponse,
+  PromoteServerRequest,
+  PromoteServerResponse,
+  RemoveServerRequest,
+  RemoveServerResponse,
+  ReplaceServerRequest,
+  ReplaceServerResponse,
   StateHashRequest,
   StateHashResponse,
   StatusRequest,
   StatusResponse,
+  TransferLeadershipRequest,
+  TransferLeadershipResponse,
   WatchRequest,
 } from "./cluster_messages.ts";
 
@@ -58,6 +70,55 @@ export const ClusterDefinition = {
       requestType: StateHashRequest as typeof StateHashRequest,
       requestStream: false,
       responseType: StateHashResponse as typeof StateHashResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Changes of the membership, through any node; one at a time (P8). */
+    addServer: {
+      name: "AddServer",
+      requestType: AddServerRequest as typeof AddServerRequest,
+      requestStream: false,
+      responseType: AddServerResponse as typeof AddServerResponse,
+      responseStream: false,
+      options: {},
+    },
+    promoteServer: {
+      name: "PromoteServer",
+      requestType: PromoteServerRequest as typeof PromoteServerRequest,
+      requestStream: false,
+      responseType: PromoteServerResponse as typeof PromoteServerResponse,
+      responseStream: false,
+      options: {},
+    },
+    demoteServer: {
+      name: "DemoteServer",
+      requestType: DemoteServerRequest as typeof DemoteServerRequest,
+      requestStream: false,
+      responseType: DemoteServerResponse as typeof DemoteServerResponse,
+      responseStream: false,
+      options: {},
+    },
+    removeServer: {
+      name: "RemoveServer",
+      requestType: RemoveServerRequest as typeof RemoveServerRequest,
+      requestStream: false,
+      responseType: RemoveServerResponse as typeof RemoveServerResponse,
+      responseStream: false,
+      options: {},
+    },
+    replaceServer: {
+      name: "ReplaceServer",
+      requestType: ReplaceServerRequest as typeof ReplaceServerRequest,
+      requestStream: false,
+      responseType: ReplaceServerResponse as typeof ReplaceServerResponse,
+      responseStream: false,
+      options: {},
+    },
+    transferLeadership: {
+      name: "TransferLeadership",
+      requestType: TransferLeadershipRequest as typeof TransferLeadershipRequest,
+      requestStream: false,
+      responseType: TransferLeadershipResponse as typeof TransferLeadershipResponse,
       responseStream: false,
       options: {},
     },
@@ -98,6 +159,67 @@ export const ClusterService = {
     responseSerialize: (value: StateHashResponse): Buffer => Buffer.from(StateHashResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StateHashResponse => StateHashResponse.decode(value),
   },
+  /** Changes of the membership, through any node; one at a time (P8). */
+  addServer: {
+    path: "/parley.v1.Cluster/AddServer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddServerRequest): Buffer => Buffer.from(AddServerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddServerRequest => AddServerRequest.decode(value),
+    responseSerialize: (value: AddServerResponse): Buffer => Buffer.from(AddServerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddServerResponse => AddServerResponse.decode(value),
+  },
+  promoteServer: {
+    path: "/parley.v1.Cluster/PromoteServer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PromoteServerRequest): Buffer => Buffer.from(PromoteServerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PromoteServerRequest => PromoteServerRequest.decode(value),
+    responseSerialize: (value: PromoteServerResponse): Buffer =>
+      Buffer.from(PromoteServerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PromoteServerResponse => PromoteServerResponse.decode(value),
+  },
+  demoteServer: {
+    path: "/parley.v1.Cluster/DemoteServer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DemoteServerRequest): Buffer => Buffer.from(DemoteServerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DemoteServerRequest => DemoteServerRequest.decode(value),
+    responseSerialize: (value: DemoteServerResponse): Buffer =>
+      Buffer.from(DemoteServerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DemoteServerResponse => DemoteServerResponse.decode(value),
+  },
+  removeServer: {
+    path: "/parley.v1.Cluster/RemoveServer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveServerRequest): Buffer => Buffer.from(RemoveServerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveServerRequest => RemoveServerRequest.decode(value),
+    responseSerialize: (value: RemoveServerResponse): Buffer =>
+      Buffer.from(RemoveServerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveServerResponse => RemoveServerResponse.decode(value),
+  },
+  replaceServer: {
+    path: "/parley.v1.Cluster/ReplaceServer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReplaceServerRequest): Buffer => Buffer.from(ReplaceServerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplaceServerRequest => ReplaceServerRequest.decode(value),
+    responseSerialize: (value: ReplaceServerResponse): Buffer =>
+      Buffer.from(ReplaceServerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplaceServerResponse => ReplaceServerResponse.decode(value),
+  },
+  transferLeadership: {
+    path: "/parley.v1.Cluster/TransferLeadership" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TransferLeadershipRequest): Buffer =>
+      Buffer.from(TransferLeadershipRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TransferLeadershipRequest => TransferLeadershipRequest.decode(value),
+    responseSerialize: (value: TransferLeadershipResponse): Buffer =>
+      Buffer.from(TransferLeadershipResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TransferLeadershipResponse => TransferLeadershipResponse.decode(value),
+  },
 } as const;
 
 export interface ClusterServer extends UntypedServiceImplementation {
@@ -105,6 +227,13 @@ export interface ClusterServer extends UntypedServiceImplementation {
   /** The status now, and again whenever roles, terms or contacts change. */
   watch: handleServerStreamingCall<WatchRequest, StatusResponse>;
   stateHash: handleUnaryCall<StateHashRequest, StateHashResponse>;
+  /** Changes of the membership, through any node; one at a time (P8). */
+  addServer: handleUnaryCall<AddServerRequest, AddServerResponse>;
+  promoteServer: handleUnaryCall<PromoteServerRequest, PromoteServerResponse>;
+  demoteServer: handleUnaryCall<DemoteServerRequest, DemoteServerResponse>;
+  removeServer: handleUnaryCall<RemoveServerRequest, RemoveServerResponse>;
+  replaceServer: handleUnaryCall<ReplaceServerRequest, ReplaceServerResponse>;
+  transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
 }
 
 export interface ClusterClient extends Client {
@@ -144,6 +273,97 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StateHashResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes of the membership, through any node; one at a time (P8). */
+  addServer(
+    request: AddServerRequest,
+    callback: (error: ServiceError | null, response: AddServerResponse) => void,
+  ): ClientUnaryCall;
+  addServer(
+    request: AddServerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddServerResponse) => void,
+  ): ClientUnaryCall;
+  addServer(
+    request: AddServerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddServerResponse) => void,
+  ): ClientUnaryCall;
+  promoteServer(
+    request: PromoteServerRequest,
+    callback: (error: ServiceError | null, response: PromoteServerResponse) => void,
+  ): ClientUnaryCall;
+  promoteServer(
+    request: PromoteServerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PromoteServerResponse) => void,
+  ): ClientUnaryCall;
+  promoteServer(
+    request: PromoteServerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PromoteServerResponse) => void,
+  ): ClientUnaryCall;
+  demoteServer(
+    request: DemoteServerRequest,
+    callback: (error: ServiceError | null, response: DemoteServerResponse) => void,
+  ): ClientUnaryCall;
+  demoteServer(
+    request: DemoteServerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DemoteServerResponse) => void,
+  ): ClientUnaryCall;
+  demoteServer(
+    request: DemoteServerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DemoteServerResponse) => void,
+  ): ClientUnaryCall;
+  removeServer(
+    request: RemoveServerRequest,
+    callback: (error: ServiceError | null, response: RemoveServerResponse) => void,
+  ): ClientUnaryCall;
+  removeServer(
+    request: RemoveServerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveServerResponse) => void,
+  ): ClientUnaryCall;
+  removeServer(
+    request: RemoveServerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveServerResponse) => void,
+  ): ClientUnaryCall;
+  replaceServer(
+    request: ReplaceServerRequest,
+    callback: (error: ServiceError | null, response: ReplaceServerResponse) => void,
+  ): ClientUnaryCall;
+  replaceServer(
+    request: ReplaceServerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReplaceServerResponse) => void,
+  ): ClientUnaryCall;
+  replaceServer(
+    request: ReplaceServerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReplaceServerResponse) => void,
+  ): ClientUnaryCall;
+  transferLeadership(
+    request: TransferLeadershipRequest,
+    callback: (error: ServiceError | null, response: TransferLeadershipResponse) => void,
+  ): ClientUnaryCall;
+  transferLeadership(
+    request: TransferLeadershipRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TransferLeadershipResponse) => void,
+  ): ClientUnaryCall;
+  transferLeadership(
+    request: TransferLeadershipRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TransferLeadershipResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -63,6 +63,10 @@ export interface Member {
   term: number;
   /** Entries behind the leader's commit index. */
   lag: number;
+  /** Of the server's disk; another one under the same id is another server (P9). */
+  serverUuid: string;
+  /** What it is meant to be: a learner that is meant to vote becomes a voter once it has caught up. */
+  targetRole: MemberRole;
 }
 
 export interface StatusRequest {
@@ -79,6 +83,10 @@ export interface StatusResponse {
   hasQuorum: boolean;
   /** Age of the answering node's data when there is no quorum; 0 otherwise. */
   staleMs: number;
+  /** The answering node has been removed from the cluster and serves no more. */
+  removed: boolean;
+  /** A change of several members is being carried out: the old and the new majority are both needed. */
+  joint: boolean;
 }
 
 export interface WatchRequest {
@@ -93,6 +101,68 @@ export interface StateHashResponse {
   appliedIndex: number;
   /** Equal on every node at equal applied_index. Hexadecimal. */
   hash: string;
+}
+
+/**
+ * Adds a server as a learner, which becomes a voter once it has caught up. Answered when it is a learner; asking again for the
+ * same server goes on.
+ */
+export interface AddServerRequest {
+  id: number;
+  address: string;
+  /** Leave it a read replica: it serves clients and never votes. */
+  learner: boolean;
+}
+
+export interface AddServerResponse {
+  member: Member | undefined;
+}
+
+/** Makes a learner that has caught up a voter. */
+export interface PromoteServerRequest {
+  id: number;
+}
+
+export interface PromoteServerResponse {
+}
+
+/** Makes a voter a learner. */
+export interface DemoteServerRequest {
+  id: number;
+  /** Even if fewer voters than a majority are left alive. */
+  force: boolean;
+}
+
+export interface DemoteServerResponse {
+}
+
+export interface RemoveServerRequest {
+  id: number;
+  /** Even if fewer voters than a majority are left alive. */
+  force: boolean;
+}
+
+export interface RemoveServerResponse {
+}
+
+/** Removes one server and makes a learner that has caught up a voter in its place, in one change. */
+export interface ReplaceServerRequest {
+  oldId: number;
+  newId: number;
+  /** Even if fewer voters than a majority are left alive. */
+  force: boolean;
+}
+
+export interface ReplaceServerResponse {
+}
+
+export interface TransferLeadershipRequest {
+  /** 0 = whoever has the most. */
+  toId: number;
+}
+
+export interface TransferLeadershipResponse {
+  leaderId: number;
 }
 
 function createBaseMember(): Member {
@@ -110,6 +180,8 @@ function createBaseMember(): Member {
     healthy: false,
     term: 0,
     lag: 0,
+    serverUuid: "",
+    targetRole: 0,
   };
 }
 
@@ -153,6 +225,12 @@ export const Member: MessageFns<Member> = {
     }
     if (message.lag !== 0) {
       writer.uint32(104).uint64(message.lag);
+    }
+    if (message.serverUuid !== "") {
+      writer.uint32(114).string(message.serverUuid);
+    }
+    if (message.targetRole !== 0) {
+      writer.uint32(120).int32(message.targetRole);
     }
     return writer;
   },
@@ -274,6 +352,22 @@ export const Member: MessageFns<Member> = {
             message.lag = longToNumber(reader.uint64());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.serverUuid = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.targetRole = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -304,6 +398,8 @@ export const Member: MessageFns<Member> = {
     message.healthy = object.healthy ?? false;
     message.term = object.term ?? 0;
     message.lag = object.lag ?? 0;
+    message.serverUuid = object.serverUuid ?? "";
+    message.targetRole = object.targetRole ?? 0;
     return message;
   },
 };
@@ -352,7 +448,17 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 };
 
 function createBaseStatusResponse(): StatusResponse {
-  return { clusterId: "", leaderId: 0, term: 0, members: [], nodeId: 0, hasQuorum: false, staleMs: 0 };
+  return {
+    clusterId: "",
+    leaderId: 0,
+    term: 0,
+    members: [],
+    nodeId: 0,
+    hasQuorum: false,
+    staleMs: 0,
+    removed: false,
+    joint: false,
+  };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -377,6 +483,12 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.staleMs !== 0) {
       writer.uint32(56).uint64(message.staleMs);
+    }
+    if (message.removed !== false) {
+      writer.uint32(64).bool(message.removed);
+    }
+    if (message.joint !== false) {
+      writer.uint32(72).bool(message.joint);
     }
     return writer;
   },
@@ -450,6 +562,22 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.staleMs = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.removed = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.joint = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -474,6 +602,8 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     message.nodeId = object.nodeId ?? 0;
     message.hasQuorum = object.hasQuorum ?? false;
     message.staleMs = object.staleMs ?? 0;
+    message.removed = object.removed ?? false;
+    message.joint = object.joint ?? false;
     return message;
   },
 };
@@ -639,6 +769,692 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
     const message = createBaseStateHashResponse();
     message.appliedIndex = object.appliedIndex ?? 0;
     message.hash = object.hash ?? "";
+    return message;
+  },
+};
+
+function createBaseAddServerRequest(): AddServerRequest {
+  return { id: 0, address: "", learner: false };
+}
+
+export const AddServerRequest: MessageFns<AddServerRequest> = {
+  encode(message: AddServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.learner !== false) {
+      writer.uint32(24).bool(message.learner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.learner = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AddServerRequest>): AddServerRequest {
+    return AddServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddServerRequest>): AddServerRequest {
+    const message = createBaseAddServerRequest();
+    message.id = object.id ?? 0;
+    message.address = object.address ?? "";
+    message.learner = object.learner ?? false;
+    return message;
+  },
+};
+
+function createBaseAddServerResponse(): AddServerResponse {
+  return { member: undefined };
+}
+
+export const AddServerResponse: MessageFns<AddServerResponse> = {
+  encode(message: AddServerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.member !== undefined) {
+      Member.encode(message.member, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddServerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddServerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.member = Member.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AddServerResponse>): AddServerResponse {
+    return AddServerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddServerResponse>): AddServerResponse {
+    const message = createBaseAddServerResponse();
+    message.member = (object.member !== undefined && object.member !== null)
+      ? Member.fromPartial(object.member)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePromoteServerRequest(): PromoteServerRequest {
+  return { id: 0 };
+}
+
+export const PromoteServerRequest: MessageFns<PromoteServerRequest> = {
+  encode(message: PromoteServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PromoteServerRequest>): PromoteServerRequest {
+    return PromoteServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PromoteServerRequest>): PromoteServerRequest {
+    const message = createBasePromoteServerRequest();
+    message.id = object.id ?? 0;
+    return message;
+  },
+};
+
+function createBasePromoteServerResponse(): PromoteServerResponse {
+  return {};
+}
+
+export const PromoteServerResponse: MessageFns<PromoteServerResponse> = {
+  encode(_: PromoteServerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteServerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteServerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PromoteServerResponse>): PromoteServerResponse {
+    return PromoteServerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<PromoteServerResponse>): PromoteServerResponse {
+    const message = createBasePromoteServerResponse();
+    return message;
+  },
+};
+
+function createBaseDemoteServerRequest(): DemoteServerRequest {
+  return { id: 0, force: false };
+}
+
+export const DemoteServerRequest: MessageFns<DemoteServerRequest> = {
+  encode(message: DemoteServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DemoteServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDemoteServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DemoteServerRequest>): DemoteServerRequest {
+    return DemoteServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DemoteServerRequest>): DemoteServerRequest {
+    const message = createBaseDemoteServerRequest();
+    message.id = object.id ?? 0;
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseDemoteServerResponse(): DemoteServerResponse {
+  return {};
+}
+
+export const DemoteServerResponse: MessageFns<DemoteServerResponse> = {
+  encode(_: DemoteServerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DemoteServerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDemoteServerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DemoteServerResponse>): DemoteServerResponse {
+    return DemoteServerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DemoteServerResponse>): DemoteServerResponse {
+    const message = createBaseDemoteServerResponse();
+    return message;
+  },
+};
+
+function createBaseRemoveServerRequest(): RemoveServerRequest {
+  return { id: 0, force: false };
+}
+
+export const RemoveServerRequest: MessageFns<RemoveServerRequest> = {
+  encode(message: RemoveServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveServerRequest>): RemoveServerRequest {
+    return RemoveServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveServerRequest>): RemoveServerRequest {
+    const message = createBaseRemoveServerRequest();
+    message.id = object.id ?? 0;
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseRemoveServerResponse(): RemoveServerResponse {
+  return {};
+}
+
+export const RemoveServerResponse: MessageFns<RemoveServerResponse> = {
+  encode(_: RemoveServerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveServerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveServerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveServerResponse>): RemoveServerResponse {
+    return RemoveServerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RemoveServerResponse>): RemoveServerResponse {
+    const message = createBaseRemoveServerResponse();
+    return message;
+  },
+};
+
+function createBaseReplaceServerRequest(): ReplaceServerRequest {
+  return { oldId: 0, newId: 0, force: false };
+}
+
+export const ReplaceServerRequest: MessageFns<ReplaceServerRequest> = {
+  encode(message: ReplaceServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.oldId !== 0) {
+      writer.uint32(8).uint64(message.oldId);
+    }
+    if (message.newId !== 0) {
+      writer.uint32(16).uint64(message.newId);
+    }
+    if (message.force !== false) {
+      writer.uint32(24).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.oldId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.newId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplaceServerRequest>): ReplaceServerRequest {
+    return ReplaceServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplaceServerRequest>): ReplaceServerRequest {
+    const message = createBaseReplaceServerRequest();
+    message.oldId = object.oldId ?? 0;
+    message.newId = object.newId ?? 0;
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseReplaceServerResponse(): ReplaceServerResponse {
+  return {};
+}
+
+export const ReplaceServerResponse: MessageFns<ReplaceServerResponse> = {
+  encode(_: ReplaceServerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceServerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceServerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplaceServerResponse>): ReplaceServerResponse {
+    return ReplaceServerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReplaceServerResponse>): ReplaceServerResponse {
+    const message = createBaseReplaceServerResponse();
+    return message;
+  },
+};
+
+function createBaseTransferLeadershipRequest(): TransferLeadershipRequest {
+  return { toId: 0 };
+}
+
+export const TransferLeadershipRequest: MessageFns<TransferLeadershipRequest> = {
+  encode(message: TransferLeadershipRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.toId !== 0) {
+      writer.uint32(8).uint64(message.toId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeadershipRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferLeadershipRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.toId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TransferLeadershipRequest>): TransferLeadershipRequest {
+    return TransferLeadershipRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TransferLeadershipRequest>): TransferLeadershipRequest {
+    const message = createBaseTransferLeadershipRequest();
+    message.toId = object.toId ?? 0;
+    return message;
+  },
+};
+
+function createBaseTransferLeadershipResponse(): TransferLeadershipResponse {
+  return { leaderId: 0 };
+}
+
+export const TransferLeadershipResponse: MessageFns<TransferLeadershipResponse> = {
+  encode(message: TransferLeadershipResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leaderId !== 0) {
+      writer.uint32(8).uint64(message.leaderId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeadershipResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransferLeadershipResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leaderId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TransferLeadershipResponse>): TransferLeadershipResponse {
+    return TransferLeadershipResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TransferLeadershipResponse>): TransferLeadershipResponse {
+    const message = createBaseTransferLeadershipResponse();
+    message.leaderId = object.leaderId ?? 0;
     return message;
   },
 };

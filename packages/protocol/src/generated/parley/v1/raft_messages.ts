@@ -6,6 +6,15 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  AddServerRequest,
+  DemoteServerRequest,
+  MemberRole,
+  PromoteServerRequest,
+  RemoveServerRequest,
+  ReplaceServerRequest,
+  TransferLeadershipRequest,
+} from "./cluster_messages.ts";
 import { Error } from "./session.ts";
 
 export const BootstrapState = {
@@ -53,32 +62,54 @@ export interface PeerHello {
   protocolVersion: number;
   /** Empty while the sender has not joined a cluster yet (then only bootstrap frames may follow). */
   clusterId: string;
-  /** Configured id, consensus id and server uuid of the sender. */
+  /** The operator's id, the consensus id (0 = not a member yet) and the server uuid of the sender. */
   nodeId: number;
   raftId: number;
   serverUuid: string;
-  /** Whom the sender thinks it talks to; uuid empty = not known yet. */
+  /** Whom the sender thinks it talks to; 0 and empty = not known yet. */
   toNodeId: number;
   toServerUuid: string;
   /** "fresh" (never in a cluster), "member", "wiped"…, see BootstrapState. */
   bootstrapState: BootstrapState;
-  /** Hash over the configured set of nodes. */
+  /** Hash over the configured set of nodes; empty from a server that joins a cluster. */
   configHash: string;
-}
-
-export interface BootstrapMember {
-  nodeId: number;
-  raftId: number;
-  serverUuid: string;
+  /** Where the sender listens; empty = not yet. A peer that has not heard of this member dials back there. */
   address: string;
   httpAddress: string;
 }
 
-/** Made once, when all configured nodes answer "fresh" (P9). */
+/** One server of the cluster. */
+export interface ServerRecord {
+  /** The operator's id: of a place in the cluster, which a server whose disk was lost comes back to. */
+  nodeId: number;
+  /** The id in the consensus group: of one disk, never reused. */
+  raftId: number;
+  serverUuid: string;
+  /** host:port of gRPC, and of HTTP (empty = none). */
+  address: string;
+  httpAddress: string;
+  /** What it is meant to be: a joining server that is meant to vote is a learner until it has caught up. */
+  role: MemberRole;
+}
+
+/** Made once, when all configured nodes answer "fresh" (P9): the membership before the first entry. */
 export interface BootstrapRecord {
   clusterId: string;
   configHash: string;
-  members: BootstrapMember[];
+  members: ServerRecord[];
+  /** In a node's own copy, when it joined later: itself. Absent = the one of `members` with its uuid. */
+  self: ServerRecord | undefined;
+}
+
+/**
+ * The context of a configuration change: what it does to the table of servers. Servers that the changed
+ * configuration does not hold leave the table by themselves.
+ */
+export interface MembershipChange {
+  /** Made by whoever asked for it; says that a change that was asked for again has been made. */
+  changeId: string;
+  /** Added, or changed. */
+  servers: ServerRecord[];
 }
 
 export interface RaftEntry {
@@ -159,18 +190,70 @@ export interface PresenceReport {
   offlineAccountIds: number[];
 }
 
+/** A server that belongs to no cluster yet asks for admission; its hello says so, members pass it on to the leader. */
+export interface AdmissionRequest {
+  nodeId: number;
+  serverUuid: string;
+  /** Where it listens; empty = it wants to be told. */
+  address: string;
+  httpAddress: string;
+}
+
+/** What a server that asks for admission is told. */
+export interface AdmissionAnswer {
+  /** It is a member: with `self` in it. It goes on as one. */
+  record:
+    | BootstrapRecord
+    | undefined;
+  /** Where it is to listen. */
+  address: string;
+  /** Why it is not admitted yet; it waits and goes on asking. */
+  refusal: Error | undefined;
+}
+
+/** What only the leader can do, on its way there. Asked again until it is done, so losing one does no harm. */
+export interface LeaderRequest {
+  id: number;
+  /** Of the configuration change; the same when it is asked for again. */
+  changeId: string;
+  op:
+    | { $case: "admission"; value: AdmissionRequest }
+    | { $case: "addServer"; value: AddServerRequest }
+    | { $case: "promoteServer"; value: PromoteServerRequest }
+    | { $case: "demoteServer"; value: DemoteServerRequest }
+    | { $case: "removeServer"; value: RemoveServerRequest }
+    | { $case: "replaceServer"; value: ReplaceServerRequest }
+    | { $case: "transferLeadership"; value: TransferLeadershipRequest }
+    | undefined;
+}
+
+export interface LeaderReply {
+  id: number;
+  /** Refused for good. */
+  error: Error | undefined;
+  done: boolean;
+  /** What it waits for, when it is neither refused nor done. */
+  waitingFor: string;
+  /** What a caller who can't wait longer is told for a reason. */
+  waitingReason: string;
+  admission: AdmissionAnswer | undefined;
+}
+
 export interface PeerFrame {
   hello: PeerHello | undefined;
   messages: RaftMessage[];
   forwards: ForwardRequest[];
   forwardReplies: ForwardReply[];
   report: NodeReport | undefined;
-  presence: PresenceReport | undefined;
-  bootstrap:
-    | BootstrapRecord
+  presence:
+    | PresenceReport
     | undefined;
   /** The stream is refused or ends. */
   error: Error | undefined;
+  leaderRequests: LeaderRequest[];
+  leaderReplies: LeaderReply[];
+  /** In the answering direction, to a server that asks for admission. */
+  admission: AdmissionAnswer | undefined;
   copyRequest: CopyRequest | undefined;
 }
 
@@ -228,6 +311,8 @@ function createBasePeerHello(): PeerHello {
     toServerUuid: "",
     bootstrapState: 0,
     configHash: "",
+    address: "",
+    httpAddress: "",
   };
 }
 
@@ -259,6 +344,12 @@ export const PeerHello: MessageFns<PeerHello> = {
     }
     if (message.configHash !== "") {
       writer.uint32(74).string(message.configHash);
+    }
+    if (message.address !== "") {
+      writer.uint32(82).string(message.address);
+    }
+    if (message.httpAddress !== "") {
+      writer.uint32(90).string(message.httpAddress);
     }
     return writer;
   },
@@ -348,6 +439,22 @@ export const PeerHello: MessageFns<PeerHello> = {
             message.configHash = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.httpAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,16 +481,18 @@ export const PeerHello: MessageFns<PeerHello> = {
     message.toServerUuid = object.toServerUuid ?? "";
     message.bootstrapState = object.bootstrapState ?? 0;
     message.configHash = object.configHash ?? "";
+    message.address = object.address ?? "";
+    message.httpAddress = object.httpAddress ?? "";
     return message;
   },
 };
 
-function createBaseBootstrapMember(): BootstrapMember {
-  return { nodeId: 0, raftId: 0, serverUuid: "", address: "", httpAddress: "" };
+function createBaseServerRecord(): ServerRecord {
+  return { nodeId: 0, raftId: 0, serverUuid: "", address: "", httpAddress: "", role: 0 };
 }
 
-export const BootstrapMember: MessageFns<BootstrapMember> = {
-  encode(message: BootstrapMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const ServerRecord: MessageFns<ServerRecord> = {
+  encode(message: ServerRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nodeId !== 0) {
       writer.uint32(8).uint64(message.nodeId);
     }
@@ -399,10 +508,13 @@ export const BootstrapMember: MessageFns<BootstrapMember> = {
     if (message.httpAddress !== "") {
       writer.uint32(42).string(message.httpAddress);
     }
+    if (message.role !== 0) {
+      writer.uint32(48).int32(message.role);
+    }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): BootstrapMember {
+  decode(input: BinaryReader | Uint8Array, length?: number): ServerRecord {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -411,7 +523,7 @@ export const BootstrapMember: MessageFns<BootstrapMember> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBootstrapMember();
+      const message = createBaseServerRecord();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -455,6 +567,14 @@ export const BootstrapMember: MessageFns<BootstrapMember> = {
             message.httpAddress = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -467,22 +587,23 @@ export const BootstrapMember: MessageFns<BootstrapMember> = {
     }
   },
 
-  create(base?: DeepPartial<BootstrapMember>): BootstrapMember {
-    return BootstrapMember.fromPartial(base ?? {});
+  create(base?: DeepPartial<ServerRecord>): ServerRecord {
+    return ServerRecord.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<BootstrapMember>): BootstrapMember {
-    const message = createBaseBootstrapMember();
+  fromPartial(object: DeepPartial<ServerRecord>): ServerRecord {
+    const message = createBaseServerRecord();
     message.nodeId = object.nodeId ?? 0;
     message.raftId = object.raftId ?? 0;
     message.serverUuid = object.serverUuid ?? "";
     message.address = object.address ?? "";
     message.httpAddress = object.httpAddress ?? "";
+    message.role = object.role ?? 0;
     return message;
   },
 };
 
 function createBaseBootstrapRecord(): BootstrapRecord {
-  return { clusterId: "", configHash: "", members: [] };
+  return { clusterId: "", configHash: "", members: [], self: undefined };
 }
 
 export const BootstrapRecord: MessageFns<BootstrapRecord> = {
@@ -494,7 +615,10 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
       writer.uint32(18).string(message.configHash);
     }
     for (const v of message.members) {
-      BootstrapMember.encode(v!, writer.uint32(26).fork()).join();
+      ServerRecord.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.self !== undefined) {
+      ServerRecord.encode(message.self, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -533,7 +657,15 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
               break;
             }
 
-            message.members.push(BootstrapMember.decode(reader, reader.uint32()));
+            message.members.push(ServerRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.self = ServerRecord.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -555,7 +687,77 @@ export const BootstrapRecord: MessageFns<BootstrapRecord> = {
     const message = createBaseBootstrapRecord();
     message.clusterId = object.clusterId ?? "";
     message.configHash = object.configHash ?? "";
-    message.members = object.members?.map((e) => BootstrapMember.fromPartial(e)) || [];
+    message.members = object.members?.map((e) => ServerRecord.fromPartial(e)) || [];
+    message.self = (object.self !== undefined && object.self !== null)
+      ? ServerRecord.fromPartial(object.self)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMembershipChange(): MembershipChange {
+  return { changeId: "", servers: [] };
+}
+
+export const MembershipChange: MessageFns<MembershipChange> = {
+  encode(message: MembershipChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changeId !== "") {
+      writer.uint32(10).string(message.changeId);
+    }
+    for (const v of message.servers) {
+      ServerRecord.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MembershipChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMembershipChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.servers.push(ServerRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MembershipChange>): MembershipChange {
+    return MembershipChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MembershipChange>): MembershipChange {
+    const message = createBaseMembershipChange();
+    message.changeId = object.changeId ?? "";
+    message.servers = object.servers?.map((e) => ServerRecord.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1565,6 +1767,490 @@ export const PresenceReport: MessageFns<PresenceReport> = {
   },
 };
 
+function createBaseAdmissionRequest(): AdmissionRequest {
+  return { nodeId: 0, serverUuid: "", address: "", httpAddress: "" };
+}
+
+export const AdmissionRequest: MessageFns<AdmissionRequest> = {
+  encode(message: AdmissionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.serverUuid !== "") {
+      writer.uint32(18).string(message.serverUuid);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    if (message.httpAddress !== "") {
+      writer.uint32(34).string(message.httpAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmissionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmissionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.serverUuid = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.httpAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AdmissionRequest>): AdmissionRequest {
+    return AdmissionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdmissionRequest>): AdmissionRequest {
+    const message = createBaseAdmissionRequest();
+    message.nodeId = object.nodeId ?? 0;
+    message.serverUuid = object.serverUuid ?? "";
+    message.address = object.address ?? "";
+    message.httpAddress = object.httpAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseAdmissionAnswer(): AdmissionAnswer {
+  return { record: undefined, address: "", refusal: undefined };
+}
+
+export const AdmissionAnswer: MessageFns<AdmissionAnswer> = {
+  encode(message: AdmissionAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.record !== undefined) {
+      BootstrapRecord.encode(message.record, writer.uint32(10).fork()).join();
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.refusal !== undefined) {
+      Error.encode(message.refusal, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmissionAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmissionAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.record = BootstrapRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusal = Error.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AdmissionAnswer>): AdmissionAnswer {
+    return AdmissionAnswer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdmissionAnswer>): AdmissionAnswer {
+    const message = createBaseAdmissionAnswer();
+    message.record = (object.record !== undefined && object.record !== null)
+      ? BootstrapRecord.fromPartial(object.record)
+      : undefined;
+    message.address = object.address ?? "";
+    message.refusal = (object.refusal !== undefined && object.refusal !== null)
+      ? Error.fromPartial(object.refusal)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLeaderRequest(): LeaderRequest {
+  return { id: 0, changeId: "", op: undefined };
+}
+
+export const LeaderRequest: MessageFns<LeaderRequest> = {
+  encode(message: LeaderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.changeId !== "") {
+      writer.uint32(18).string(message.changeId);
+    }
+    switch (message.op?.$case) {
+      case "admission":
+        AdmissionRequest.encode(message.op.value, writer.uint32(26).fork()).join();
+        break;
+      case "addServer":
+        AddServerRequest.encode(message.op.value, writer.uint32(34).fork()).join();
+        break;
+      case "promoteServer":
+        PromoteServerRequest.encode(message.op.value, writer.uint32(42).fork()).join();
+        break;
+      case "demoteServer":
+        DemoteServerRequest.encode(message.op.value, writer.uint32(50).fork()).join();
+        break;
+      case "removeServer":
+        RemoveServerRequest.encode(message.op.value, writer.uint32(58).fork()).join();
+        break;
+      case "replaceServer":
+        ReplaceServerRequest.encode(message.op.value, writer.uint32(66).fork()).join();
+        break;
+      case "transferLeadership":
+        TransferLeadershipRequest.encode(message.op.value, writer.uint32(74).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaderRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaderRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.changeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.op = { $case: "admission", value: AdmissionRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.op = { $case: "addServer", value: AddServerRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.op = { $case: "promoteServer", value: PromoteServerRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.op = { $case: "demoteServer", value: DemoteServerRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.op = { $case: "removeServer", value: RemoveServerRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.op = { $case: "replaceServer", value: ReplaceServerRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.op = {
+              $case: "transferLeadership",
+              value: TransferLeadershipRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LeaderRequest>): LeaderRequest {
+    return LeaderRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaderRequest>): LeaderRequest {
+    const message = createBaseLeaderRequest();
+    message.id = object.id ?? 0;
+    message.changeId = object.changeId ?? "";
+    switch (object.op?.$case) {
+      case "admission": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "admission", value: AdmissionRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "addServer": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "addServer", value: AddServerRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "promoteServer": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "promoteServer", value: PromoteServerRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "demoteServer": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "demoteServer", value: DemoteServerRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "removeServer": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "removeServer", value: RemoveServerRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "replaceServer": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "replaceServer", value: ReplaceServerRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "transferLeadership": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "transferLeadership", value: TransferLeadershipRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseLeaderReply(): LeaderReply {
+  return { id: 0, error: undefined, done: false, waitingFor: "", waitingReason: "", admission: undefined };
+}
+
+export const LeaderReply: MessageFns<LeaderReply> = {
+  encode(message: LeaderReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.error !== undefined) {
+      Error.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    if (message.done !== false) {
+      writer.uint32(24).bool(message.done);
+    }
+    if (message.waitingFor !== "") {
+      writer.uint32(34).string(message.waitingFor);
+    }
+    if (message.waitingReason !== "") {
+      writer.uint32(50).string(message.waitingReason);
+    }
+    if (message.admission !== undefined) {
+      AdmissionAnswer.encode(message.admission, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaderReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaderReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = Error.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.waitingFor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.waitingReason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.admission = AdmissionAnswer.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LeaderReply>): LeaderReply {
+    return LeaderReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaderReply>): LeaderReply {
+    const message = createBaseLeaderReply();
+    message.id = object.id ?? 0;
+    message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
+    message.done = object.done ?? false;
+    message.waitingFor = object.waitingFor ?? "";
+    message.waitingReason = object.waitingReason ?? "";
+    message.admission = (object.admission !== undefined && object.admission !== null)
+      ? AdmissionAnswer.fromPartial(object.admission)
+      : undefined;
+    return message;
+  },
+};
+
 function createBasePeerFrame(): PeerFrame {
   return {
     hello: undefined,
@@ -1573,8 +2259,10 @@ function createBasePeerFrame(): PeerFrame {
     forwardReplies: [],
     report: undefined,
     presence: undefined,
-    bootstrap: undefined,
     error: undefined,
+    leaderRequests: [],
+    leaderReplies: [],
+    admission: undefined,
     copyRequest: undefined,
   };
 }
@@ -1599,14 +2287,20 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     if (message.presence !== undefined) {
       PresenceReport.encode(message.presence, writer.uint32(50).fork()).join();
     }
-    if (message.bootstrap !== undefined) {
-      BootstrapRecord.encode(message.bootstrap, writer.uint32(58).fork()).join();
-    }
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(66).fork()).join();
     }
+    for (const v of message.leaderRequests) {
+      LeaderRequest.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.leaderReplies) {
+      LeaderReply.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.admission !== undefined) {
+      AdmissionAnswer.encode(message.admission, writer.uint32(90).fork()).join();
+    }
     if (message.copyRequest !== undefined) {
-      CopyRequest.encode(message.copyRequest, writer.uint32(74).fork()).join();
+      CopyRequest.encode(message.copyRequest, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1672,14 +2366,6 @@ export const PeerFrame: MessageFns<PeerFrame> = {
             message.presence = PresenceReport.decode(reader, reader.uint32());
             continue;
           }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.bootstrap = BootstrapRecord.decode(reader, reader.uint32());
-            continue;
-          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -1690,6 +2376,30 @@ export const PeerFrame: MessageFns<PeerFrame> = {
           }
           case 9: {
             if (tag !== 74) {
+              break;
+            }
+
+            message.leaderRequests.push(LeaderRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.leaderReplies.push(LeaderReply.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.admission = AdmissionAnswer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
               break;
             }
 
@@ -1725,10 +2435,12 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     message.presence = (object.presence !== undefined && object.presence !== null)
       ? PresenceReport.fromPartial(object.presence)
       : undefined;
-    message.bootstrap = (object.bootstrap !== undefined && object.bootstrap !== null)
-      ? BootstrapRecord.fromPartial(object.bootstrap)
-      : undefined;
     message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
+    message.leaderRequests = object.leaderRequests?.map((e) => LeaderRequest.fromPartial(e)) || [];
+    message.leaderReplies = object.leaderReplies?.map((e) => LeaderReply.fromPartial(e)) || [];
+    message.admission = (object.admission !== undefined && object.admission !== null)
+      ? AdmissionAnswer.fromPartial(object.admission)
+      : undefined;
     message.copyRequest = (object.copyRequest !== undefined && object.copyRequest !== null)
       ? CopyRequest.fromPartial(object.copyRequest)
       : undefined;

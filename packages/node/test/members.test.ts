@@ -1,0 +1,359 @@
+// P8 and P9 on real time: servers come, go, and lose their disks while the cluster is written to.
+import {
+  AddServerRequest,
+  CreateRoomRequest,
+  CreateRoomResponse,
+  DemoteServerRequest,
+  HistoryRequest,
+  HistoryResponse,
+  MemberRole,
+  type OperationName,
+  PromoteServerRequest,
+  RegisterRequest,
+  RegisterResponse,
+  RemoveServerRequest,
+  ReplaceServerRequest,
+  RoomVisibility,
+  SendRequest,
+  SendResponse,
+  StatusResponse,
+  TransferLeadershipRequest,
+} from "@parley/protocol";
+import { afterEach, describe, expect, test } from "vitest";
+import { LocalCluster } from "./local-cluster.ts";
+
+let cluster: LocalCluster;
+afterEach(() => cluster.close());
+
+async function boot(size: number): Promise<LocalCluster> {
+  cluster = new LocalCluster(size);
+  await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
+  await cluster.leader();
+  return cluster;
+}
+
+function context(token = "", ms = 20_000) {
+  return { token, remote: "test", deadlineMs: performance.now() + ms };
+}
+
+async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 40_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function statusOf(id: number): Promise<StatusResponse> {
+  const bytes = await cluster.services(id).cluster.status(new Uint8Array(0), context());
+  return StatusResponse.decode(bytes);
+}
+
+async function votersSeenBy(id: number): Promise<readonly number[]> {
+  const { members } = await statusOf(id);
+  return members.filter((one) => one.role === MemberRole.MEMBER_ROLE_VOTER).map((one) => one.id);
+}
+
+function add(at: number, id: number, options: { learner?: boolean; ms?: number } = {}) {
+  const request = AddServerRequest.fromPartial({
+    id,
+    address: `node-${id}:1`,
+    learner: options.learner ?? false,
+  });
+  return cluster
+    .services(at)
+    .cluster.addServer(AddServerRequest.encode(request).finish(), context("", options.ms));
+}
+
+function remove(at: number, id: number, force = false) {
+  const request = RemoveServerRequest.encode({ id, force }).finish();
+  return cluster.services(at).cluster.removeServer(request, context());
+}
+
+/** One account, one room, and sends that never stop. */
+class Chatter {
+  readonly token: string;
+  readonly roomId: number;
+  readonly acknowledged: { readonly seq: number; readonly clientMessageId: string }[] = [];
+  #running = true;
+  #loop: Promise<void> = Promise.resolve();
+  #sent = 0;
+
+  private constructor(token: string, roomId: number) {
+    this.token = token;
+    this.roomId = roomId;
+  }
+
+  static async start(): Promise<Chatter> {
+    const request = RegisterRequest.fromPartial({ username: "ada", password: "correct horse" });
+    const registered = await call(1, "register", RegisterRequest.encode(request).finish());
+    const { token } = RegisterResponse.decode(registered);
+    const room = CreateRoomRequest.fromPartial({
+      name: "lobby",
+      visibility: RoomVisibility.ROOM_VISIBILITY_PUBLIC,
+    });
+    const made = await call(1, "createRoom", CreateRoomRequest.encode(room).finish(), token);
+    const chatter = new Chatter(token, CreateRoomResponse.decode(made).room?.id ?? 0);
+    chatter.#loop = chatter.#run();
+    return chatter;
+  }
+
+  /** Stops, and checks that everything acknowledged is there on every node (P1, P2, P3). */
+  async stopAndCheck(): Promise<void> {
+    this.#running = false;
+    await this.#loop;
+    expect(this.acknowledged.length).toBeGreaterThan(0);
+    for (const id of cluster.nodes.keys()) {
+      if ((await statusOf(id)).removed) continue;
+      const messages = await this.#history(id);
+      expect(messages.map(({ seq }) => seq)).toEqual(messages.map((_, at) => at + 1));
+      for (const { seq, clientMessageId } of this.acknowledged) {
+        expect(messages[seq - 1]?.clientMessageId, `seq ${seq} on node ${id}`).toBe(
+          clientMessageId,
+        );
+      }
+    }
+  }
+
+  async progress(): Promise<void> {
+    const before = this.acknowledged.length;
+    await until(() => this.acknowledged.length >= before + 10, "sends to go on");
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      this.#sent += 1;
+      const clientMessageId = `m${this.#sent}`;
+      const body = `says ${clientMessageId}`;
+      const request = SendRequest.fromPartial({ roomId: this.roomId, body, clientMessageId });
+      const bytes = SendRequest.encode(request).finish();
+      for (let attempt = 0; ; attempt += 1) {
+        const ids = [...cluster.nodes.keys()].filter((id) => cluster.isServing(id));
+        const id = ids[(this.#sent + attempt) % ids.length] ?? 1;
+        try {
+          const sent = SendResponse.decode(await call(id, "send", bytes, this.token));
+          this.acknowledged.push({ seq: sent.message?.seq ?? 0, clientMessageId });
+          break;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  async #history(id: number) {
+    const messages: HistoryResponse["messages"] = [];
+    const last = this.acknowledged.at(-1)?.seq ?? 0;
+    await until(async () => {
+      messages.length = 0;
+      let beforeSeq = 0;
+      for (;;) {
+        const request = HistoryRequest.fromPartial({ roomId: this.roomId, limit: 200, beforeSeq });
+        const bytes = await call(
+          id,
+          "history",
+          HistoryRequest.encode(request).finish(),
+          this.token,
+        );
+        const page = HistoryResponse.decode(bytes).messages;
+        messages.unshift(...page);
+        beforeSeq = page[0]?.seq ?? 0;
+        if (beforeSeq <= 1) break;
+      }
+      return (messages.at(-1)?.seq ?? 0) >= last;
+    }, `node ${id} to show everything`);
+    return messages;
+  }
+}
+
+function call(id: number, operation: OperationName, request: Uint8Array, token = "") {
+  return cluster.services(id).chat.call(operation, request, context(token, 5_000));
+}
+
+describe("P8: growing", () => {
+  test("3 become 4 and 5 under load, whether a server is started or added first", async () => {
+    await boot(3);
+    const chatter = await Chatter.start();
+    const started = cluster.start(4, [2]);
+    await until(() => cluster.said(4).some((line) => line.includes("no server 4 yet")), "its wait");
+    await add(1, 4);
+    await started;
+    const added = add(2, 5);
+    await until(() => cluster.network.dialled.has("node-5:1"), "the leader to look for it");
+    await Promise.all([cluster.start(5, [1, 3]), added]);
+    for (const id of [1, 2, 3, 4, 5]) {
+      await until(async () => (await votersSeenBy(id)).length === 5, `5 voters as ${id} sees it`);
+    }
+    await chatter.progress();
+    // The five are five: two may die (P6).
+    await cluster.kill(1);
+    await cluster.kill(2);
+    await chatter.progress();
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("a learner serves and never votes, until it is promoted; demoted, it is one again", async () => {
+    await boot(3);
+    const chatter = await Chatter.start();
+    await Promise.all([cluster.start(4, [1]), add(3, 4, { learner: true })]);
+    // Another one, added after it, is promoted by the leader: this one has had its time, and is not.
+    await Promise.all([cluster.start(5, [1]), add(3, 5)]);
+    await until(async () => (await votersSeenBy(4)).includes(5), "the other one's promotion");
+    expect(await votersSeenBy(4)).toEqual([1, 2, 3, 5]);
+    const { cluster: operators } = cluster.services(4);
+    await operators.promoteServer(PromoteServerRequest.encode({ id: 4 }).finish(), context());
+    expect(await votersSeenBy(4)).toEqual([1, 2, 3, 4, 5]);
+    const demotion = DemoteServerRequest.encode({ id: 4, force: false }).finish();
+    await operators.demoteServer(demotion, context());
+    expect(await votersSeenBy(4)).toEqual([1, 2, 3, 5]);
+    await chatter.stopAndCheck();
+  });
+
+  test("what can't be done is refused, and says what to do next", async () => {
+    await boot(3);
+    const leader = await cluster.leader();
+    await expect(add(1, 2)).rejects.toMatchObject({ reason: "ID_EXISTS" });
+    const twice = AddServerRequest.fromPartial({ id: 9, address: "node-2:1" });
+    const bytes = AddServerRequest.encode(twice).finish();
+    await expect(cluster.services(1).cluster.addServer(bytes, context())).rejects.toMatchObject({
+      reason: "ADDRESS_EXISTS",
+    });
+    await expect(add(1, 4, { ms: 1_500 })).rejects.toThrow(/no server answers at node-4:1.*--join/);
+    await expect(remove(1, 7)).rejects.toMatchObject({ reason: "SERVER_NOT_FOUND" });
+    const dead = leader === 3 ? 2 : 3;
+    const other = [1, 2, 3].find((id) => id !== leader && id !== dead) ?? 0;
+    await cluster.kill(dead);
+    await until(async () => !(await statusOf(leader)).members[dead - 1]?.healthy, "its death");
+    await expect(remove(leader, other)).rejects.toMatchObject({ reason: "WOULD_LOSE_QUORUM" });
+    await remove(other, dead);
+    expect(await votersSeenBy(other)).toEqual([leader, other].sort());
+  });
+
+  test("the last voter stays", async () => {
+    await boot(1);
+    await expect(remove(1, 1, true)).rejects.toMatchObject({ reason: "LAST_VOTER" });
+  });
+
+  test("a server of another cluster is not taken", async () => {
+    await boot(3);
+    const stranger = new LocalCluster(1, cluster.network, 8);
+    await stranger.start(8);
+    await stranger.leader();
+    await expect(add(1, 8)).rejects.toMatchObject({ reason: "WRONG_CLUSTER" });
+    await stranger.close();
+  });
+});
+
+describe("P8: leaving", () => {
+  test("the leader is removed: it hands over first, says so, and disturbs nobody", async () => {
+    await boot(3);
+    const chatter = await Chatter.start();
+    const leader = await cluster.leader();
+    const other = leader === 1 ? 2 : 1;
+    await remove(other, leader);
+    await until(async () => (await statusOf(leader)).removed, "the removed one to know");
+    expect(cluster.said(leader).join("\n")).toContain("removed from the cluster");
+    await expect(call(leader, "send", new Uint8Array(0), chatter.token)).rejects.toMatchObject({
+      reason: "SHUTTING_DOWN",
+    });
+    const { term } = await statusOf(other);
+    await chatter.progress();
+    expect((await statusOf(other)).term).toBe(term);
+    expect((await statusOf(other)).members.map(({ id }) => id)).not.toContain(leader);
+    // Restarted, it is told again: no link is made with what was removed.
+    await cluster.kill(leader);
+    await cluster.start(leader).catch((error: unknown) => {
+      expect(String(error)).toContain("was removed from cluster");
+    });
+    await until(() => cluster.said(leader).some((line) => /removed/.test(line)), "its log");
+    await chatter.progress();
+    await chatter.stopAndCheck();
+  });
+
+  test("a learner takes the place of a dead server, in one change", async () => {
+    await boot(3);
+    const chatter = await Chatter.start();
+    await Promise.all([cluster.start(4, [1]), add(3, 4, { learner: true })]);
+    const dead = (await cluster.leader()) === 3 ? 2 : 3;
+    await cluster.kill(dead);
+    await chatter.progress();
+    const request = ReplaceServerRequest.encode({ oldId: dead, newId: 4, force: false }).finish();
+    await until(
+      () =>
+        cluster
+          .services(1)
+          .cluster.replaceServer(request, context())
+          .then(
+            () => true,
+            (error: { reason?: string }) => {
+              expect(error.reason).toBe("NOT_CAUGHT_UP");
+              return false;
+            },
+          ),
+      "the replacement",
+    );
+    expect(await votersSeenBy(1)).toEqual([1, dead === 3 ? 2 : 3, 4]);
+    await chatter.stopAndCheck();
+  });
+
+  test("leadership goes where an operator wants it", async () => {
+    await boot(3);
+    for (const toId of [1, 2, 3]) {
+      const request = TransferLeadershipRequest.encode({ toId }).finish();
+      await cluster.services(1).cluster.transferLeadership(request, context());
+      expect(await cluster.leader()).toBe(toId);
+    }
+  });
+});
+
+describe("P9: a wiped disk is a new server", () => {
+  test("two of five wiped one after the other under load: nothing is lost", async () => {
+    await boot(5);
+    const chatter = await Chatter.start();
+    for (const wiped of [5, await cluster.leader()]) {
+      await cluster.kill(wiped);
+      cluster.disks.delete(wiped);
+      await cluster.start(wiped);
+      const witness = wiped === 1 ? 2 : 1;
+      await until(async () => {
+        const { members } = await statusOf(witness);
+        const member = members.find(({ id }) => id === wiped);
+        return (
+          (member?.raftId ?? 0) > 5 &&
+          member?.role === MemberRole.MEMBER_ROLE_VOTER &&
+          member.healthy
+        );
+      }, `server ${wiped} to be a voter again`);
+      await chatter.progress();
+    }
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("an id that is in use is not given to another disk", async () => {
+    await boot(3);
+    const impostor = new LocalCluster(3, cluster.network, 0);
+    impostor.addressOf = (id) => (id === 3 ? "elsewhere:1" : `node-${id}:1`);
+    const start = impostor.start(3, [1, 2]);
+    start.catch(() => {});
+    await until(() => impostor.said(3).some((line) => line.includes("ID_IN_USE")), "the refusal");
+    expect((await statusOf(1)).members.map(({ raftId }) => raftId)).toEqual([1, 2, 3]);
+    await impostor.close();
+  });
+
+  test("a majority wiped at once: no new cluster is invented, and it is said what happened", async () => {
+    await boot(3);
+    await cluster.kill(1);
+    await cluster.kill(2);
+    for (const id of [1, 2]) {
+      cluster.disks.delete(id);
+      cluster.start(id).catch(() => {});
+    }
+    await until(() => cluster.said(3).some((line) => line.includes("empty disks")), "the survivor");
+    await until(() => cluster.said(1).some((line) => line.includes("empty disks")), "a wiped one");
+    expect(cluster.nodes.get(1)?.services).toBeUndefined();
+    expect(cluster.nodes.get(2)?.services).toBeUndefined();
+  });
+});
