@@ -4,6 +4,7 @@ import { ParleyError } from "@parley/protocol";
 import type { Message } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyOffer } from "./copy-codec.ts";
+import type { CopyHead, CopyStore } from "./copy-ports.ts";
 import type { CopyTaker } from "./copy-receiver.ts";
 import { CopySender } from "./copy-sender.ts";
 import { CopyShelf } from "./copy-shelf.ts";
@@ -40,10 +41,34 @@ export class CopyExchange implements CopyTaker {
     this.shelf = new CopyShelf(
       ports,
       tuning,
-      () => cache.compactedIndex,
+      {
+        get compactedIndex() {
+          return cache.compactedIndex;
+        },
+        get applied() {
+          return driver.raft.applied;
+        },
+      },
       () => driver.entriesLoaded(),
     );
     this.sender = new CopySender(ports, mesh, this.shelf, tuning);
+  }
+
+  /** For operators. */
+  take(minRevision: number): Promise<CopyHead> {
+    return this.shelf.take(minRevision);
+  }
+
+  hold(head: CopyHead): void {
+    this.shelf.hold(head);
+  }
+
+  release(head: CopyHead): void {
+    this.shelf.release(head);
+  }
+
+  get copies(): CopyStore {
+    return this.#ports.chatStore.copies;
   }
 
   get neededFrom(): number {
@@ -103,7 +128,7 @@ export class CopyExchange implements CopyTaker {
     return await roomFor(head.bytes, this.#tuning, this.#ports);
   }
 
-  async take({ head, message }: CopyOffer): Promise<boolean> {
+  async install({ head, message }: CopyOffer): Promise<boolean> {
     if (message === undefined || this.#closed) return false;
     const isInstalled = await this.#driver.stepSnapshot(message, head);
     if (isInstalled) this.installed += 1;

@@ -34,7 +34,7 @@ export interface CopyTaker {
   /** Why an offer is refused; undefined = it is welcome. */
   refusal(peerId: number, offer: CopyOffer): Promise<ParleyError | undefined>;
   /** The copy is on disk, verified. Resolves once it is installed, or with false when it is of no use. */
-  take(offer: CopyOffer): Promise<boolean>;
+  install(offer: CopyOffer): Promise<boolean>;
 }
 
 export class CopyReceiver {
@@ -128,7 +128,7 @@ export class CopyReceiver {
     }
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is stopping");
-    if (!(await taker.take(offer))) await this.#copies.discard();
+    if (!(await taker.install(offer))) await this.#copies.discard();
   }
 }
 

@@ -36,30 +36,33 @@ export interface CopyUsage {
   readonly ageMs: number;
 }
 
+/** Where the log begins, and how far it is applied. */
+export interface LogEnds {
+  readonly compactedIndex: number;
+  readonly applied: number;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class CopyShelf {
   readonly #ports: CopyShelfPorts;
   readonly #tuning: NodeTuning;
-  readonly #compactedIndex: () => number;
+  readonly #log: LogEnds;
   readonly #onReady: () => void;
   #copies: ShelvedCopy[] = [];
   #making: Promise<CopyHead> | undefined;
+  /** The log must continue what is being made. */
+  #makingFrom = Number.POSITIVE_INFINITY;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** For metrics and coverage. */
   made = 0;
 
   /** `onReady`: a copy that was "unavailable" is at hand. */
-  constructor(
-    ports: CopyShelfPorts,
-    tuning: NodeTuning,
-    compactedIndex: () => number,
-    onReady: () => void,
-  ) {
+  constructor(ports: CopyShelfPorts, tuning: NodeTuning, log: LogEnds, onReady: () => void) {
     this.#ports = ports;
     this.#tuning = tuning;
-    this.#compactedIndex = compactedIndex;
+    this.#log = log;
     this.#onReady = onReady;
   }
 
@@ -120,7 +123,7 @@ export class CopyShelf {
 
   /** The lowest entry that whoever gets one of these copies needs after it; infinity = nobody gets any. */
   get neededFrom(): number {
-    let lowest = Number.POSITIVE_INFINITY;
+    let lowest = this.#makingFrom;
     for (const { head, readers, usedMs } of this.#copies) {
       // Whoever has just got it has not caught up yet.
       const isAwaited =
@@ -128,6 +131,11 @@ export class CopyShelf {
       if (isAwaited) lowest = Math.min(lowest, head.index + 1);
     }
     return lowest;
+  }
+
+  /** What the largest copy takes. */
+  get largestBytes(): number {
+    return Math.max(0, ...this.#copies.map(({ head }) => head.bytes));
   }
 
   /** To be called now and then. */
@@ -145,12 +153,13 @@ export class CopyShelf {
     const now = this.#ports.clock.monotonicMs();
     const newest = this.#copies.at(-1);
     if (newest === undefined || now - newest.madeMs > FRESH_MS_MAX) return undefined;
-    return newest.head.index >= this.#compactedIndex() ? newest : undefined;
+    return newest.head.index >= this.#log.compactedIndex ? newest : undefined;
   }
 
   #make(): Promise<CopyHead> {
     this.#making ??= this.#makeNow().finally(() => {
       this.#making = undefined;
+      this.#makingFrom = Number.POSITIVE_INFINITY;
     });
     return this.#making;
   }
@@ -158,6 +167,7 @@ export class CopyShelf {
   async #makeNow(): Promise<CopyHead> {
     const { clock, random, chatStore, logger } = this.#ports;
     const startedMs = clock.monotonicMs();
+    this.#makingFrom = this.#log.applied + 1;
     try {
       if (this.#copies.length >= COPIES_MAX) this.#remove(({ readers }) => readers === 0);
       if (this.#copies.length >= COPIES_MAX) throw new Error("too many copies are in use");

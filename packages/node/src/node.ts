@@ -88,7 +88,8 @@ export class Node {
     // Whoever called gets it below, or something that went wrong before.
     startup.promise.catch(() => {});
     this.#startup = startup;
-    this.#bootstrap = new Bootstrap(this.#config, identity, this.#ports, {
+    const base = { index: state.compactedIndex, term: state.compactedTerm };
+    this.#bootstrap = new Bootstrap(this.#config, identity, base, this.#ports, {
       onMember: (adoption) => {
         this.#tellEnquirers(genesisMembership(adoption.record), adoption);
         this.#run(adoption, state).then(startup.resolve, startup.reject);
@@ -125,9 +126,7 @@ export class Node {
 
   async #run(adoption: Adoption, log: LogState): Promise<void> {
     const genesis = genesisMembership(adoption.record);
-    // With a log that is not whole, an empty chat file is not the beginning of everything.
-    const isWhole = log.compactedIndex === 0;
-    const chat = await this.#ports.chatStore.open(isWhole ? genesis : undefined);
+    const chat = await this.#ports.chatStore.open(genesis, log.compactedIndex);
     const applied = chat.admission.appliedIndex;
     if (applied < log.compactedIndex) {
       const installed = await this.#fetchState(adoption, genesis, log);

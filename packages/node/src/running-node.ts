@@ -28,6 +28,7 @@ import { MembershipOffice } from "./membership-office.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import { ProgressWatch } from "./progress-watch.ts";
 import { Proposals } from "./proposals.ts";
 import { encodeMessage, messageFromWire } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
@@ -35,6 +36,7 @@ import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
 import { ChatService } from "./service/chat-service.ts";
 import { ClusterService } from "./service/cluster-service.ts";
+import { StorageWatch } from "./storage-watch.ts";
 import { Succession } from "./succession.ts";
 
 /** What a running node offers to the transports. */
@@ -72,6 +74,8 @@ export class RunningNode implements Replica {
   /** Copies of the chat file, to and from peers. */
   readonly copies: CopyExchange;
   readonly #compaction: LogCompaction;
+  readonly #storage: StorageWatch;
+  readonly #progress: ProgressWatch;
   readonly #office: MembershipOffice;
   readonly #requests: LeaderRequests;
   readonly #admissions: Admissions;
@@ -138,6 +142,7 @@ export class RunningNode implements Replica {
       this.#contacts,
       () => this.#applied,
       (peerId) => mesh.isUp(peerId),
+      () => this.#storage.now,
     );
     this.#gossip = new Gossip(
       mesh,
@@ -159,12 +164,21 @@ export class RunningNode implements Replica {
     );
     this.#requests = new LeaderRequests(this.#driver, mesh, clock, random, this.#office);
     this.#admissions = new Admissions(record, roster, mesh, this.#office, this.#requests, ports);
+    this.#progress = new ProgressWatch(clock);
+    this.#storage = new StorageWatch(ports, () => ({
+      compactedIndex: cache.compactedIndex,
+      logBytes: this.#compaction.sizeBytes,
+      copies: this.copies.shelf.usage,
+    }));
     this.copies = new CopyExchange(this.#driver, mesh, cache, tuning, ports);
     this.#compaction = new LogCompaction(
       cache,
       tuning,
       ports,
-      () => Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+      () => ({
+        neededFrom: Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+        copyBytes: this.copies.shelf.largestBytes,
+      }),
       (error) => {
         if (!this.#halted) fatal(error);
       },
@@ -185,6 +199,7 @@ export class RunningNode implements Replica {
       chatStore,
       clock,
       authentication: chat.authentication,
+      copies: this.copies,
       changes: new MembershipChanges(this.#requests, roster, () => this.#driver.raft.lead),
       logger: ports.logger,
       requiresLogin: config.statusRequiresLogin,
@@ -251,6 +266,7 @@ export class RunningNode implements Replica {
     if (this.#stopping) {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
+    if (this.#progress.isStuck) return catchingUp();
     return this.#disk.isLow ? diskFull() : undefined;
   }
 
@@ -545,6 +561,15 @@ export class RunningNode implements Replica {
     this.#disk.check();
     this.#compaction.check(this.#applied);
     this.copies.tidy();
+    this.#storage.check();
+    this.#lookForProgress();
+  }
+
+  /** Clients' writes would wait for as long as this node is stuck: they are better off elsewhere. */
+  #lookForProgress(): void {
+    const { raft } = this.#driver;
+    const committed = this.#contacts.reportOf(raft.lead)?.commitIndex ?? 0;
+    if (this.#progress.look(this.#applied, committed)) this.#proposals.giveUp();
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */
@@ -573,6 +598,12 @@ export class RunningNode implements Replica {
 
 function removedError(): ParleyError {
   return new ParleyError("REMOVED", "this server has been removed from the cluster");
+}
+
+function catchingUp(): ParleyError {
+  return new ParleyError("NOT_READY", "this node is far behind and catches up; ask another one", {
+    retryAfterMs: 100,
+  });
 }
 
 function diskFull(): ParleyError {

@@ -115,7 +115,7 @@ export class StatelessNode implements CopyTaker {
   }
 
   /** Whoever sent it: the core is not told, it is made anew from what is on disk then. */
-  async take({ head }: CopyOffer): Promise<boolean> {
+  async install({ head }: CopyOffer): Promise<boolean> {
     if (this.#driver.isStopped) return false;
     this.halt();
     try {

@@ -151,7 +151,7 @@ export function optionsOf(seed: number): WorldOptions {
       logEntriesMax: random.pick([40, 100, 300, 100_000]),
       logTailEntries: random.pick([5, 20]),
       logBytesMax: random.pick([32 * 1024, 1024 * 1024]),
-      copyBytesPerSecond: random.pick([200_000, 1_000_000, 10_000_000]),
+      copyBytesPerSecond: random.pick([1_000_000, 3_000_000, 10_000_000]),
       copyChunkBytes: random.pick([8 * 1024, 64 * 1024]),
       copyIdleMs: random.pick([500, 5_000]),
     },

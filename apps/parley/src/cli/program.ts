@@ -1,6 +1,7 @@
 // The commands, in the order of the help.
 import { Command } from "commander";
 import { addAccountCommands } from "./account-commands.ts";
+import { addBackupCommands } from "./backup-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
   addChatCommand(program);
   addClusterCommands(program);
   addMembershipCommands(program);
+  addBackupCommands(program);
   addAccountCommands(program);
   addRoomCommands(program);
   addMessageCommands(program);

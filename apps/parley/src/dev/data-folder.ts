@@ -29,12 +29,23 @@ function existingConfig(folder: string): ClusterConfig | undefined {
   return existsSync(path) ? loadConfig(path) : undefined;
 }
 
-function renderConfig(base: number, nodeCount: number): string {
+/** Sections below this line are the user's, and stay from run to run. */
+const KEPT_BELOW = "# Settings below this line are kept.";
+
+function keptSettings(folder: string): string {
+  if (!existsSync(configPath(folder))) return "";
+  const text = readFileSync(configPath(folder), "utf8");
+  const at = text.indexOf(KEPT_BELOW);
+  return at < 0 ? "" : text.slice(at + KEPT_BELOW.length);
+}
+
+function renderConfig(base: number, nodeCount: number, kept: string): string {
   const nodes = Array.from({ length: nodeCount }, (_, at) => at + 1).map(
     (id) =>
       `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}}`,
   );
-  return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n`;
+  const settings = kept === "" ? "\n" : kept;
+  return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n${KEPT_BELOW}${settings}`;
 }
 
 export interface DataFolderOptions {
@@ -79,7 +90,7 @@ export async function prepareData(
   }
   const base = await chooseBase(options, nodeCount, before);
   for (let id = 1; id <= nodeCount; id += 1) mkdirSync(join(folder, `n${id}`), { recursive: true });
-  writeFileSync(configPath(folder), renderConfig(base, nodeCount));
+  writeFileSync(configPath(folder), renderConfig(base, nodeCount, keptSettings(folder)));
   return loadConfig(configPath(folder));
 }
 

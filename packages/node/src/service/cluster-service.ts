@@ -2,6 +2,7 @@
 import {
   AddServerRequest,
   AddServerResponse,
+  BackupRequest,
   DemoteServerRequest,
   DemoteServerResponse,
   LIMITS,
@@ -25,6 +26,7 @@ import type { MembershipChanges } from "../membership-changes.ts";
 import type { ChatReads, Clock, FrameSink, Logger, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
+import { Backup, type CopySource } from "./backup.ts";
 import type { CallContext } from "./context.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
@@ -35,11 +37,15 @@ const ADDRESS = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
+/** Backups at once; each reads a copy from the disk. */
+const BACKUPS_MAX = 2;
+
 export interface ClusterServiceParts {
   readonly replica: Replica;
   readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly authentication: Authentication;
+  readonly copies: CopySource;
   readonly changes: Pick<MembershipChanges, "carryOut">;
   readonly logger: Logger;
   /** Only a loopback-only server answers without a login (P10). */
@@ -53,6 +59,7 @@ interface Watcher {
 export class ClusterService {
   readonly #parts: ClusterServiceParts;
   readonly #watchers = new Set<Watcher>();
+  readonly #backups = new Set<Backup>();
   #timer: Timer | undefined;
   #soon: Timer | undefined;
 
@@ -98,11 +105,38 @@ export class ClusterService {
   }
 
   /**
+   * Backup: `sink` takes encoded BackupResponses: what it is, then its bytes. Consistent, while the node goes on.
+   * Failures end the sink. `cancel` when the reader is gone.
+   */
+  backup(requestBytes: Uint8Array, context: CallContext, sink: FrameSink): { cancel(): void } {
+    const { replica, clock, copies, logger } = this.#parts;
+    const backup = new Backup(copies, clock, sink);
+    const run = async () => {
+      decode(BackupRequest, requestBytes);
+      await this.#admit(context);
+      if (this.#backups.size >= BACKUPS_MAX) {
+        throw new ParleyError("OVERLOADED", "this node makes backups already", {
+          retryAfterMs: 1_000,
+        });
+      }
+      this.#backups.add(backup);
+      const { clusterId } = replica.view();
+      const { index, bytes } = await backup.run(clusterId, replica.appliedRevision);
+      logger.info({ revision: index, bytes, remote: context.remote }, "a backup was made");
+      sink.end();
+    };
+    run()
+      .catch((cause: unknown) => sink.end(ParleyError.from(cause)))
+      .finally(() => this.#backups.delete(backup));
+    return { cancel: () => backup.cancel() };
+  }
+
+  /**
    * The state hash at an index, waiting for it until the deadline; equal on every node at equal
    * index. An index whose hash is no longer kept is INVALID_ARGUMENT.
    */
   async stateHash(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
-    const { atIndex } = decode(StateHashRequest, requestBytes);
+    const { atIndex, deep } = decode(StateHashRequest, requestBytes);
     await this.#admit(context);
     const { replica, chatStore, clock } = this.#parts;
     if (atIndex > replica.appliedRevision) {
@@ -119,7 +153,14 @@ export class ClusterService {
         { revision: replica.appliedRevision },
       );
     }
-    return StateHashResponse.encode(found).finish();
+    const recomputed = deep ? await chatStore.read({ kind: "recompute-hash" }) : undefined;
+    const isHash = recomputed?.kind === "hash";
+    return StateHashResponse.encode({
+      ...found,
+      recomputedIndex: isHash ? recomputed.revision : 0,
+      recomputedHash: isHash ? recomputed.hash : "",
+      recomputedKeptHash: isHash ? recomputed.keptHash : "",
+    }).finish();
   }
 
   // ---- Changes of the membership (P8); each is answered when it is complete, or by its deadline --------
@@ -192,6 +233,7 @@ export class ClusterService {
     const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down");
     for (const { sink } of this.#watchers) sink.end(error);
     this.#watchers.clear();
+    for (const backup of this.#backups) backup.cancel();
   }
 
   async #admit(context: CallContext): Promise<void> {
