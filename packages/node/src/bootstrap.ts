@@ -35,8 +35,8 @@ export interface Adoption {
 export interface BootstrapEvents {
   /** This node belongs to a cluster now (or did so already). */
   onMember(adoption: Adoption): void;
-  /** This node must not run. */
-  onFatal(error: StartupError): void;
+  /** Writing the identity failed: this node must not run. */
+  onFatal(error: unknown): void;
 }
 
 export class Bootstrap {
@@ -199,7 +199,7 @@ export class Bootstrap {
   #told({ record, address, refusal }: AdmissionAnswer): void {
     if (this.#adoption !== undefined || this.#adopting || this.#closed) return;
     if (record !== undefined) {
-      this.#offered(record).catch((error: unknown) => this.#fail(error));
+      this.#offered(record).catch((error: unknown) => this.#events.onFatal(error));
     } else if (address !== "") {
       this.#toldToListen(address);
     } else if (refusal !== undefined) {
@@ -257,7 +257,7 @@ export class Bootstrap {
 
   #foundFresh(hello: PeerHello): void {
     this.#fresh.set(hello.nodeId, hello.serverUuid);
-    this.#makeRecordIfComplete().catch((error: unknown) => this.#fail(error));
+    this.#makeRecordIfComplete().catch((error: unknown) => this.#events.onFatal(error));
   }
 
   async #makeRecordIfComplete(): Promise<void> {
@@ -310,10 +310,5 @@ export class Bootstrap {
       );
     }
     return self;
-  }
-
-  #fail(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#events.onFatal(new StartupError(`Writing the node's identity failed: ${message}`));
   }
 }

@@ -48,6 +48,9 @@ export class CopyExchange implements CopyTaker {
         get applied() {
           return driver.raft.applied;
         },
+        get membership() {
+          return driver.raft.status().config;
+        },
       },
       () => driver.entriesLoaded(),
     );

@@ -128,7 +128,9 @@ export class CopyReceiver {
     }
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is stopping");
-    if (!(await taker.install(offer))) await this.#copies.discard();
+    if (await taker.install(offer)) return;
+    await this.#copies.discard();
+    throw new ParleyError("INVALID_ARGUMENT", "this copy is of no use to this node");
   }
 }
 

@@ -1,9 +1,10 @@
 // The copies of the chat file that this node has at hand for others: made on demand, shared by all who
 // need one, bounded in number, and removed when nobody uses them any more.
-import type { Snapshot, Unavailable } from "@parley/raft";
+import type { ConfState, Snapshot, Unavailable } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyHead } from "./copy-ports.ts";
 import { uuidV4 } from "./ids.ts";
+import { memberIds } from "./membership.ts";
 import type { ChatStore, Clock, Logger, LogStore, Random } from "./ports.ts";
 
 /** Copies on disk at once; one more is not made before one of them has gone (P11). */
@@ -36,10 +37,11 @@ export interface CopyUsage {
   readonly ageMs: number;
 }
 
-/** Where the log begins, and how far it is applied. */
+/** Where the log begins, how far it is applied, and who is a member as of that. */
 export interface LogEnds {
   readonly compactedIndex: number;
   readonly applied: number;
+  readonly membership: ConfState;
 }
 
 const encoder = new TextEncoder();
@@ -153,7 +155,11 @@ export class CopyShelf {
     const now = this.#ports.clock.monotonicMs();
     const newest = this.#copies.at(-1);
     if (newest === undefined || now - newest.madeMs > FRESH_MS_MAX) return undefined;
-    return newest.head.index >= this.#log.compactedIndex ? newest : undefined;
+    const { compactedIndex, membership } = this.#log;
+    // Whoever was added since would not take it: a member finds itself in the membership that it brings.
+    const named = memberIds(newest.head.confState);
+    const isForAll = [...memberIds(membership)].every((id) => named.has(id));
+    return newest.head.index >= compactedIndex && isForAll ? newest : undefined;
   }
 
   #make(): Promise<CopyHead> {

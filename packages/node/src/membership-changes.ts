@@ -28,14 +28,31 @@ export class MembershipChanges {
     const leaderBefore = this.#lead();
     await this.#requests.ask(operation, {
       ...options,
-      isApplied: (changeId) =>
-        operation.$case === "transferLeadership"
-          ? this.#hasTaken(operation.value.toId, leaderBefore)
-          : this.#applied.has(changeId) && !isJoint(this.#roster.membership),
+      isApplied: (changeId) => {
+        if (operation.$case === "transferLeadership") {
+          return this.#hasTaken(operation.value.toId, leaderBefore);
+        }
+        const isThrough = this.#applied.has(changeId) && !isJoint(this.#roster.membership);
+        return isThrough || this.#isOwnRemoval(operation);
+      },
       isVisible: () =>
         operation.$case !== "addServer" ||
         serverOfNode(this.#roster.membership, operation.value.id) !== undefined,
     });
+  }
+
+  /** A server that was asked for its own removal may never see the entry that did it; it is told so by the others. */
+  #isOwnRemoval(operation: Operation): boolean {
+    if (this.#roster.standing !== "removed") return false;
+    const { nodeId } = this.#roster.self;
+    switch (operation.$case) {
+      case "removeServer":
+        return operation.value.id === nodeId;
+      case "replaceServer":
+        return operation.value.oldId === nodeId;
+      default:
+        return false;
+    }
   }
 
   #hasTaken(toId: number, leaderBefore: number): boolean {

@@ -234,6 +234,9 @@ export class Node {
     if (problem !== undefined) return refusedFor(problem);
     const { adoption } = bootstrap;
     if (adoption === undefined) return bootstrap.receive(hello);
+    if (this.#roster?.standing === "removed") {
+      return refusedFor(new ParleyError("NOT_READY", "this server is out of the cluster itself"));
+    }
     if (this.#roster !== undefined) {
       return receiveAsMember(hello, adoption.record.clusterId, this.#roster.membership);
     }

@@ -104,8 +104,11 @@ export class PeerMesh {
     return this.#links.get(peerId)?.link.isUp ?? false;
   }
 
-  /** Has links to exactly these from now on; links from others, once greeted, are closed for the reason given. */
-  connect(peers: readonly Peer[], farewell: ParleyError): void {
+  /**
+   * Has links to exactly these from now on. Links from others, once greeted, are closed for the reason given; those
+   * without one stay: whoever is not known yet may be a member that this node has yet to learn of.
+   */
+  connect(peers: readonly Peer[], farewell: (raftId: number) => ParleyError | undefined): void {
     if (this.#closed) return;
     const wanted = new Map(peers.map((peer) => [peer.raftId, peer]));
     for (const [raftId, { peer, link }] of this.#links) {
@@ -116,7 +119,9 @@ export class PeerMesh {
       if (wasUp) this.#events.onPeerDown(raftId);
     }
     for (const incoming of this.#incoming) {
-      if (incoming.peerId !== 0 && !wanted.has(incoming.peerId)) this.#refuse(incoming, farewell);
+      if (incoming.peerId === 0 || wanted.has(incoming.peerId)) continue;
+      const error = farewell(incoming.peerId);
+      if (error !== undefined) this.#refuse(incoming, error);
     }
     for (const peer of peers) {
       if (this.#links.has(peer.raftId)) continue;

@@ -22,7 +22,7 @@ import { LeaderRequests } from "./leader-requests.ts";
 import type { LogCache } from "./log-cache.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
-import { memberIds } from "./membership.ts";
+import { memberIds, standingOf } from "./membership.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { MembershipOffice } from "./membership-office.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
@@ -495,7 +495,9 @@ export class RunningNode implements Replica {
     this.#reads.close();
     this.#waiters.close();
     this.#requests.close();
-    this.#mesh.connect([], removedError());
+    // Not with the reason REMOVED: that is what one is told who was removed oneself.
+    const farewell = new ParleyError("NOT_READY", "this server is out of the cluster");
+    this.#mesh.connect([], () => farewell);
     this.#tellView();
     this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
       this.#ports.logger.error({ error: String(error) }, "sending the clients away failed");
@@ -503,7 +505,9 @@ export class RunningNode implements Replica {
   }
 
   #connect(): void {
-    this.#mesh.connect(this.#roster.peers(), removedError());
+    this.#mesh.connect(this.#roster.peers(), (raftId) =>
+      standingOf(this.#roster.membership, raftId) === "removed" ? removedError() : undefined,
+    );
   }
 
   #askReadIndex(context: Uint8Array): boolean {

@@ -33,6 +33,7 @@ export const COVERAGE = [
   "copies-resumed",
   "copies-found-at-start",
   "copies-corrupt",
+  "crashes-while-copying",
   "copies-installed",
   "chat-files-lost",
   "storage-failures",
@@ -56,6 +57,17 @@ export const COVERAGE = [
   "clock-jumps",
   "client-crashes",
   "client-outboxes-recovered",
+  "servers-added",
+  "servers-promoted",
+  "servers-demoted",
+  "servers-removed",
+  "servers-told-of-removal",
+  "servers-taken-back",
+  "joint-configurations",
+  "leaders-removed",
+  "leadership-transfers",
+  "disks-wiped",
+  "changes-refused",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];
 

@@ -1,5 +1,6 @@
 // Which users could have been served, and since when: the premise of P6 and P7. A cluster owes an
 // answer only while a majority of its nodes runs, reaches one another, and is reached by the user.
+import type { Membership } from "@parley/node";
 import type { ClientHost } from "./client-host.ts";
 import type { Server } from "./server.ts";
 import type { Network } from "./world/network.ts";
@@ -9,6 +10,7 @@ export class Health {
   readonly #clients: readonly ClientHost[];
   readonly #network: Network;
   readonly #now: () => number;
+  readonly #membership: () => Membership | undefined;
   readonly #notServedUs = new Map<string, number>();
 
   constructor(
@@ -16,23 +18,29 @@ export class Health {
     clients: readonly ClientHost[],
     network: Network,
     now: () => number,
+    membership: () => Membership | undefined,
   ) {
     this.#servers = servers;
     this.#clients = clients;
     this.#network = network;
     this.#now = now;
+    this.#membership = membership;
   }
 
   /** To be called often. */
   sample(): void {
+    const membership = this.#membership();
+    const voters = membership?.voters ?? [];
+    const isStable = membership !== undefined && membership.votersOutgoing.length === 0;
     const healthy = this.#servers.filter(
       (server) =>
+        voters.includes(server.raftId) &&
         server.state === "up" &&
         server.suspendedBy === undefined &&
         !server.isSlow &&
         server.logDisk.isHealthy,
     );
-    const majority = Math.floor(this.#servers.length / 2) + 1;
+    const majority = Math.floor(voters.length / 2) + 1;
     const cores = healthy.filter(
       (core) =>
         healthy.filter((other) => this.#connected(core.name, other.name)).length >= majority,
@@ -40,6 +48,7 @@ export class Health {
     for (const client of this.#clients) {
       // Whichever node the client has found may be the one that is cut off: all of them must do.
       const served =
+        isStable &&
         cores.length > 0 &&
         this.#servers.every(
           (server) => !server.isUp || this.#connected(client.name, server.name),

@@ -2,7 +2,7 @@
 // what clients were told, never into the node: a checker must not share the node's mistakes.
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { CallName } from "@parley/client";
-import type { LogWrite } from "@parley/node";
+import type { LogWrite, Membership } from "@parley/node";
 import type { Message as ChatMessage, Event, Reason } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 
@@ -91,6 +91,14 @@ export interface Checker {
     entries: readonly CommittedEntry[],
     hash: string,
   ): void;
+  /** The membership as of an index, as a node stored it with its entry; `nodeId` is a raft id, as above. */
+  onMembership?(nodeId: number, index: number, membership: Membership): void;
+  /** A node handed a message to the network. */
+  onRaftMessageSent?(message: ObservedRaftMessage): void;
+  /** A process has become a member on this disk. */
+  onAdopted?(nodeId: number, serverUuid: string): void;
+  /** A disk was lost, and with it what its node had promised. */
+  onWiped?(nodeId: number): void;
   onInvoke?(operation: Operation): void;
   onOutcome?(operation: Operation, outcome: Outcome, at: number): void;
   onSubscription?(client: string, accountId: number, item: SubscriptionItem): void;

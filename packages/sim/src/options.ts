@@ -29,6 +29,9 @@ export const FAULT_KINDS = [
   "sync-failure",
   "disk-full",
   "disk-nearly-full",
+  "chat-file-lost",
+  "copy-damaged",
+  "crash-while-copying",
   "wall-jump",
   "client-crash",
   "client-cut",
@@ -64,6 +67,8 @@ export type Sabotage = (typeof SABOTAGES)[number];
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
+  /** Machines that may join; 0 = the membership stays, and nobody loses a disk. */
+  readonly spares: number;
   readonly clients: number;
   /** Length of the part with faults and load. */
   readonly activeUs: number;
@@ -93,6 +98,7 @@ export const ACTIVE_US_MIN = 60_000_000;
 export function optionsOf(seed: number): WorldOptions {
   const random = new Prng(seed).branch("options");
   const nodes = random.chance(0.5) ? 3 : 5;
+  const spares = random.chance(0.5) ? random.between(1, 2) : 0;
   const wide = random.chance(0.2);
   const clients = random.between(4, 7);
   const faultWeights = {} as Record<FaultKind, number>;
@@ -106,6 +112,7 @@ export function optionsOf(seed: number): WorldOptions {
   return {
     seed,
     nodes,
+    spares,
     clients,
     activeUs: ACTIVE_US_MIN + random.int(8_000_000),
     faultGapUs: random.between(1_000_000, 3_000_000),

@@ -2,7 +2,7 @@
 // account, from the wire contract alone.
 import { ClientFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
 import type { Coverage } from "./coverage.ts";
-import type { Checker } from "./observer.ts";
+import type { Checker, ObservedRaftMessage } from "./observer.ts";
 import type { DatagramOptions } from "./options.ts";
 import type { FrameFilter } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
@@ -43,6 +43,13 @@ export class PeerWatch {
     this.#coverage = coverage;
   }
 
+  onSent(service: string, bytes: Uint8Array): void {
+    if (service !== PEER_SERVICE) return;
+    for (const message of PeerFrame.decode(bytes).messages) {
+      for (const checker of this.#checkers) checker.onRaftMessageSent?.(observed(message));
+    }
+  }
+
   onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {
     this.#trace.mix(bytes.length);
     if (service !== PEER_SERVICE) {
@@ -63,16 +70,14 @@ export class PeerWatch {
         this.#coverage.add("read-index-rounds");
       }
       if (type === "MsgAppResp" && message.reject) this.#coverage.add("catch-ups");
-      const observed = {
-        from: message.from,
-        to: message.to,
-        type,
-        term: message.term,
-        reject: message.reject,
-      };
-      for (const checker of this.#checkers) checker.onRaftMessage?.(observed);
+      for (const checker of this.#checkers) checker.onRaftMessage?.(observed(message));
     }
   }
+}
+
+function observed(message: RaftMessage): ObservedRaftMessage {
+  const { from, to, term, reject } = message;
+  return { from, to, type: typeName(message), term, reject };
 }
 
 /** A frame of a session, in whichever direction it goes. */

@@ -5,9 +5,12 @@ import {
   type ConfiguredNode,
   type Logger,
   type LogWrite,
+  type Membership,
   Node,
+  type NodeIdentity,
   type NodeTuning,
 } from "@parley/node";
+import { BootstrapRecord, ParleyError } from "@parley/protocol";
 import { StorageError } from "@parley/store";
 import type { Coverage } from "./coverage.ts";
 import type { WorldOptions } from "./options.ts";
@@ -22,7 +25,7 @@ import type { Scheduler } from "./world/scheduler.ts";
 import type { Trace } from "./world/trace.ts";
 import { CLIENT_SERVICE, frameSink, peerTransport } from "./world/transports.ts";
 
-/** What a server tells the world. */
+/** What a server tells the world. What is about a log names the raft id, the rest the machine. */
 export interface ServerEvents {
   onLogWrite(nodeId: number, write: LogWrite): void;
   onLogDurable(nodeId: number, write: LogWrite): void;
@@ -32,10 +35,12 @@ export interface ServerEvents {
     entries: readonly CommittedEntry[],
     hash: string,
   ): void;
+  onMembership(nodeId: number, index: number, membership: Membership): void;
   onReopened(nodeId: number, appliedIndex: number, before: number): void;
   onInstalled(nodeId: number, appliedIndex: number, hash: string): void;
   onLogInstalled(nodeId: number): void;
   committedTerm(index: number): number;
+  onAdopted(nodeId: number, serverUuid: string): void;
   onDied(nodeId: number): void;
   /** The process ended by itself, or would not start. */
   onFailed(nodeId: number, error: unknown): void;
@@ -62,6 +67,11 @@ export class Server {
   readonly chatDisk: ChatDisk;
   readonly #world: ServerWorld;
   readonly #nodes: readonly ConfiguredNode[];
+  /** Whom it asks when its disk is empty; undefined = one of the first, which know one another. */
+  join: readonly string[] | undefined;
+  /** Under which it is a member; 0 = its disk is empty, or it is none yet. */
+  raftId = 0;
+  #clock: ProcessClock | undefined;
   process: VirtualProcess | undefined;
   node: Node | undefined;
   /** `lost`: its disk is damaged, it may not run any more (P9). */
@@ -69,6 +79,12 @@ export class Server {
   #incarnation = 0;
   /** Its chat file was damaged, and a copy of a peer's has not taken its place yet. */
   chatFileLost = false;
+  /** While it is down: the file is found to be damaged at the next start. */
+  loseChatFile(): void {
+    this.chatFileLost = true;
+    this.chatDisk.damage();
+  }
+
   /** Set when its disk was damaged: it must refuse to start. */
   damaged = false;
   /** Set between SIGTERM and the end. */
@@ -88,21 +104,23 @@ export class Server {
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
     this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), diskOptions(options), {
       onWrite: (write) => {
-        events.onLogWrite(id, write);
+        events.onLogWrite(this.raftId, write);
         this.#written();
       },
-      onDurable: (write) => events.onLogDurable(id, write),
-      onInstalled: () => events.onLogInstalled(id),
+      onDurable: (write) => events.onLogDurable(this.raftId, write),
+      onInstalled: () => events.onLogInstalled(this.raftId),
       committedTerm: (index) => events.committedTerm(index),
+      onIdentity: (identity) => this.#identified(identity),
     });
     const diverges = options.sabotage === "divergent-apply" && id === 1;
     const chatOptions = { ...options.chatDisk, diverges };
     this.chatDisk = new ChatDisk(scheduler, random.branch("chat"), chatOptions, this.logDisk, {
-      onApplied: (batch, entries, hash) => events.onApplied(id, batch, entries, hash),
-      onReopened: (applied, before) => events.onReopened(id, applied, before),
+      onApplied: (batch, entries, hash) => events.onApplied(this.raftId, batch, entries, hash),
+      onMembership: (index, membership) => events.onMembership(this.raftId, index, membership),
+      onReopened: (applied, before) => events.onReopened(this.raftId, applied, before),
       onInstalled: (applied, hash) => {
         this.chatFileLost = false;
-        events.onInstalled(id, applied, hash);
+        events.onInstalled(this.raftId, applied, hash);
       },
     });
   }
@@ -130,13 +148,14 @@ export class Server {
       this.node = undefined;
     });
     const clock = new ProcessClock(this.clock, scheduler, process);
+    this.#clock = clock;
     const logStore = this.logDisk.openFor(process);
     const chatStore = this.chatDisk.openFor(process, logStore);
     const node = new Node(
       {
         nodeId: this.id,
-        nodes: this.#nodes,
-        join: [],
+        nodes: this.join === undefined ? this.#nodes : [],
+        join: this.join ?? [],
         tuning: this.#tuning(),
         statusRequiresLogin: false,
       },
@@ -163,6 +182,50 @@ export class Server {
       },
       (error: unknown) => this.#failed(process, error),
     );
+  }
+
+  /** The disk is lost and replaced by an empty one, while nothing runs. */
+  wipe(): void {
+    if (this.process?.alive === true) throw new Error(`${this.name} runs`);
+    this.logDisk.wipe();
+    this.chatDisk.wipe();
+    this.raftId = 0;
+    this.damaged = false;
+    this.state = "down";
+  }
+
+  /** Calls the operators' service as an operator on this node would; undefined when it serves nobody. */
+  operate(
+    method:
+      | "addServer"
+      | "promoteServer"
+      | "demoteServer"
+      | "removeServer"
+      | "replaceServer"
+      | "transferLeadership",
+    request: Uint8Array,
+    timeoutMs: number,
+    onEnd: (reason: string) => void,
+  ): void {
+    const { process, node } = this;
+    const services = node?.services;
+    const clock = this.#clock;
+    if (process === undefined || services === undefined || clock === undefined) return;
+    process.deliver(() => {
+      const deadlineMs = clock.monotonicMs() + timeoutMs;
+      services.cluster[method](request, { token: "", remote: "operator", deadlineMs }).then(
+        () => onEnd("done"),
+        (error: unknown) => onEnd(error instanceof ParleyError ? error.reason : String(error)),
+      );
+    });
+  }
+
+  #identified({ serverUuid, bootstrap }: NodeIdentity): void {
+    if (bootstrap === undefined) return;
+    const { self, members } = BootstrapRecord.decode(bootstrap);
+    const own = self ?? members.find((member) => member.serverUuid === serverUuid);
+    this.raftId = own?.raftId ?? 0;
+    this.#world.events.onAdopted(this.raftId, serverUuid);
   }
 
   /** SIGKILL, or the machine loses its power (then nobody is told of the end of its connections). */
@@ -292,7 +355,7 @@ export class Server {
         add("info")(fields, message);
       },
       warn: (fields, message) => {
-        if (message === "sending a copy broke off") coverage.add("copies-broken-off");
+        this.#count(message);
         add("warn")(fields, message);
       },
       error: add("error"),
@@ -303,7 +366,10 @@ export class Server {
     const { coverage } = this.#world;
     if (message === "a copy was made") coverage.add("copies-made");
     else if (message === "a copy was sent") coverage.add("copies-sent");
+    else if (message === "sending a copy broke off") coverage.add("copies-broken-off");
     else if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
+    else if (message.startsWith("this server has been removed"))
+      coverage.add("servers-told-of-removal");
     else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
   }
 }

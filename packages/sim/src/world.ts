@@ -1,17 +1,20 @@
 // One world: everything that a seed gives rise to, and its life from the first start to the last
 // check. Read this file first; `server.ts` and `client-host.ts` run the real code, `world/` is
 // what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
-import type { ConfiguredNode } from "@parley/node";
-import type { Entry } from "@parley/raft";
+import type { ConfiguredNode, Membership } from "@parley/node";
+import { MemberRole } from "@parley/protocol";
+import { EMPTY_CONF_STATE, type Entry } from "@parley/raft";
 import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
-import { P1Durable } from "./checkers/p1-durable.ts";
+import { type Copies, P1Durable } from "./checkers/p1-durable.ts";
 import { P2Once } from "./checkers/p2-once.ts";
 import { P3Order } from "./checkers/p3-order.ts";
 import { P4NoGoingBack } from "./checkers/p4-no-going-back.ts";
 import { P5Subscriptions } from "./checkers/p5-subscriptions.ts";
 import { P7NoErrors } from "./checkers/p7-no-errors.ts";
+import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
+import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { ClientHost } from "./client-host.ts";
@@ -24,6 +27,7 @@ import { FAULTS_MIN, OPERATIONS_MIN, type WorldOptions } from "./options.ts";
 import { DatagramMode, PeerWatch } from "./peer-watch.ts";
 import { Server } from "./server.ts";
 import { Intruder } from "./workload/intruder.ts";
+import { Operator } from "./workload/operator.ts";
 import { People } from "./workload/people.ts";
 import { Network } from "./world/network.ts";
 import { Prng } from "./world/prng.ts";
@@ -68,7 +72,11 @@ export class World {
   readonly #p4: P4NoGoingBack;
   readonly #p5: P5Subscriptions;
   readonly #p11: P11Bounded;
+  readonly #p8: P8SafeGrowth;
   readonly #stateMachine: StateMachineSafety;
+  readonly #operator: Operator;
+  /** What was durable on the disks that were lost, by raft id. */
+  readonly #lostLogs: { readonly raftId: number; readonly log: readonly Entry[] }[] = [];
   /** The term of each committed entry, as it was first applied. */
   readonly #committedTerms: number[] = [];
   #leader: { readonly nodeId: number; readonly term: number } = { nodeId: 0, term: 0 };
@@ -90,12 +98,35 @@ export class World {
     for (let id = 1; id <= options.nodes; id++) {
       nodes.push({ id, address: `n${id}:7001`, httpAddress: "" });
     }
-    for (const { id } of nodes) this.servers.push(this.#makeServer(id, nodes, random));
+    for (let id = 1; id <= options.nodes + options.spares; id++) {
+      this.servers.push(this.#makeServer(id, nodes, random));
+    }
     const addresses = nodes.map((node) => node.address);
     for (let i = 1; i <= options.clients; i++) {
       this.clients.push(this.#makeClient(`c${i}`, addresses, random));
     }
-    this.#health = new Health(this.servers, this.clients, this.network, () => scheduler.nowUs);
+    this.#p8 = new P8SafeGrowth(this.#report, coverage);
+    this.#health = new Health(
+      this.servers,
+      this.clients,
+      this.network,
+      () => scheduler.nowUs,
+      () => this.#p8.newest,
+    );
+    this.#operator = new Operator({
+      scheduler,
+      random: random.branch("operator"),
+      trace: this.trace,
+      coverage,
+      servers: this.servers,
+      founders: options.nodes,
+      membership: () => this.#p8.newest,
+      leader: () => this.#leaderServer(),
+      onWipe: (server) => this.#wiped(server),
+    });
+    for (const server of this.servers) {
+      if (server.id > options.nodes) this.#operator.joinAll(server);
+    }
     this.#people = new People(this.clients, random.branch("people"), scheduler, options);
     this.#intruder = new Intruder(
       this.clients,
@@ -118,11 +149,11 @@ export class World {
       options,
       servers: this.servers,
       clients: this.clients,
-      leader: () => this.servers.find((one) => one.id === this.#leader.nodeId && one.isUp),
+      leader: () => this.#leaderServer(),
       garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
+      mayLoseDisk: (server) => options.spares === 0 || this.#operator.mayLoseDisk(server),
     });
 
-    const majority = Math.floor(options.nodes / 2) + 1;
     this.#p2 = new P2Once(this.#report);
     this.#p4 = new P4NoGoingBack(this.#report);
     this.#p5 = new P5Subscriptions(this.#report);
@@ -133,7 +164,7 @@ export class World {
       new LogMatching(this.#report),
       new LeaderCompleteness(this.#report),
       this.#stateMachine,
-      new P1Durable(this.#report, majority, (index) => this.#durableCopies(index)),
+      new P1Durable(this.#report, (index) => this.#copiesOf(index)),
       this.#p2,
       new P3Order(this.#report),
       this.#p4,
@@ -144,32 +175,39 @@ export class World {
         (client) => this.#health.servedSinceUs(client),
         () => scheduler.nowUs,
       ),
+      this.#p8,
+      new P9Wiped(this.#report),
       this.#p11,
       this.#intruder,
     );
     const watch = new PeerWatch(this.#checkers, this.trace, coverage);
     this.network.onDelivered = (from, to, service, bytes) =>
       watch.onDelivered(from, to, service, bytes);
+    this.network.onSent = (_from, _to, service, bytes) => watch.onSent(service, bytes);
   }
 
   /** Lives the whole seed. Resolves with what came of it; never rejects for a violation. */
   async run(): Promise<WorldResult> {
     const { scheduler, options } = this;
     try {
-      for (const server of this.servers) server.start();
+      const founders = this.servers.slice(0, options.nodes);
+      for (const server of founders) server.start();
       for (const client of this.clients) client.start();
       this.#sample();
       this.#people.start();
       this.#intruder.start(this.history);
       // Faults come as soon as the cluster has come into being, which needs all nodes at once.
-      await this.#runUntil(10_000_000, () => this.servers.every((server) => server.state === "up"));
-      if (!this.servers.every((server) => server.state === "up")) {
+      await this.#runUntil(10_000_000, () => founders.every((server) => server.state === "up"));
+      if (!founders.every((server) => server.state === "up")) {
         this.#report({ property: "liveness", detail: "the cluster did not come into being" });
       }
+      this.#noteGenesis(founders);
       this.#nemesis.start();
+      if (options.spares > 0) this.#operator.start();
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();
+      this.#operator.stop();
       this.#nemesis.healAll();
       this.#datagrams.stop();
       await this.#converge();
@@ -232,6 +270,15 @@ export class World {
       if (server.state !== "up") return `${server.name} is ${server.state}`;
       applied.add(server.node?.replica?.appliedRevision ?? 0);
     }
+    const membership = this.#p8.newest;
+    if (membership !== undefined && membership.votersOutgoing.length > 0) {
+      return "the configuration is still joint";
+    }
+    const waiting = membership?.servers.find(
+      ({ raftId, role }) =>
+        membership.learners.includes(raftId) && role === MemberRole.MEMBER_ROLE_VOTER,
+    );
+    if (waiting !== undefined) return `server ${waiting.nodeId} has not been promoted`;
     if (applied.size !== 1) return `the nodes have applied ${[...applied].join(", ")}`;
     for (const client of this.clients) {
       if (!client.isSignedIn) return `${client.name} is not signed in`;
@@ -263,7 +310,7 @@ export class World {
         });
       }
       nodes.push({
-        nodeId: server.id,
+        nodeId: server.raftId,
         appliedIndex: state.appliedIndex,
         hash: state.hash,
         rooms: server.chatDisk.messages(),
@@ -279,8 +326,42 @@ export class World {
     }
   }
 
+  /** Who must be up and equal in the end: the members, and who is about to be one again. */
   #runnable(): Server[] {
-    return this.servers.filter((server) => server.state !== "lost");
+    const servers = this.#p8.newest?.servers ?? [];
+    return this.servers.filter(
+      (server) => server.state !== "lost" && servers.some(({ nodeId }) => nodeId === server.id),
+    );
+  }
+
+  #leaderServer(): Server | undefined {
+    return this.servers.find((one) => one.raftId === this.#leader.nodeId && one.isUp);
+  }
+
+  /** The membership that the cluster began with: no entry brings it. */
+  #noteGenesis(founders: readonly Server[]): void {
+    const servers = founders.map(({ id, name, logDisk }) => ({
+      nodeId: id,
+      raftId: id,
+      serverUuid: logDisk.identity?.serverUuid ?? "",
+      address: `${name}:7001`,
+      httpAddress: "",
+      role: MemberRole.MEMBER_ROLE_VOTER,
+    }));
+    const voters = founders.map(({ id }) => id);
+    const nextRaftId = founders.length + 1;
+    const genesis = { ...EMPTY_CONF_STATE, voters, servers, nextRaftId, lastChangeId: "" };
+    this.#p8.onMembership(0, 0, genesis);
+  }
+
+  #wiped(server: Server): void {
+    const { raftId, logDisk } = server;
+    if (raftId === 0) return;
+    this.#lostLogs.push({ raftId, log: logDisk.wholeLog() });
+    for (const checker of this.#checkers) {
+      checker.onRestart?.(raftId, []);
+      checker.onWiped?.(raftId);
+    }
   }
 
   /** Looks at queues and at who is served, now and then. */
@@ -300,13 +381,24 @@ export class World {
     this.trace.add(`n${nodeId}`, `leads term ${term}`);
   }
 
-  #durableCopies(index: number): number {
+  /** Of a committed entry, under the configuration that it may have been committed in. */
+  #copiesOf(index: number): Copies {
     const term = this.#committedTerms[index - 1];
-    let copies = 0;
+    const holders = new Set<number>();
     for (const server of this.servers) {
-      if (server.logDisk.durableEntry(index)?.term === term) copies += 1;
+      if (server.logDisk.durableEntry(index)?.term === term) holders.add(server.raftId);
     }
-    return copies;
+    for (const { raftId, log } of this.#lostLogs) {
+      if (log[index - 1]?.term === term) holders.add(raftId);
+    }
+    let best: Copies | undefined;
+    for (const membership of this.#p8.candidates(index)) {
+      const copies = copiesUnder(membership, holders);
+      if (best === undefined || copies.copies - copies.needed > best.copies - best.needed) {
+        best = copies;
+      }
+    }
+    return best ?? { copies: 0, needed: 1 };
   }
 
   #makeServer(id: number, nodes: readonly ConfiguredNode[], random: Prng): Server {
@@ -330,11 +422,17 @@ export class World {
           for (const entry of entries) this.#committedTerms[entry.index - 1] ??= entry.term;
           for (const checker of this.#checkers) checker.onApplied?.(nodeId, batch, entries, hash);
         },
+        onMembership: (nodeId, index, membership) => {
+          for (const checker of this.#checkers) checker.onMembership?.(nodeId, index, membership);
+        },
+        onAdopted: (nodeId, serverUuid) => {
+          for (const checker of this.#checkers) checker.onAdopted?.(nodeId, serverUuid);
+        },
         onReopened: (nodeId, applied, before) => {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
           this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
           this.#stateMachine.reopened(nodeId, applied);
-          this.#checkTruncation(nodeId, applied);
+          this.#checkTruncation(id, applied);
         },
         onInstalled: (nodeId, applied, hash) => {
           this.trace.add(`n${nodeId}`, `chat file is a copy as of ${applied}`);
@@ -342,7 +440,7 @@ export class World {
           this.#stateMachine.installed(nodeId, applied, hash);
         },
         onLogInstalled: (nodeId) => {
-          const log = this.#server(nodeId).logDisk.durableLog();
+          const log = this.#server(id).logDisk.durableLog();
           for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
         },
         committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
@@ -356,7 +454,10 @@ export class World {
   #checkTruncation(nodeId: number, applied: number): void {
     const server = this.#server(nodeId);
     const { compactedIndex } = server.logDisk;
-    if (applied >= compactedIndex) return;
+    if (applied >= compactedIndex) {
+      server.chatFileLost = false;
+      return;
+    }
     if (server.chatFileLost) {
       this.coverage.add("chat-files-lost");
       return;
@@ -368,9 +469,10 @@ export class World {
   }
 
   #died(nodeId: number): void {
-    const disk = this.#server(nodeId).logDisk;
-    const log: Entry[] = disk.durableLog();
-    for (const checker of this.#checkers) checker.onRestart?.(nodeId, log);
+    const { logDisk, raftId } = this.#server(nodeId);
+    if (raftId === 0) return;
+    const log: Entry[] = logDisk.durableLog();
+    for (const checker of this.#checkers) checker.onRestart?.(raftId, log);
   }
 
   #failed(nodeId: number, error: unknown): void {
@@ -379,8 +481,11 @@ export class World {
     if (server.damaged && kind === "wiped") {
       server.state = "lost";
       this.trace.add(server.name, "is lost for good");
+      if (this.options.spares > 0) this.#replaceDisk(server);
       return;
     }
+    // It was taken out, and has learnt of it.
+    if (error instanceof Error && error.name === "StartupError" && !this.#isMember(server)) return;
     if (kind !== "io" && kind !== "disk-full") {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#report({ property: "no node fails by itself", detail: `${server.name}: ${detail}` });
@@ -388,6 +493,20 @@ export class World {
     }
     this.coverage.add("storage-failures");
     this.#nemesis.supervise(server);
+  }
+
+  /** As the message says: the files are moved away, and the server is started with an empty disk. */
+  #replaceDisk(server: Server): void {
+    this.scheduler.after(2_000_000, () => {
+      this.#wiped(server);
+      server.wipe();
+      server.start();
+    });
+  }
+
+  #isMember(server: Server): boolean {
+    const servers = this.#p8.newest?.servers ?? [];
+    return servers.some(({ raftId }) => raftId === server.raftId);
   }
 
   #server(nodeId: number): Server {
@@ -436,8 +555,21 @@ export class World {
       coverage.add("truncations", logDisk.counts.truncations);
       coverage.add("copies-corrupt", chatDisk.copyDisk.counts.corrupt);
       coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
+      coverage.add("crashes-while-copying", chatDisk.copyDisk.counts.crashes);
     }
   }
+}
+
+/** Of the half that is worse off: both majorities are needed. */
+function copiesUnder({ voters, votersOutgoing }: Membership, holders: ReadonlySet<number>): Copies {
+  const of = (half: readonly number[]): Copies => ({
+    copies: half.filter((raftId) => holders.has(raftId)).length,
+    needed: half.length === 0 ? 0 : Math.floor(half.length / 2) + 1,
+  });
+  const [incoming, outgoing] = [of(voters), of(votersOutgoing)];
+  return outgoing.copies - outgoing.needed < incoming.copies - incoming.needed
+    ? outgoing
+    : incoming;
 }
 
 function storageErrorKind(error: unknown): string | undefined {

@@ -238,7 +238,10 @@ describe("P1 durable", () => {
       [101, 2],
       [102, 1],
     ]);
-    const checker = new P1Durable(report, 2, (index) => copies.get(index) ?? 0);
+    const checker = new P1Durable(report, (index) => ({
+      copies: copies.get(index) ?? 0,
+      needed: 2,
+    }));
     checker.onOutcome(sending("m1"), sent(message(1)));
     expect(found).toEqual([]);
     checker.onOutcome(sending("m2"), sent(message(2)));
@@ -248,7 +251,7 @@ describe("P1 durable", () => {
   test("catches a lost message on any node, and one that moved", () => {
     for (const lost of [[message(1)], [message(1), message(2, { clientMessageId: "other" })]]) {
       found = [];
-      const checker = new P1Durable(report, 2, () => 3);
+      const checker = new P1Durable(report, () => ({ copies: 3, needed: 2 }));
       checker.onOutcome(sending("m2"), sent(message(2)));
       checker.atEnd(final([message(1), message(2)], lost));
       expect(found[0]).toContain("acknowledged as room 7 seq 2, is not there on node 2");

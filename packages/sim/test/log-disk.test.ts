@@ -19,6 +19,7 @@ function world(seed = 1) {
     new Prng(seed),
     { syncUsMin: 1_000, syncUsMean: 1_500, readUsMean: 100, capacityBytes: 1_000_000 },
     {
+      onIdentity: () => {},
       onWrite: () => {},
       onInstalled: () => {},
       committedTerm: () => 1,

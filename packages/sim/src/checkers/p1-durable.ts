@@ -5,18 +5,21 @@ import type { Checker, FinalState, Operation, Outcome, Report } from "../observe
 
 const PROPERTY = "P1 durable";
 
+/** On how many voters' disks the committed entry at an index is or was synced, and how many are a majority. */
+export interface Copies {
+  readonly copies: number;
+  readonly needed: number;
+}
+
 export class P1Durable implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
-  readonly #durableCopies: (index: number) => number;
-  readonly #majority: number;
+  readonly #copiesOf: (index: number) => Copies;
   readonly #acknowledged: { readonly message: Message; readonly client: string }[] = [];
 
-  /** `durableCopies`: on how many voters' disks the committed entry at an index is synced, now. */
-  constructor(report: Report, majority: number, durableCopies: (index: number) => number) {
+  constructor(report: Report, copiesOf: (index: number) => Copies) {
     this.#report = report;
-    this.#majority = majority;
-    this.#durableCopies = durableCopies;
+    this.#copiesOf = copiesOf;
   }
 
   get acknowledged(): number {
@@ -28,11 +31,11 @@ export class P1Durable implements Checker {
     const { message } = outcome;
     this.#acknowledged.push({ message, client: operation.client });
     // A message's id is the index of its log entry.
-    const copies = this.#durableCopies(message.id);
-    if (copies < this.#majority) {
+    const { copies, needed } = this.#copiesOf(message.id);
+    if (copies < needed) {
       this.#report({
         property: PROPERTY,
-        detail: `message ${message.id} was acknowledged to ${operation.client} with ${copies} durable copies of ${this.#majority}`,
+        detail: `message ${message.id} was acknowledged to ${operation.client} with ${copies} durable copies of ${needed}`,
       });
     }
   }

@@ -22,6 +22,8 @@ export interface NemesisParts {
   /** The node that leads the highest term seen, if it runs. */
   leader(): Server | undefined;
   garbleNextFrame(from: string, to: string): void;
+  /** Whether enough copies of everything are left without this one's disk. */
+  mayLoseDisk(server: Server): boolean;
 }
 
 export class Nemesis {
@@ -101,7 +103,7 @@ export class Nemesis {
   /** The node's log loses acknowledged entries while it is down; it must never run again (P9). */
   #damageDisk(): void {
     const server = this.#pickRunning();
-    if (this.#stopped || server === undefined) return;
+    if (this.#stopped || server === undefined || !this.#parts.mayLoseDisk(server)) return;
     server.crash("kill");
     const left = server.logDisk.flipByte();
     if (left !== undefined) {

@@ -42,6 +42,8 @@ export interface ChatDiskOptions {
 export interface ChatDiskObserver {
   /** A batch was applied; `hash` is the state's hash after it, `replayed` after a crash. */
   onApplied(batch: AppliedBatch, entries: readonly CommittedEntry[], hash: string): void;
+  /** The membership that was stored with the entry at that index. */
+  onMembership(index: number, membership: Membership): void;
   /** A process found its file as of this index, and had it as of that one before. */
   onReopened(appliedIndex: number, before: number): void;
   /** A copy took the place of the file. */
@@ -98,6 +100,13 @@ export class ChatDisk {
     process.onDeath(() => store.closeDatabase());
     this.#current = store;
     return store;
+  }
+
+  /** Everything on it is gone. */
+  wipe(): void {
+    this.#files.clear();
+    this.copyDisk.wipe();
+    this.#current = undefined;
   }
 
   /** The database of the process that runs now, for the final checks. */
@@ -238,6 +247,10 @@ export class ChatDisk {
     file.since.push(request);
     const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
     this.#observer.onApplied(batch, request.entries, hash);
+    // What a new file begins with is no change.
+    if (request.confState !== undefined && request.entries.length > 0) {
+      this.#observer.onMembership(batch.appliedIndex, request.confState);
+    }
     const first = file.since[0]?.entries[0]?.index ?? batch.appliedIndex;
     if (batch.appliedIndex - first >= this.#options.checkpointEntries) this.checkpoint(store);
   }

@@ -71,6 +71,8 @@ export interface DiskObserver {
   onInstalled(): void;
   /** The term of a committed entry, of which this disk may never have had a copy. */
   committedTerm(index: number): number;
+  /** The identity is durable. */
+  onIdentity(identity: NodeIdentity): void;
 }
 
 export interface DiskCounts {
@@ -157,9 +159,31 @@ export class LogDisk {
     return this.#durable.hardState;
   }
 
+  /** As `durableEntry`, all of it. */
+  wholeLog(): Entry[] {
+    return [...(this.#beforeDamage ?? this.#durable.entries)];
+  }
+
   /** Everything that is durable, as a copy. */
   durableLog(): Entry[] {
     return [...this.#durable.entries];
+  }
+
+  /** Whose disk it is; undefined = nobody's yet. */
+  get identity(): NodeIdentity | undefined {
+    return this.#durable.identity;
+  }
+
+  /** Everything on it is gone; nobody may be using it. */
+  wipe(): void {
+    this.#durable.identity = undefined;
+    this.#durable.hardState = EMPTY_HARD_STATE;
+    this.#durable.entries.length = 0;
+    this.#durable.compacted = { index: 0, term: 0 };
+    this.#durable.generation = 1;
+    this.#beforeDamage = undefined;
+    this.#highWater = undefined;
+    this.#usedBytes = 0;
   }
 
   /** Neither stalled nor short of space. */
@@ -230,6 +254,8 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
+    // From the first start on there is one, as beside a file.
+    this.#highWater ??= EMPTY_HIGH_WATER;
     this.#raise();
     return this.state();
   }
@@ -401,6 +427,7 @@ export class LogDisk {
     switch (step.kind) {
       case "identity":
         durable.identity = step.identity;
+        this.#observer.onIdentity(step.identity);
         return;
       case "compact":
         this.#compact(step.index);

@@ -160,6 +160,8 @@ export class Network {
   readonly #unbounded = new Set<string>();
   readonly #slow = new Map<string, number>();
   filter: FrameFilter | undefined;
+  /** Sees every frame that a process hands over; for the checkers. */
+  onSent: ((from: string, to: string, service: string, bytes: Uint8Array) => void) | undefined;
   /** Sees every frame that is handed to a process; for the checkers. */
   onDelivered: ((from: string, to: string, service: string, bytes: Uint8Array) => void) | undefined;
   readonly counts: NetworkCounts = {

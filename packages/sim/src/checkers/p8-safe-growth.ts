@@ -1,0 +1,123 @@
+// P8 safe growth: the membership is the same on every node as of the same index, changes in steps whose
+// majorities overlap, and gives no raft id twice. (That no two leaders are elected in a term is Election Safety's to
+// check, under every configuration; that no acknowledged message is lost, P1's.)
+import type { Membership } from "@parley/node";
+import type { Coverage } from "../coverage.ts";
+import type { Checker, Report } from "../observer.ts";
+
+const PROPERTY = "P8 safe growth";
+
+type Voters = ReadonlySet<number>;
+
+export class P8SafeGrowth implements Checker {
+  readonly property = PROPERTY;
+  readonly #report: Report;
+  readonly #coverage: Coverage;
+  /** In the order of their indices; the first is what the cluster began with. */
+  readonly #history: { readonly index: number; readonly membership: Membership }[] = [];
+  readonly #texts = new Map<number, string>();
+  /** Which server a raft id was given to. */
+  readonly #uuids = new Map<number, string>();
+
+  constructor(report: Report, coverage: Coverage) {
+    this.#report = report;
+    this.#coverage = coverage;
+  }
+
+  get newest(): Membership | undefined {
+    return this.#history.at(-1)?.membership;
+  }
+
+  /** The memberships under which an entry may have been committed: the newest up to it, and the one before. */
+  candidates(index: number): readonly Membership[] {
+    const upTo = this.#history.filter((one) => one.index <= index);
+    return upTo.slice(-2).map(({ membership }) => membership);
+  }
+
+  onMembership(nodeId: number, index: number, membership: Membership): void {
+    const text = JSON.stringify(membership);
+    const known = this.#texts.get(index);
+    if (known !== undefined) {
+      if (known !== text) {
+        this.#say(`node ${nodeId} has ${text} as of index ${index}, another node ${known}`);
+      }
+      return;
+    }
+    const before = this.#history.at(-1);
+    if (before !== undefined && index < before.index) {
+      this.#say(`node ${nodeId} changed the membership at index ${index}, where others did not`);
+      return;
+    }
+    this.#texts.set(index, text);
+    this.#history.push({ index, membership });
+    for (const { raftId, serverUuid } of membership.servers) {
+      const owner = this.#uuids.get(raftId);
+      if (owner !== undefined && owner !== serverUuid) {
+        this.#say(`raft id ${raftId} was given to ${owner} and then to ${serverUuid}`);
+      }
+      this.#uuids.set(raftId, serverUuid);
+    }
+    if (before !== undefined) this.#step(index, before.membership, membership);
+  }
+
+  #step(index: number, before: Membership, after: Membership): void {
+    // A majority of each half is needed on either side, so it is enough that one pair overlaps.
+    const overlap = halves(before).some((old) =>
+      halves(after).some((next) => majoritiesOverlap(old, next)),
+    );
+    if (!overlap) {
+      this.#say(
+        `majorities before and after index ${index} need not overlap: ${describe(before)} and then ${describe(after)}`,
+      );
+    }
+    for (const { raftId } of after.servers) {
+      const isNew = !before.servers.some((server) => server.raftId === raftId);
+      if (isNew && raftId < before.nextRaftId) {
+        this.#say(`raft id ${raftId} comes back at index ${index}`);
+      }
+    }
+    this.#count(before, after);
+  }
+
+  #count(before: Membership, after: Membership): void {
+    const wasKnown = (nodeId: number) => before.servers.some((one) => one.nodeId === nodeId);
+    for (const { raftId, nodeId } of after.servers) {
+      if (before.servers.some((one) => one.raftId === raftId)) continue;
+      this.#coverage.add(wasKnown(nodeId) ? "servers-taken-back" : "servers-added");
+    }
+    for (const { raftId } of before.servers) {
+      if (!after.servers.some((one) => one.raftId === raftId))
+        this.#coverage.add("servers-removed");
+    }
+    for (const voter of after.voters) {
+      if (!before.voters.includes(voter)) this.#coverage.add("servers-promoted");
+    }
+    for (const learner of [...after.learners, ...after.learnersNext]) {
+      if (before.voters.includes(learner)) this.#coverage.add("servers-demoted");
+    }
+    if (after.votersOutgoing.length > 0) this.#coverage.add("joint-configurations");
+  }
+
+  #say(detail: string): void {
+    this.#report({ property: PROPERTY, detail });
+  }
+}
+
+function halves({ voters, votersOutgoing }: Membership): readonly Voters[] {
+  const incoming = new Set(voters);
+  return votersOutgoing.length === 0 ? [incoming] : [incoming, new Set(votersOutgoing)];
+}
+
+/** Whether any majority of one has a member in common with any majority of the other. */
+export function majoritiesOverlap(one: Voters, other: Voters): boolean {
+  const common = [...one].filter((id) => other.has(id)).length;
+  const majority = (voters: Voters) => Math.floor(voters.size / 2) + 1;
+  // A majority of one that avoids the other as far as it can still needs so many of the common ones.
+  const needsOfOne = Math.max(0, majority(one) - (one.size - common));
+  const needsOfOther = Math.max(0, majority(other) - (other.size - common));
+  return needsOfOne + needsOfOther > common;
+}
+
+function describe({ voters, votersOutgoing }: Membership): string {
+  return `voters ${voters.join(" ")}${votersOutgoing.length === 0 ? "" : ` & ${votersOutgoing.join(" ")}`}`;
+}

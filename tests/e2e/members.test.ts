@@ -1,0 +1,210 @@
+// P8 and P9 with real processes: servers are added, removed, replaced and wiped while people write.
+import { MemberRole, type StatusResponse } from "@parley/protocol";
+import { afterEach, describe, expect, test } from "vitest";
+import { Crowd } from "../harness/crowd.ts";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { DirectNode } from "../harness/direct-node.ts";
+import { freePort, JoiningServer, parley, wipe } from "../harness/joining.ts";
+import { checkHistory, checkSubscription } from "../harness/oracle.ts";
+import { leaderOf, stateHashOf, statusOf } from "../harness/status.ts";
+
+let cluster: DevCluster | undefined;
+let crowd: Crowd | undefined;
+const joined: JoiningServer[] = [];
+afterEach(async () => {
+  await crowd?.close();
+  for (const server of joined.splice(0)) await server.destroy();
+  await cluster?.destroy();
+});
+
+async function boot(nodes: number): Promise<{ cluster: DevCluster; crowd: Crowd }> {
+  cluster = await DevCluster.start(nodes);
+  crowd = await Crowd.gather({
+    servers: cluster.addresses,
+    writers: 4,
+    subscribers: 2,
+    rooms: 2,
+  });
+  return { cluster, crowd };
+}
+
+function joiner(id: number): JoiningServer {
+  const server = new JoiningServer(id);
+  joined.push(server);
+  return server;
+}
+
+async function progress(writing: Crowd): Promise<void> {
+  const before = writing.acknowledged.length;
+  await until(() => writing.acknowledged.length > before + 30, "acknowledgements", 120_000);
+}
+
+function voters(status: StatusResponse | undefined): readonly number[] {
+  const members = status?.members ?? [];
+  return members
+    .filter(({ role }) => role === MemberRole.MEMBER_ROLE_VOTER)
+    .map(({ id }) => id)
+    .sort((a, b) => a - b);
+}
+
+/** All of these hold everything that was acknowledged, once, in order, and the same state. */
+async function verify(writing: Crowd, addresses: readonly string[]): Promise<void> {
+  await writing.finishWriting();
+  await until(async () => {
+    const hashes = await Promise.all(addresses.map((address) => stateHashOf(address)));
+    const distinct = new Set(hashes.map((one) => `${one?.appliedIndex} ${one?.hash}`));
+    return distinct.size === 1 && !hashes.includes(undefined);
+  }, "one state everywhere");
+  const breaches: string[] = [];
+  for (const address of addresses) {
+    const reader = new DirectNode(address, writing.token);
+    for (const roomId of writing.roomIds) {
+      const history = await reader.wholeHistory(roomId);
+      const acknowledged = writing.acknowledged.filter((ack) => ack.roomId === roomId);
+      breaches.push(...checkHistory(history, acknowledged, `${address} room ${roomId}`));
+      const seenOf = (events: Crowd["events"][number]) =>
+        events.filter(({ event }) => event?.$case === "message" && event.value.roomId === roomId)
+          .length;
+      await until(
+        () => writing.events.every((events) => seenOf(events) >= history.length),
+        "subscribers to see everything",
+      );
+      for (const [at, events] of writing.events.entries()) {
+        breaches.push(...checkSubscription(events, history, roomId, `subscriber ${at}`));
+      }
+    }
+    reader.close();
+  }
+  expect(breaches).toEqual([]);
+  expect(writing.errors).toEqual([]);
+}
+
+describe("a cluster that grows and heals, under load", () => {
+  test("P8: 3 → 4 → 5 servers, started or added first; then the leader is removed", {
+    timeout: 400_000,
+  }, async () => {
+    const run = await boot(3);
+    const any = run.cluster.node(2).grpc;
+    const fourth = joiner(4);
+    fourth.start([any]);
+    await until(() => fourth.says("has no server 4 yet"), "the fourth to say what it waits for");
+    const port4 = await freePort();
+    const added4 = await parley("add-server", any, "4", `127.0.0.1:${port4}`);
+    expect(added4, added4.output).toMatchObject({ code: 0 });
+    expect(added4.output).toContain("server 4 is a voter");
+
+    const port5 = await freePort();
+    const adding5 = parley("add-server", any, "5", `127.0.0.1:${port5}`, "--wait", "120");
+    const fifth = joiner(5);
+    fifth.start([`127.0.0.1:${port4}`]);
+    const added5 = await adding5;
+    expect(added5, added5.output).toMatchObject({ code: 0 });
+    await progress(run.crowd);
+
+    const leader = await leaderOf(run.cluster);
+    const removed = await parley("remove-server", `127.0.0.1:${port4}`, String(leader));
+    expect(removed, removed.output).toMatchObject({ code: 0 });
+    const left = [1, 2, 3, 4, 5].filter((id) => id !== leader);
+    await until(
+      async () => String(voters(await statusOf(`127.0.0.1:${port5}`))) === String(left),
+      "the others to be the cluster",
+    );
+    if (leader <= 3) {
+      const gone = run.cluster.node(leader).grpc;
+      await until(async () => (await statusOf(gone))?.removed === true, "the removed one to know");
+    }
+    await progress(run.crowd);
+
+    const twice = await parley("add-server", any, "4", `127.0.0.1:${port4}`);
+    expect(twice.code).toBe(1);
+    expect(twice.output).toContain("ID_EXISTS");
+    const nobody = await parley(
+      "add-server",
+      any,
+      "9",
+      `127.0.0.1:${await freePort()}`,
+      "--wait",
+      "1",
+    );
+    expect(nobody.code).not.toBe(0);
+    expect(nobody.output).toMatch(/no server answers .*--join/);
+
+    // Restarted, a joined server finds its place again by itself.
+    await fourth.kill();
+    fourth.start([any]);
+    await until(
+      async () => (await statusOf(`127.0.0.1:${port4}`))?.hasQuorum === true,
+      "the fourth to be back",
+    );
+    const servers = run.cluster.nodes.filter(({ id }) => id !== leader).map(({ grpc }) => grpc);
+    await verify(run.crowd, [...servers, `127.0.0.1:${port4}`, `127.0.0.1:${port5}`]);
+  });
+
+  test("P9: two of five lose their disks, one after the other, the leader too", {
+    timeout: 400_000,
+  }, async () => {
+    const run = await boot(5);
+    for (const which of ["other", "leader"] as const) {
+      const leader = await leaderOf(run.cluster, true);
+      const id = which === "leader" ? leader : leader === 5 ? 4 : 5;
+      run.cluster.kill(id);
+      await run.cluster.waitDead(id);
+      wipe(run.cluster.node(id).db_path);
+      await run.cluster.restart(id);
+      const witness = run.cluster.node(id === 1 ? 2 : 1).grpc;
+      await until(
+        async () => {
+          const status = await statusOf(witness);
+          const member = status?.members.find((one) => one.id === id);
+          return (member?.raftId ?? 0) > 5 && voters(status).length === 5;
+        },
+        `server ${id} to be taken back`,
+        120_000,
+      );
+      await progress(run.crowd);
+    }
+    await verify(run.crowd, run.cluster.addresses);
+  });
+
+  test("P8: the leader is killed in the middle of a joint change", {
+    timeout: 400_000,
+  }, async () => {
+    const run = await boot(3);
+    const fourth = joiner(4);
+    const port4 = await freePort();
+    fourth.start(run.cluster.addresses);
+    const address4 = `127.0.0.1:${port4}`;
+    const added = await parley("add-server", run.cluster.node(1).grpc, "4", address4, "--learner");
+    expect(added, added.output).toMatchObject({ code: 0 });
+    const leader = await leaderOf(run.cluster);
+    const [old = 0, asked = 0] = [1, 2, 3].filter((id) => id !== leader);
+    let isAskedFor = true;
+    const replacing = parley(
+      ...["replace-server", run.cluster.node(asked).grpc, String(old), "4", "--timeout", "60"],
+    ).finally(() => {
+      isAskedFor = false;
+    });
+    // As soon as anybody shows that the change has begun, or is through already.
+    await until(async () => {
+      const status = await statusOf(run.cluster.node(leader).grpc);
+      return status?.joint === true || voters(status).includes(4) || !isAskedFor;
+    }, "the change to begin");
+    run.cluster.kill(leader);
+    await run.cluster.waitDead(leader);
+    const replaced = await replacing;
+    expect(replaced, replaced.output).toMatchObject({ code: 0 });
+    await run.cluster.restart(leader);
+    await until(async () => {
+      const status = await statusOf(address4);
+      return (
+        status?.joint === false && String(voters(status)) === String([leader, asked, 4].sort())
+      );
+    }, "the new majority");
+    await progress(run.crowd);
+    await verify(run.crowd, [
+      run.cluster.node(leader).grpc,
+      run.cluster.node(asked).grpc,
+      address4,
+    ]);
+  });
+});
