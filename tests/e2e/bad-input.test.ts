@@ -486,11 +486,22 @@ describe("a peer", () => {
     ["with an id nobody has", () => hello({ ...member, nodeId: 77 }), "WRONG_CLUSTER"],
     ["with this node's own id", () => hello({ ...member, nodeId: 1 }), "WRONG_CLUSTER"],
     ["that wants another node", () => hello({ ...member, toNodeId: 3 }), "WRONG_CLUSTER"],
-    ["P9: with an empty disk", () => hello({ bootstrapState: 1, serverUuid: "x" }), "WIPED_DISK"],
     ["that does not greet", () => PeerFrame.encode(PeerFrame.create()).finish(), "MALFORMED"],
     ["that sends noise", () => new Uint8Array(100).fill(0xff), "MALFORMED"],
   ])("%s is refused with the reason", async (_, first, reason) => {
     expect(await refusal(first())).toBe(reason);
+  });
+
+  test("P9: with an empty disk is told that its id is in use, and learns nothing else", async () => {
+    const call = raw.open("parley.v1.Raft/Peer");
+    call.send(hello({ bootstrapState: 1, serverUuid: "x", address: "127.0.0.1:1" }));
+    const answers = () => call.messages.flatMap((bytes) => PeerFrame.decode(bytes).admission ?? []);
+    await until(
+      () => answers().some(({ refusal: why }) => why?.reason === "ID_IN_USE"),
+      "its answer",
+    );
+    expect(answers().every(({ record }) => record === undefined)).toBe(true);
+    call.stream.destroy();
   });
 
   test("that holds many refused or silent streams does not keep the real ones out", async () => {

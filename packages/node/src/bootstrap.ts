@@ -86,7 +86,11 @@ export class Bootstrap {
   }
 
   get self(): Self {
-    return { nodeId: this.#config.nodeId, serverUuid: this.#identity.serverUuid };
+    return {
+      nodeId: this.#config.nodeId,
+      serverUuid: this.#identity.serverUuid,
+      isFresh: this.#adoption === undefined,
+    };
   }
 
   /** Reads the identity from the store, making one on the very first start. */

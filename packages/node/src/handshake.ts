@@ -8,6 +8,8 @@ import type { Membership } from "./ports.ts";
 export interface Self {
   readonly nodeId: number;
   readonly serverUuid: string;
+  /** It belongs to no cluster yet. */
+  readonly isFresh: boolean;
 }
 
 /** How a caller is received. */
@@ -45,7 +47,8 @@ export function checkAddressee(hello: PeerHello, self: Self): ParleyError | unde
   }
   if (hello.toServerUuid !== "" && hello.toServerUuid !== self.serverUuid) {
     return new ParleyError(
-      "WRONG_CLUSTER",
+      // Whoever lost its disk hears that from all the others, until they have taken it back.
+      self.isFresh ? "NOT_READY" : "WRONG_CLUSTER",
       `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is ${self.serverUuid}`,
     );
   }

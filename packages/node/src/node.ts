@@ -135,8 +135,9 @@ export class Node {
     }
     if (applied > log.lastIndex) {
       throw new StartupError(
-        `The chat file has revision ${applied} but the log ends at ${log.lastIndex}: the log lost acknowledged ` +
-          "entries. This node counts as wiped and may not vote; restore its files or take it out of the cluster.",
+        `The chat file has revision ${applied} but the log ends at ${log.lastIndex}: the log lost acknowledged entries, so this ` +
+          "node counts as wiped and may not vote. If the old disk can be brought back, bring it back. Else move the node's files " +
+          "away and start it again: with an empty disk it asks its cluster to take it back under the same id.",
       );
     }
     await this.#serve(adoption, genesis, log, chat);

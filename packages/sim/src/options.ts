@@ -53,6 +53,8 @@ export const SABOTAGES = [
   "forget-hard-state",
   /** A crash takes synced entries away, and the high-water record with them. */
   "lose-synced-entries",
+  /** A lost disk comes back empty, but for the node's identity. */
+  "wiped-keeps-identity",
   /** One node applies another command than the others. */
   "divergent-apply",
   /** Linearizable reads are answered as local ones. */

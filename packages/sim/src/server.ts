@@ -379,6 +379,7 @@ function diskOptions(options: WorldOptions): DiskOptions {
     case "ack-before-sync":
     case "forget-hard-state":
     case "lose-synced-entries":
+    case "wiped-keeps-identity":
       return { ...options.logDisk, defect: options.sabotage };
     default:
       return options.logDisk;

@@ -1,7 +1,8 @@
 // Each checker catches the defect that it is named after. The worlds of `sabotage.test.ts` plant such
 // defects into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
-import { Command, type Event, LIMITS, Message, Room } from "@parley/protocol";
+import type { Membership } from "@parley/node";
+import { Command, type Event, LIMITS, MemberRole, Message, Room } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";
@@ -13,8 +14,11 @@ import { P3Order } from "../src/checkers/p3-order.ts";
 import { P4NoGoingBack } from "../src/checkers/p4-no-going-back.ts";
 import { P5Subscriptions } from "../src/checkers/p5-subscriptions.ts";
 import { P7NoErrors } from "../src/checkers/p7-no-errors.ts";
+import { majoritiesOverlap, P8SafeGrowth } from "../src/checkers/p8-safe-growth.ts";
+import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
+import { Coverage } from "../src/coverage.ts";
 import type { FinalState, Operation, OperationKind, Outcome } from "../src/observer.ts";
 
 let found: string[] = [];
@@ -521,4 +525,91 @@ test("P11 catches a queue beyond its bound", () => {
   expect(found).toEqual([]);
   checker.sample(LIMITS.sessionBacklogBytesMax + 2 * LIMITS.serverFrameBytesMax);
   expect(found[0]).toContain("bytes wait for a client");
+});
+
+describe("P8 safe growth", () => {
+  function membership(voters: readonly number[], changes: Partial<Membership> = {}): Membership {
+    const ids = [...voters, ...(changes.votersOutgoing ?? []), ...(changes.learners ?? [])];
+    const servers = [...new Set(ids)].map((raftId) => ({
+      nodeId: raftId,
+      raftId,
+      serverUuid: `disk ${raftId}`,
+      address: `n${raftId}:7001`,
+      httpAddress: "",
+      role: MemberRole.MEMBER_ROLE_VOTER,
+    }));
+    return {
+      voters,
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      autoLeave: false,
+      servers,
+      nextRaftId: Math.max(...ids) + 1,
+      lastChangeId: "",
+      ...changes,
+    };
+  }
+
+  test("takes growing by one, and a joint change on its way in and out", () => {
+    const checker = new P8SafeGrowth(report, new Coverage());
+    checker.onMembership(0, 0, membership([1, 2, 3]));
+    checker.onMembership(1, 5, membership([1, 2, 3], { learners: [4] }));
+    checker.onMembership(2, 5, membership([1, 2, 3], { learners: [4] }));
+    checker.onMembership(1, 9, membership([1, 2, 3, 4]));
+    checker.onMembership(1, 12, membership([1, 5, 6], { votersOutgoing: [1, 2, 3, 4] }));
+    checker.onMembership(1, 13, membership([1, 5, 6]));
+    expect(found).toEqual([]);
+    expect(checker.candidates(12)).toHaveLength(2);
+  });
+
+  test("catches nodes that disagree, and a change that only one of them made", () => {
+    const checker = new P8SafeGrowth(report, new Coverage());
+    checker.onMembership(0, 0, membership([1, 2, 3]));
+    checker.onMembership(1, 5, membership([1, 2, 3, 4]));
+    checker.onMembership(2, 5, membership([1, 2, 3], { learners: [4] }));
+    checker.onMembership(2, 4, membership([1, 2, 3]));
+    expect(found[0]).toContain("node 2 has");
+    expect(found[1]).toContain("at index 4, where others did not");
+  });
+
+  test("catches two voters exchanged at once, and a raft id that comes back", () => {
+    const checker = new P8SafeGrowth(report, new Coverage());
+    checker.onMembership(0, 0, membership([1, 2, 3]));
+    checker.onMembership(1, 5, membership([1, 4, 5]));
+    expect(found[0]).toContain("need not overlap");
+    checker.onMembership(1, 6, membership([1, 4, 5], { learners: [2], nextRaftId: 6 }));
+    expect(found[1]).toContain("raft id 2 comes back");
+  });
+
+  test("knows when majorities overlap", () => {
+    const overlap = (a: number[], b: number[]) => majoritiesOverlap(new Set(a), new Set(b));
+    expect(overlap([1, 2, 3], [1, 2, 3, 4])).toBe(true);
+    expect(overlap([1, 2, 3], [1, 2])).toBe(true);
+    expect(overlap([1, 2, 3, 4, 5], [1, 2, 3])).toBe(false);
+    expect(overlap([1, 2, 3], [1, 2, 3, 4, 5])).toBe(false);
+    expect(overlap([1], [2])).toBe(false);
+  });
+});
+
+describe("P9 a wiped disk is a new server", () => {
+  test("catches a word under a raft id whose disk was lost", () => {
+    const checker = new P9Wiped(report);
+    checker.onAdopted(3, "old disk");
+    checker.onRaftMessageSent(raftMessage(3, 1, "MsgVoteResp", 4));
+    checker.onWiped(3);
+    checker.onAdopted(7, "new disk");
+    checker.onRaftMessageSent(raftMessage(7, 1, "MsgVoteResp", 4));
+    expect(found).toEqual([]);
+    checker.onRaftMessageSent(raftMessage(3, 1, "MsgVoteResp", 4));
+    expect(found[0]).toContain("MsgVoteResp of term 4 goes out under raft id 3");
+  });
+
+  test("catches a disk that takes up the raft id of another one", () => {
+    const checker = new P9Wiped(report);
+    checker.onAdopted(3, "old disk");
+    checker.onWiped(3);
+    checker.onAdopted(3, "new disk");
+    expect(found[0]).toContain("takes up raft id 3");
+  });
 });

@@ -16,6 +16,7 @@ const EXPECTED: Readonly<Record<Sabotage, readonly string[]>> = {
     "P1 durable",
     "no node fails by itself",
   ],
+  "wiped-keeps-identity": ["P9 a wiped disk is a new server"],
   "divergent-apply": ["State Machine Safety"],
   "local-reads": ["P4 no going back"],
   "fresh-retry-ids": ["P2 once"],
@@ -27,7 +28,10 @@ describe("a planted defect is found", () => {
     test(sabotage, { timeout: 240_000 }, async () => {
       let property: string | undefined;
       for (let seed = 1; seed <= SEEDS_MAX && property === undefined; seed++) {
-        const result = await runSeed(seed, { override: { sabotage: sabotage as Sabotage } });
+        // Disks are lost only where servers come and go.
+        const spares = sabotage === "wiped-keeps-identity" ? { spares: 2 } : {};
+        const override = { sabotage: sabotage as Sabotage, ...spares };
+        const result = await runSeed(seed, { override });
         property = result.violation?.property;
       }
       expect(properties).toContain(property);

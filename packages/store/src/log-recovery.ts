@@ -178,6 +178,7 @@ function wipedError(path: string, found: string): StorageError {
     path,
     `${path}: this node's disk lost or damaged acknowledged data: ${found}. It counts as a wiped ` +
       "disk: the node must not vote or acknowledge under its old identity, so it does not start. " +
-      "Keep the files for a look, and have the node re-admitted as a new server with an empty db_path.",
+      `If the old disk can be brought back, bring it back. Else move ${path}* away and start the node again: with an empty ` +
+      "disk it asks its cluster to take it back as a new server under the same id, and catches up by itself.",
   );
 }

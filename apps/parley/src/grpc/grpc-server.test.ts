@@ -458,6 +458,7 @@ describe("tools that know nothing of Parley", () => {
 
   it("buf curl reads the services from reflection and calls them", async () => {
     const cluster = await curl("parley.v1.Cluster/Status", {});
+    expect(cluster.output).toContain("hasQuorum");
     expect(JSON.parse(cluster.output)).toMatchObject({ leaderId: "1", hasQuorum: true });
 
     const account = { username: "curly", password: "correct horse", display_name: "Curly" };

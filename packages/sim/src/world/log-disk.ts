@@ -32,7 +32,12 @@ export interface DiskOptions {
   readonly readUsMean: number;
   readonly capacityBytes: number;
   /** A broken disk, to show that the checkers notice. */
-  readonly defect?: "ack-before-sync" | "forget-hard-state" | "lose-synced-entries" | undefined;
+  readonly defect?:
+    | "ack-before-sync"
+    | "forget-hard-state"
+    | "lose-synced-entries"
+    | "wiped-keeps-identity"
+    | undefined;
 }
 
 interface Contents {
@@ -176,13 +181,14 @@ export class LogDisk {
 
   /** Everything on it is gone; nobody may be using it. */
   wipe(): void {
-    this.#durable.identity = undefined;
+    if (this.#options.defect !== "wiped-keeps-identity") this.#durable.identity = undefined;
     this.#durable.hardState = EMPTY_HARD_STATE;
     this.#durable.entries.length = 0;
     this.#durable.compacted = { index: 0, term: 0 };
     this.#durable.generation = 1;
     this.#beforeDamage = undefined;
     this.#highWater = undefined;
+    if (this.#durable.identity !== undefined) this.#raise();
     this.#usedBytes = 0;
   }
 
@@ -254,7 +260,7 @@ export class LogDisk {
     if (verdict.kind === "wiped") {
       throw new StorageError("wiped", this.name, `${this.name}: ${verdict.found}`);
     }
-    // From the first start on there is one, as beside a file.
+    // Opening creates the record, before anything is written.
     this.#highWater ??= EMPTY_HIGH_WATER;
     this.#raise();
     return this.state();
