@@ -149,6 +149,12 @@ export class Node {
     genesis: Membership,
     log: LogState,
   ): Promise<InstalledCopy> {
+    if (genesis.servers.length === 1) {
+      throw new StartupError(
+        `The chat file is lost or damaged, the log begins after index ${log.compactedIndex}, and there is no other node to ` +
+          "get a copy from. Restore the latest backup into an empty data folder (`parley restore`).",
+      );
+    }
     const commit = Math.max(log.compactedIndex, Math.min(log.hardState.commit, log.lastIndex));
     const cache = await this.#loadCache(log, EMPTY_CONF_STATE, commit);
     const { promise, reject } = Promise.withResolvers<never>();
