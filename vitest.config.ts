@@ -9,7 +9,7 @@ export default defineConfig({
     ],
     exclude: ["**/node_modules/**"],
     // Two noisy cores: bounds are generous, tests wait for conditions and never for a time.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

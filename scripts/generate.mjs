@@ -1,5 +1,7 @@
-// Generates packages/protocol/src/generated from proto/ with buf and ts-proto.
+// Generates packages/protocol/src/generated from proto/ with buf and ts-proto, if the contract still keeps
+// what the last release promised to clients and to nodes of that release (rolling upgrades).
 // `--check` compares instead, and fails when the committed code is not current.
+// `--release` makes the contract as it stands the one that later changes must keep.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,10 +11,15 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = join(root, "packages/protocol/src/generated");
 const buf = join(root, "node_modules/.bin/buf");
+/** The contract of the last release, as buf compiled it: no network and no history is needed to compare. */
+const RELEASED = "proto/released.binpb";
 
-function run(args) {
+/** `hint`: what to do when it fails. */
+function run(args, hint) {
   const result = spawnSync(buf, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  if (result.status !== 0) process.exit(result.status ?? 1);
+  if (result.status === 0) return;
+  if (hint !== undefined) console.error(hint);
+  process.exit(result.status ?? 1);
 }
 
 function filesOf(folder) {
@@ -26,6 +33,14 @@ function filesOf(folder) {
 }
 
 run(["lint"]);
+if (process.argv.includes("--release")) {
+  run(["build", "--exclude-source-info", "-o", RELEASED]);
+}
+run(
+  ["breaking", "--against", RELEASED],
+  "This breaks clients and nodes of the last release. Add fields instead of changing them; what is not " +
+    "released yet may change: npm run generate -- --release",
+);
 if (process.argv.includes("--check")) {
   const scratch = mkdtempSync(join(tmpdir(), "parley-generate-"));
   try {

@@ -1,17 +1,22 @@
 // Whether a cluster came through something unharmed: the same processes, all of them serving, one state.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SendRequest, SendResponse, StatusResponse } from "@parley/protocol";
-import type { DevCluster } from "./dev-cluster.ts";
+import { SendRequest, SendResponse, StatusCode, StatusResponse } from "@parley/protocol";
+import { type DevCluster, until } from "./dev-cluster.ts";
 import { sameStateEverywhere } from "./oracle.ts";
 import { RawGrpc } from "./raw-grpc.ts";
+
+/** Far less than what would need a person, more than what a busy machine takes. */
+const SERVES_MS_MAX = 60_000;
+
+/** Over all checks: each send must be a new one, not the repeat of an earlier check's. */
+let sends = 0;
 
 export class ServingCheck {
   readonly #cluster: DevCluster;
   readonly #pids: readonly (number | null)[];
   readonly #token: string;
   readonly #roomId: number;
-  #sent = 0;
 
   /** `token`: of a member of the room, who may send there. */
   constructor(cluster: DevCluster, token: string, roomId: number) {
@@ -36,23 +41,31 @@ export class ServingCheck {
   async #serves(id: number, address: string): Promise<void> {
     const raw = new RawGrpc(address);
     try {
-      this.#sent += 1;
-      const body = `still serving ${this.#sent}`;
-      const clientMessageId = `serving-${this.#sent}`;
+      sends += 1;
+      const body = `still serving ${sends}`;
+      const clientMessageId = `serving-${sends}`;
       const request = SendRequest.fromPartial({ roomId: this.#roomId, body, clientMessageId });
-      const token = this.#token;
-      const sent = await raw.call("parley.v1.Chat/Send", SendRequest.encode(request).finish(), {
-        token,
+      const bytes = SendRequest.encode(request).finish();
+      let last = "";
+      // As every client does: what may have been written is asked for again, with the same id.
+      await until(
+        async () => {
+          const sent = await raw.call("parley.v1.Chat/Send", bytes, { token: this.#token });
+          const [message] = sent.messages;
+          last = `${sent.code} ${sent.reason} ${sent.message}`;
+          if (message === undefined && sent.code !== StatusCode.UNAVAILABLE) throw new Error(last);
+          return message !== undefined && SendResponse.decode(message).message?.body === body;
+        },
+        `node ${id} to serve`,
+        SERVES_MS_MAX,
+      ).catch((cause: unknown) => {
+        throw new Error(`node ${id} does not serve: ${last}`, { cause });
       });
-      const [message] = sent.messages;
-      if (message === undefined || SendResponse.decode(message).message?.body !== body) {
-        throw new Error(`node ${id} does not serve: ${sent.code} ${sent.reason} ${sent.message}`);
-      }
-      const answer = await raw.call("parley.v1.Cluster/Status", new Uint8Array());
-      const [status] = answer.messages;
-      if (status === undefined || !StatusResponse.decode(status).hasQuorum) {
-        throw new Error(`node ${id} has no quorum`);
-      }
+      await until(async () => {
+        const answer = await raw.call("parley.v1.Cluster/Status", new Uint8Array());
+        const [status] = answer.messages;
+        return status !== undefined && StatusResponse.decode(status).hasQuorum;
+      }, `node ${id} to be in touch with a quorum`);
     } finally {
       await raw.close();
     }

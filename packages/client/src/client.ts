@@ -72,7 +72,7 @@ export interface ClientState {
   readonly leaderId: number;
   /** Whether the node in use reaches a leader with a quorum. */
   readonly hasQuorum: boolean;
-  /** Age of the node's data when it does not. */
+  /** Age of the node's data when it does not; grows from one look to the next. */
   readonly staleMs: number;
   readonly clusterId: string;
   readonly nodes: readonly string[];
@@ -111,6 +111,8 @@ export class ParleyClient {
   readonly #signedOutListeners = new Set<Listener<ParleyError>>();
   #subscription: Subscription | undefined;
   #view: ClusterView | undefined;
+  /** When it came; the age in it has grown since. */
+  #viewAtMs = 0;
   #clusterId: string;
   #seen: number;
   #nodeId = 0;
@@ -270,7 +272,7 @@ export class ParleyClient {
       address: this.#address,
       leaderId: this.#view?.leaderId ?? 0,
       hasQuorum: this.#view?.hasQuorum ?? false,
-      staleMs: this.#view?.staleMs ?? 0,
+      staleMs: this.#staleMs(),
       clusterId: this.#clusterId,
       nodes: this.#connection.book.addresses,
       signedIn: this.#signIn.token !== "",
@@ -280,6 +282,12 @@ export class ParleyClient {
       clockOffsetMs: this.#clockOffsetMs,
       problem: this.#connection.lastProblem,
     };
+  }
+
+  /** A node tells of a change only, so without a quorum its last word grows old with its data. */
+  #staleMs(): number {
+    if (this.#view === undefined || this.#view.hasQuorum) return 0;
+    return this.#view.staleMs + this.#clock.monotonicMs() - this.#viewAtMs;
   }
 
   /** Called soon after something of `state` changed. Returns how to stop it. */
@@ -535,6 +543,7 @@ export class ParleyClient {
 
   #onCluster(view: ClusterView): void {
     this.#view = view;
+    this.#viewAtMs = this.#clock.monotonicMs();
     this.#useCluster(view.clusterId);
     this.#changed();
     if (view.hasQuorum) {

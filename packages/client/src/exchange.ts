@@ -2,6 +2,7 @@
 // one, in the order in which it was first sent, and on a second node when the first is slow. Every
 // request is harmless to repeat: a write carries its id (P2).
 import {
+  encode,
   joinBytes,
   LIMITS,
   lengthDelimitedField,
@@ -27,13 +28,20 @@ export interface Ask {
   answer(outcome: Outcome, link: Link): void;
 }
 
+/** A request as one node was given it. */
+interface Transmission {
+  readonly link: Link;
+  readonly sentAtMs: number;
+  answerByMs: number;
+  /** What the second node said while the first could still do better. It will not answer again. */
+  refusal: ParleyError | undefined;
+}
+
 interface Pending {
   readonly id: number;
   readonly ask: Ask;
-  firstLink: Link | undefined;
-  rivalLink: Link | undefined;
-  sentAtMs: number;
-  answerByMs: number;
+  first: Transmission | undefined;
+  rival: Transmission | undefined;
 }
 
 export interface ExchangeOptions {
@@ -98,10 +106,8 @@ export class Exchange {
     const pending: Pending = {
       id,
       ask,
-      firstLink: undefined,
-      rivalLink: undefined,
-      sentAtMs: 0,
-      answerByMs: 0,
+      first: undefined,
+      rival: undefined,
     };
     this.#pending.set(id, pending);
     this.#unsent.add(pending);
@@ -121,16 +127,26 @@ export class Exchange {
   online(link: Link): void {
     if (link !== this.#first) {
       this.#first = link;
-      // What a winning rival was given already is not sent to it twice.
-      this.#unsent.clear();
-      for (const pending of this.#pending.values()) {
-        if (pending.rivalLink === link) pending.firstLink = link;
-        pending.rivalLink = undefined;
-        if (pending.firstLink !== link) this.#unsent.add(pending);
-      }
       this.#overdue = false;
+      this.#unsent.clear();
+      for (const pending of [...this.#pending.values()]) this.#take(pending, link);
+      this.#watch(TIMING.unansweredMs);
     }
     this.#flushSoon();
+  }
+
+  /** What a promoted rival was given already is not sent to it twice, but what it refused counts now. */
+  #take(pending: Pending, link: Link): void {
+    if (pending.rival?.link === link) pending.first = pending.rival;
+    pending.rival = undefined;
+    if (pending.first?.link !== link) {
+      this.#unsent.add(pending);
+      return;
+    }
+    const { refusal } = pending.first;
+    if (refusal === undefined) return;
+    this.withdraw(pending.id);
+    pending.ask.answer({ kind: "error", error: refusal }, link);
   }
 
   offline(): void {
@@ -139,8 +155,8 @@ export class Exchange {
 
   /** Gives a second node everything that the first has not answered. */
   offer(link: Link): void {
-    const batch = [...this.#pending.values()].filter((pending) => pending.firstLink !== undefined);
-    for (const pending of batch) pending.rivalLink = link;
+    const batch = [...this.#pending.values()].filter((pending) => pending.first !== undefined);
+    for (const pending of batch) pending.rival = this.#transmission(link);
     this.#encode(link, batch);
   }
 
@@ -149,11 +165,15 @@ export class Exchange {
       const pending = this.#pending.get(reply.id);
       if (pending === undefined) continue;
       // An id can't have been answered by a link that never carried it.
-      if (pending.firstLink !== link && pending.rivalLink !== link) continue;
+      if (pending.first?.link !== link && pending.rival?.link !== link) continue;
       const outcome = outcomeOf(reply);
-      if (!first) {
+      // An earlier reply of this frame may have made the second node the first.
+      if (!first && pending.first?.link !== link && pending.rival !== undefined) {
         // A refusal by the second node decides nothing while the first may still answer.
-        if (outcome.kind === "error" && isTransient(outcome.error)) continue;
+        if (outcome.kind === "error" && isTransient(outcome.error)) {
+          pending.rival.refusal = outcome.error;
+          continue;
+        }
         this.withdraw(reply.id);
         this.#options.onRivalWon();
       } else this.withdraw(reply.id);
@@ -187,13 +207,14 @@ export class Exchange {
     if (link === undefined || !link.settled) return;
     const batch = [...this.#unsent];
     this.#unsent.clear();
-    const nowMs = this.#clock.monotonicMs();
-    for (const pending of batch) {
-      pending.firstLink = link;
-      pending.sentAtMs = nowMs;
-    }
+    for (const pending of batch) pending.first = this.#transmission(link);
     this.#encode(link, batch);
     this.#watch(TIMING.unansweredMs);
+  }
+
+  #transmission(link: Link): Transmission {
+    const sentAtMs = this.#clock.monotonicMs();
+    return { link, sentAtMs, answerByMs: sentAtMs, refusal: undefined };
   }
 
   /** Packs frames to a bound in count and bytes (P11). */
@@ -222,8 +243,9 @@ export class Exchange {
     let error: ParleyError;
     try {
       const { op, timeoutMs } = pending.ask.build();
-      pending.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
-      const encoded = Request.encode({ id: pending.id, timeoutMs, op }).finish();
+      const sent = pending.first?.link === link ? pending.first : pending.rival;
+      if (sent !== undefined) sent.answerByMs = nowMs + timeoutMs + TIMING.overdueMs;
+      const encoded = encode(Request, { id: pending.id, timeoutMs, op });
       const part = lengthDelimitedField(REQUESTS_FIELD, encoded);
       if (part.length <= LIMITS.clientFrameBytesMax) return part;
       error = new ParleyError("TOO_LARGE", `the request has ${part.length} bytes`);
@@ -248,7 +270,8 @@ export class Exchange {
     if (this.#first === undefined) return;
     const nowMs = this.#clock.monotonicMs();
     for (const pending of this.#pending.values()) {
-      if (pending.firstLink !== this.#first || nowMs <= pending.answerByMs) continue;
+      if (pending.first?.link !== this.#first || nowMs <= pending.first.answerByMs) continue;
+      // The next node is watched anew.
       this.#options.onBroken("the node does not answer a request");
       return;
     }
@@ -260,8 +283,8 @@ export class Exchange {
   #anyOverdue(): boolean {
     const nowMs = this.#clock.monotonicMs();
     for (const pending of this.#pending.values()) {
-      if (pending.firstLink === undefined) continue;
-      if (nowMs - pending.sentAtMs >= TIMING.unansweredMs) return true;
+      if (pending.first === undefined) continue;
+      if (nowMs - pending.first.sentAtMs >= TIMING.unansweredMs) return true;
     }
     return false;
   }
@@ -270,8 +293,8 @@ export class Exchange {
     const nowMs = this.#clock.monotonicMs();
     let untilMs: number = TIMING.unansweredMs;
     for (const pending of this.#pending.values()) {
-      if (pending.firstLink === undefined) continue;
-      untilMs = Math.min(untilMs, pending.sentAtMs + TIMING.unansweredMs - nowMs);
+      if (pending.first === undefined) continue;
+      untilMs = Math.min(untilMs, pending.first.sentAtMs + TIMING.unansweredMs - nowMs);
     }
     return Math.max(1, untilMs);
   }

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { newWorld, sends, startedWorld, watch } from "./client-world.ts";
 import type { FakeNode } from "./virtual-world.ts";
 
+const UNREAD = { rooms: [], unreadCount: 0, revision: 0, staleMs: 0 };
+
 function commitAll(node: FakeNode): void {
   node.onRequest = (session, request) => session.commit(request, 11);
 }
@@ -113,6 +115,45 @@ test("a refusal by the second node decides nothing while the first may still ans
   expect(client.state.nodeId).toBe(1);
 });
 
+test("what the second node refused is tried again once it is the first (simulator seed 195)", async () => {
+  const { clock, client, node } = await startedWorld(2);
+  node(1).mode = "stopped";
+  let refusals = 0;
+  node(2).onRequest = (session, request) => {
+    // It refuses the send, wins the race with its answer to the read, and then has room.
+    if (request.op.$case === "unread") {
+      session.reply(request, { $case: "unread", value: { ...UNREAD, revision: 11 } });
+    } else if (refusals++ === 0) session.refuse(request, "DISK_FULL", { retryAfterMs: 1_000 });
+    else session.commit(request, 12);
+  };
+  const sent = watch(client.send(1, "hello"));
+  await clock.advance(1);
+  const read = watch(client.call("unread", {}));
+  await clock.advance(800);
+  expect(read.value?.revision).toBe(11);
+  expect(client.state.nodeId).toBe(2);
+  expect(sent.value).toBeUndefined();
+  await clock.advance(1_300);
+  expect(sent.value?.message.revision).toBe(12);
+  expect(refusals).toBe(2);
+});
+
+test("a second node that becomes the first and never answers is given up as well", async () => {
+  const { clock, client, node } = await startedWorld(2);
+  const sent = watch(client.send(1, "hello"));
+  // Both take the send and answer pings only. In the end the first is given up.
+  await clock.advance(900);
+  expect(sends(node(2).session.requests)).toHaveLength(1);
+  const silent = node(2).session;
+  while (client.state.nodeId === 1) await clock.advance(100);
+  expect(silent.closed).toBe(false);
+  commitAll(node(1));
+  commitAll(node(2));
+  await clock.advance(5_000);
+  expect(silent.closed).toBe(true);
+  expect(sent.value?.message.body).toBe("hello");
+});
+
 test("a silent link is probed after 3 s and given up 500 ms later; a live one is left alone", async () => {
   const { clock, cluster, client, node } = await startedWorld(2);
   await clock.advance(30_000);
@@ -204,4 +245,19 @@ test("the same seed gives the same run", async () => {
   }
   expect(traces[0]).toBe(traces[1]);
   expect(traces[0]).toContain("node1:1");
+});
+
+test("P6: the age of data without a quorum grows while nobody tells of it anew", async () => {
+  const { clock, client, cluster, node } = await startedWorld(1);
+  expect(client.state.staleMs).toBe(0);
+  node(1).hasQuorum = false;
+  node(1).session.send({ cluster: { ...cluster.view(), hasQuorum: false, staleMs: 500 } });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(500);
+  await clock.advance(4_000);
+  expect(client.state.staleMs).toBeGreaterThanOrEqual(4_500);
+  expect(client.state.staleMs).toBeLessThan(4_600);
+  node(1).session.send({ cluster: cluster.view() });
+  await clock.advance(1);
+  expect(client.state.staleMs).toBe(0);
 });

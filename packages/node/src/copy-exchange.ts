@@ -12,6 +12,7 @@ import type { Driver } from "./driver.ts";
 import type { LogCache } from "./log-cache.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { NodePorts } from "./ports.ts";
+import type { Roster } from "./roster.ts";
 
 /** After a transfer that failed the core is told so this much later, and begins again. */
 const RETRY_MS = 500;
@@ -31,6 +32,7 @@ export class CopyExchange implements CopyTaker {
   constructor(
     driver: Driver,
     mesh: PeerMesh,
+    roster: Roster,
     cache: LogCache,
     tuning: NodeTuning,
     ports: NodePorts,
@@ -49,7 +51,7 @@ export class CopyExchange implements CopyTaker {
           return driver.raft.applied;
         },
         get membership() {
-          return driver.raft.status().config;
+          return roster.membership;
         },
       },
       () => driver.entriesLoaded(),

@@ -4,7 +4,7 @@ import type { ConfState, Snapshot, Unavailable } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyHead } from "./copy-ports.ts";
 import { uuidV4 } from "./ids.ts";
-import { memberIds } from "./membership.ts";
+import { holdsAll } from "./membership.ts";
 import type { ChatStore, Clock, Logger, LogStore, Random } from "./ports.ts";
 
 /** Copies on disk at once; one more is not made before one of them has gone (P11). */
@@ -157,9 +157,8 @@ export class CopyShelf {
     if (newest === undefined || now - newest.madeMs > FRESH_MS_MAX) return undefined;
     const { compactedIndex, membership } = this.#log;
     // Whoever was added since would not take it: a member finds itself in the membership that it brings.
-    const named = memberIds(newest.head.confState);
-    const isForAll = [...memberIds(membership)].every((id) => named.has(id));
-    return newest.head.index >= compactedIndex && isForAll ? newest : undefined;
+    const { index, confState } = newest.head;
+    return index >= compactedIndex && holdsAll(confState, membership) ? newest : undefined;
   }
 
   #make(): Promise<CopyHead> {

@@ -44,7 +44,9 @@ export class DiskWatch {
     this.#isLow = isLow;
     this.#logger.warn(
       { freeBytes },
-      isLow ? "the disk is nearly full: writes are refused" : "the disk has room again",
+      isLow
+        ? "the disk is nearly full: this node takes no writes as a leader"
+        : "the disk has room again",
     );
   }
 }

@@ -118,7 +118,7 @@ export class Driver {
       stepDownOnRemoval: true,
       logger: {
         info: (text) => ports.logger.debug({}, text),
-        warn: (text) => ports.logger.warn({}, text),
+        warn: (text) => ports.logger.warn({ source: "raft" }, text),
       },
     });
     const { lead, state, term } = this.raft;

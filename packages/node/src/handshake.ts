@@ -49,7 +49,7 @@ export function checkAddressee(hello: PeerHello, self: Self): ParleyError | unde
     return new ParleyError(
       // Whoever lost its disk hears that from all the others, until they have taken it back.
       self.isFresh ? "NOT_READY" : "WRONG_CLUSTER",
-      `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is ${self.serverUuid}`,
+      `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is another one`,
     );
   }
   return undefined;

@@ -5,7 +5,7 @@
 // What a leader gets in one turn, from its own clients and from its peers, becomes one proposal: one
 // message to each follower instead of one for each write.
 import { checkCommand, stampCommand } from "@parley/chat";
-import { ForwardReply, ForwardRequest, ParleyError } from "@parley/protocol";
+import { encode, ForwardReply, ForwardRequest, ParleyError } from "@parley/protocol";
 import type { Driver } from "./driver.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { Clock } from "./ports.ts";
@@ -67,7 +67,7 @@ export class LogWriter implements Placer {
       return { kind: "forwarded", to: this.#nodeId };
     }
     const leader = raft.lead;
-    const request = ForwardRequest.encode({ id, command }).finish();
+    const request = encode(ForwardRequest, { id, command });
     if (leader === 0 || !this.#mesh.queue(leader, "forwards", request))
       return { kind: "no-leader" };
     this.#driver.schedulePump();
@@ -136,9 +136,10 @@ export class LogWriter implements Placer {
       else this.#own.refused(this.#nodeId, id, answer.error);
       return;
     }
-    const content = answer.ok ? answer.placement : { error: answer.error.toWire() };
-    const reply = ForwardReply.encode(ForwardReply.fromPartial({ id, ...content })).finish();
-    this.#mesh.queue(peerId, "forwardReplies", reply);
+    const reply = answer.ok
+      ? { id, error: undefined, ...answer.placement }
+      : { id, error: answer.error.toWire(), term: 0, index: 0 };
+    this.#mesh.queue(peerId, "forwardReplies", encode(ForwardReply, reply));
   }
 
   #notLeading(): ParleyError | undefined {

@@ -70,6 +70,12 @@ export function memberIds(state: ConfState): ReadonlySet<number> {
   ]);
 }
 
+/** Whether everyone of `membership` is in `state`. */
+export function holdsAll(state: ConfState, membership: ConfState): boolean {
+  const held = memberIds(state);
+  return [...memberIds(membership)].every((raftId) => held.has(raftId));
+}
+
 export function isJoint(state: ConfState): boolean {
   return state.votersOutgoing.length > 0;
 }

@@ -1,6 +1,7 @@
 // One outgoing link to a peer: dials, greets, batches frames, redials. A link that closes and whose
 // redial is refused is a death notice (P7): nothing listens there any more.
 import {
+  decodeUntrusted,
   joinBytes,
   lengthDelimitedField,
   ParleyError,
@@ -26,6 +27,9 @@ export const GREETING_MS_MAX = 2_000;
 /** A frame ends at about this many bytes: far below what a peer takes, whatever has gathered in one turn. */
 const FRAME_BYTES_MAX = 1024 * 1024;
 
+/** The answering direction carries a greeting or an error. */
+const ANSWER_BOUNDS = { bytesMax: 64 * 1024, partsMax: 1024 } as const;
+
 /** Field numbers of PeerFrame. */
 export const PEER_FIELD = {
   hello: 1,
@@ -34,9 +38,9 @@ export const PEER_FIELD = {
   forwardReplies: 4,
   report: 5,
   presence: 6,
-  leaderRequests: 9,
-  leaderReplies: 10,
-  copyRequest: 12,
+  copyRequest: 9,
+  leaderRequests: 10,
+  leaderReplies: 11,
 } as const;
 
 export interface PeerLinkOwner {
@@ -180,9 +184,9 @@ export class PeerLink {
   #receive(bytes: Uint8Array): void {
     let frame: PeerFrame;
     try {
-      frame = PeerFrame.decode(bytes);
-    } catch {
-      this.#drop("rejected", "malformed frame");
+      frame = decodeUntrusted(PeerFrame, bytes, ANSWER_BOUNDS);
+    } catch (cause) {
+      this.#drop("rejected", ParleyError.from(cause).message);
       return;
     }
     if (frame.error !== undefined) {

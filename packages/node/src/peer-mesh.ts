@@ -4,7 +4,14 @@
 //
 // A peer is named by its raft id, which stands for one disk: a message for the server that a disk was lost
 // from never reaches the one that replaces it (P9).
-import { type AdmissionAnswer, ParleyError, PeerFrame, type PeerHello } from "@parley/protocol";
+import {
+  type AdmissionAnswer,
+  decodeUntrusted,
+  LIMITS,
+  ParleyError,
+  PeerFrame,
+  type PeerHello,
+} from "@parley/protocol";
 import type { Reception } from "./handshake.ts";
 import { GREETING_MS_MAX, type PEER_FIELD, PeerLink } from "./peer-link.ts";
 import type {
@@ -62,10 +69,20 @@ interface Incoming {
   readonly timer: Timer;
 }
 
-/** Incoming links at the most; a peer needs one. Those that don't greet in time are closed. */
+/**
+ * Incoming links at the most; a peer needs one. Those that don't greet in time are closed, and when there are
+ * too many the oldest of them at once: strangers can't keep a peer out, which greets as soon as it may.
+ */
 const INCOMING_MAX = 256;
+/** At most one line about refused links in this time; the rest is for debugging. */
+const WARN_INTERVAL_MS = 1_000;
 /** A hello takes a few hundred bytes; who hasn't greeted doesn't get more of this node's time. */
-const HELLO_BYTES_MAX = 16 * 1024;
+const HELLO_BOUNDS = { bytesMax: 16 * 1024, partsMax: 1024 } as const;
+/** What a frame of a peer may cost to decode. */
+const FRAME_BOUNDS = {
+  bytesMax: LIMITS.peerFrameBytesMax,
+  partsMax: LIMITS.peerFramePartsMax,
+} as const;
 
 export class PeerMesh {
   readonly #links = new Map<number, { readonly peer: Peer; readonly link: PeerLink }>();
@@ -79,6 +96,7 @@ export class PeerMesh {
     readonly logger: Logger;
   };
   #closed = false;
+  #warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     ports: {
@@ -218,10 +236,12 @@ export class PeerMesh {
     onDrain: (peerId: number) => this.#events.onDrain(peerId),
   };
 
-  /** "Not ready" is how every start begins, and passes by itself. */
+  /** "Not ready" is how every start begins, and passes by itself. Strangers can't fill the log (P11). */
   #logRefusal(error: ParleyError, fields: object): void {
-    const level = error.reason === "NOT_READY" ? "debug" : "warn";
-    this.#ports.logger[level](fields, `peer refused: ${error.message}`);
+    const now = this.#ports.clock.monotonicMs();
+    const isQuiet = error.reason === "NOT_READY" || now - this.#warnedMs < WARN_INTERVAL_MS;
+    if (!isQuiet) this.#warnedMs = now;
+    this.#ports.logger[isQuiet ? "debug" : "warn"](fields, `peer refused: ${error.message}`);
   }
 
   /** Whether the one who answers is the one who was dialled. */
@@ -236,7 +256,7 @@ export class PeerMesh {
   }
 
   #accept(link: IncomingLink): IncomingLinkEvents {
-    if (this.#closed || this.#incoming.size >= INCOMING_MAX) {
+    if (this.#closed || !this.#makeRoom()) {
       link.close();
       return { onFrame: () => {}, onEnd: () => {} };
     }
@@ -255,6 +275,20 @@ export class PeerMesh {
     };
   }
 
+  /** False: all that are there have greeted. */
+  #makeRoom(): boolean {
+    if (this.#incoming.size < INCOMING_MAX) return true;
+    for (const incoming of this.#incoming) {
+      if (incoming.peerId !== 0) continue;
+      const error = new ParleyError("OVERLOADED", "too many links that do not greet", {
+        retryAfterMs: GREETING_MS_MAX,
+      });
+      this.#refuse(incoming, error);
+      return true;
+    }
+    return false;
+  }
+
   #ended(incoming: Incoming): void {
     incoming.timer.cancel();
     if (!this.#incoming.delete(incoming)) return;
@@ -262,25 +296,20 @@ export class PeerMesh {
   }
 
   #receive(incoming: Incoming, bytes: Uint8Array): void {
-    if (incoming.peerId === 0 && bytes.length > HELLO_BYTES_MAX) {
-      this.#refuse(incoming, new ParleyError("TOO_LARGE", "the first frame must be a hello"));
-      return;
-    }
+    const isGreeting = incoming.peerId === 0;
     let frame: PeerFrame;
     try {
-      frame = PeerFrame.decode(bytes);
-    } catch {
-      this.#refuse(
-        incoming,
-        new ParleyError("MALFORMED", "that is not a frame of the peer protocol"),
-      );
+      frame = decodeUntrusted(PeerFrame, bytes, isGreeting ? HELLO_BOUNDS : FRAME_BOUNDS);
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      if (!isGreeting) {
+        this.#logRefusal(error, { peer: incoming.peerId, remote: incoming.link.remote });
+      }
+      this.#refuse(incoming, error);
       return;
     }
-    if (incoming.peerId === 0) {
-      this.#greet(incoming, frame);
-      return;
-    }
-    this.#events.onFrame(incoming.peerId, frame);
+    if (isGreeting) this.#greet(incoming, frame);
+    else this.#events.onFrame(incoming.peerId, frame);
   }
 
   #greet(incoming: Incoming, frame: PeerFrame): void {

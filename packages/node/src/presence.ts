@@ -2,8 +2,8 @@
 // accounts have a session on it; a node that is gone for a while takes its accounts with it.
 import type { PresenceReport } from "@parley/protocol";
 
-/** Accounts named in one report; the rest follows in the next ones. */
-const ACCOUNTS_PER_REPORT_MAX = 10_000;
+/** Accounts that are believed to be on one other node; far more than it has sessions for (P11). */
+const ACCOUNTS_PER_PEER_MAX = 200_000;
 
 export class Presence {
   readonly #local = new Set<number>();
@@ -30,13 +30,9 @@ export class Presence {
     return false;
   }
 
-  /** Everything, for a peer that has just connected. */
+  /** Everything, for a peer that has just connected: as many accounts as have sessions on this node. */
   full(): PresenceReport {
-    return {
-      full: true,
-      onlineAccountIds: [...this.#local].slice(0, ACCOUNTS_PER_REPORT_MAX),
-      offlineAccountIds: [],
-    };
+    return { full: true, onlineAccountIds: [...this.#local], offlineAccountIds: [] };
   }
 
   /** What changed since the last call, for all peers; undefined = nothing. */
@@ -54,8 +50,11 @@ export class Presence {
 
   take(peerId: number, report: PresenceReport): void {
     const accounts = report.full ? new Set<number>() : (this.#remote.get(peerId) ?? new Set());
-    for (const id of report.onlineAccountIds) accounts.add(id);
     for (const id of report.offlineAccountIds) accounts.delete(id);
+    for (const id of report.onlineAccountIds) {
+      if (accounts.size >= ACCOUNTS_PER_PEER_MAX) break;
+      accounts.add(id);
+    }
     this.#remote.set(peerId, accounts);
   }
 

@@ -1,6 +1,6 @@
-// Messages of the core to and from the wire. An entry is encoded once and shared by the messages to
-// all followers.
+// Messages of the core to and from the wire. Entries are encoded once for all followers.
 import {
+  encode,
   joinBytes,
   lengthDelimitedField,
   type RaftConfState,
@@ -33,22 +33,32 @@ const ENTRY_TYPES: readonly EntryType[] = ["EntryNormal", "EntryConfChange", "En
 /** Field of RaftMessage that holds the entries. */
 const ENTRIES_FIELD = 8;
 
-const encodedEntries = new WeakMap<Entry, Uint8Array>();
+/** What was encoded last: the leader sends the same entries to one follower after the other. */
+let shared: { readonly entries: readonly Entry[]; readonly encoded: Uint8Array } = {
+  entries: [],
+  encoded: new Uint8Array(0),
+};
+
+function encodeEntries(entries: readonly Entry[]): Uint8Array {
+  // Entries follow one another, so those between the same two are the same.
+  const isShared =
+    entries.length === shared.entries.length &&
+    entries[0] === shared.entries[0] &&
+    entries.at(-1) === shared.entries.at(-1);
+  if (!isShared) shared = { entries, encoded: joinBytes(entries.map(encodeEntryField)) };
+  return shared.encoded;
+}
 
 function encodeEntryField(entry: Entry): Uint8Array {
-  const known = encodedEntries.get(entry);
-  if (known !== undefined) return known;
-  const encoded = lengthDelimitedField(
+  return lengthDelimitedField(
     ENTRIES_FIELD,
-    RaftEntry.encode({
+    encode(RaftEntry, {
       term: entry.term,
       index: entry.index,
       type: ENTRY_TYPES.indexOf(entry.type),
       data: entry.data,
-    }).finish(),
+    }),
   );
-  encodedEntries.set(entry, encoded);
-  return encoded;
 }
 
 export function confStateToWire(state: ConfState): RaftConfState {
@@ -65,7 +75,7 @@ export function confStateToWire(state: ConfState): RaftConfState {
 export function encodeMessage(message: Message): Uint8Array {
   const type = TYPE_NUMBERS.get(message.type);
   if (type === undefined) throw new Error(`${message.type} is local and can't be sent`);
-  const head = RaftMessage.encode({
+  const head = encode(RaftMessage, {
     type,
     to: message.to,
     from: message.from,
@@ -87,9 +97,9 @@ export function encodeMessage(message: Message): Uint8Array {
             confState: confStateToWire(message.snapshot.confState),
             data: message.snapshot.data,
           },
-  }).finish();
+  });
   if (message.entries.length === 0) return head;
-  return joinBytes([head, ...message.entries.map(encodeEntryField)]);
+  return joinBytes([head, encodeEntries(message.entries)]);
 }
 
 /**

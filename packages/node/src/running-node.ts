@@ -4,6 +4,7 @@ import {
   type BootstrapRecord,
   type ClusterView,
   Command,
+  encode,
   ParleyError,
   type PeerFrame,
   type StatusResponse,
@@ -26,11 +27,12 @@ import { memberIds, standingOf } from "./membership.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { MembershipOffice } from "./membership-office.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
+import { judgePeerMessage } from "./peer-messages.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Proposals } from "./proposals.ts";
-import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import { encodeMessage } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
@@ -170,7 +172,7 @@ export class RunningNode implements Replica {
       logBytes: this.#compaction.sizeBytes,
       copies: this.copies.shelf.usage,
     }));
-    this.copies = new CopyExchange(this.#driver, mesh, cache, tuning, ports);
+    this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
     this.#compaction = new LogCompaction(
       cache,
       tuning,
@@ -217,7 +219,7 @@ export class RunningNode implements Replica {
   propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const encoded = Command.encode({ ...command, stampMs: 0 }).finish();
+    const encoded = encode(Command, { ...command, stampMs: 0 });
     return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
   }
 
@@ -267,13 +269,21 @@ export class RunningNode implements Replica {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
     if (this.#progress.isStuck) return catchingUp();
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
   }
 
   /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
   #refusalForPeers(): ParleyError | undefined {
     if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
-    return this.#disk.isLow ? diskFull() : undefined;
+    return this.#fullDisk();
+  }
+
+  /**
+   * Only the leader's disk counts: what it takes comes to every disk, whichever node was asked, and a
+   * majority needs no more than a majority of disks (P6).
+   */
+  #fullDisk(): ParleyError | undefined {
+    return this.#disk.isLow && this.#driver.raft.state === "StateLeader" ? diskFull() : undefined;
   }
 
   // ---- Life ------------------------------------------------------------------------------------
@@ -368,20 +378,7 @@ export class RunningNode implements Replica {
   receive(peerId: number, frame: PeerFrame): void {
     if (this.#halted) return;
     this.#contacts.heard(peerId);
-    for (const wire of frame.messages) {
-      const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
-      // Copies of the chat file come on streams of their own, and only with them does the core hear of them.
-      if (message === undefined || !isOwn || message.type === "MsgSnap") {
-        this.#ports.logger.warn(
-          { peer: peerId, type: wire.type },
-          "dropped a message that is not one that this peer may send",
-        );
-        continue;
-      }
-      this.#driver.step(message);
-      this.#noteLeaderContact(message);
-    }
+    this.#takeMessages(peerId, frame);
     for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
     for (const { id, error, term, index } of frame.forwardReplies) {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
@@ -393,6 +390,27 @@ export class RunningNode implements Replica {
     for (const request of frame.leaderRequests) this.#requests.receive(peerId, request);
     for (const reply of frame.leaderReplies) this.#requests.replied(reply);
     this.#gossip.receive(peerId, frame);
+  }
+
+  #takeMessages(peerId: number, { messages }: PeerFrame): void {
+    let refused = 0;
+    let problem = "";
+    for (const wire of messages) {
+      const judged = judgePeerMessage(wire, peerId, this.#roster.raftId, this.#driver.raft);
+      if (judged.kind === "refused") {
+        refused += 1;
+        problem = judged.problem;
+        continue;
+      }
+      this.#driver.step(judged.message);
+      this.#noteLeaderContact(judged.message);
+    }
+    if (refused === 0) return;
+    // Once for a frame, however many there are in it.
+    this.#ports.logger.warn(
+      { peer: peerId, refused, problem },
+      "dropped messages that no correct peer sends",
+    );
   }
 
   #noteLeaderContact({ type, from, term }: Message): void {
@@ -437,6 +455,7 @@ export class RunningNode implements Replica {
   /** The state jumped: whoever waited for something below it gets it from there. */
   #onInstalled({ admission, confState }: ChatStoreState): void {
     this.#observer.invalidate();
+    if (confState !== undefined) this.#roster.replace(confState);
     this.admission.load(admission);
     if (confState !== undefined) this.#roster.replace(confState);
     for (const listener of this.#listeners) listener.onJump();
@@ -611,5 +630,5 @@ function catchingUp(): ParleyError {
 }
 
 function diskFull(): ParleyError {
-  return new ParleyError("DISK_FULL", "this node's disk is nearly full", { retryAfterMs: 1_000 });
+  return new ParleyError("DISK_FULL", "the leader's disk is nearly full", { retryAfterMs: 1_000 });
 }

@@ -64,6 +64,21 @@ async function history(id: number, token: string, roomId: number, minRevision: n
   return HistoryResponse.decode(bytes).messages;
 }
 
+test("P6: a follower whose disk is nearly full takes its clients' writes: only the leader's disk counts", async () => {
+  cluster = new LocalCluster(3);
+  await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
+  const leader = await cluster.leader();
+  const full = cluster.configured.map((node) => node.id).find((id) => id !== leader) ?? 0;
+  await cluster.kill(full);
+  const log = cluster.disks.get(full)?.log;
+  if (log === undefined) throw new Error("it has no disk");
+  log.freeBytes = async () => 0;
+  await cluster.start(full);
+  await expect.poll(() => cluster.logged.join("\n"), { timeout: 20_000 }).toContain("nearly full");
+  await cluster.leader();
+  expect(await signUp(full, "written-on-a-full-disk")).not.toBe("");
+});
+
 describe("a cluster of real nodes", () => {
   test("three empty nodes become one cluster, and any of them takes writes", async () => {
     await boot(3);

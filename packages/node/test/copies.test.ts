@@ -23,7 +23,7 @@ afterEach(() => cluster.close());
 const SHORT_LOG = { logEntriesMax: 40, logTailEntries: 5, copyChunkBytes: 8 * 1024 };
 
 async function boot(tuning = SHORT_LOG): Promise<void> {
-  cluster = new LocalCluster(3, undefined, 1, tuning);
+  cluster = new LocalCluster(3, tuning);
   await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
   await cluster.leader();
 }

@@ -22,10 +22,10 @@ type Accept = (link: IncomingLink) => IncomingLinkEvents;
 export class LocalNetwork {
   readonly #listeners = new Map<string, Accept>();
   readonly #open = new Map<string, Set<() => void>>();
-  /** May change a frame on its way; undefined = as it is. */
-  tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
   /** Every address that somebody has dialled. */
   readonly dialled = new Set<string>();
+  /** May change a frame on its way; undefined = as it is. */
+  tamper: ((target: string, frame: Uint8Array) => Uint8Array | undefined) | undefined;
 
   transport(address: string): PeerTransport {
     return {
@@ -111,14 +111,17 @@ export class LocalCluster {
   readonly nodes = new Map<number, Node>();
   readonly fatal: unknown[] = [];
   readonly #said = new Map<number, string[]>();
+
+  /** What the nodes logged, with their ids in front. */
+  readonly logged: string[] = [];
   readonly #tuning: NodeTuning;
 
   /** Ids from `firstId` on, on a network of its own or another cluster's. */
   constructor(
     size: number,
+    tuning: Partial<NodeTuning> = {},
     network = new LocalNetwork(),
     firstId = 1,
-    tuning: Partial<NodeTuning> = {},
   ) {
     this.network = network;
     this.#tuning = { ...DEFAULT_TUNING, ...tuning };
@@ -187,7 +190,9 @@ export class LocalCluster {
     const add = (level: string) => (fields: object, message: string) => {
       const lines = this.#said.get(id) ?? [];
       this.#said.set(id, lines);
-      lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+      const line = `${level} ${message} ${JSON.stringify(fields)}`;
+      lines.push(line);
+      this.logged.push(`${id} ${line}`);
     };
     return { debug() {}, info: add("info"), warn: add("warn"), error: add("error") };
   }

@@ -238,7 +238,7 @@ describe("P8: growing", () => {
 
   test("a server of another cluster is not taken", async () => {
     await boot(3);
-    const stranger = new LocalCluster(1, cluster.network, 8);
+    const stranger = new LocalCluster(1, {}, cluster.network, 8);
     await stranger.start(8);
     await stranger.leader();
     await expect(add(1, 8)).rejects.toMatchObject({ reason: "WRONG_CLUSTER" });
@@ -334,7 +334,7 @@ describe("P9: a wiped disk is a new server", () => {
 
   test("an id that is in use is not given to another disk", async () => {
     await boot(3);
-    const impostor = new LocalCluster(3, cluster.network, 0);
+    const impostor = new LocalCluster(3, {}, cluster.network);
     impostor.addressOf = (id) => (id === 3 ? "elsewhere:1" : `node-${id}:1`);
     const start = impostor.start(3, [1, 2]);
     start.catch(() => {});

@@ -2,6 +2,8 @@
 // pulls in a gRPC engine; the service definitions are in services.ts.
 import "./strict-utf8.ts";
 
+export * from "./decode-untrusted.ts";
+export * from "./encode.ts";
 export * from "./errors.ts";
 export * from "./generated/parley/v1/chat_messages.ts";
 export * from "./generated/parley/v1/cluster_messages.ts";

@@ -35,15 +35,24 @@ export const LIMITS = {
   tokenTtlMs: 30 * 24 * 60 * 60 * 1000,
   /** A client's frame and a unary request. */
   clientFrameBytesMax: 1024 * 1024,
+  /** Tags, lengths and numbers in one of them: a thousand requests to delete a hundred messages each fit. */
+  clientFramePartsMax: 128 * 1024,
   requestsPerFrameMax: 1_000,
   unansweredRequestsPerSessionMax: 4_096,
   /** A node's frame to a client. */
   serverFrameBytesMax: 4 * 1024 * 1024,
   peerFrameBytesMax: 8 * 1024 * 1024,
+  peerFramePartsMax: 1024 * 1024,
   /** What may wait for a slow subscriber before it is disconnected with its cursor. */
   sessionBacklogBytesMax: 4 * 1024 * 1024,
   requestTimeoutMsMax: 60_000,
   requestTimeoutMsDefault: 10_000,
   /** How long a read waits for min_revision at the most, unless its deadline is shorter. */
   behindWaitMsMax: 1_000,
+} as const;
+
+/** What a client's frame or unary request may cost to decode. */
+export const CLIENT_FRAME_BOUNDS = {
+  bytesMax: LIMITS.clientFrameBytesMax,
+  partsMax: LIMITS.clientFramePartsMax,
 } as const;

@@ -1,5 +1,6 @@
 // The one table of operations: it drives the unary RPCs, the session stream and the client, so that
 // an operation is added in one place.
+import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import {
   ChangePasswordRequest,
   ChangePasswordResponse,
@@ -60,7 +61,7 @@ import {
 /** Encoder and decoder of one message type, as ts-proto generates them. */
 export interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
-  decode(input: Uint8Array): T;
+  decode(input: BinaryReader | Uint8Array): T;
 }
 
 export interface Operation<Request, Response> {

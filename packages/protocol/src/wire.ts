@@ -1,5 +1,8 @@
 // Small pieces of the protobuf wire format, for building frames out of parts that are encoded once
 // and sent to many: a length-delimited field is tag, length, bytes, and fields may simply be joined.
+import { allocate } from "./slab.ts";
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Bytes that a varint takes. `value` is a safe integer ≥ 0. */
 function varintLength(value: number): number {
@@ -31,7 +34,7 @@ export function lengthDelimitedField(
   const tag = fieldNumber * 8 + 2;
   let length = 0;
   for (const part of parts) length += part.length;
-  const field = new Uint8Array(varintLength(tag) + varintLength(length) + length);
+  const field = allocate(varintLength(tag) + varintLength(length) + length);
   let at = writeVarint(field, writeVarint(field, 0, tag), length);
   for (const part of parts) {
     field.set(part, at);
@@ -42,9 +45,9 @@ export function lengthDelimitedField(
 
 /** One varint field (uint32, uint64, bool, enum); empty for the default value 0. */
 export function varintField(fieldNumber: number, value: number): Uint8Array {
-  if (value === 0) return new Uint8Array(0);
+  if (value === 0) return NO_BYTES;
   const tag = fieldNumber * 8;
-  const field = new Uint8Array(varintLength(tag) + varintLength(value));
+  const field = allocate(varintLength(tag) + varintLength(value));
   writeVarint(field, writeVarint(field, 0, tag), value);
   return field;
 }
@@ -54,7 +57,7 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0];
   let length = 0;
   for (const part of parts) length += part.length;
-  const joined = new Uint8Array(length);
+  const joined = allocate(length);
   let at = 0;
   for (const part of parts) {
     joined.set(part, at);

@@ -1,13 +1,8 @@
-/** The commands of the scenario language. `docs` of each are the comment above its handler. */
-import type {
-  ConfChange,
-  ConfChangeTransition,
-  ConfState,
-  NodeId,
-  ProposeResult,
-  RaftConfig,
-} from "../src/index.ts";
+/** The commands of the scenario language; what each one does is said above its handler. */
+import type { ConfChange, ConfChangeTransition, ProposeResult } from "../src/index.ts";
 import { describeProgress, makeMessage, parseChanges } from "../src/index.ts";
+import { addNodes } from "./add-nodes.ts";
+import { bool, firstInteger, integer, option } from "./arguments.ts";
 import type { Arg, Directive } from "./datadriven.ts";
 import type { Environment, Member, Recipient } from "./environment.ts";
 import { ScenarioError } from "./environment.ts";
@@ -16,8 +11,6 @@ import { LEVELS } from "./output.ts";
 
 type Handler = (env: Environment, directive: Directive) => void;
 
-const ELECTION_TICK = 3;
-const HEARTBEAT_TICK = 1;
 const utf8 = new TextEncoder();
 
 /** Runs one command and returns what it prints; `ok` if that is nothing. */
@@ -35,22 +28,6 @@ export function runDirective(env: Environment, directive: Directive): string {
   return text === "" ? "ok" : text.replace(/\n$/, "");
 }
 
-function integer(text: string | undefined, what: string): number {
-  const value = text === undefined ? Number.NaN : Number(text);
-  if (text === "" || !Number.isSafeInteger(value)) throw new ScenarioError(`no number: ${what}`);
-  return value;
-}
-
-function bool(text: string | undefined, what: string): boolean {
-  if (text === "true") return true;
-  if (text === "false") return false;
-  throw new ScenarioError(`neither true nor false: ${what}`);
-}
-
-function firstInteger({ args }: Directive): number {
-  return integer(args[0]?.key, "the first argument");
-}
-
 function firstMember(env: Environment, directive: Directive): Member {
   return env.member(firstInteger(directive));
 }
@@ -60,10 +37,6 @@ function members(env: Environment, { args }: Directive): Member[] {
   return args
     .filter(({ values }) => values.length === 0)
     .map(({ key }) => env.member(integer(key, key)));
-}
-
-function option({ args }: Directive, key: string): string | undefined {
-  return args.find((arg) => arg.key === key)?.values[0];
 }
 
 /** For several members each one's output gets a heading. */
@@ -82,86 +55,6 @@ function forEachMember(
       env.output.indented(() => work(member));
     }
   }
-}
-
-type Options = { -readonly [K in keyof RaftConfig]?: RaftConfig[K] };
-
-/** What `add-nodes` can say of a configuration, besides the membership it starts with. */
-const NODE_OPTIONS: Readonly<Record<string, (options: Options, value: string) => void>> = {
-  inflight: (o, v) => {
-    o.maxInflightMsgs = integer(v, v);
-  },
-  "max-inflight-bytes": (o, v) => {
-    o.maxInflightBytes = integer(v, v);
-  },
-  "max-size-per-msg": (o, v) => {
-    o.maxSizePerMsg = integer(v, v);
-  },
-  "max-committed-size-per-ready": (o, v) => {
-    o.maxCommittedSizePerReady = integer(v, v);
-  },
-  "max-uncommitted-size": (o, v) => {
-    o.maxUncommittedEntriesSize = integer(v, v);
-  },
-  "async-storage-writes": (o, v) => {
-    o.asyncStorageWrites = bool(v, v);
-  },
-  prevote: (o, v) => {
-    o.preVote = bool(v, v);
-  },
-  checkquorum: (o, v) => {
-    o.checkQuorum = bool(v, v);
-  },
-  "disable-proposal-forwarding": (o, v) => {
-    o.disableProposalForwarding = bool(v, v);
-  },
-  "disable-conf-change-validation": (o, v) => {
-    o.disableConfChangeValidation = bool(v, v);
-  },
-  "step-down-on-removal": (o, v) => {
-    o.stepDownOnRemoval = bool(v, v);
-  },
-  "read-only": (o, v) => {
-    if (v !== "safe" && v !== "lease-based") {
-      throw new ScenarioError(`invalid read-only option "${v}"`);
-    }
-    o.readOnly = v;
-  },
-};
-
-function addNodes(env: Environment, directive: Directive): void {
-  const options: Options = {};
-  const voters: NodeId[] = [];
-  const learners: NodeId[] = [];
-  let index = 0;
-  let content = "";
-  for (const { key, values } of directive.args.slice(1)) {
-    for (const value of values) {
-      if (key === "voters") voters.push(integer(value, value));
-      else if (key === "learners") learners.push(integer(value, value));
-      else if (key === "index") index = integer(value, value);
-      else if (key === "content") content = value;
-      else if (NODE_OPTIONS[key] === undefined) throw new ScenarioError(`unknown option ${key}`);
-      else NODE_OPTIONS[key](options, value);
-    }
-  }
-  const confState: ConfState = {
-    voters: voters.sort((a, b) => a - b),
-    votersOutgoing: [],
-    learners: learners.sort((a, b) => a - b),
-    learnersNext: [],
-    autoLeave: false,
-  };
-  const config = {
-    electionTick: ELECTION_TICK,
-    heartbeatTick: HEARTBEAT_TICK,
-    random: () => 0,
-    maxInflightMsgs: 2 ** 31 - 1,
-    ...options,
-    applied: index,
-  };
-  const data = utf8.encode(content);
-  env.addMembers(firstInteger(directive), config, { index, term: 0, confState, data });
 }
 
 function recipients({ args }: Directive): { type: string | null; who: Recipient[] } {

@@ -76,7 +76,7 @@ interface Output {
 
 function readPlain(lines: readonly string[], from: number): Output {
   let end = from;
-  while (end < lines.length && lines[end] !== "") end++;
+  while (end < lines.length && lines[end]?.trim() !== "") end++;
   return { text: lines.slice(from, end).join("\n"), end };
 }
 

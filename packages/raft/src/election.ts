@@ -120,17 +120,21 @@ export function handleVoteRequest(r: RaftState, m: Message, type: "MsgVote" | "M
 }
 
 /**
- * Refuses a vote. A member that can't be elected itself, because it has been removed, adds what it knows to be
- * committed: its log may be longer than those of all who can be elected, and they may need its vote only because
- * they don't know yet that it has none (a change takes effect when applied). Without this they would
- * be stuck with each other.
+ * Refuses a vote. A member that can't be elected itself, because it has been removed or made a learner, may have a
+ * longer log than all who can be, and they may need its vote only because they don't know yet that it has
+ * none (a change takes effect when applied): they would be stuck with each other. So when the candidate's log is
+ * too short, but reaches to what is committed, the refusal says what that is.
  */
 export function rejectVote(r: RaftState, m: Message, type: "MsgVote" | "MsgPreVote"): void {
   r.logger.info?.(`${voter(r)} rejected ${type} from ${candidate(m)} at term ${r.term}`);
   const refusal = { type: voteResponse(type), to: m.from, term: r.term, reject: true } as const;
   const { committed } = r.log;
-  const committedTerm = r.log.term(committed);
-  if (r.promotable() || typeof committedTerm !== "number") {
+  const stuck =
+    !r.promotable() &&
+    m.index >= committed &&
+    !r.log.isUpToDate({ term: m.logTerm, index: m.index });
+  const committedTerm = stuck ? r.log.term(committed) : "unavailable";
+  if (typeof committedTerm !== "number") {
     r.send(refusal);
   } else {
     r.send({ ...refusal, commit: committed, index: committed, logTerm: committedTerm });

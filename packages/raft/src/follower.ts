@@ -1,12 +1,13 @@
 /** What followers and candidates make of messages (paper, figure 2: rules for followers, candidates). */
 import type { StepResult } from "./api.ts";
 import { handleVoteResponse, hup } from "./election.ts";
+import type { ReadRequest } from "./read-rounds.ts";
 import { handleAppend, handleHeartbeat } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import { handleSnapshot } from "./snapshots.ts";
 import type { RaftState } from "./state.ts";
 import { hex } from "./state.ts";
-import type { Message } from "./types.ts";
+import type { Message, NodeId } from "./types.ts";
 import { NONE } from "./types.ts";
 
 const OK: StepResult = { ok: true };
@@ -27,11 +28,7 @@ export function stepFollower(r: RaftState, m: Message): StepResult {
       fromLeader(r, m);
       return OK;
     case "MsgTransferLeader":
-      if (r.lead === NONE) {
-        r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping leader transfer msg`);
-      } else {
-        r.send({ type: m.type, to: r.lead, from: m.from });
-      }
+      forwardTransfer(r, m.from);
       return OK;
     case "MsgTimeoutNow":
       r.logger.info?.(
@@ -41,11 +38,7 @@ export function stepFollower(r: RaftState, m: Message): StepResult {
       hup(r, "transfer");
       return OK;
     case "MsgReadIndex":
-      if (r.lead === NONE) {
-        r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping index reading msg`);
-      } else {
-        r.send({ type: m.type, to: r.lead, from: m.from, context: m.context });
-      }
+      forwardRead(r, { from: m.from, context: m.context });
       return OK;
     case "MsgReadIndexResp":
       r.readStates.push({ index: m.index, context: m.context });
@@ -68,6 +61,25 @@ function forwardProposal(r: RaftState, m: Message): StepResult {
   }
   r.send({ type: m.type, to: r.lead, from: m.from, entries: m.entries });
   return OK;
+}
+
+/** Passes the wish that `to` should lead on to the leader. */
+export function forwardTransfer(r: RaftState, to: NodeId): void {
+  if (r.lead === NONE) {
+    r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping leader transfer msg`);
+  } else {
+    r.send({ type: "MsgTransferLeader", to: r.lead, from: to });
+  }
+}
+
+/** Passes a read on to the leader; false if there is none. */
+export function forwardRead(r: RaftState, request: ReadRequest): boolean {
+  if (r.lead === NONE) {
+    r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping index reading msg`);
+    return false;
+  }
+  r.send({ type: "MsgReadIndex", to: r.lead, ...request });
+  return true;
 }
 
 export function stepCandidate(r: RaftState, m: Message): StepResult {

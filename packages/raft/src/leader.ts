@@ -91,7 +91,6 @@ function handleAcknowledgement(r: RaftState, m: Message, progress: Progress): vo
         r.logger.debug?.(
           `${hex(r.id)} recovered from needing snapshot, resumed sending replication messages to ${hex(m.from)} [${progress}]`,
         );
-        progress.becomeProbe();
         progress.becomeReplicate();
       }
       break;

@@ -8,6 +8,7 @@ import { payloadsSize } from "./entry.ts";
 import { assert } from "./invariant.ts";
 import { proposeAsLeader } from "./proposals.ts";
 import { isVoter } from "./quorum/joint.ts";
+import { answerConfirmedReads } from "./reads.ts";
 import { broadcastAppend, maybeCommit, retryAppends } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import type { RaftState } from "./state.ts";
@@ -38,16 +39,15 @@ function switchTo(
   r.tracker.use(config, progress);
   r.logger.info?.(`${hex(r.id)} switched to configuration ${describeConfig(config)}`);
   const own = progress.get(r.id);
-  r.isLearner = own?.isLearner ?? false;
   if (r.state !== "StateLeader") return config;
 
-  if (own === undefined || r.isLearner) {
+  if (own === undefined || own.isLearner) {
     // A leader without a vote may go on, but it doesn't count itself (4.2.2).
     if (r.settings.stepDownOnRemoval) becomeFollower(r, r.term, NONE);
     else if (maybeCommit(r)) broadcastAppend(r);
     return config;
   }
-  if (config.voters.length === 0) return config;
+  answerConfirmedReads(r);
   if (maybeCommit(r)) {
     // The smaller quorum had committed more than the larger one.
     broadcastAppend(r);

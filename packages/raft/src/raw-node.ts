@@ -13,7 +13,7 @@ import type {
 import { encodeConfChange } from "./confchange-codec.ts";
 import { electionKind, hup } from "./election.ts";
 import { makeEntry } from "./entry.ts";
-import { forgetLeader } from "./follower.ts";
+import { forgetLeader, forwardRead, forwardTransfer } from "./follower.ts";
 import { assert } from "./invariant.ts";
 import { memberUnreachable } from "./leader.ts";
 import { applyConfChange, restoreMembership } from "./membership.ts";
@@ -92,6 +92,10 @@ export class RawNode implements RawNodeApi {
 
   get applied(): Index {
     return this.#r.log.applied;
+  }
+
+  get lastIndex(): Index {
+    return this.#r.log.lastIndex();
   }
 
   tick(): void {
@@ -185,15 +189,8 @@ export class RawNode implements RawNodeApi {
 
   transferLeader(to: NodeId): void {
     const r = this.#r;
-    if (r.state === "StateLeader") {
-      startTransfer(r, to);
-    } else if (r.state === "StateFollower") {
-      if (r.lead === NONE) {
-        r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping leader transfer msg`);
-      } else {
-        r.send({ type: "MsgTransferLeader", to: r.lead, from: to });
-      }
-    }
+    if (r.state === "StateLeader") startTransfer(r, to);
+    else if (r.state === "StateFollower") forwardTransfer(r, to);
   }
 
   forgetLeader(): void {
@@ -202,13 +199,9 @@ export class RawNode implements RawNodeApi {
 
   readIndex(context: Uint8Array): ReadIndexResult {
     const r = this.#r;
-    if (r.state === "StateLeader") return requestRead(r, { from: r.id, context });
-    if (r.lead === NONE) {
-      r.logger.info?.(`${hex(r.id)} no leader at term ${r.term}; dropping index reading msg`);
-      return NO_LEADER;
-    }
-    r.send({ type: "MsgReadIndex", to: r.lead, context });
-    return READ_SENT;
+    const request = { from: r.id, context };
+    if (r.state === "StateLeader") return requestRead(r, request);
+    return forwardRead(r, request) ? READ_SENT : NO_LEADER;
   }
 
   bootstrap(peers: readonly BootstrapPeer[]): void {

@@ -55,11 +55,16 @@ export class ReadRounds {
     return this.#pending[this.#pending.length - 1]?.round ?? 0;
   }
 
-  /** `from` acknowledges `round` and so all before it. Returns the reads that this confirms, oldest first. */
-  acknowledge(from: NodeId, round: number, voters: JointConfig): readonly ConfirmedRead[] {
-    if (round < 1 || round > this.#round) return NO_READS;
-    if (round <= (this.#acked.get(from) ?? 0)) return NO_READS;
+  /** `from` acknowledges `round` and so all before it. False: nothing new. */
+  acknowledge(from: NodeId, round: number): boolean {
+    if (round < 1 || round > this.#round || round <= (this.#acked.get(from) ?? 0)) return false;
     this.#acked.set(from, round);
+    return true;
+  }
+
+  /** Takes out the reads that a quorum of `voters` has confirmed, oldest first. */
+  takeConfirmed(voters: JointConfig): readonly ConfirmedRead[] {
+    if (this.#pending.length === 0) return NO_READS;
     const confirmed = jointCommitted(voters, (id) => this.#acked.get(id) ?? 0);
     let count = 0;
     while (count < this.#pending.length && (this.#pending[count]?.round ?? 0) <= confirmed) count++;

@@ -19,25 +19,17 @@ const TOO_MANY: ReadIndexResult = { ok: false, reason: "too-many-reads" };
 
 /** The leader takes on a read, its own or a follower's. */
 export function requestRead(r: RaftState, request: ReadRequest): ReadIndexResult {
-  if (r.tracker.decidesAlone(r.id)) {
-    answerRead(r, request, r.log.committed);
-    return OK;
-  }
   if (r.postponedReads.length + r.reads.pendingCount >= r.settings.maxPendingReads) return TOO_MANY;
-  if (!committedInOwnTerm(r)) {
-    r.postponedReads.push(request);
-    return OK;
-  }
-  proveAndAnswer(r, request);
+  if (committedInOwnTerm(r)) proveAndAnswer(r, request);
+  else r.postponedReads.push(request);
   return OK;
 }
 
 function proveAndAnswer(r: RaftState, request: ReadRequest): void {
-  if (r.settings.readOnly === "lease-based" && !r.leaseBroken) {
-    answerRead(r, request, r.log.committed);
-    return;
-  }
-  broadcastHeartbeat(r, r.reads.open(r.id, r.log.committed, request));
+  const leased = r.settings.readOnly === "lease-based" && !r.leaseBroken;
+  // Without its own vote nobody else can have been elected.
+  if (leased || r.tracker.decidesAlone(r.id)) answerRead(r, request, r.log.committed);
+  else broadcastHeartbeat(r, r.reads.open(r.id, r.log.committed, request));
 }
 
 /** This leader has committed something: if it was of its own term, the reads that waited for it go on. */
@@ -50,9 +42,12 @@ export function releasePostponedReads(r: RaftState): void {
 
 /** A follower has answered a heartbeat; if that one carried a round, the round may be complete now. */
 export function acknowledgeRead(r: RaftState, m: Message): void {
-  const round = decodeRound(m.context);
-  if (round === 0) return;
-  for (const { request, index } of r.reads.acknowledge(m.from, round, r.tracker.voters)) {
+  if (r.reads.acknowledge(m.from, decodeRound(m.context))) answerConfirmedReads(r);
+}
+
+/** Answers what a quorum has confirmed; a new configuration may need fewer confirmations. */
+export function answerConfirmedReads(r: RaftState): void {
+  for (const { request, index } of r.reads.takeConfirmed(r.tracker.voters)) {
     answerRead(r, request, index);
   }
 }

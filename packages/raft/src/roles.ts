@@ -34,6 +34,7 @@ export function becomePreCandidate(r: RaftState): void {
 /** Starts its term with an entry of its own, as only that can commit what came before (5.4.2; paper, 8). */
 export function becomeLeader(r: RaftState): void {
   assert(r.state !== "StateFollower", "invalid transition [follower -> leader]");
+  assert(r.vote === r.id, () => `Election Safety: the leader has voted for ${hex(r.vote)}`);
   r.reset(r.term);
   r.lead = r.id;
   r.state = "StateLeader";

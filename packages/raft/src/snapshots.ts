@@ -1,10 +1,10 @@
 /** Installing snapshots at a follower (paper, 7), and what a leader does when one has been sent. */
+import { assert } from "./invariant.ts";
 import { appliedTo, restoreMembership } from "./membership.ts";
-import { becomeFollower } from "./roles.ts";
 import type { RaftState } from "./state.ts";
 import { hex } from "./state.ts";
 import type { ConfState, Message, NodeId, Snapshot } from "./types.ts";
-import { EMPTY_SNAPSHOT, NONE } from "./types.ts";
+import { EMPTY_SNAPSHOT } from "./types.ts";
 
 export function handleSnapshot(r: RaftState, m: Message): void {
   const snapshot = m.snapshot ?? EMPTY_SNAPSHOT;
@@ -21,11 +21,7 @@ export function handleSnapshot(r: RaftState, m: Message): void {
 /** Puts the snapshot in place of log and membership. False if it has nothing new. */
 function restore(r: RaftState, snapshot: Snapshot): boolean {
   if (snapshot.index <= r.log.committed) return false;
-  if (r.state !== "StateFollower") {
-    r.logger.warn?.(`${hex(r.id)} attempted to restore snapshot as leader; should never happen`);
-    becomeFollower(r, r.term + 1, NONE);
-    return false;
-  }
+  assert(r.state === "StateFollower", () => `${r.state} restores a snapshot`);
   if (!names(snapshot.confState, r.id)) {
     // Without this member in it, what the snapshot says isn't meant for it.
     r.logger.warn?.(

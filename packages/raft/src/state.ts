@@ -106,7 +106,6 @@ export class RaftState {
   vote: NodeId = NONE;
   state: StateType = "StateFollower";
   lead: NodeId = NONE;
-  isLearner = false;
 
   /** Ticks since the last sign of a leader; for a leader, since its last check of the quorum. */
   electionElapsed = 0;

@@ -178,3 +178,26 @@ describe("the election restriction (5.4.1)", () => {
     expect(world.log(1)).toEqual(world.log(3));
   });
 });
+
+describe("the followers' lease (4.2.3)", () => {
+  it("ends with the minimum election timeout, to the tick", () => {
+    const world = new World({ ...three, config: { checkQuorum: true, random: () => 2 } }).elect(1);
+    const request = { type: "MsgVote", from: 2, to: 3, term: 2, index: 2, logTerm: 1 } as const;
+    world.tick(3, 2);
+    world.node(3).step(makeMessage(request));
+    expect(world.node(3).term).toBe(1);
+    world.tick(3);
+    world.node(3).step(makeMessage(request));
+    expect(world.node(3).status()).toMatchObject({ term: 2, vote: 2 });
+  });
+
+  it("covers a leader as well as its followers, and nobody without check-quorum", () => {
+    const request = { type: "MsgVote", from: 2, to: 1, term: 2, index: 2, logTerm: 1 } as const;
+    const loyal = new World({ ...three, config: { checkQuorum: true } }).elect(1);
+    loyal.node(1).step(makeMessage(request));
+    expect(loyal.leaders()).toEqual([1]);
+    const open = new World(three).elect(1);
+    open.node(1).step(makeMessage(request));
+    expect(open.node(1).status()).toMatchObject({ term: 2, vote: 2 });
+  });
+});

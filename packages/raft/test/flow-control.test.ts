@@ -1,7 +1,7 @@
 /** Bounds on what is sent, waits and is applied (P11; thesis, 10.2.1). */
 import { describe, expect, it } from "vitest";
 import type { Message } from "../src/index.ts";
-import { entriesSize } from "../src/index.ts";
+import { entriesSize, makeMessage } from "../src/index.ts";
 import { World } from "./world.ts";
 
 function bytes(count: number, size: number): Uint8Array[] {
@@ -69,6 +69,64 @@ describe("messages in flight", () => {
     for (const data of bytes(5, 1)) world.node(1).propose([data]);
     world.ready(world.member(1));
     expect(appendsTo(world, 2)).toHaveLength(1);
+  });
+});
+
+describe("an answer", () => {
+  const answer = { type: "MsgAppResp", from: 2, to: 1, term: 1 } as const;
+  const progressOf = (world: World) => world.node(1).status().progress.get(2);
+
+  it("to what was sent before a probe doesn't end the probe, the one that names the match does", () => {
+    const world = new World({ size: 2, voters: [1, 2] }).elect(1);
+    world.propose(1, "a");
+    world.settle();
+    world.node(1).reportUnreachable(2);
+    world.node(1).step(makeMessage({ ...answer, index: 2 }));
+    expect(progressOf(world)).toMatchObject({ state: "StateProbe", match: 3 });
+    world.node(1).step(makeMessage({ ...answer, index: 3 }));
+    expect(progressOf(world)).toMatchObject({ state: "StateReplicate", match: 3 });
+  });
+
+  it("that comes again causes no message", () => {
+    const world = new World({ size: 2, voters: [1, 2] }).elect(1);
+    world.propose(1, "a");
+    world.settle();
+    world.node(1).step(makeMessage({ ...answer, index: 3 }));
+    world.node(1).step(makeMessage({ ...answer, index: 2 }));
+    world
+      .node(1)
+      .step(makeMessage({ ...answer, index: 1, reject: true, rejectHint: 1, logTerm: 1 }));
+    expect(world.node(1).hasReady()).toBe(false);
+  });
+
+  it("with a hint whose term is unknown there is probed at the hint", () => {
+    const world = new World({ size: 2, voters: [1, 2] }).elect(1);
+    for (const text of "abcdef") world.propose(1, text);
+    world.settle();
+    // A new term, in which the leader knows nothing of 2's log.
+    world.node(1).step(makeMessage({ type: "MsgVote", from: 2, to: 1, term: 2 }));
+    world.node(1).campaign();
+    world.ready(world.member(1));
+    world.node(1).step(makeMessage({ ...answer, type: "MsgVoteResp", term: 3 }));
+    expect(progressOf(world)).toMatchObject({ state: "StateProbe", match: 0, next: 9 });
+    const rejection = { ...answer, term: 3, index: 8, reject: true, rejectHint: 4, logTerm: 0 };
+    world.node(1).step(makeMessage(rejection));
+    expect(progressOf(world)).toMatchObject({ state: "StateProbe", match: 0, next: 5 });
+  });
+});
+
+describe("heartbeats", () => {
+  it("are sent once an interval, and no more by a leader that has just given up", () => {
+    const config = { heartbeatTick: 2, electionTick: 5, checkQuorum: true };
+    const world = new World({ size: 3, voters: [1, 2, 3], config }).elect(1);
+    const sent: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      world.tick(1).ready(world.member(1));
+      sent.push(world.network.splice(0).length);
+    }
+    // At the tenth tick neither has answered for a whole election timeout.
+    expect(sent).toEqual([0, 2, 0, 2, 0, 2, 0, 2, 0, 0]);
+    expect(world.node(1).state).toBe("StateFollower");
   });
 });
 

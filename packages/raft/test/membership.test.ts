@@ -1,7 +1,13 @@
 /** Cluster membership changes: paper, 6; thesis, 4 (catching up 4.2.1, removing the leader 4.2.2, disruption 4.2.3). */
 import { describe, expect, it } from "vitest";
 import type { ConfChange, ConfChangeTransition } from "../src/index.ts";
-import { describeConfig, InvariantViolation, NO_BYTES, parseChanges } from "../src/index.ts";
+import {
+  describeConfig,
+  InvariantViolation,
+  makeMessage,
+  NO_BYTES,
+  parseChanges,
+} from "../src/index.ts";
 import { World } from "./world.ts";
 
 const three = { size: 5, voters: [1, 2, 3] };
@@ -296,5 +302,49 @@ describe("disruptive servers (4.2.3)", () => {
     }
     expect(world.leaders()).toEqual([1]);
     expect(world.node(1).term).toBe(1);
+  });
+});
+
+describe("a refusal that says what is committed", () => {
+  /** 2 campaigns in term 2, with an entry 3 of term 1 that it doesn't know to be committed. */
+  function candidate(propose: (world: World) => void): World {
+    const world = new World({ size: 5, voters: [1, 2, 3, 4, 5] }).elect(1);
+    propose(world);
+    world.ready(world.member(1));
+    while (world.network.length > 0) world.deliver(0);
+    world.node(2).campaign();
+    world.ready(world.member(2));
+    world.network = [];
+    expect(world.node(2)).toMatchObject({ state: "StateCandidate", term: 2, commit: 2 });
+    return world;
+  }
+  const at = (logTerm: number) =>
+    makeMessage({
+      type: "MsgVoteResp",
+      from: 5,
+      to: 2,
+      term: 2,
+      reject: true,
+      commit: 3,
+      index: 3,
+      logTerm,
+    });
+
+  it("ends a campaign in a configuration that is not the committed one any more", () => {
+    const world = candidate((w) => void w.node(1).proposeConfChange(change("r5")));
+    world.node(2).step(at(1));
+    expect(world.node(2)).toMatchObject({ state: "StateFollower", term: 2, commit: 3 });
+  });
+
+  it("is only good to know if no change is among what is committed", () => {
+    const world = candidate((w) => void w.propose(1, "a"));
+    world.node(2).step(at(1));
+    expect(world.node(2)).toMatchObject({ state: "StateCandidate", commit: 3 });
+  });
+
+  it("says nothing if the entry there is another one", () => {
+    const world = candidate((w) => void w.propose(1, "a"));
+    world.node(2).step(at(2));
+    expect(world.node(2)).toMatchObject({ state: "StateCandidate", commit: 2 });
   });
 });

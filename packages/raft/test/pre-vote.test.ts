@@ -43,6 +43,44 @@ describe("a pre-election", () => {
     expect(world.node(3).term).toBe(1);
   });
 
+  it("is about a later term only: who has voted in that very term refuses", () => {
+    const world = new World({ ...three, config: { preVote: true } });
+    const vote = makeMessage({ type: "MsgVote", from: 1, to: 3, term: 2, index: 1, logTerm: 1 });
+    world.node(3).step(vote);
+    world.node(3).step({ ...vote, type: "MsgPreVote", from: 2 });
+    world.node(3).step({ ...vote, type: "MsgPreVote", from: 2, term: 3 });
+    world.ready(world.member(3));
+    expect(world.network.map(({ type, term, reject }) => [type, term, reject])).toEqual([
+      ["MsgVoteResp", 2, false],
+      ["MsgPreVoteResp", 2, true],
+      ["MsgPreVoteResp", 3, false],
+    ]);
+    expect(world.node(3).status()).toMatchObject({ term: 2, vote: 1 });
+  });
+
+  it("that is tried again counts only new answers", () => {
+    const world = new World({ size: 5, voters: [1, 2, 3, 4, 5], config: { preVote: true } });
+    const granted = { type: "MsgPreVoteResp", to: 1, term: 1 } as const;
+    for (const from of [2, 3]) {
+      world.node(1).campaign();
+      world.ready(world.member(1));
+      world.node(1).step(makeMessage({ ...granted, from }));
+    }
+    expect(world.node(1).state).toBe("StatePreCandidate");
+    world.node(1).step(makeMessage({ ...granted, from: 4 }));
+    expect(world.node(1).state).toBe("StateCandidate");
+  });
+
+  it("of an old term is refused in the later one, so that who is behind catches up", () => {
+    const world = new World({ ...three, config: { preVote: true } });
+    world.node(3).step(makeMessage({ type: "MsgVote", from: 1, to: 3, term: 5 }));
+    world.ready(world.member(3));
+    world.network = [];
+    world.node(2).campaign();
+    world.settle();
+    expect(world.node(2)).toMatchObject({ state: "StateFollower", term: 5 });
+  });
+
   it("is refused by who hears from a leader, and granted when it doesn't any more", () => {
     const world = new World(three).elect(1);
     world.crash(world.member(1));

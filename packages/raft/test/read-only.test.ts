@@ -1,5 +1,6 @@
 /** Linearizable reads: thesis, 6.3 and 6.4; paper, 8. The index is checked in `World` against all commits. */
 import { describe, expect, it } from "vitest";
+import { makeMessage, NO_BYTES } from "../src/index.ts";
 import { World } from "./world.ts";
 
 const three = { size: 3, voters: [1, 2, 3] };
@@ -25,6 +26,17 @@ describe("a read", () => {
     world.propose(1, "a");
     world.settle();
     const read = world.read(3);
+    world.settle();
+    expect(world.reads).toEqual([{ id: 3, read, index: 3 }]);
+  });
+
+  it("that reaches a leader of before is passed on, and answered to who asked", () => {
+    const world = new World(three).elect(1);
+    const read = world.read(3);
+    world.ready(world.member(3));
+    const late = world.network.splice(0);
+    world.elect(2);
+    world.network = late;
     world.settle();
     expect(world.reads).toEqual([{ id: 3, read, index: 3 }]);
   });
@@ -72,6 +84,41 @@ describe("a read", () => {
     world.reaches = () => true;
     for (let i = 0; i < 3; i++) world.tick(2).settle();
     expect(answered(world, read)).toBe(true);
+  });
+
+  it("waits for that of a member alone too: it may have committed more before it crashed", () => {
+    const world = new World({ size: 1, voters: [1], config: { asyncStorageWrites: true } });
+    world.elect(1);
+    world.propose(1, "a");
+    world.settle();
+    const [member] = world.members;
+    if (member === undefined) throw new Error("no member 1");
+    world.crash(member);
+    // The commit index is a hint, and need not be synced: the one on disk is older than what was answered for.
+    member.storage.setHardState({ ...member.storage.hardState, commit: 2 });
+    world.restart(member);
+    world.node(1).campaign();
+    world.ready(member);
+    world.append(member);
+    world.hear(member);
+    expect(world.leaders()).toEqual([1]);
+    const read = world.read(1);
+    world.ready(member);
+    expect(answered(world, read)).toBe(false);
+    world.settle();
+    expect(world.reads).toEqual([{ id: 1, read, index: 4 }]);
+  });
+
+  it("that waits for somebody who is removed is answered by who is left", () => {
+    const world = new World({ size: 2, voters: [1, 2] }).elect(1);
+    const change = { kind: "remove", nodeId: 2 } as const;
+    world.node(1).proposeConfChange({ version: 1, change, context: NO_BYTES });
+    const read = world.read(1);
+    world.ready(world.member(1));
+    world.network = world.network.filter(({ type }) => type !== "MsgHeartbeat");
+    world.settle();
+    expect(world.node(1).status().config.voters).toEqual([1]);
+    expect(world.reads).toEqual([{ id: 1, read, index: 2 }]);
   });
 
   it("is forgotten when the leader changes; it may be asked again", () => {
@@ -172,6 +219,18 @@ describe("a leader without contact to a quorum (6.2)", () => {
     expect(world.node(1).state).toBe("StateLeader");
     world.tick(1, 3);
     expect(world.node(1)).toMatchObject({ state: "StateFollower", lead: 0 });
+  });
+
+  it("has a whole election timeout for its followers to answer in, from when it won", () => {
+    const world = new World({ ...three, config: { checkQuorum: true } });
+    world.node(1).campaign();
+    world.ready(world.member(1));
+    world.tick(1, 2);
+    world.node(1).step(makeMessage({ type: "MsgVoteResp", from: 2, to: 1, term: 1 }));
+    world.tick(1, 2);
+    expect(world.leaders()).toEqual([1]);
+    world.tick(1);
+    expect(world.leaders()).toEqual([]);
   });
 
   it("stays as long as a quorum answers", () => {

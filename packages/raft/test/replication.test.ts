@@ -1,6 +1,7 @@
 /** Log replication: paper, 5.3. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { makeEntry } from "../src/entry.ts";
 import { InvariantViolation, makeMessage } from "../src/index.ts";
 import { World } from "./world.ts";
 
@@ -94,6 +95,45 @@ describe("a follower that was away", () => {
     world.tick(2).settle();
     expect(world.texts(1)).toEqual(["a"]);
     expect(world.log(1)).toEqual(world.log(2));
+  });
+});
+
+describe("figure 7", () => {
+  // Terms of the entries from index 2 on; entry 1 of term 1 is everybody's.
+  const leader = [1, 1, 4, 4, 5, 5, 6, 6, 6];
+  const followers = {
+    a: [1, 1, 4, 4, 5, 5, 6, 6],
+    b: [1, 1, 4],
+    c: [1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
+    d: [1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7],
+    e: [1, 1, 4, 4, 4, 4],
+    f: [1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+  };
+  const lettered = Object.entries(followers);
+
+  it("ends with the leader's log everywhere, after one rejection at most", () => {
+    const rejected: string[] = [];
+    const debug = (text: string): void => {
+      if (text.includes("rejected MsgApp")) rejected.push(text);
+    };
+    const voters = [1, 2, 3, 4, 5, 6, 7];
+    const world = new World({ size: 7, voters, config: { logger: { debug } } });
+    for (const [i, terms] of [leader, ...Object.values(followers)].entries()) {
+      const member = world.member(i + 1);
+      world.crash(member);
+      const entries = terms.map((term, at) => makeEntry("EntryNormal", term, at + 2));
+      member.storage.append(entries);
+      member.storage.setHardState({ term: 7, vote: 0, commit: 1 });
+      world.restart(member);
+    }
+    world.elect(1);
+    expect(world.leaders()).toEqual([1]);
+    for (const [i] of lettered.entries()) expect(world.log(i + 2)).toEqual(world.log(1));
+    const trips = lettered.map(([letter], i) => [
+      letter,
+      rejected.filter((text) => text.startsWith(`${i + 2} `)).length,
+    ]);
+    expect(Object.fromEntries(trips)).toEqual({ a: 1, b: 1, c: 0, d: 0, e: 1, f: 1 });
   });
 });
 

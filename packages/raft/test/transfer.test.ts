@@ -32,6 +32,50 @@ describe("a transfer", () => {
     expect(world.leaders()).toEqual([2]);
   });
 
+  it("is not begun before the target has the last entry", () => {
+    const world = new World({ ...three, config: { maxSizePerMsg: 1, maxInflightMsgs: 1 } }).elect(
+      1,
+    );
+    world.reaches = (_from, to) => to !== 3;
+    for (const text of "abc") world.propose(1, text);
+    world.settle();
+    world.reaches = () => true;
+    world.node(1).transferLeader(3);
+    const log: [number, boolean][] = [];
+    for (let i = 0; i < 30 && world.leaders()[0] === 1; i++) {
+      world.tick(1).ready(world.member(1));
+      const told = world.network.some(({ type }) => type === "MsgTimeoutNow");
+      log.push([world.node(1).status().progress.get(3)?.match ?? 0, told]);
+      for (let left = world.network.length; left > 0; left--) world.deliver(0);
+      for (const id of [2, 3]) world.ready(world.member(id));
+      for (let left = world.network.length; left > 0; left--) world.deliver(0);
+      world.node(1).transferLeader(3);
+    }
+    expect(log.filter(([, told]) => told)).toEqual([[5, true]]);
+    expect(log.map(([match]) => match)).toContain(3);
+  });
+
+  it("asked of a leader of before changes nothing", () => {
+    const world = new World(three).elect(1);
+    world.node(3).transferLeader(3);
+    world.ready(world.member(3));
+    const late = world.network.splice(0);
+    world.elect(2);
+    world.network = late;
+    world.settle();
+    expect(world.leaders()).toEqual([2]);
+  });
+
+  it("to a learner, a stranger or the leader itself is refused", () => {
+    const world = new World(three).elect(1);
+    for (const to of [4, 9, 1]) {
+      world.node(1).transferLeader(to);
+      expect(world.node(1).status().leadTransferee).toBe(0);
+    }
+    world.settle();
+    expect(world.leaders()).toEqual([1]);
+  });
+
   it("is not held up by pre-vote or the followers' lease", () => {
     const world = new World({ ...three, config: { preVote: true, checkQuorum: true } }).elect(1);
     world.node(1).transferLeader(2);

@@ -103,6 +103,8 @@ export class World {
   readonly #leaders = new Map<Term, NodeId>();
   /** The highest commit index of anyone when each read was asked for. */
   readonly #readFloors: Index[] = [];
+  /** The highest commit index that anyone has ever known. */
+  #committed: Index = START;
 
   constructor(options: WorldOptions) {
     const confState: ConfState = {
@@ -210,6 +212,7 @@ export class World {
 
   /** Dies; keeps what is stored, and of the applied states at least the durable one. */
   crash(member: WorldMember, keepStates = 1): void {
+    this.#noteCommitted();
     member.node = null;
     member.appendWork = [];
     member.applyWork = [];
@@ -241,7 +244,8 @@ export class World {
   /** Asks for a read index; the number names it in `reads`. */
   read(id: NodeId): number {
     const read = this.#readFloors.length;
-    this.#readFloors.push(Math.max(START, ...this.members.map((m) => m.node?.commit ?? 0)));
+    this.#noteCommitted();
+    this.#readFloors.push(this.#committed);
     this.node(id).readIndex(Uint8Array.of(read >> 8, read & 0xff));
     return read;
   }
@@ -307,6 +311,12 @@ export class World {
   /** Log Matching (5.3): logs that agree at an index agree below it. */
   checkLogs(): void {
     for (const a of this.members) for (const b of this.members) checkPair(a.storage, b.storage);
+  }
+
+  #noteCommitted(): void {
+    for (const { node } of this.members) {
+      this.#committed = Math.max(this.#committed, node?.commit ?? 0);
+    }
   }
 
   #noteLeader(term: Term, id: NodeId): void {

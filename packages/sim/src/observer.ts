@@ -21,6 +21,8 @@ export interface ObservedRaftMessage {
   readonly type: string;
   readonly term: number;
   readonly reject: boolean;
+  readonly index: number;
+  readonly commit: number;
 }
 
 /** One call of an application on its client: a send, a read, … */

@@ -88,6 +88,8 @@ export interface WorldOptions {
   /** Mean time between two operations of one client. */
   readonly operationGapUs: number;
   readonly bodyBytesMax: number;
+  /** At the end first only a majority is healed, and must do without the rest (P6), then everything. */
+  readonly healsQuorumFirst: boolean;
   /** Only in tests of the checkers. */
   readonly sabotage: Sabotage | undefined;
 }
@@ -166,6 +168,7 @@ export function optionsOf(seed: number): WorldOptions {
     },
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
+    healsQuorumFirst: random.chance(0.4),
     sabotage: undefined,
   };
 }

@@ -76,8 +76,8 @@ export class PeerWatch {
 }
 
 function observed(message: RaftMessage): ObservedRaftMessage {
-  const { from, to, term, reject } = message;
-  return { from, to, type: typeName(message), term, reject };
+  const { from, to, term, reject, index, commit } = message;
+  return { from, to, type: typeName(message), term, reject, index, commit };
 }
 
 /** A frame of a session, in whichever direction it goes. */

@@ -10,6 +10,7 @@ const SEEDS_PER_PROCESS = 50;
 const SEED_MS_MAX = 240_000;
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
+const MUTANT_WORKER = fileURLToPath(new URL("./mutants/worker.ts", import.meta.url));
 
 export interface PoolOptions {
   readonly seeds: Iterable<number>;
@@ -17,6 +18,8 @@ export interface PoolOptions {
   readonly onResult: (result: SeedResult) => void;
   /** Stops handing out seeds when it returns true. */
   readonly isEnough?: (() => boolean) | undefined;
+  /** Name of the planted bug that the processes run with. */
+  readonly mutant?: string | undefined;
 }
 
 /** Resolves when every seed has had its result. */
@@ -30,7 +33,7 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
   await Promise.all(
     Array.from({ length: options.jobs }, async () => {
       for (let seed = next(); seed !== undefined; ) {
-        seed = await runProcess(seed, next, options.onResult);
+        seed = await runProcess(seed, next, options);
       }
     }),
   );
@@ -40,10 +43,12 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
 function runProcess(
   first: number,
   next: () => number | undefined,
-  onResult: (result: SeedResult) => void,
+  { onResult, mutant }: PoolOptions,
 ): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const child = fork(WORKER, [], { execPath: process.execPath, execArgv: ["--no-warnings"] });
+    const settings = { execPath: process.execPath, execArgv: ["--no-warnings"] };
+    const child =
+      mutant === undefined ? fork(WORKER, settings) : fork(MUTANT_WORKER, [mutant], settings);
     let current = first;
     let done = 0;
     let carry: number | undefined;

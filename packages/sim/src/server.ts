@@ -37,10 +37,10 @@ export interface ServerEvents {
   ): void;
   onMembership(nodeId: number, index: number, membership: Membership): void;
   onReopened(nodeId: number, appliedIndex: number, before: number): void;
+  onAdopted(nodeId: number, serverUuid: string): void;
   onInstalled(nodeId: number, appliedIndex: number, hash: string): void;
   onLogInstalled(nodeId: number): void;
   committedTerm(index: number): number;
-  onAdopted(nodeId: number, serverUuid: string): void;
   onDied(nodeId: number): void;
   /** The process ended by itself, or would not start. */
   onFailed(nodeId: number, error: unknown): void;
@@ -108,9 +108,9 @@ export class Server {
         this.#written();
       },
       onDurable: (write) => events.onLogDurable(this.raftId, write),
+      onIdentity: (identity) => this.#identified(identity),
       onInstalled: () => events.onLogInstalled(this.raftId),
       committedTerm: (index) => events.committedTerm(index),
-      onIdentity: (identity) => this.#identified(identity),
     });
     const diverges = options.sabotage === "divergent-apply" && id === 1;
     const chatOptions = { ...options.chatDisk, diverges };

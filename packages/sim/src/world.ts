@@ -3,9 +3,12 @@
 // what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
 import type { ConfiguredNode, Membership } from "@parley/node";
 import { MemberRole } from "@parley/protocol";
-import { EMPTY_CONF_STATE, type Entry } from "@parley/raft";
+import type { Entry } from "@parley/raft";
+import { CommitRule } from "./checkers/commit-rule.ts";
+import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
+import { Linearizability } from "./checkers/linearizability.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
 import { type Copies, P1Durable } from "./checkers/p1-durable.ts";
 import { P2Once } from "./checkers/p2-once.ts";
@@ -73,6 +76,7 @@ export class World {
   readonly #p5: P5Subscriptions;
   readonly #p11: P11Bounded;
   readonly #p8: P8SafeGrowth;
+  readonly #linearizability: Linearizability;
   readonly #stateMachine: StateMachineSafety;
   readonly #operator: Operator;
   /** What was durable on the disks that were lost, by raft id. */
@@ -157,6 +161,7 @@ export class World {
     this.#p2 = new P2Once(this.#report);
     this.#p4 = new P4NoGoingBack(this.#report);
     this.#p5 = new P5Subscriptions(this.#report);
+    this.#linearizability = new Linearizability(this.#report);
     this.#p11 = new P11Bounded(this.#report);
     this.#stateMachine = new StateMachineSafety(this.#report);
     this.#checkers.push(
@@ -164,11 +169,14 @@ export class World {
       new LogMatching(this.#report),
       new LeaderCompleteness(this.#report),
       this.#stateMachine,
+      new DurablePromises(this.#report, (nodeId) => this.#durableState(nodeId)),
+      new CommitRule(this.#report),
       new P1Durable(this.#report, (index) => this.#copiesOf(index)),
       this.#p2,
       new P3Order(this.#report),
       this.#p4,
       this.#p5,
+      this.#linearizability,
       new P7NoErrors(
         this.#report,
         (client) => this.clients.some((one) => one.name === client),
@@ -201,16 +209,17 @@ export class World {
       if (!founders.every((server) => server.state === "up")) {
         this.#report({ property: "liveness", detail: "the cluster did not come into being" });
       }
-      this.#noteGenesis(founders);
       this.#nemesis.start();
       if (options.spares > 0) this.#operator.start();
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();
       this.#operator.stop();
-      this.#nemesis.healAll();
       this.#datagrams.stop();
-      await this.#converge();
+      if (options.healsQuorumFirst && options.spares === 0) await this.#convergeWithQuorum();
+      this.#nemesis.healAll();
+      await this.#converge(this.#runnable(), "the last fault");
+      await this.#runUntil(scheduler.nowUs + SETTLING_US);
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -247,26 +256,31 @@ export class World {
     return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
   }
 
-  async #converge(): Promise<void> {
+  /** P6: a majority that is well serves everybody, whatever the others are in. */
+  async #convergeWithQuorum(): Promise<void> {
+    const { quorum, frozen } = this.#nemesis.healQuorum();
+    this.#people.everybodySpeaks();
+    this.coverage.add("quorums-healed");
+    await this.#converge(quorum, `a majority was healed (${frozen})`);
+  }
+
+  async #converge(servers: readonly Server[], since: string): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + CONVERGENCE_US_MAX;
     while (this.violation === undefined) {
       await this.#runUntil(this.scheduler.nowUs + SAMPLE_US);
-      const missing = this.#unconverged();
-      if (missing === undefined) break;
+      const missing = this.#unconverged(servers);
+      if (missing === undefined) return;
       if (this.scheduler.nowUs >= deadlineUs) {
-        this.#report({
-          property: "liveness",
-          detail: `${CONVERGENCE_US_MAX / 1e6} s after the last fault ${missing}`,
-        });
+        const detail = `${CONVERGENCE_US_MAX / 1e6} s after ${since} ${missing}`;
+        this.#report({ property: "liveness", detail });
       }
     }
-    await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
   }
 
   /** What is not as it must become in quiet times; undefined = all is well. */
-  #unconverged(): string | undefined {
+  #unconverged(servers: readonly Server[]): string | undefined {
     const applied = new Set<number>();
-    for (const server of this.#runnable()) {
+    for (const server of servers) {
       if (server.state !== "up") return `${server.name} is ${server.state}`;
       applied.add(server.node?.replica?.appliedRevision ?? 0);
     }
@@ -338,22 +352,6 @@ export class World {
     return this.servers.find((one) => one.raftId === this.#leader.nodeId && one.isUp);
   }
 
-  /** The membership that the cluster began with: no entry brings it. */
-  #noteGenesis(founders: readonly Server[]): void {
-    const servers = founders.map(({ id, name, logDisk }) => ({
-      nodeId: id,
-      raftId: id,
-      serverUuid: logDisk.identity?.serverUuid ?? "",
-      address: `${name}:7001`,
-      httpAddress: "",
-      role: MemberRole.MEMBER_ROLE_VOTER,
-    }));
-    const voters = founders.map(({ id }) => id);
-    const nextRaftId = founders.length + 1;
-    const genesis = { ...EMPTY_CONF_STATE, voters, servers, nextRaftId, lastChangeId: "" };
-    this.#p8.onMembership(0, 0, genesis);
-  }
-
   #wiped(server: Server): void {
     const { raftId, logDisk } = server;
     if (raftId === 0) return;
@@ -399,6 +397,12 @@ export class World {
       }
     }
     return best ?? { copies: 0, needed: 1 };
+  }
+
+  #durableState(raftId: number): DurableState | undefined {
+    const disk = this.servers.find((one) => one.raftId === raftId)?.logDisk;
+    if (disk === undefined) return undefined;
+    return { hardState: disk.durableHardState, lastIndex: disk.durableLastIndex };
   }
 
   #makeServer(id: number, nodes: readonly ConfiguredNode[], random: Prng): Server {
@@ -536,6 +540,7 @@ export class World {
     coverage.add("acknowledged-sends", outcomes.sent);
     coverage.add("unknown-outcomes", outcomes.unknown);
     coverage.add("retries-answered-once", this.#p2.repeated);
+    coverage.add("linearizable-operations", this.#linearizability.operations);
     coverage.add("linearizable-reads", this.#p4.linearizableReads);
     coverage.add("stale-reads", this.#p4.staleReads);
     coverage.add("events-delivered", this.#p5.delivered);

@@ -34,7 +34,7 @@ beforeEach(() => {
 const text = new TextEncoder();
 
 function raftMessage(from: number, to: number, type: string, term: number, reject = false) {
-  return { from, to, type, term, reject };
+  return { from, to, type, term, reject, index: 0, commit: 0 };
 }
 
 function entry(index: number, term: number, payload = ""): Entry {
@@ -569,7 +569,7 @@ describe("P8 safe growth", () => {
     checker.onMembership(1, 5, membership([1, 2, 3, 4]));
     checker.onMembership(2, 5, membership([1, 2, 3], { learners: [4] }));
     checker.onMembership(2, 4, membership([1, 2, 3]));
-    expect(found[0]).toContain("node 2 has");
+    expect(found[0]).toContain("node 2 has another membership as of index 5");
     expect(found[1]).toContain("at index 4, where others did not");
   });
 

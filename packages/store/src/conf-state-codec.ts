@@ -4,6 +4,7 @@
  */
 import { crc32 } from "node:zlib";
 import type { Membership } from "@parley/node/ports";
+import type { ConfState } from "@parley/raft";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 type Server = Membership["servers"][number];
@@ -14,21 +15,34 @@ const VERSION_WITHOUT_SERVERS = 1;
 const CHECKSUM_BYTES = 4;
 
 export function encodeConfState(state: Membership): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(256).u8(VERSION);
-  for (const ids of [state.voters, state.votersOutgoing, state.learners, state.learnersNext]) {
-    writer.u32(ids.length);
-    for (const id of ids) writer.u53(id);
-  }
-  writer.u8(state.autoLeave ? 1 : 0);
+  const writer = writeConfState(VERSION, state);
   writer.u53(state.nextRaftId).text(state.lastChangeId).u32(state.servers.length);
   for (const { nodeId, raftId, serverUuid, address, httpAddress, role } of state.servers) {
     writer.u53(nodeId).u53(raftId).text(serverUuid).text(address).text(httpAddress).u8(role);
   }
+  return withChecksum(writer);
+}
+
+/** The configuration alone, as the core knows it. */
+export function encodeConfiguration(state: ConfState): Uint8Array<ArrayBuffer> {
+  return withChecksum(writeConfState(VERSION_WITHOUT_SERVERS, state));
+}
+
+function writeConfState(version: number, state: ConfState): ByteWriter {
+  const writer = new ByteWriter(256).u8(version);
+  for (const ids of [state.voters, state.votersOutgoing, state.learners, state.learnersNext]) {
+    writer.u32(ids.length);
+    for (const id of ids) writer.u53(id);
+  }
+  return writer.u8(state.autoLeave ? 1 : 0);
+}
+
+function withChecksum(writer: ByteWriter): Uint8Array<ArrayBuffer> {
   const body = writer.finish();
   return new ByteWriter(body.byteLength + CHECKSUM_BYTES).raw(body).u32(crc32(body)).finish();
 }
 
-/** Throws a TypeError for bytes that {@link encodeConfState} did not make. */
+/** Throws a TypeError for bytes that neither {@link encodeConfState} nor {@link encodeConfiguration} made. */
 export function decodeConfState(bytes: Uint8Array): Membership {
   const body = bytes.subarray(0, -CHECKSUM_BYTES);
   const checksum = new ByteReader(bytes.subarray(-CHECKSUM_BYTES));

@@ -1,6 +1,6 @@
 /** Comparing what a copy is said to be with what it is. */
 import type { CopyHead } from "@parley/node/ports";
-import type { ConfState } from "@parley/raft";
+import { encodeConfiguration } from "./conf-state-codec.ts";
 
 /** The very same bytes. */
 export function isSameCopy(a: CopyHead, b: CopyHead): boolean {
@@ -16,15 +16,8 @@ export function isSameState(
     a.index === b.index &&
     a.term === b.term &&
     a.stateHash === b.stateHash &&
-    sameConfState(a.confState, b.confState)
+    sameBytes(encodeConfiguration(a.confState), encodeConfiguration(b.confState))
   );
-}
-
-/** Who votes; the table of servers is in the copy's rows. */
-function sameConfState(a: ConfState, b: ConfState): boolean {
-  const key = ({ voters, votersOutgoing, learners, learnersNext, autoLeave }: ConfState) =>
-    JSON.stringify([voters, votersOutgoing, learners, learnersNext, autoLeave]);
-  return key(a) === key(b);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -18,7 +18,7 @@ import { crc32 } from "node:zlib";
 import type { CopyHead } from "@parley/node/ports";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { ChatEngineModule } from "./chat-file.ts";
-import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
+import { decodeConfState, encodeConfiguration } from "./conf-state-codec.ts";
 import { isSameCopy, isSameState } from "./copy-head.ts";
 import { hashAndSync, verifyCopy } from "./copy-out.ts";
 import { StorageError } from "./errors.ts";
@@ -174,8 +174,7 @@ export class IncomingCopy {
 
 function encodeHead(head: CopyHead, durable: number): Uint8Array {
   const writer = new ByteWriter().text(head.copyId).u53(head.index).u53(head.term);
-  const membership = { ...head.confState, servers: [], nextRaftId: 0, lastChangeId: "" };
-  writer.bytes(encodeConfState(membership)).u53(head.bytes).bytes(head.sha256);
+  writer.bytes(encodeConfiguration(head.confState)).u53(head.bytes).bytes(head.sha256);
   const body = writer.text(head.stateHash).u53(durable).finish();
   return new ByteWriter().u32(crc32(body)).bytes(body).finish();
 }

@@ -9,7 +9,7 @@ import type {
   LogWrite,
   NodeIdentity,
 } from "@parley/node/ports";
-import type { Entry } from "@parley/raft";
+import type { Entry, HardState } from "@parley/raft";
 import { packWrites, unpackEntries } from "./entry-codec.ts";
 import { StorageError } from "./errors.ts";
 import type { LogEngineOptions, LogInstall } from "./log-engine.ts";
@@ -38,6 +38,12 @@ export class SqliteLogStore implements LogStore {
   private readonly link: WorkerLink<LogRequest>;
   private gathered: Gathered | undefined;
   private generation = 0;
+  /** Appends posted and not answered yet. */
+  private underWay = 0;
+  /** The newest one that was asked for. */
+  private hardState: HardState | undefined;
+  /** `hardState` has a newer commit index than the thread was told. */
+  private holdsCommit = false;
 
   constructor(path: string, options: LogEngineOptions = {}) {
     this.path = path;
@@ -48,6 +54,7 @@ export class SqliteLogStore implements LogStore {
     try {
       const opened = (await this.link.call({ kind: "open" })) as Opened;
       this.generation = opened.chatGeneration;
+      this.hardState = opened.state.hardState;
       return opened.state;
     } catch (cause) {
       // The thread must not outlive a log that never opened; why it did not matters more.
@@ -62,13 +69,30 @@ export class SqliteLogStore implements LogStore {
   }
 
   append(write: LogWrite): Promise<void> {
+    if (this.holds(write)) return Promise.resolve();
     // Calls of one turn travel together: a hop between threads costs more than their packing.
     if (this.gathered === undefined) {
       this.gathered = { writes: [], done: Promise.withResolvers() };
       queueMicrotask(() => this.flush());
     }
     this.gathered.writes.push(write);
+    this.hardState = write.hardState ?? this.hardState;
     return this.gathered.done.promise;
+  }
+
+  /**
+   * A newer commit index alone may be lost (Raft paper, figure 2: volatile state), so it is kept here until
+   * there is something to sync: two hops between threads less for each committed batch. Not while
+   * something is being synced: what the caller says next may rest on that.
+   */
+  private holds({ hardState, entries }: LogWrite): boolean {
+    const known = this.hardState;
+    if (hardState === undefined || known === undefined || entries.length > 0) return false;
+    if (hardState.term !== known.term || hardState.vote !== known.vote) return false;
+    if (this.underWay > 0 || this.gathered !== undefined || this.link.hasFailed) return false;
+    this.hardState = hardState;
+    this.holdsCommit = true;
+    return true;
   }
 
   async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | DamagedEntry> {
@@ -96,6 +120,7 @@ export class SqliteLogStore implements LogStore {
 
   async close(): Promise<void> {
     this.flush();
+    if (this.holdsCommit && !this.link.hasFailed) this.post([]).catch(() => {});
     await this.link.close();
   }
 
@@ -116,8 +141,11 @@ export class SqliteLogStore implements LogStore {
    */
   async install(install: LogInstall): Promise<LogState> {
     this.flush();
+    // The log begins anew behind what was committed.
+    this.holdsCommit = false;
     const state = (await this.link.call({ kind: "install", install })) as LogState;
     this.generation = install.generation;
+    this.hardState = state.hardState;
     return state;
   }
 
@@ -133,14 +161,24 @@ export class SqliteLogStore implements LogStore {
     const { gathered } = this;
     if (gathered === undefined) return;
     this.gathered = undefined;
-    const { writes, done } = gathered;
+    this.post(gathered.writes).then(() => gathered.done.resolve(), gathered.done.reject);
+  }
+
+  /** Writes these, and before them the commit index that is held. */
+  private async post(writes: readonly LogWrite[]): Promise<void> {
+    const held = { hardState: this.hardState, entries: [] };
+    let packed: Uint8Array<ArrayBuffer>;
     try {
-      const packed = packWrites(writes);
-      this.link
-        .call({ kind: "append", packed }, [packed.buffer])
-        .then(() => done.resolve(), done.reject);
+      packed = packWrites(this.holdsCommit ? [held, ...writes] : writes);
     } catch (cause) {
-      done.reject(StorageError.from(cause, this.path, "packing a write"));
+      throw StorageError.from(cause, this.path, "packing a write");
+    }
+    this.holdsCommit = false;
+    this.underWay += 1;
+    try {
+      await this.link.call({ kind: "append", packed }, [packed.buffer]);
+    } finally {
+      this.underWay -= 1;
     }
   }
 }

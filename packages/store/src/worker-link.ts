@@ -56,6 +56,11 @@ export class WorkerLink<Body> {
     });
   }
 
+  /** Whether everything is rejected from now on. */
+  get hasFailed(): boolean {
+    return this.failure !== undefined || this.closing !== undefined;
+  }
+
   /** Resolves with the thread's answer; `transfer` moves buffers instead of copying them. */
   call(body: Body | CloseRequest, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
     if (this.closing !== undefined) {

@@ -36,7 +36,7 @@ export async function bestStatus(
     if (cause instanceof ParleyError) throw cause;
     throw new ParleyError(
       "NOT_READY",
-      `No server answers at ${servers.join(", ")}. Is the cluster running? Name its servers with --server host:port,…`,
+      `No server answers at ${servers.join(", ")}. Is the cluster running? \`npm start\` runs one here; name others with --server host:port,…`,
     );
   }
   const leader = status.members.find((member) => member.id === status.leaderId);

@@ -18,7 +18,7 @@ export interface CommonFlags {
   readonly timeout: number;
 }
 
-/** Without a session after this long, no server is there. */
+/** Without a session after this long, no server is there; with a long --timeout after half of that. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long the farewell of a command may take. */
 const LOGOUT_TIMEOUT_MS = 2_000;
@@ -41,17 +41,20 @@ export function savedSignIns(): SavedSignIns {
 }
 
 function unreachable(servers: readonly string[], state: ClientState): ParleyError {
-  const why = state.problem === "" ? "" : ` (${state.problem.split(",", 1)[0]})`;
+  // The first of the addresses' problems, without its address: those are told anyway.
+  const problem = state.problem.split(",", 1)[0]?.replace(/^\S+:\d+: /, "") ?? "";
+  const why = problem === "" ? "" : ` (${problem})`;
   const where = servers.length > 3 ? `${servers.slice(0, 3).join(", ")} …` : servers.join(", ");
   return new ParleyError(
     "NOT_READY",
-    `No server answers at ${where}${why}. Is the cluster running? Name its servers with --server host:port,…`,
+    `No server answers at ${where}${why}. Is the cluster running? \`npm start\` runs one here; name others with --server host:port,…`,
   );
 }
 
 async function waitOnline(client: ParleyClient, servers: readonly string[], timeoutMs: number) {
   try {
-    await client.online(AbortSignal.timeout(Math.min(timeoutMs, CONNECT_TIMEOUT_MS)));
+    const connectMs = Math.max(CONNECT_TIMEOUT_MS, timeoutMs / 2);
+    await client.online(AbortSignal.timeout(Math.min(timeoutMs, connectMs)));
   } catch {
     throw unreachable(servers, client.state);
   }
@@ -171,12 +174,21 @@ export async function withAccount<T>(
     const result = await action({ client, deadlineMs, flags });
     if (way.kind === "saved") rememberSeen(way.saved, client);
     return result;
+  } catch (cause) {
+    throw way.kind === "saved" ? endedSignIn(way.saved, cause) : cause;
   } finally {
     if (way.kind === "password" && client.token !== "") {
       await client.logout({ deadlineMs: LOGOUT_TIMEOUT_MS }).catch(() => {});
     }
     await client.close();
   }
+}
+
+/** What to do when a saved sign-in was refused; any other error as it is. */
+function endedSignIn(saved: SavedSignIn, cause: unknown): unknown {
+  if (!(cause instanceof ParleyError) || cause.reason !== "UNAUTHENTICATED") return cause;
+  const message = `The sign-in of ${saved.username} has ended. Run \`parley login\` again.`;
+  return new ParleyError("UNAUTHENTICATED", message);
 }
 
 /** The next command sees nothing older than this one did (P4). */

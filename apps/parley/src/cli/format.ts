@@ -12,12 +12,34 @@ export function printable(text: string): string {
   );
 }
 
+/** What is broken or continued stands so far to the right, under the message that it belongs to. */
+export const BODY_INDENT = 8;
+
+/** 14:03 */
+export function clockTime(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 5);
+}
+
 /** 14:03, or with the day when it is not today. */
 export function shortTime(ms: number, nowMs = Date.now()): string {
   const date = new Date(ms);
-  const time = date.toTimeString().slice(0, 5);
+  const time = clockTime(ms);
   if (date.toDateString() === new Date(nowMs).toDateString()) return time;
-  return `${date.toISOString().slice(0, 10)} ${time}`;
+  const twoDigits = (value: number) => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
+  return `${day} ${time}`;
+}
+
+const DAY = new Intl.DateTimeFormat("en-GB", {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
+
+/** Thursday 26 November 2026, where the reader is. */
+export function dayName(ms: number): string {
+  return DAY.format(ms).replace(",", "");
 }
 
 const AUTHOR_COLOURS = [pc.cyan, pc.magenta, pc.yellow, pc.blue, pc.green, pc.red] as const;
@@ -30,14 +52,14 @@ export function authorText(authorId: number, author: string): string {
 export function bodyText(message: Message): string {
   if (message.deleted) return pc.dim("(deleted)");
   // The lines of one message stand under its first one.
-  return printable(message.body).replaceAll("\n", "\n        ");
+  return printable(message.body).replaceAll("\n", `\n${" ".repeat(BODY_INDENT)}`);
 }
 
-export function messageLine(message: Message): string {
+export function messageLine(message: Message, time = shortTime(message.sentAtMs)): string {
   const seq = pc.dim(`#${message.seq}`);
   const reply = message.replyToSeq > 0 ? pc.dim(` (to #${message.replyToSeq})`) : "";
   const author = authorText(message.authorId, message.author);
-  return `${pc.dim(shortTime(message.sentAtMs))} ${seq} ${author}${reply}: ${bodyText(message)}`;
+  return `${pc.dim(time)} ${seq} ${author}${reply}: ${bodyText(message)}`;
 }
 
 export function accountText(account: Account): string {

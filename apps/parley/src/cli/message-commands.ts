@@ -177,7 +177,7 @@ function addHistory(program: Command): void {
           () => chatJson(reply),
           () => [
             ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
-            ...reply.messages.map(messageLine),
+            ...reply.messages.map((message) => messageLine(message)),
           ],
         );
       });

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ParleyError, RoomRole, RoomVisibility } from "@parley/protocol";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigError } from "../config/config-error.ts";
 import { addressList, wholeNumber } from "./arguments.ts";
 import { printable } from "./format.ts";
 import { chatJson, clusterJson } from "./json.ts";
 import { buildProgram } from "./program.ts";
 import { findRoom } from "./rooms.ts";
-import { describeError, exitCodeOf } from "./run.ts";
+import { describeError, exitCodeOf, runProgram } from "./run.ts";
 import { SavedSignIns } from "./saved-sign-ins.ts";
 import { resolveServers } from "./servers.ts";
 import { formatTable } from "./table.ts";
@@ -76,6 +76,21 @@ describe("the command line", () => {
     [["send", "lobby", "--bogus"], /unknown option '--bogus'/],
   ])("%j is refused with a reason", async (argv, expected) => {
     expect(await complaint(...argv)).toMatch(expected);
+  });
+
+  it("with --json even a wrong command line is told as JSON", async () => {
+    const said: string[] = [];
+    const write = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      said.push(String(text));
+      return true;
+    });
+    const before = process.exitCode;
+    await runProgram(buildProgram(), ["history", "lobby", "--limit", "x", "--json"]);
+    const code = process.exitCode;
+    process.exitCode = before;
+    write.mockRestore();
+    expect(code).toBe(2);
+    expect(JSON.parse(said.join(""))).toMatchObject({ error: { reason: "USAGE" } });
   });
 
   it("takes a text of several words", async () => {
@@ -159,6 +174,10 @@ describe("what went wrong", () => {
     const error = new ParleyError("ROOM_NOT_FOUND", "There is no such room.");
     expect(describeError(error, false)).toMatch(/There is no such room\./);
     expect(describeError(error, false)).not.toMatch(/\n|at .*:\d+/);
+    const throttled = new ParleyError("RATE_LIMITED", "too many failed logins", {
+      retryAfterMs: 12_300,
+    });
+    expect(describeError(throttled, false)).toMatch(/logins \(try again in 13 s\)/);
     expect(JSON.parse(describeError(error, true))).toEqual({
       error: { reason: "ROOM_NOT_FOUND", message: "There is no such room." },
     });

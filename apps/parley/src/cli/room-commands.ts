@@ -6,7 +6,7 @@ import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
 import { accountText, lastSeen, printable, staleRemark } from "./format.ts";
 import { chatJson } from "./json.ts";
-import { joinableRoom, listRooms, ownRoom, roomTitle } from "./rooms.ts";
+import { joinableRoom, listRooms, ownRoom, roomTitle, unreadCounts } from "./rooms.ts";
 import { formatTable } from "./table.ts";
 
 export function roleText(role: RoomRole): string {
@@ -31,8 +31,11 @@ function visibilityText(room: Room): string {
   }
 }
 
-/** A table of rooms, unread ones standing out. */
-export function roomLines(rooms: readonly Room[]): readonly string[] {
+/** A table of rooms, those with something unread standing out. */
+export function roomLines(
+  rooms: readonly Room[],
+  unreadIn: (roomId: number) => number,
+): readonly string[] {
   return formatTable(
     [
       { title: "id", align: "right" },
@@ -44,8 +47,7 @@ export function roomLines(rooms: readonly Room[]): readonly string[] {
       { title: "topic", align: "left" },
     ],
     rooms.map((room) => {
-      const isOwn = room.role !== RoomRole.ROOM_ROLE_UNSPECIFIED;
-      const unread = isOwn ? room.lastSeq - room.readSeq : 0;
+      const unread = unreadIn(room.id);
       return [
         String(room.id),
         printable(roomTitle(room)),
@@ -68,12 +70,14 @@ function addRooms(program: Command): void {
       await withAccount(flags, async ({ client, deadlineMs }) => {
         const options = { public: flags.public, pattern, deadlineMs };
         const { rooms, staleMs } = await listRooms(client, options);
+        const isCounted = !flags.json && !flags.public;
+        const unread = isCounted ? await unreadCounts(client, deadlineMs) : undefined;
         output(
           flags.json,
           () => chatJson({ rooms, staleMs }),
           () => [
             ...[staleRemark(staleMs)].filter((line) => line !== undefined),
-            ...(rooms.length === 0 ? ["None."] : roomLines(rooms)),
+            ...(rooms.length === 0 ? ["None."] : roomLines(rooms, (id) => unread?.get(id) ?? 0)),
           ],
         );
       });

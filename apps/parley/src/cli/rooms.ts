@@ -29,6 +29,15 @@ export async function listRooms(
   return { rooms, staleMs };
 }
 
+/** Messages of others that are neither read nor deleted, by room; as the server counts them. */
+export async function unreadCounts(
+  client: ParleyClient,
+  deadlineMs?: number,
+): Promise<ReadonlyMap<number, number>> {
+  const { rooms } = await client.call("unread", {}, { deadlineMs });
+  return new Map(rooms.map(({ roomId, unreadCount }) => [roomId, unreadCount]));
+}
+
 function sameName(left: string, right: string): boolean {
   return left.normalize("NFKC").toLowerCase() === right.normalize("NFKC").toLowerCase();
 }

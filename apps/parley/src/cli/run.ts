@@ -25,23 +25,46 @@ export function exitCodeOf(error: unknown): number {
 export function describeError(error: unknown, asJson: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   if (asJson) {
-    const reason = error instanceof ParleyError ? error.reason : "FAILED";
-    return JSON.stringify({ error: { reason, message } });
+    return JSON.stringify({ error: { reason: jsonReason(error), message } });
   }
   const reason = error instanceof ParleyError ? pc.dim(` [${error.reason}]`) : "";
-  return `${pc.red("parley:")} ${message}${reason}`;
+  return `${pc.red("parley:")} ${message}${waitRemark(error)}${reason}`;
+}
+
+function jsonReason(error: unknown): string {
+  if (error instanceof ParleyError) return error.reason;
+  const isUsage =
+    error instanceof UsageError || error instanceof ConfigError || error instanceof CommanderError;
+  return isUsage ? "USAGE" : "FAILED";
+}
+
+/** When to come back, where that is worth saying. */
+function waitRemark(error: unknown): string {
+  if (!(error instanceof ParleyError) || error.retryAfterMs < 1_000) return "";
+  return ` (try again in ${Math.ceil(error.retryAfterMs / 1_000)} s)`;
+}
+
+/** Commander then says nothing by itself: its complaint is printed as JSON. */
+function silence(command: Command): void {
+  command.configureOutput({ writeErr: () => {} });
+  for (const one of command.commands) silence(one);
 }
 
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  const asJson = argv.includes("--json");
+  if (asJson) silence(program);
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       // Commander has said what is wrong, or has shown what was asked for.
       process.exitCode = error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+      if (asJson && error.exitCode !== 0) {
+        process.stderr.write(`${describeError(error, true)}\n`);
+      }
       return;
     }
-    process.stderr.write(`${describeError(error, argv.includes("--json"))}\n`);
+    process.stderr.write(`${describeError(error, asJson)}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

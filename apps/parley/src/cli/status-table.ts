@@ -2,8 +2,10 @@
 import { type Member, MemberRole, type StatusResponse } from "@parley/protocol";
 import pc from "picocolors";
 import { roleName } from "../server/role-log.ts";
+import { formatAge } from "./format.ts";
 import { type Column, formatTable } from "./table.ts";
 
+const HTTP: Column = { title: "http", align: "left" };
 const COLUMNS: readonly Column[] = [
   { title: "node", align: "left" },
   { title: "role", align: "left" },
@@ -16,7 +18,7 @@ const COLUMNS: readonly Column[] = [
   { title: "chat", align: "right" },
   { title: "copies", align: "left" },
   { title: "address", align: "left" },
-  { title: "http", align: "left" },
+  HTTP,
   { title: "health", align: "left" },
 ];
 
@@ -33,10 +35,10 @@ function roleText(member: Member): string {
   return isJoining ? `${role} → voter` : role;
 }
 
-function health(member: Member, isSelf: boolean): string {
-  if (member.healthy) return pc.green(isSelf ? "ok (answers)" : "ok");
+function health(member: Member): string {
+  if (member.healthy) return pc.green("ok");
   if (member.lastContactMs === 0) return pc.red("never seen");
-  return pc.red(`silent for ${(member.lastContactMs / 1000).toFixed(1)} s`);
+  return pc.red(`silent ${formatAge(member.lastContactMs)}`);
 }
 
 function size(bytes: number): string {
@@ -56,7 +58,7 @@ function storageCells({ storage, healthy }: Member): readonly string[] {
   ];
 }
 
-function row(member: Member, status: StatusResponse): readonly string[] {
+function row(member: Member): readonly string[] {
   const state = roleName(member.state);
   const known = (value: number) => (member.healthy ? String(value) : "-");
   return [
@@ -70,18 +72,29 @@ function row(member: Member, status: StatusResponse): readonly string[] {
     ...storageCells(member),
     member.address,
     member.httpAddress === "" ? "-" : member.httpAddress,
-    health(member, member.id === status.nodeId),
+    health(member),
   ];
 }
 
-export function statusLines(status: StatusResponse): readonly string[] {
+export interface StatusTableOptions {
+  /** Without the HTTP addresses the table fits into 80 columns. */
+  readonly withHttp: boolean;
+}
+
+export function statusLines(
+  status: StatusResponse,
+  options: StatusTableOptions = { withHttp: true },
+): readonly string[] {
   const quorum = status.hasQuorum
     ? pc.green("a majority answers")
-    : pc.yellow(`no majority; data is ${(status.staleMs / 1000).toFixed(1)} s old`);
+    : pc.yellow(`no majority; data is ${formatAge(status.staleMs)} old`);
   const leader = status.leaderId === 0 ? pc.yellow("no leader") : `leader n${status.leaderId}`;
   const members = [...status.members].sort((a, b) => a.id - b.id);
+  const shown = COLUMNS.map((column) => options.withHttp || column !== HTTP);
+  const wanted = <T>(cells: readonly T[]) => cells.filter((_, at) => shown[at]);
   return [
-    `cluster ${status.clusterId}   ${leader}   term ${status.term}   ${quorum}`,
+    `${leader} · term ${status.term} · ${quorum} · as n${status.nodeId} sees it`,
+    pc.dim(`cluster ${status.clusterId}`),
     ...(status.removed
       ? [
           pc.red(
@@ -91,8 +104,8 @@ export function statusLines(status: StatusResponse): readonly string[] {
       : []),
     ...(status.joint ? [pc.yellow("a change of the membership is being carried out")] : []),
     ...formatTable(
-      COLUMNS,
-      members.map((member) => row(member, status)),
+      wanted(COLUMNS),
+      members.map((member) => wanted(row(member))),
     ),
   ];
 }

@@ -56,7 +56,9 @@ export class ControlServer {
 
   constructor(path: string, handle: (request: ControlRequest) => Promise<ControlReply>) {
     this.#path = path;
-    this.#server = createServer((socket) => this.#serve(socket, handle));
+    // One that has said everything, as `nc -N` does, still gets its answers.
+    const options = { allowHalfOpen: true };
+    this.#server = createServer(options, (socket) => this.#serve(socket, handle));
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
@@ -85,10 +87,15 @@ export class ControlServer {
     this.#sockets.add(socket);
     socket.on("error", () => {});
     socket.once("close", () => this.#sockets.delete(socket));
+    let unanswered = 0;
+    let hasEnded = false;
     const answer = (reply: ControlReply) => {
+      unanswered -= 1;
       if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
+      if (hasEnded && unanswered === 0) socket.end();
     };
     const splitter = new LineSplitter((line) => {
+      unanswered += 1;
       const parsed = controlRequestSchema.safeParse(parseJson(line));
       if (!parsed.success) {
         const error = `expected {"cmd": ${CONTROL_COMMANDS.join("|")}, "node": id}`;
@@ -102,7 +109,11 @@ export class ControlServer {
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => splitter.push(text));
     // A last line may come without its end.
-    socket.on("end", () => splitter.end());
+    socket.on("end", () => {
+      splitter.end();
+      hasEnded = true;
+      if (unanswered === 0) socket.end();
+    });
   }
 }
 

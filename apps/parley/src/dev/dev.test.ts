@@ -144,6 +144,7 @@ describe("what a person sees of the logs", () => {
     expect(read(reader, line("info"))).toBeUndefined();
     expect(read(reader, line("warn"))).toBe("the disk");
     expect(read(reader, line("warn", { reason: "NOT_READY" }))).toBeUndefined();
+    expect(read(reader, line("warn", { source: "raft" }))).toBeUndefined();
     expect(read(reader, line("fatal"))).toBe("FATAL the disk");
     expect(read(reader, "Error: out of memory")).toBe("Error: out of memory");
   });

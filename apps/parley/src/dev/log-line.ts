@@ -8,6 +8,7 @@ const lineSchema = z.looseObject({
   msg: z.string(),
   event: z.string().optional(),
   reason: z.string().optional(),
+  source: z.string().optional(),
 });
 type Line = z.infer<typeof lineSchema>;
 
@@ -20,6 +21,11 @@ const roleSchema = z.object({
 
 /** Refusals of peers that end by themselves while nodes start and stop, or that the refused node tells. */
 const QUIET_REASONS: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOWN", "WIPED_DISK"]);
+
+/** What the core warns of shows as a change of role already. */
+function isQuiet({ reason, source }: Line): boolean {
+  return source === "raft" || QUIET_REASONS.has(reason ?? "");
+}
 
 /** Reads the output of one process, from its start. */
 export class LogReader {
@@ -43,7 +49,7 @@ export class LogReader {
       case "error":
         return pc.red(line.msg);
       case "warn":
-        return QUIET_REASONS.has(line.reason ?? "") ? undefined : pc.yellow(line.msg);
+        return isQuiet(line) ? undefined : pc.yellow(line.msg);
       default:
         return undefined;
     }

@@ -45,6 +45,13 @@ export function helpLines(nodeCount: number): readonly string[] {
   ];
 }
 
+/** A folder as a person would name it from here. */
+export function shownFolder(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  if (path === "") return ".";
+  return path.startsWith("..") ? folder : path;
+}
+
 /** Shown once the cluster serves. `isInteractive`: keys are listened to. */
 export function summaryLines(
   config: ClusterConfig,
@@ -57,7 +64,7 @@ export function summaryLines(
     const gRPC = node.address.padEnd(18);
     return `  n${node.id}  gRPC ${gRPC} HTTP http://${node.httpAddress}`;
   });
-  const where = relative(process.cwd(), folder) || ".";
+  const where = shownFolder(folder);
   const survive =
     tolerated === 0
       ? "One node: nothing may die. Try --nodes 3."

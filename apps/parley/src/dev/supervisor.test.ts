@@ -32,6 +32,7 @@ describe("parley dev", () => {
       });
       expect(run.node(leader).pid).toBeNull();
       expect(await run.control("kill", leader)).toMatchObject({ ok: false });
+      expect(dev.output()).toMatch(`n${leader}  killed (kill -9) · 2 of 3 nodes run`);
       await eventually("another leader", async () => {
         const now = await leaderSeenBy(other.grpc);
         return now !== 0 && now !== leader;

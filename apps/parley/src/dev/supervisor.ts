@@ -17,7 +17,7 @@ import { LogFile } from "./log-file.ts";
 import { LogReader } from "./log-line.ts";
 import { NodeProcess } from "./node-process.ts";
 import { waitUntilReady } from "./readiness.ts";
-import { helpLines, Screen, summaryLines } from "./screen.ts";
+import { helpLines, Screen, shownFolder, summaryLines } from "./screen.ts";
 
 export interface SupervisorOptions {
   /** Absolute. */
@@ -32,6 +32,12 @@ const RESPAWN_DELAY_MS = 1_000;
 /** Signals this close together are one. */
 const SAME_SIGNAL_MS = 500;
 
+function exitText(how: string, expected: boolean): string {
+  if (expected && how === "exit 0") return "stopped";
+  if (how === "SIGKILL") return "killed (kill -9)";
+  return expected ? `stopped (${how})` : `ended by itself (${how})`;
+}
+
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #screen = new Screen();
@@ -40,6 +46,7 @@ export class Supervisor {
   #control: ControlServer | undefined;
   #stopListening: (() => void) | undefined;
   #selected = 1;
+  #hadMajority = true;
   #isStopping = false;
 
   constructor(options: SupervisorOptions) {
@@ -52,7 +59,7 @@ export class Supervisor {
     this.#control = control;
     const { config, folder } = this.#options;
     this.#listenToSignals();
-    this.#screen.note(`starting ${config.nodes.length} nodes; data in ${folder}`);
+    this.#screen.note(`starting ${config.nodes.length} nodes; data in ${shownFolder(folder)}/`);
     for (const node of this.#nodes) node.start();
     this.#writeFile();
     void this.#announce();
@@ -81,17 +88,41 @@ export class Supervisor {
 
   #onExit(node: NodeProcess, how: string, expected: boolean): void {
     if (this.#isStopping) return;
-    const text = expected && how === "exit 0" ? "stopped" : `gone (${how})`;
     const { supervise } = this.#options;
-    const next = supervise ? "; starting it again" : "; it stays down until told (restart)";
     this.#screen.node(
       node.id,
-      `${pc.red(text)}${expected && how === "exit 0" ? "" : pc.dim(next)}`,
+      `${pc.red(exitText(how, expected))} ${pc.dim(`· ${this.#howMany()}`)}`,
     );
+    if (supervise) this.#screen.node(node.id, pc.dim("starting it again"));
+    this.#tellMajority();
     if (!supervise) return;
     setTimeout(() => {
-      if (!this.#isStopping) node.start();
+      if (this.#isStopping) return;
+      node.start();
+      this.#tellMajority();
     }, RESPAWN_DELAY_MS);
+  }
+
+  #runningCount(): number {
+    return this.#nodes.filter(({ state }) => state === "running").length;
+  }
+
+  #howMany(): string {
+    return `${this.#runningCount()} of ${this.#nodes.length} nodes run`;
+  }
+
+  /** Says so when a majority is lost, and when it is there again. */
+  #tellMajority(): void {
+    const hasMajority = this.#runningCount() > this.#nodes.length / 2;
+    if (hasMajority === this.#hadMajority) return;
+    this.#hadMajority = hasMajority;
+    this.#screen.note(
+      hasMajority
+        ? pc.green(`a majority runs again (${this.#howMany()}): what waits will be delivered`)
+        : pc.yellow(
+            `no majority (${this.#howMany()}): chats can read, and what they send waits until a node is back (r restarts one)`,
+          ),
+    );
   }
 
   #writeFile(): void {
@@ -183,15 +214,24 @@ export class Supervisor {
         return (await node.kill()) ? undefined : `node ${node.id} is not running`;
       case "pause":
         if (!node.pause()) return `node ${node.id} is not running`;
-        this.#screen.node(node.id, pc.yellow("paused (SIGSTOP)"));
+        this.#screen.node(
+          node.id,
+          `${pc.yellow("paused (SIGSTOP)")} ${pc.dim(`· ${this.#howMany()}`)}`,
+        );
+        this.#tellMajority();
         return undefined;
       case "resume":
         if (!node.resume()) return `node ${node.id} is not paused`;
-        this.#screen.node(node.id, "resumed (SIGCONT)");
+        this.#screen.node(node.id, `resumed (SIGCONT) ${pc.dim(`· ${this.#howMany()}`)}`);
+        this.#tellMajority();
         return undefined;
       case "restart":
         await node.restart();
-        this.#screen.node(node.id, `started, pid ${node.pid ?? "?"}`);
+        this.#screen.node(
+          node.id,
+          `started, pid ${node.pid ?? "?"} ${pc.dim(`· ${this.#howMany()}`)}`,
+        );
+        this.#tellMajority();
         return undefined;
     }
   }

@@ -291,7 +291,8 @@ describe("a client that reads nothing", () => {
         const request = SendRequest.fromPartial({ roomId, body, clientMessageId });
         return call("/parley.v1.Chat/Send", SendRequest.encode(request).finish());
       });
-      await Promise.all(sends);
+      // Which of them are answered in time on a slow machine is not what this is about.
+      await Promise.allSettled(sends);
     }
     await eventually("the connection is cut", () => closed, 60_000);
     await expectServing();

@@ -16,8 +16,9 @@ import { toStatusError } from "./status.ts";
 
 /** The answering direction carries a hello and a refusal, nothing else. */
 const ANSWER_BACKLOG_BYTES_MAX = 1024 * 1024;
-/** Streams of peers at once: a cluster has tens of nodes, each with one or two. */
-const INCOMING_LINKS_MAX = 256;
+/** Streams at once: the node itself keeps 256, and ends the oldest that has not greeted for a new one. */
+const INCOMING_LINKS_MAX = 1_024;
+const RETRY_AFTER_MS = 100;
 
 export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
@@ -47,7 +48,10 @@ export class GrpcPeerTransport implements PeerTransport {
     const accept = this.#accept.get(stream);
     if (accept === undefined || this.#incoming >= INCOMING_LINKS_MAX) {
       const reason = accept === undefined ? "NOT_READY" : "OVERLOADED";
-      call.emit("error", toStatusError(new ParleyError(reason, "takes no link now")));
+      const error = new ParleyError(reason, "this node takes no link now", {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+      call.emit("error", toStatusError(error));
       return;
     }
     this.#incoming += 1;

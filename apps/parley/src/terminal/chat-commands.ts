@@ -4,7 +4,7 @@ import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import { accountText, lastSeen, printable } from "../cli/format.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
-import { joinableRoom, listRooms, roomTitle } from "../cli/rooms.ts";
+import { joinableRoom, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
 import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
@@ -42,14 +42,18 @@ function help(chat: Chat): void {
 }
 
 async function showRooms(chat: Chat): Promise<void> {
+  const counts = await unreadCounts(chat.client);
   const own = await listRooms(chat.client, {});
-  chat.book.load(own.rooms);
-  const lines = own.rooms.length === 0 ? ["You are in no room."] : roomLines(chat.book.rooms);
+  chat.book.load(own.rooms, counts);
+  const lines =
+    own.rooms.length === 0
+      ? ["You are in no room."]
+      : roomLines(chat.book.rooms, (id) => chat.book.unread(id));
   for (const line of lines) chat.print(line);
   const open = await listRooms(chat.client, { public: true });
   if (open.rooms.length === 0) return;
   chat.print("You can join:");
-  for (const line of roomLines(open.rooms)) chat.print(line);
+  for (const line of roomLines(open.rooms, () => 0)) chat.print(line);
 }
 
 async function join(chat: Chat, reference: string): Promise<void> {
@@ -99,7 +103,7 @@ async function read(chat: Chat, rest: string): Promise<void> {
   const rooms = rest.toLowerCase() === "all" ? chat.book.rooms : [chat.open.require()];
   for (const { id } of rooms) {
     const room = chat.book.get(id);
-    if (room !== undefined && room.lastSeq > room.readSeq) await chat.open.markRead(room);
+    if (room !== undefined && chat.book.unread(id) > 0) await chat.open.markRead(room);
   }
   chat.note("read");
 }
@@ -127,7 +131,8 @@ async function status(chat: Chat): Promise<void> {
   const { nodes, address } = chat.client.state;
   const addresses = nodes.length > 0 ? nodes : [address];
   const options = { timeoutMs: STATUS_TIMEOUT_MS, token: chat.client.token };
-  for (const line of statusLines(await askAnyStatus(addresses, options))) chat.print(line);
+  const answer = await askAnyStatus(addresses, options);
+  for (const line of statusLines(answer, { withHttp: false })) chat.print(line);
 }
 
 /** Rejects with a ParleyError whose message is for the person. */

@@ -4,8 +4,9 @@ import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
 import { bodyText, messageLine, printable } from "../cli/format.ts";
-import { listRooms, roomTitle } from "../cli/rooms.ts";
+import { listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
+import { completions } from "./completion.ts";
 import { parseInput } from "./input.ts";
 import { OpenRoom } from "./open-room.ts";
 import { OutboxSlot } from "./outbox-slot.ts";
@@ -24,6 +25,10 @@ const QUIT_GRACE_MS = 3_000;
 /** A piped command waits so long for the messages before it, so that it sees them. */
 const SCRIPT_WAIT_MS = 3_000;
 const STATUS_EVERY_MS = 1_000;
+/** A command that takes longer than this says that it waits. */
+const WAITING_SHOWN_AFTER_MS = 1_500;
+/** Names that the Tab key knows of. */
+const PEOPLE_MAX = 1_000;
 
 export class Chat {
   readonly book = new RoomBook();
@@ -39,6 +44,8 @@ export class Chat {
   readonly #begun = Promise.withResolvers<void>();
   readonly open: OpenRoom;
   readonly #waiting: WaitingSends;
+  /** Who was seen, for the Tab key. */
+  readonly #people = new Set<string>();
   #hasBegun = false;
   #isHandling = false;
   #giveUpTimer: NodeJS.Timeout | undefined;
@@ -142,8 +149,17 @@ export class Chat {
   }
 
   complete(text: string): readonly string[] {
-    const names = this.book.rooms.map((room) => `/join ${roomTitle(room)}`);
-    return names.filter((one) => one.toLowerCase().startsWith(text.toLowerCase()));
+    const { rooms } = this.book;
+    const peers = rooms.flatMap(({ peer }) => (peer === undefined ? [] : [peer.username]));
+    const people = [...new Set([...peers, ...this.#people])];
+    const titles = rooms.map((room) => roomTitle(room));
+    return completions(text, { rooms: titles.map(printable), people: people.map(printable) });
+  }
+
+  #see(username: string): void {
+    if (username !== this.client.account?.username && this.#people.size < PEOPLE_MAX) {
+      this.#people.add(username);
+    }
   }
 
   // ---- Beginning and end ------------------------------------------------------------------------
@@ -173,8 +189,9 @@ export class Chat {
   }
 
   async #loadRooms(): Promise<void> {
+    const counts = await unreadCounts(this.client);
     const { rooms } = await listRooms(this.client, {});
-    this.book.load(rooms);
+    this.book.load(rooms, counts);
   }
 
   #mostRecentRoom(): Room | undefined {
@@ -187,7 +204,7 @@ export class Chat {
   #tellUnread(): void {
     const waiting = this.book.rooms.filter((room) => this.book.unread(room.id) > 0);
     if (waiting.length === 0) {
-      this.note("nothing unread");
+      if (this.book.rooms.length > 0) this.note("nothing unread");
       return;
     }
     const total = waiting.reduce((sum, room) => sum + this.book.unread(room.id), 0);
@@ -252,7 +269,8 @@ export class Chat {
         return;
       case "messageChanged":
         if (what.value.roomId === this.open.id) {
-          this.note(`#${what.value.seq} is now: ${bodyText(what.value)}`);
+          const { seq, deleted } = what.value;
+          this.note(deleted ? `#${seq} was deleted` : `#${seq} is now: ${bodyText(what.value)}`);
         }
         return;
       case "roomReset":
@@ -263,6 +281,7 @@ export class Chat {
         return;
       case "membershipChanged": {
         const { roomId, account, role } = what.value;
+        if (account !== undefined) this.#see(account.username);
         if (roomId !== this.open.id || account === undefined || account.id === this.ownId) return;
         const verb = role === RoomRole.ROOM_ROLE_UNSPECIFIED ? "left" : "is here";
         this.note(`${printable(account.username)} ${verb}`);
@@ -272,6 +291,7 @@ export class Chat {
   }
 
   #showMessage(message: Message): void {
+    this.#see(message.author);
     const late = this.#waiting.arrived(message.clientMessageId) ? pc.green("  sent") : "";
     if (message.roomId === this.open.id) {
       this.open.show(message, late);
@@ -314,12 +334,27 @@ export class Chat {
           return;
         case "command":
           if (this.#isPlain) await this.#untilSent(SCRIPT_WAIT_MS);
-          await runChatCommand(this, input.name, input.rest);
+          else this.print(pc.dim(`> ${printable(line.trim())}`));
+          await this.#saidWhenSlow(runChatCommand(this, input.name, input.rest));
       }
     } catch (cause) {
       this.print(pc.red(ParleyError.from(cause).message));
     } finally {
       this.#isHandling = false;
+    }
+  }
+
+  /** The person is not left to wonder why nothing happens. */
+  async #saidWhenSlow(command: Promise<void>): Promise<void> {
+    const timer = setTimeout(() => {
+      const { phase, hasQuorum } = this.client.state;
+      const why = phase !== "online" || !hasQuorum ? " for a majority of the nodes" : "";
+      this.note(`waiting${why} …`);
+    }, WAITING_SHOWN_AFTER_MS);
+    try {
+      await command;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import type { ParleyClient } from "@parley/client";
 import { Message, Room } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
@@ -6,8 +7,12 @@ import { RoomBook } from "./room-book.ts";
 
 const ROOM = Room.fromPartial({ id: 1, name: "lobby", visibility: 1 });
 
-function message(seq: number, roomId = 1): Message {
-  return Message.fromPartial({ id: seq, roomId, seq, author: "ann", body: `text ${seq}` });
+const NOON = new Date(2026, 10, 26, 12).getTime();
+const DAY_MS = 24 * 3_600_000;
+
+function message(seq: number, roomId = 1, sentAtMs = NOON): Message {
+  const fields = { id: seq, roomId, seq, author: "ann", body: `text ${seq}`, sentAtMs };
+  return Message.fromPartial(fields);
 }
 
 /** An open room on a history that answers when it is told to. */
@@ -21,18 +26,20 @@ function setUp() {
       return await answer.promise;
     },
   } as unknown as ParleyClient;
+  const book = new RoomBook();
   const room = new OpenRoom({
     client,
-    book: new RoomBook(),
-    print: (text) => void printed.push(text),
+    book,
+    print: (text) => void printed.push(stripVTControlCharacters(text)),
     onChange: () => {},
   });
-  const reply = (...seqs: number[]) => {
-    answer.resolve({ messages: seqs.map((seq) => message(seq)), staleMs: 0 });
+  const replyWith = (...messages: readonly Message[]) => {
+    answer.resolve({ messages, staleMs: 0 });
     answer = Promise.withResolvers();
   };
+  const reply = (...seqs: number[]) => replyWith(...seqs.map((seq) => message(seq)));
   const shown = () => printed.flatMap((line) => /text (\d+)/.exec(line)?.[1] ?? []).map(Number);
-  return { room, reply, shown, asked, printed };
+  return { room, book, reply, replyWith, shown, asked, printed };
 }
 
 describe("the open room (P5)", () => {
@@ -61,6 +68,42 @@ describe("the open room (P5)", () => {
     room.stop();
     expect(asked).toMatchObject([{ beforeSeq: 0 }, { beforeSeq: 8, limit: 2 }]);
     expect(shown()).toEqual([8, 9, 6, 7, 10]);
+  });
+
+  it("says where what is new begins, and fetches all of it", async () => {
+    const { room, book, reply, asked, printed } = setUp();
+    book.load([{ ...ROOM, lastSeq: 40, readSeq: 20 }], new Map([[1, 20]]));
+    const opened = room.open(ROOM);
+    reply(19, 20, 21, 22);
+    await opened;
+    room.stop();
+    expect(asked).toMatchObject([{ limit: 25 }]);
+    const at = printed.indexOf("── 20 new ──");
+    expect(printed[at - 1]).toContain("text 20");
+    expect(printed[at + 1]).toContain("text 21");
+  });
+
+  it("says when a day begins, and where earlier messages begin and end", async () => {
+    const { room, replyWith, printed } = setUp();
+    const opened = room.open(ROOM);
+    replyWith(message(3, 1, NOON - DAY_MS), message(4));
+    await opened;
+    const earlier = room.showHistory(2);
+    replyWith(message(2, 1, NOON - 2 * DAY_MS));
+    await earlier;
+    room.show(message(5), "");
+    room.stop();
+    const lines = printed.slice(1).map((line) => line.replace(/^\d\d:\d\d #\d ann: /, ""));
+    expect(lines).toEqual([
+      "── Wednesday 25 November 2026 ──",
+      "text 3",
+      "── Thursday 26 November 2026 ──",
+      "text 4",
+      "── earlier: #2 to #2, Tuesday 24 November 2026 ──",
+      "text 2",
+      "── back to now ──",
+      "text 5",
+    ]);
   });
 
   it("shows nothing of other rooms, and says what to do when none is open", async () => {

@@ -2,12 +2,15 @@
 import { type ParleyClient, ParleyError } from "@parley/client";
 import type { Message, Room } from "@parley/protocol";
 import pc from "picocolors";
-import { formatAge, messageLine, printable } from "../cli/format.ts";
+import { clockTime, dayName, formatAge, messageLine, printable } from "../cli/format.ts";
 import { roomTitle } from "../cli/rooms.ts";
 import type { RoomBook } from "./room-book.ts";
 
 const MARK_READ_DELAY_MS = 500;
 const HISTORY_ON_OPEN = 15;
+/** What is unread is shown when a room opens, and a little before it, but no more than this. */
+const HISTORY_ON_OPEN_MAX = 50;
+const READ_BEFORE_UNREAD = 5;
 
 export interface OpenRoomParts {
   readonly client: ParleyClient;
@@ -23,6 +26,8 @@ export class OpenRoom {
   /** Sequence numbers of the first and last message that is shown; 0 = none yet. */
   #oldestShown = 0;
   #newestShown = 0;
+  /** The day of the message that was shown last. */
+  #day = "";
   /** Messages that came while the history was on its way. */
   #early: { readonly message: Message; readonly suffix: string }[] | undefined;
   #markTimer: NodeJS.Timeout | undefined;
@@ -54,11 +59,12 @@ export class OpenRoom {
     this.#room = room;
     this.#oldestShown = 0;
     this.#newestShown = 0;
+    this.#day = dayName(Date.now());
     this.#early = [];
     this.#parts.onChange();
     print(pc.bold(`${this.title}${room.topic === "" ? "" : `: ${printable(room.topic)}`}`));
     try {
-      await this.showHistory(HISTORY_ON_OPEN);
+      await this.#showNewest();
     } finally {
       const early = this.#early ?? [];
       this.#early = undefined;
@@ -86,22 +92,68 @@ export class OpenRoom {
     }
     if (this.#oldestShown === 0) this.#oldestShown = message.seq;
     this.#newestShown = message.seq;
-    this.#parts.print(`${messageLine(message)}${suffix}`);
+    this.#print(message, suffix);
     this.#markReadSoon();
+  }
+
+  #print(message: Message, suffix = ""): void {
+    const day = dayName(message.sentAtMs);
+    if (day !== this.#day) this.#rule(day);
+    this.#day = day;
+    this.#parts.print(`${messageLine(message, clockTime(message.sentAtMs))}${suffix}`);
+  }
+
+  #rule(text: string): void {
+    this.#parts.print(pc.dim(`── ${text} ──`));
+  }
+
+  async #showNewest(): Promise<void> {
+    const { client, book, print } = this.#parts;
+    const { id } = this.require();
+    const readSeq = book.get(id)?.readSeq ?? 0;
+    const unread = book.unread(id);
+    const wanted = unread === 0 ? 0 : unread + READ_BEFORE_UNREAD;
+    const count = Math.min(HISTORY_ON_OPEN_MAX, Math.max(HISTORY_ON_OPEN, wanted));
+    const messages = await this.#fetch(count);
+    if (messages.length === 0) print(pc.dim("-- no messages yet"));
+    let isNew = false;
+    for (const message of messages) {
+      const isOwn = message.authorId === client.account?.id;
+      if (unread > 0 && !isNew && !isOwn && message.seq > readSeq) {
+        isNew = true;
+        print(pc.yellow(`── ${unread} new ──`));
+      }
+      this.#print(message);
+    }
   }
 
   /** `count` messages before those that have been shown. */
   async showHistory(count: number): Promise<void> {
+    const messages = await this.#fetch(count);
+    const [first] = messages;
+    const last = messages.at(-1);
+    if (first === undefined || last === undefined) {
+      this.#parts.print(pc.dim("-- that is all"));
+      return;
+    }
+    // Earlier messages stand below later ones: it is said where they begin and end.
+    const day = this.#day;
+    this.#rule(`earlier: #${first.seq} to #${last.seq}, ${dayName(first.sentAtMs)}`);
+    this.#day = dayName(first.sentAtMs);
+    for (const message of messages) this.#print(message);
+    this.#rule("back to now");
+    this.#day = day;
+  }
+
+  /** `count` messages before those that have been shown; from then on they count as shown. */
+  async #fetch(count: number): Promise<readonly Message[]> {
     const { client, print } = this.#parts;
     const request = { roomId: this.require().id, limit: count, beforeSeq: this.#oldestShown };
     const reply = await client.call("history", request);
     if (reply.staleMs > 0) print(pc.yellow(`(as of ${formatAge(reply.staleMs)} ago)`));
-    if (reply.messages.length === 0) {
-      print(pc.dim(this.#oldestShown === 0 ? "-- no messages yet" : "-- that is all"));
-    }
-    for (const message of reply.messages) print(messageLine(message));
     this.#oldestShown = reply.messages[0]?.seq ?? this.#oldestShown;
     this.#newestShown = Math.max(this.#newestShown, reply.messages.at(-1)?.seq ?? 0);
+    return reply.messages;
   }
 
   async markRead(room: Room): Promise<void> {
@@ -116,7 +168,9 @@ export class OpenRoom {
       this.#markTimer = undefined;
       const room = this.#parts.book.get(this.id);
       // Not read for certain is read again: the next message marks both.
-      if (room !== undefined && room.lastSeq > room.readSeq) this.markRead(room).catch(() => {});
+      if (room !== undefined && this.#parts.book.unread(room.id) > 0) {
+        this.markRead(room).catch(() => {});
+      }
     }, MARK_READ_DELAY_MS);
   }
 }

@@ -4,6 +4,8 @@ import { findRoom } from "../cli/rooms.ts";
 
 export class RoomBook {
   readonly #rooms = new Map<number, Room>();
+  /** Unread messages of others, by room. */
+  readonly #unread = new Map<number, number>();
 
   get rooms(): readonly Room[] {
     return [...this.#rooms.values()];
@@ -17,12 +19,17 @@ export class RoomBook {
     return findRoom(this.rooms, reference);
   }
 
-  /** Replaces all; positions that events have moved further stay. */
-  load(rooms: readonly Room[]): void {
+  /** Replaces all; positions that events have moved further stay. `unread`: as the server counts. */
+  load(rooms: readonly Room[], unread: ReadonlyMap<number, number>): void {
     const before = new Map(this.#rooms);
+    const unreadBefore = new Map(this.#unread);
     this.#rooms.clear();
+    this.#unread.clear();
     for (const room of rooms) {
       const known = before.get(room.id);
+      const isBehind = known !== undefined && known.lastSeq > room.lastSeq;
+      const count = isBehind ? unreadBefore.get(room.id) : unread.get(room.id);
+      this.#unread.set(room.id, count ?? 0);
       this.#rooms.set(room.id, {
         ...room,
         lastSeq: Math.max(room.lastSeq, known?.lastSeq ?? 0),
@@ -36,8 +43,7 @@ export class RoomBook {
   }
 
   unread(roomId: number): number {
-    const room = this.#rooms.get(roomId);
-    return room === undefined ? 0 : Math.max(0, room.lastSeq - room.readSeq);
+    return this.#unread.get(roomId) ?? 0;
   }
 
   unreadExcept(roomId: number): number {
@@ -47,6 +53,10 @@ export class RoomBook {
   }
 
   markRead(roomId: number, seq: number): void {
+    const room = this.#rooms.get(roomId);
+    if (room !== undefined) {
+      this.#unread.set(roomId, Math.min(this.unread(roomId), Math.max(0, room.lastSeq - seq)));
+    }
     this.#change(roomId, (room) => ({ ...room, readSeq: Math.max(room.readSeq, seq) }));
   }
 
@@ -56,12 +66,18 @@ export class RoomBook {
     switch (what?.$case) {
       case "message": {
         const { roomId, seq, authorId } = what.value;
-        this.#change(roomId, (room) => ({
-          ...room,
-          lastSeq: Math.max(room.lastSeq, seq),
-          // What one wrote oneself is read, when everything before it is.
-          readSeq: authorId === ownId && room.readSeq === seq - 1 ? seq : room.readSeq,
-        }));
+        const room = this.#rooms.get(roomId);
+        // What one wrote oneself is never unread; what the list of rooms has counted is not new.
+        if (room !== undefined && authorId !== ownId && seq > room.lastSeq) {
+          this.#unread.set(roomId, this.unread(roomId) + 1);
+        }
+        this.#change(roomId, (known) => ({ ...known, lastSeq: Math.max(known.lastSeq, seq) }));
+        return;
+      }
+      case "messageChanged": {
+        const { roomId, seq, authorId, deleted } = what.value;
+        const isUnread = seq > (this.#rooms.get(roomId)?.readSeq ?? seq) && authorId !== ownId;
+        if (deleted && isUnread) this.#unread.set(roomId, Math.max(0, this.unread(roomId) - 1));
         return;
       }
       case "roomReset":
@@ -69,6 +85,7 @@ export class RoomBook {
         return;
       case "roomRemoved":
         this.#rooms.delete(what.value.roomId);
+        this.#unread.delete(what.value.roomId);
         return;
       case "roomChanged": {
         const changed = what.value;

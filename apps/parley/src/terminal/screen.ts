@@ -8,7 +8,11 @@ import {
   moveCursor,
 } from "node:readline";
 import pc from "picocolors";
+import { BODY_INDENT } from "../cli/format.ts";
+import { commonBeginning } from "./completion.ts";
+import { ASK_FOR_BRACKETS, NO_MORE_BRACKETS, PasteFilter, withLineBreaks } from "./paste.ts";
 import { rowsOf, truncate } from "./width.ts";
+import { wrap } from "./wrap.ts";
 
 export interface ChatScreen {
   /** A line above the input. */
@@ -24,7 +28,7 @@ export interface ScreenEvents {
   onLine(line: string): void;
   /** End of input, or Ctrl-C on an empty line. */
   onEnd(): void;
-  /** For the Tab key: what `text` could become. */
+  /** For the Tab key: the whole lines that `text` could become. */
   complete(text: string): readonly string[];
 }
 
@@ -32,24 +36,30 @@ export interface ScreenEvents {
 const LINE_LENGTH_MAX = 100_000;
 
 export class TerminalScreen implements ChatScreen {
+  readonly #input: NodeJS.ReadStream;
   readonly #output: NodeJS.WriteStream;
+  readonly #keys: PasteFilter;
   readonly #terminal: Interface;
   #status = "";
   #prompt = "> ";
   #closed = false;
 
   constructor(input: NodeJS.ReadStream, output: NodeJS.WriteStream, events: ScreenEvents) {
+    this.#input = input;
     this.#output = output;
+    this.#keys = new PasteFilter((on) => input.setRawMode(on));
+    input.pipe(this.#keys);
+    output.write(ASK_FOR_BRACKETS);
     this.#terminal = createInterface({
-      input,
+      input: this.#keys,
       output,
       terminal: true,
       historySize: 200,
-      completer: (line: string) => [[...events.complete(line)], line],
+      completer: (line: string) => this.#complete(line, events.complete(line)),
     });
     this.#terminal.on("line", (line) => {
       this.#eraseEntered(line);
-      events.onLine(line.slice(0, LINE_LENGTH_MAX));
+      events.onLine(withLineBreaks(line.slice(0, LINE_LENGTH_MAX)));
       this.#refresh();
     });
     this.#terminal.on("SIGINT", () => {
@@ -74,7 +84,7 @@ export class TerminalScreen implements ChatScreen {
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);
     // The input's redrawing starts by going up as many rows as the cursor was below its first one.
-    this.#output.write(`${text}\n${"\n".repeat(rows)}`);
+    this.#output.write(`${wrap(text, this.#columns(), BODY_INDENT)}\n${"\n".repeat(rows)}`);
     this.#terminal.prompt(true);
   }
 
@@ -98,10 +108,26 @@ export class TerminalScreen implements ChatScreen {
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);
     this.#terminal.close();
+    this.#output.write(NO_MORE_BRACKETS);
+    this.#input.unpipe(this.#keys);
+    this.#input.pause();
+  }
+
+  #columns(): number {
+    return Math.max(10, this.#output.columns ?? 80);
+  }
+
+  /** In the form that the line editor wants. Several candidates are shown as any other line is. */
+  #complete(line: string, candidates: readonly string[]): [string[], string] {
+    const common = commonBeginning(candidates);
+    if (candidates.length === 1) return [[`${common} `], line];
+    if (common.length > line.length) return [[common], line];
+    if (candidates.length > 1) this.print(pc.dim(candidates.join("  ")));
+    return [[], line];
   }
 
   #apply(): void {
-    const columns = Math.max(10, this.#output.columns ?? 80);
+    const columns = this.#columns();
     const status = truncate(this.#status, columns - 1).padEnd(columns - 1);
     this.#terminal.setPrompt(`${pc.inverse(status)}\n${this.#prompt}`);
   }
@@ -114,7 +140,7 @@ export class TerminalScreen implements ChatScreen {
 
   /** What was entered is shown again as a message: the line that it was typed on goes. */
   #eraseEntered(line: string): void {
-    const columns = Math.max(10, this.#output.columns ?? 80);
+    const columns = this.#columns();
     const rows = rowsOf(`${this.#terminal.getPrompt()}${line}`, columns);
     moveCursor(this.#output, 0, -rows);
     cursorTo(this.#output, 0);

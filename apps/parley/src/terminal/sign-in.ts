@@ -1,6 +1,11 @@
 // Who sits at the terminal: a saved sign-in, a login, or a new account.
 import { createHash } from "node:crypto";
-import { ParleyError } from "@parley/protocol";
+import {
+  type LoginResponse,
+  ParleyError,
+  type RegisterResponse,
+  StatusCode,
+} from "@parley/protocol";
 import {
   type CommonFlags,
   deviceName,
@@ -9,7 +14,7 @@ import {
   savedSignIns,
   withGuest,
 } from "../cli/connection.ts";
-import { ask, isInteractive } from "../cli/prompt.ts";
+import { ask, askHidden, isInteractive } from "../cli/prompt.ts";
 import { resolveServers } from "../cli/servers.ts";
 import { UsageError } from "../cli/usage-error.ts";
 
@@ -29,8 +34,15 @@ export interface ChatFlags extends CommonFlags {
   readonly register: boolean;
 }
 
+/** How often a person may try before the chat gives up. */
+const ATTEMPTS_MAX = 5;
+
 async function yes(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(await ask(question));
+}
+
+function tell(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
 }
 
 async function chooseUsername(flags: ChatFlags, saved: string | undefined): Promise<string> {
@@ -46,17 +58,27 @@ async function chooseUsername(flags: ChatFlags, saved: string | undefined): Prom
   throw new UsageError("A username is needed.");
 }
 
+type Reply = LoginResponse | RegisterResponse;
+
+interface Door {
+  logIn(username: string, password: string): Promise<Reply>;
+  register(username: string, password: string): Promise<Reply>;
+}
+
 /** Signs in with the password, or makes the account where there is none and that is wanted. */
 async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
   return await withGuest(flags, async ({ client, deadlineMs }, servers) => {
     const options = { deadlineMs };
-    const register = async (password: string) =>
-      await client.register({ username, password, displayName: username }, options);
-    const logIn = async (password: string) =>
-      await client.login({ username, password, device: deviceName() }, options);
-    const reply = flags.register
-      ? await register(await newPassword(flags.password ?? process.env.PARLEY_PASSWORD))
-      : await logInOrRegister(flags, username, logIn, register);
+    const door: Door = {
+      logIn: async (name, password) =>
+        await client.login({ username: name, password, device: deviceName() }, options),
+      register: async (name, password) =>
+        await client.register({ username: name, password, displayName: name }, options),
+    };
+    const isDialog = isInteractive() && flags.password === undefined;
+    const reply = isDialog
+      ? await enterByDialog(flags, username, door)
+      : await enterAtOnce(flags, username, door);
     const { clusterId, revision, nodes } = client.state;
     return {
       token: reply.token,
@@ -64,30 +86,74 @@ async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
       clusterId,
       seenRevision: revision,
       servers: nodes.length > 0 ? nodes : servers,
-      key: `${clusterId}-${username.toLowerCase()}`,
+      key: `${clusterId}-${(reply.account?.username ?? username).toLowerCase()}`,
       isOwn: true,
     };
   });
 }
 
-type Entering<T> = (password: string) => Promise<T>;
+async function enterAtOnce(flags: ChatFlags, username: string, door: Door): Promise<Reply> {
+  if (!flags.register) return await door.logIn(username, await passwordFor(flags));
+  const given = flags.password ?? process.env.PARLEY_PASSWORD;
+  return await door.register(username, await newPassword(given));
+}
 
-async function logInOrRegister<T>(
-  flags: ChatFlags,
+/** A mistyped password or a name that is taken is told, and asked for again. */
+async function enterByDialog(flags: ChatFlags, suggested: string, door: Door): Promise<Reply> {
+  let username = suggested;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const password = await passwordFor(flags);
+      const reply = flags.register
+        ? await registerTwiceTyped(username, password, door)
+        : await logInOrRegister(username, password, door);
+      if (reply !== undefined) return reply;
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      const isCorrigible =
+        cause instanceof ParleyError &&
+        (error.code === StatusCode.INVALID_ARGUMENT || error.code === StatusCode.ALREADY_EXISTS);
+      if (!isCorrigible || attempt >= ATTEMPTS_MAX) throw cause;
+      tell(error.message);
+    }
+    if (attempt >= ATTEMPTS_MAX) throw new UsageError("Nobody was signed in.");
+    if (flags.username !== undefined) continue;
+    const typed = await ask(`Username [${username}]: `);
+    if (typed !== "") username = typed;
+  }
+}
+
+/** `undefined`: neither; something else may be tried. */
+async function logInOrRegister(
   username: string,
-  logIn: Entering<T>,
-  register: Entering<T>,
-): Promise<T> {
-  const password = await passwordFor(flags);
+  password: string,
+  door: Door,
+): Promise<Reply | undefined> {
   try {
-    return await logIn(password);
+    return await door.logIn(username, password);
   } catch (cause) {
     const wrong = cause instanceof ParleyError && cause.reason === "WRONG_CREDENTIALS";
-    if (!wrong || !isInteractive() || flags.password !== undefined) throw cause;
-    process.stderr.write("There is no account with that name and password.\n");
-    if (!(await yes(`Make a new account "${username}" with this password? [y/N] `))) throw cause;
-    return await register(password);
+    if (!wrong) throw cause;
   }
+  tell("There is no account with that name and password.");
+  if (!(await yes(`Make a new account "${username}"? [y/N] `))) return undefined;
+  return await registerTwiceTyped(username, password, door);
+}
+
+/** Nobody sees what they type, so a new password is typed twice. */
+async function registerTwiceTyped(
+  username: string,
+  password: string,
+  door: Door,
+): Promise<Reply | undefined> {
+  const isFromTheEnvironment = process.env.PARLEY_PASSWORD !== undefined;
+  if (!isFromTheEnvironment && (await askHidden("Password once more: ")) !== password) {
+    tell("The two passwords differ.");
+    return undefined;
+  }
+  const reply = await door.register(username, password);
+  if (reply.account?.owner === true) tell("You are the first here, so you own this instance.");
+  return reply;
 }
 
 /** Rejects with a UsageError or ParleyError when nobody could be signed in. */

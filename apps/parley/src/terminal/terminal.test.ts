@@ -107,13 +107,20 @@ describe("the rooms that a chat knows", () => {
 
   it("count what is unread; what one wrote oneself is read", () => {
     const book = new RoomBook();
-    book.load([room(1, { lastSeq: 5, readSeq: 3 }), room(2)]);
+    book.load([room(1, { lastSeq: 5, readSeq: 2 }), room(2)], new Map([[1, 2]]));
+    expect(book.unread(1)).toBe(2);
+    book.apply(message(1, 5, 99), 7);
     expect(book.unread(1)).toBe(2);
     book.apply(message(1, 6, 99), 7);
     expect(book.unread(1)).toBe(3);
     book.apply(message(2, 1, 7), 7);
     expect(book.unread(2)).toBe(0);
     expect(book.unreadExcept(2)).toBe(3);
+    const gone = message(1, 6, 99).event;
+    if (gone?.$case !== "message") throw new Error("no message");
+    const deleted = { ...gone.value, deleted: true };
+    book.apply(event({ $case: "messageChanged", value: deleted }), 7);
+    expect(book.unread(1)).toBe(2);
     book.apply(event({ $case: "readMarker", value: { roomId: 1, seq: 6 } }), 7);
     expect(book.unreadExcept(2)).toBe(0);
   });
@@ -129,10 +136,11 @@ describe("the rooms that a chat knows", () => {
   });
   it("loaded late do not go back behind what events have told", () => {
     const book = new RoomBook();
-    book.load([room(1)]);
+    book.load([room(1)], new Map());
     book.apply(message(1, 9, 99), 7);
-    book.load([room(1, { lastSeq: 8 })]);
+    book.load([room(1, { lastSeq: 8 })], new Map());
     expect(book.get(1)?.lastSeq).toBe(9);
+    expect(book.unread(1)).toBe(1);
   });
 });
 
@@ -195,6 +203,47 @@ describe("the screen", () => {
     expect(terminal.lines).toEqual([" status", "lobby>"]);
     screen.print("ann: the message");
     expect(terminal.lines).toEqual(["ann: the message", " status", "lobby>"]);
+    screen.close();
+  });
+
+  it("breaks long lines between words, under where they begin", () => {
+    const { terminal, screen } = open(30);
+    screen.print("12:00 #1 ann: a message that is longer than a line");
+    expect(terminal.lines).toEqual([
+      "12:00 #1 ann: a message that",
+      "        is longer than a line",
+      " status",
+      "lobby>",
+    ]);
+    screen.close();
+  });
+
+  it("sends what was pasted as one message", async () => {
+    const entered: string[] = [];
+    const { terminal, keys, screen } = open(40, {
+      ...silent,
+      onLine: (line: string) => void entered.push(line),
+    });
+    keys.write("see \u001b[200~one\ntwo\n\u001b[201~");
+    await eventually("it is shown", () => terminal.lines.at(-1) === "lobby> see one↵two");
+    keys.write("\r");
+    await eventually("it is entered", () => entered.length > 0);
+    expect(entered).toEqual(["see one\ntwo"]);
+    expect(terminal.lines).toEqual([" status", "lobby>"]);
+    screen.close();
+  });
+
+  it("the Tab key completes, or shows what there is", async () => {
+    const complete = (text: string) =>
+      ["/join", "/joke", "/quit"].filter((one) => one.startsWith(text));
+    const { terminal, keys, screen } = open(40, { ...silent, complete });
+    keys.write("/j\t");
+    await eventually("as far as both agree", () => terminal.lines.at(-1) === "lobby> /jo");
+    keys.write("\t");
+    await eventually("both", () => terminal.lines.includes("/join  /joke"));
+    expect(terminal.lines).toEqual(["/join  /joke", " status", "lobby> /jo"]);
+    keys.write("i\t");
+    await eventually("the one", () => terminal.beforeCursor === "lobby> /join ");
     screen.close();
   });
 

@@ -8,7 +8,12 @@ const ZERO = /^(?:\p{Mark}|[\u200b\u200c\u200d])/u;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-function graphemeWidth(grapheme: string): number {
+/** What a reader takes for one character each. */
+export function* graphemes(text: string): Generator<string> {
+  for (const { segment } of segmenter.segment(text)) yield segment;
+}
+
+export function graphemeWidth(grapheme: string): number {
   if (ZERO.test(grapheme)) return 0;
   return WIDE.test(grapheme) ? 2 : 1;
 }
@@ -16,9 +21,7 @@ function graphemeWidth(grapheme: string): number {
 /** Colours count nothing. */
 export function textWidth(text: string): number {
   let width = 0;
-  for (const { segment } of segmenter.segment(stripVTControlCharacters(text))) {
-    width += graphemeWidth(segment);
-  }
+  for (const one of graphemes(stripVTControlCharacters(text))) width += graphemeWidth(one);
   return width;
 }
 
@@ -34,10 +37,10 @@ export function truncate(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let cut = "";
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
-    width += graphemeWidth(segment);
+  for (const one of graphemes(text)) {
+    width += graphemeWidth(one);
     if (width > columns - 1) break;
-    cut += segment;
+    cut += one;
   }
   return `${cut}…`;
 }

@@ -65,7 +65,7 @@ export async function startServer(extra = "", listenHost = "127.0.0.1"): Promise
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {

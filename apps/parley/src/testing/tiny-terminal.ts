@@ -4,6 +4,9 @@ import { PassThrough, Writable } from "node:stream";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const SEQUENCE = /^\u001b\[(\d*)(?:;\d+)?([A-Za-z])/;
+/** Asks for pastes in brackets, or no longer. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
+const MODE = /^\u001b\[\?2004[hl]/;
 
 export class TinyTerminal extends Writable {
   readonly isTTY = true;
@@ -35,8 +38,10 @@ export class TinyTerminal extends Writable {
   override _write(chunk: string | Buffer, _encoding: string, done: () => void): void {
     let rest = String(chunk);
     while (rest !== "") {
+      const mode = MODE.exec(rest);
       const sequence = SEQUENCE.exec(rest);
-      if (sequence === null) {
+      if (mode !== null) rest = rest.slice(mode[0].length);
+      else if (sequence === null) {
         const [character = ""] = rest;
         this.#put(character);
         rest = rest.slice(character.length);

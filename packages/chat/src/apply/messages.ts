@@ -3,6 +3,7 @@
 import {
   type DeleteCommand,
   DeleteResponse,
+  encode,
   lengthDelimitedField,
   type MarkReadCommand,
   MarkReadResponse,
@@ -48,7 +49,7 @@ export function repeatedSend(
     return refuse("ID_REUSED", "The message's id was used for another message.");
   }
   const author = authorName(state.account(accountId));
-  return sendResponse(Message.encode(messageView(row, author)).finish());
+  return sendResponse(encode(Message, messageView(row, author)));
 }
 
 /** P2, P3: once, the next number of its room, after its predecessor. */
@@ -101,7 +102,7 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
   room.lastSeq = row.seq;
   room.lastSentAtMs = sentAtMs;
   context.roomActivity(room);
-  const message = Message.encode(messageView(row, account.username)).finish();
+  const message = encode(Message, messageView(row, account.username));
   context.toRoom(room.id, messageEvent(revision, message));
   return sendResponse(message);
 }
@@ -130,7 +131,7 @@ export function deleteMessages(
     const after: MessageRow = { ...row, body: "", deleted: true, changedRevision: revision };
     state.messages.replace(row, after);
     const author = authorName(state.account(row.authorId));
-    const message = Message.encode(messageView(after, author)).finish();
+    const message = encode(Message, messageView(after, author));
     context.toRoom(room.id, messageChangedEvent(revision, message));
   }
   if (rows.length > 0) context.roomActivity(room);

@@ -14,7 +14,7 @@ import { ACCOUNTS, type AccountRow } from "../rows.ts";
 import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
 import { normaliseUsername } from "../text.ts";
 import { accountView } from "../views.ts";
-import { boundedPattern, nameToken, pageSize } from "./paging.ts";
+import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
 
 /** Names looked at for one page at the most; a page then ends early, with a token to go on. */
@@ -39,7 +39,8 @@ export class AccountReads {
     const size = pageSize(request.pageSize, LIMITS.accountsPageDefault, LIMITS.accountsPageMax);
     const pattern = normaliseUsername(boundedPattern(request.pattern));
     const found: AccountRow[] = [];
-    let after = nameToken(request.pageToken);
+    const list = ["accounts", pattern];
+    let after = positionOf(list, request.pageToken);
     let isMore = true;
     for (let scanned = 0; isMore && found.length < size && scanned < SCANNED_MAX; ) {
       const chunk = allArrays(this.#byName, after, CHUNK);
@@ -57,7 +58,7 @@ export class AccountReads {
     }
     return ListAccountsResponse.encode({
       accounts: found.map(accountView),
-      nextPageToken: isMore ? after : "",
+      nextPageToken: isMore ? pageToken(list, after) : "",
       revision,
       staleMs: 0,
     }).finish();

@@ -4,7 +4,7 @@
 //
 // In each room the account sees what came after base = max(R, the revision of joining): joining gives
 // a RoomReset, and History shows the rest. Of a room it is no longer in, only the removal remains.
-import { Message } from "@parley/protocol";
+import { encode, Message } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
 import {
   ACCOUNTS,
@@ -187,7 +187,7 @@ export class CatchUpReads {
       return found.map((values) => {
         const message = messageOf(values);
         return pendingAt(message.id, RANK.message, (revision) =>
-          messageEvent(revision, Message.encode(message).finish()),
+          messageEvent(revision, encode(Message, message)),
         );
       });
     });
@@ -229,7 +229,7 @@ export class CatchUpReads {
         const message = messageOf(values);
         after = [message.revision, message.id];
         return pendingAt(message.revision, RANK.changed, (revision) =>
-          messageChangedEvent(revision, Message.encode(message).finish()),
+          messageChangedEvent(revision, encode(Message, message)),
         );
       });
     });

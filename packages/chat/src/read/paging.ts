@@ -1,5 +1,6 @@
 // Pages: how many rows, and where the next one starts.
 import { LIMITS, ParleyError } from "@parley/protocol";
+import { RowHasher, type SqlValue } from "../hash.ts";
 
 /**
  * The size of a page: `asked`, or `preset` for 0. A size over the maximum is refused, not cut, so that
@@ -11,18 +12,38 @@ export function pageSize(asked: number, preset: number, max: number): number {
   return asked;
 }
 
-/** The id after which a page starts; 0 for an empty token. Throws a ParleyError. */
-export function idToken(token: string): number {
-  if (token === "") return 0;
-  const id = /^[0-9]{1,16}$/.test(token) ? Number(token) : Number.NaN;
-  if (!Number.isSafeInteger(id)) throw badToken();
-  return id;
+/** Which list a page is of: its name, and what it is filtered by. */
+export type ListKey = readonly SqlValue[];
+
+const SUM_LENGTH = 16;
+const hasher = new RowHasher();
+
+/** What a page token carries before its position: whether it was made here, and for which list. */
+function sumOf(list: ListKey, position: string): string {
+  hasher.hash(0, [...list, position]);
+  const lanes = [hasher.a, hasher.b];
+  return lanes.map((lane) => (lane >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
-/** The name after which a page starts. Throws a ParleyError. */
-export function nameToken(token: string): string {
-  if (token.length > LIMITS.pageTokenBytesMax || !token.isWellFormed()) throw badToken();
-  return token;
+/** A token for the page after `position`, which is not empty; good for this list alone. */
+export function pageToken(list: ListKey, position: string): string {
+  return sumOf(list, position) + position;
+}
+
+/**
+ * The position after which a page starts; empty for an empty token, the first page. A token that was not
+ * given out for this very list is refused: whoever mixes them up would take a page out of the middle, or an empty one, for
+ * the answer. Throws a ParleyError.
+ */
+export function positionOf(list: ListKey, token: string): string {
+  if (token === "") return "";
+  const position = token.slice(SUM_LENGTH);
+  const isOurs =
+    token.length <= LIMITS.pageTokenBytesMax &&
+    position !== "" &&
+    pageToken(list, position) === token;
+  if (isOurs) return position;
+  throw new ParleyError("INVALID_ARGUMENT", "The page token is not one that this list gave out.");
 }
 
 /** A glob, bounded. Throws a ParleyError. */
@@ -31,8 +52,4 @@ export function boundedPattern(pattern: string): string {
     throw new ParleyError("TOO_LARGE", `A pattern has at most ${LIMITS.patternBytesMax} bytes.`);
   }
   return pattern;
-}
-
-function badToken(): ParleyError {
-  return new ParleyError("INVALID_ARGUMENT", "The page token is not one that was given out.");
 }

@@ -14,7 +14,7 @@ import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
 import { normaliseRoomName } from "../text.ts";
 import { accountView, peerIdOf, roomView } from "../views.ts";
 import { readableRoom } from "./access.ts";
-import { boundedPattern, idToken, nameToken, pageSize } from "./paging.ts";
+import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
 
 /** Names looked at for one page of the directory at the most. */
@@ -52,13 +52,15 @@ export class RoomReads {
     const size = pageSize(request.pageSize, LIMITS.roomsPageDefault, LIMITS.roomsPageMax);
     const pattern = normaliseRoomName(boundedPattern(request.pattern));
     const page = request.public
-      ? this.#publicPage(pattern, nameToken(request.pageToken), size, accountId)
-      : this.#ownPage(pattern, idToken(request.pageToken), size, accountId);
+      ? this.#publicPage(pattern, request.pageToken, size, accountId)
+      : this.#ownPage(pattern, request.pageToken, size, accountId);
     return ListRoomsResponse.encode({ ...page, revision, staleMs: 0 }).finish();
   }
 
   /** In the order of ids. A direct room goes by its other member's name. */
-  #ownPage(pattern: string, afterId: number, size: number, accountId: number) {
+  #ownPage(pattern: string, token: string, size: number, accountId: number) {
+    const list = ["own rooms", accountId, pattern];
+    const afterId = Number(positionOf(list, token));
     const rooms: Room[] = [];
     for (const values of this.#own.iterate(accountId, afterId)) {
       const columns = values as unknown as number[];
@@ -69,16 +71,19 @@ export class RoomReads {
       const name = isDirect ? (peer?.usernameKey ?? "") : room.nameKey;
       if (pattern !== "" && !matchesGlob(pattern, name)) continue;
       // One more than asked for says that there is another page.
-      if (rooms.length === size) return { rooms, nextPageToken: String(rooms[size - 1]?.id ?? 0) };
+      if (rooms.length === size) {
+        return { rooms, nextPageToken: pageToken(list, String(rooms[size - 1]?.id ?? 0)) };
+      }
       rooms.push(roomView(room, member, peer));
     }
     return { rooms, nextPageToken: "" };
   }
 
   /** Public rooms that the account is not in and not banned from, in the order of their names. */
-  #publicPage(pattern: string, afterName: string, size: number, accountId: number) {
+  #publicPage(pattern: string, token: string, size: number, accountId: number) {
+    const list = ["public rooms", pattern];
     const rooms: Room[] = [];
-    let after = afterName;
+    let after = positionOf(list, token);
     let isMore = true;
     for (let scanned = 0; isMore && rooms.length < size && scanned < SCANNED_MAX; ) {
       const chunk = allArrays(this.#directory, after, CHUNK);
@@ -96,12 +101,13 @@ export class RoomReads {
         break;
       }
     }
-    return { rooms, nextPageToken: isMore ? after : "" };
+    return { rooms, nextPageToken: isMore ? pageToken(list, after) : "" };
   }
 
   members(request: ListMembersRequest, accountId: number, revision: number): Uint8Array {
     const size = pageSize(request.pageSize, LIMITS.membersPageDefault, LIMITS.membersPageMax);
-    const afterId = idToken(request.pageToken);
+    const list = ["members", request.roomId];
+    const afterId = Number(positionOf(list, request.pageToken));
     const room = readableRoom(this.#rows, request.roomId, accountId);
     const found = allArrays(this.#members, room.id, afterId, size + 1);
     const members = found.slice(0, size).map((values) => {
@@ -116,7 +122,7 @@ export class RoomReads {
       };
     });
     const last = members.at(-1)?.account.id ?? 0;
-    const nextPageToken = found.length > size ? String(last) : "";
+    const nextPageToken = found.length > size ? pageToken(list, String(last)) : "";
     return ListMembersResponse.encode({ members, nextPageToken, revision, staleMs: 0 }).finish();
   }
 }

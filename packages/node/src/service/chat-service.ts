@@ -1,6 +1,9 @@
 // The chat as clients meet it, on one node: unary calls, sessions and event streams over one table
 // of operations, and the fan-out of what was applied. Transports turn it into gRPC and WebSocket.
 import {
+  CLIENT_FRAME_BOUNDS,
+  type Codec,
+  decodeUntrusted,
   LIMITS,
   OPERATIONS,
   type OperationName,
@@ -12,6 +15,7 @@ import type { FrameSink } from "../ports.ts";
 import type { CallContext, Identity, ServiceParts } from "./context.ts";
 import { EventStream } from "./event-stream.ts";
 import { FanOut } from "./fan-out.ts";
+import { withLeader } from "./leader-hint.ts";
 import { Operations } from "./operations.ts";
 import { Presence } from "./presence.ts";
 import { Session, type SessionHandler, type SessionParts } from "./session.ts";
@@ -99,23 +103,13 @@ export class ChatService {
   }
 
   /** One unary call: an encoded request in, the encoded response out. Rejects with a ParleyError. */
-  async call(
+  call(
     operation: OperationName,
     requestBytes: Uint8Array,
     context: CallContext,
   ): Promise<Uint8Array> {
-    this.#refuseWhenClosing();
-    const request = decodeRequest(operation, requestBytes);
-    const deadlineMs = this.#boundedDeadline(context);
-    const identity =
-      OPERATIONS[operation].auth === "none"
-        ? undefined
-        : await this.#authenticate({ ...context, deadlineMs });
-    return this.#operations.execute(operation, request, {
-      identity,
-      remote: context.remote,
-      deadlineMs,
-      signal: context.signal,
+    return this.#call(operation, requestBytes, context).catch((cause: unknown) => {
+      throw withLeader(cause, this.#parts.replica);
     });
   }
 
@@ -140,7 +134,7 @@ export class ChatService {
     let cancelled = false;
     const open = async () => {
       this.#refuseWhenClosing();
-      const request = decodeSubscribe(requestBytes);
+      const request = decodeUntrusted(SubscribeRequest, requestBytes, CLIENT_FRAME_BOUNDS);
       const { clusterId } = this.#parts.replica.view();
       if (request.clusterId !== "" && request.clusterId !== clusterId) {
         throw new ParleyError("WRONG_CLUSTER", "the cursor is from another cluster");
@@ -168,7 +162,7 @@ export class ChatService {
       stream.start();
     };
     open().catch((cause: unknown) => {
-      if (!cancelled) sink.end(ParleyError.from(cause));
+      if (!cancelled) sink.end(withLeader(cause, this.#parts.replica));
     });
     return {
       cancel: () => {
@@ -189,6 +183,26 @@ export class ChatService {
     for (const stream of [...this.#streams]) stream.fail(error);
     await this.#registry.close(graceMs);
     this.#presence.close();
+  }
+
+  async #call(
+    operation: OperationName,
+    requestBytes: Uint8Array,
+    context: CallContext,
+  ): Promise<Uint8Array> {
+    this.#refuseWhenClosing();
+    const request = decodeRequest(operation, requestBytes);
+    const deadlineMs = this.#boundedDeadline(context);
+    const identity =
+      OPERATIONS[operation].auth === "none"
+        ? undefined
+        : await this.#authenticate({ ...context, deadlineMs });
+    return this.#operations.execute(operation, request, {
+      identity,
+      remote: context.remote,
+      deadlineMs,
+      signal: context.signal,
+    });
   }
 
   #refuseWhenClosing(): void {
@@ -229,25 +243,7 @@ export class ChatService {
 }
 
 function decodeRequest<N extends OperationName>(operation: N, bytes: Uint8Array): RequestOf<N> {
-  refuseOversized(bytes);
-  try {
-    return OPERATIONS[operation].request.decode(bytes) as RequestOf<N>;
-  } catch {
-    throw new ParleyError("MALFORMED", "the request is not a well-formed protobuf message");
-  }
-}
-
-function decodeSubscribe(bytes: Uint8Array): SubscribeRequest {
-  refuseOversized(bytes);
-  try {
-    return SubscribeRequest.decode(bytes);
-  } catch {
-    throw new ParleyError("MALFORMED", "the request is not a well-formed protobuf message");
-  }
-}
-
-function refuseOversized(bytes: Uint8Array): void {
-  if (bytes.length > LIMITS.clientFrameBytesMax) {
-    throw new ParleyError("TOO_LARGE", `a request has at most ${LIMITS.clientFrameBytesMax} bytes`);
-  }
+  // The table pairs names with requests; the compiler can't follow the pairing through N.
+  const codec = OPERATIONS[operation].request as Codec<unknown>;
+  return decodeUntrusted(codec, bytes, CLIENT_FRAME_BOUNDS) as RequestOf<N>;
 }

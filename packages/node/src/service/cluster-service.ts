@@ -3,8 +3,11 @@ import {
   AddServerRequest,
   AddServerResponse,
   BackupRequest,
+  CLIENT_FRAME_BOUNDS,
+  type Decodable,
   DemoteServerRequest,
   DemoteServerResponse,
+  decodeUntrusted,
   LIMITS,
   ParleyError,
   PromoteServerRequest,
@@ -34,6 +37,7 @@ const WATCHERS_MAX = 64;
 const ANSWER_MS = 300;
 const SERVER_ID_MAX = 1_000_000;
 const ADDRESS = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
+const RETRY_AFTER_MS = 1_000;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
@@ -87,7 +91,7 @@ export class ClusterService {
       await this.#admit(context);
       if (cancelled) return;
       if (this.#watchers.size >= WATCHERS_MAX) {
-        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: 1_000 });
+        throw new ParleyError("OVERLOADED", "too many watchers", { retryAfterMs: RETRY_AFTER_MS });
       }
       this.#watchers.add(watcher);
       sink.send(this.#status());
@@ -230,7 +234,9 @@ export class ClusterService {
   close(): void {
     this.#timer?.cancel();
     this.#soon?.cancel();
-    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down");
+    const error = new ParleyError("SHUTTING_DOWN", "the node is shutting down", {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
     for (const { sink } of this.#watchers) sink.end(error);
     this.#watchers.clear();
     for (const backup of this.#backups) backup.cancel();
@@ -289,13 +295,6 @@ function checkNewServer({ id, address }: AddServerRequest): void {
   }
 }
 
-function decode<T>(codec: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
-  if (bytes.length > LIMITS.clientFrameBytesMax) {
-    throw new ParleyError("TOO_LARGE", "the request is too large");
-  }
-  try {
-    return codec.decode(bytes);
-  } catch {
-    throw new ParleyError("MALFORMED", "the request is not a well-formed protobuf message");
-  }
+function decode<T>(codec: Decodable<T>, bytes: Uint8Array): T {
+  return decodeUntrusted(codec, bytes, CLIENT_FRAME_BOUNDS);
 }

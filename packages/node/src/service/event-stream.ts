@@ -1,6 +1,8 @@
 // Subscribe: the events alone, one by one, for tools that can't use the session.
 import { LIMITS, ParleyError } from "@parley/protocol";
 import type { FrameSink } from "../ports.ts";
+import type { Replica } from "../replica.ts";
+import { withLeader } from "./leader-hint.ts";
 import type { Presence } from "./presence.ts";
 import type { SharedEvent } from "./shared-event.ts";
 import {
@@ -10,10 +12,13 @@ import {
   type SubscriptionStart,
 } from "./subscription.ts";
 
+const RETRY_AFTER_MS = 200;
+
 export class EventStream implements Outlet {
   readonly loginSessionId: number;
   readonly #sink: FrameSink;
   readonly #presence: Presence;
+  readonly #replica: Pick<Replica, "view">;
   readonly #onEnd: (stream: EventStream) => void;
   readonly #subscription: Subscription;
   #ended = false;
@@ -28,6 +33,7 @@ export class EventStream implements Outlet {
     this.loginSessionId = start.loginSessionId;
     this.#sink = sink;
     this.#presence = presence;
+    this.#replica = parts.replica;
     this.#onEnd = onEnd;
     presence.enter(start.accountId);
     this.#subscription = new Subscription(parts, start, this);
@@ -40,7 +46,11 @@ export class EventStream implements Outlet {
   event(_revision: number, event: SharedEvent): void {
     if (this.#ended) return;
     if (this.#sink.backlogBytes() > LIMITS.sessionBacklogBytesMax) {
-      this.fail(new ParleyError("SLOW_SUBSCRIBER", "events are not taken fast enough"));
+      this.fail(
+        new ParleyError("SLOW_SUBSCRIBER", "events are not taken fast enough", {
+          retryAfterMs: RETRY_AFTER_MS,
+        }),
+      );
       return;
     }
     this.#sink.send(event.event);
@@ -58,7 +68,7 @@ export class EventStream implements Outlet {
   }
 
   fail(error: ParleyError): void {
-    if (this.#release()) this.#sink.end(error);
+    if (this.#release()) this.#sink.end(withLeader(error, this.#replica));
   }
 
   /** The reader is gone. */

@@ -60,8 +60,9 @@ test("a read waits for min_revision, a second at most, then says what the node h
 
   const startedMs = world.clock.monotonicMs();
   const behind = await world.failure(world.start("listRooms", { minRevision: 10_000 }, token));
-  expect(behind.reason).toBe("BEHIND");
-  expect(behind.revision).toBe(revision + 1);
+  // With where to ask instead, and after which time it is worth it.
+  expect(behind).toMatchObject({ reason: "BEHIND", revision: revision + 1, leaderId: 1 });
+  expect(behind.retryAfterMs).toBeGreaterThan(0);
   expect(world.clock.monotonicMs() - startedMs).toBeLessThan(1_100);
   const options = { timeoutMs: 100 };
   const hurried = world.start("listRooms", { minRevision: 10_000 }, token, options);
@@ -91,7 +92,8 @@ test("without a quorum reads are served with their age, linearizable ones refuse
   expect((await world.call("listRooms", {}, token)).staleMs).toBe(1_234);
   expect((await world.call("listAccounts", {}, token)).staleMs).toBe(1_234);
   const refused = await world.failure(world.start("listRooms", LINEARIZABLE, token));
-  expect(refused.reason).toBe("NO_QUORUM");
+  expect(refused).toMatchObject({ reason: "NO_QUORUM", leaderId: 0 });
+  expect(refused.retryAfterMs).toBeGreaterThan(0);
 });
 
 test("tokens expire by the wall clock", async () => {

@@ -8,7 +8,9 @@ import {
   type Request,
 } from "@parley/protocol";
 import type { Clock } from "../ports.ts";
+import type { Replica } from "../replica.ts";
 import type { Caller } from "./context.ts";
+import { withLeader } from "./leader-hint.ts";
 import type { Operations } from "./operations.ts";
 import type { Outbox } from "./outbox.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -17,6 +19,7 @@ const ERROR_FIELD = 2;
 const RETRY_AFTER_MS = 200;
 
 export interface SessionRequestsParts {
+  readonly replica: Pick<Replica, "view">;
   readonly clock: Clock;
   readonly operations: Operations;
   readonly outbox: Outbox;
@@ -62,14 +65,14 @@ export class SessionRequests {
     const run = () =>
       this.#parts.operations.execute(op.$case, op.value, { ...caller, deadlineMs }).then(
         (response) => this.#answer(id, fieldNumber, response),
-        (cause: unknown) => this.#answer(id, ERROR_FIELD, encodeError(ParleyError.from(cause))),
+        (cause: unknown) => this.#answer(id, ERROR_FIELD, this.#encodeError(cause)),
       );
     if (kind === "read") this.#reads.add(run);
     else void run();
   }
 
   refuse(requestId: number, error: ParleyError): void {
-    this.#parts.outbox.reply(requestId, ERROR_FIELD, encodeError(error));
+    this.#parts.outbox.reply(requestId, ERROR_FIELD, this.#encodeError(error));
     this.#parts.onAnswer();
   }
 
@@ -77,6 +80,10 @@ export class SessionRequests {
   close(): void {
     this.#closed = true;
     this.#reads.close();
+  }
+
+  #encodeError(cause: unknown): Uint8Array {
+    return ErrorCodec.encode(withLeader(cause, this.#parts.replica).toWire()).finish();
   }
 
   #answer(requestId: number, resultField: number, result: Uint8Array): void {
@@ -92,8 +99,4 @@ function timeoutMsOf(request: Request): number {
   return timeoutMs === 0
     ? LIMITS.requestTimeoutMsDefault
     : Math.min(timeoutMs, LIMITS.requestTimeoutMsMax);
-}
-
-function encodeError(error: ParleyError): Uint8Array {
-  return ErrorCodec.encode(error.toWire()).finish();
 }

@@ -1,7 +1,9 @@
 // One client's connection: hello, requests and replies, events, farewell. The same for a gRPC
 // stream, a WebSocket and the simulator's wire.
 import {
+  CLIENT_FRAME_BOUNDS,
   ClientFrame,
+  decodeUntrusted,
   type Hello,
   LIMITS,
   ParleyError,
@@ -69,6 +71,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#remote = remote;
     this.#outbox = new Outbox(sink);
     this.#requests = new SessionRequests({
+      replica: parts.replica,
       clock: parts.clock,
       operations: parts.operations,
       outbox: this.#outbox,
@@ -107,10 +110,6 @@ export class Session implements SessionHandler, Outlet, Flushable {
 
   #take(bytes: Uint8Array): void {
     if (this.#state === "ended") return;
-    if (bytes.length > LIMITS.clientFrameBytesMax) {
-      this.leave("TOO_LARGE", 0);
-      return;
-    }
     if (this.#state === "greeting") {
       this.#inboxBytes += bytes.length + 64;
       if (this.#inboxBytes > INBOX_BYTES_MAX) this.leave("OVERLOADED", RETRY_AFTER_MS);
@@ -119,9 +118,9 @@ export class Session implements SessionHandler, Outlet, Flushable {
     }
     let frame: ClientFrame;
     try {
-      frame = ClientFrame.decode(bytes);
-    } catch {
-      this.leave("MALFORMED", 0);
+      frame = decodeUntrusted(ClientFrame, bytes, CLIENT_FRAME_BOUNDS);
+    } catch (cause) {
+      this.leave(ParleyError.from(cause).reason, 0);
       return;
     }
     this.#handle(frame);

@@ -195,7 +195,9 @@ async function run(
 }
 
 describe("P5", () => {
-  test("every message once as new, and in the end what history shows, under any interleaving", async () => {
+  test("every message once as new, and in the end what history shows, under any interleaving", {
+    timeout: 300_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 20, maxLength: 120 }),

@@ -6,6 +6,7 @@ import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { LogWrite } from "@parley/node";
 import type { Entry } from "@parley/raft";
 import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
+import { WrittenLogs } from "./written-logs.ts";
 
 const PROPERTY = "Leader Completeness";
 
@@ -14,7 +15,7 @@ export class LeaderCompleteness implements Checker {
   readonly #report: Report;
   /** The term of each committed entry; committed[i] is at index i + 1. */
   readonly #committed: number[] = [];
-  readonly #logs = new Map<number, number[]>();
+  readonly #logs = new WrittenLogs();
   /** Nodes that lead now, with their term. */
   readonly #leading = new Map<number, number>();
   #highestTerm = 0;
@@ -41,27 +42,17 @@ export class LeaderCompleteness implements Checker {
   onLogWrite(nodeId: number, write: LogWrite): void {
     const term = write.hardState?.term ?? 0;
     if (term > (this.#ownTerms.get(nodeId) ?? 0)) this.#ownTerms.set(nodeId, term);
-    const log = this.#logOf(nodeId);
-    for (const entry of write.entries) {
-      log.length = Math.min(log.length, entry.index - 1);
-      log.push(entry.term);
-    }
+    this.#logs.write(nodeId, write);
   }
 
   onInstalled(nodeId: number, log: readonly Entry[]): void {
-    this.#logs.set(
-      nodeId,
-      log.map((entry) => entry.term),
-    );
+    this.#logs.replace(nodeId, log);
   }
 
   onRestart(nodeId: number, log: readonly Entry[]): void {
     this.#pastTerms.set(nodeId, this.#ownTerms.get(nodeId) ?? 0);
     this.#leading.delete(nodeId);
-    this.#logs.set(
-      nodeId,
-      log.map((entry) => entry.term),
-    );
+    this.#logs.replace(nodeId, log);
   }
 
   onApplied(_nodeId: number, _batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
@@ -85,7 +76,7 @@ export class LeaderCompleteness implements Checker {
   }
 
   #checkEntry(leader: number, term: number, index: number, entryTerm: number): boolean {
-    const own = this.#logOf(leader)[index - 1];
+    const own = this.#logs.termAt(leader, index);
     if (own === entryTerm) return true;
     const what = own === undefined ? "nothing" : `an entry of term ${own}`;
     this.#report({
@@ -93,14 +84,5 @@ export class LeaderCompleteness implements Checker {
       detail: `node ${leader} leads term ${term} with ${what} at index ${index}, where term ${entryTerm} is committed`,
     });
     return false;
-  }
-
-  #logOf(nodeId: number): number[] {
-    let log = this.#logs.get(nodeId);
-    if (log === undefined) {
-      log = [];
-      this.#logs.set(nodeId, log);
-    }
-    return log;
   }
 }

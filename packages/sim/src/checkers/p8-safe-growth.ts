@@ -2,6 +2,7 @@
 // majorities overlap, and gives no raft id twice. (That no two leaders are elected in a term is Election Safety's to
 // check, under every configuration; that no acknowledged message is lost, P1's.)
 import type { Membership } from "@parley/node";
+import { encodeConfState } from "@parley/store";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
 
@@ -35,11 +36,13 @@ export class P8SafeGrowth implements Checker {
   }
 
   onMembership(nodeId: number, index: number, membership: Membership): void {
-    const text = JSON.stringify(membership);
+    const text = Buffer.from(encodeConfState(membership)).toString("hex");
     const known = this.#texts.get(index);
     if (known !== undefined) {
       if (known !== text) {
-        this.#say(`node ${nodeId} has ${text} as of index ${index}, another node ${known}`);
+        this.#say(
+          `node ${nodeId} has another membership as of index ${index}: ${describe(membership)}`,
+        );
       }
       return;
     }

@@ -6,8 +6,9 @@ import type { WorldOptions } from "../options.ts";
 import type { Server } from "../server.ts";
 import type { Network } from "../world/network.ts";
 import type { Prng } from "../world/prng.ts";
-import type { Scheduler } from "../world/scheduler.ts";
+import type { Scheduled, Scheduler } from "../world/scheduler.ts";
 import type { Trace } from "../world/trace.ts";
+import { freeze } from "./freeze.ts";
 import { FAULTS, type FaultContext } from "./kinds.ts";
 
 export interface NemesisParts {
@@ -26,12 +27,18 @@ export interface NemesisParts {
   mayLoseDisk(server: Server): boolean;
 }
 
+interface RunningFault {
+  readonly scheduled: Scheduled;
+}
+
 export class Nemesis {
   readonly #parts: NemesisParts;
   readonly #random: Prng;
   readonly #context: FaultContext;
-  /** Ends of faults that are still going on. */
-  readonly #running = new Set<() => void>();
+  /** Faults that are still going on. */
+  readonly #running = new Set<RunningFault>();
+  /** Nodes that stay in their faults. */
+  readonly #frozen = new Set<Server>();
   #stopped = false;
   faults = 0;
 
@@ -63,25 +70,62 @@ export class Nemesis {
 
   /** Ends every fault and brings everything up that may run. */
   healAll(): void {
-    this.#stopped = true;
-    for (const end of [...this.#running]) end();
+    this.#stopFaults();
+    this.#frozen.clear();
     this.#parts.network.healAll();
-    for (const server of this.#parts.servers) {
-      server.forgetCrash();
-      if (server.isStopping) server.crash("kill");
-      server.resume();
-      server.powerOn();
-      server.process?.slowDown(0);
-      server.logDisk.fill(undefined);
-      server.start();
-    }
+    for (const server of this.#parts.servers) this.#heal(server);
     for (const client of this.#parts.clients) client.start();
     this.#parts.trace.add("nemesis", "heals everything");
   }
 
+  /**
+   * Ends every fault among a random smallest majority and brings that up; each other node is left in a
+   * fault for good. Returns the healed ones, and how the others are.
+   */
+  healQuorum(): { readonly quorum: readonly Server[]; readonly frozen: string } {
+    this.#stopFaults();
+    const { servers, network, clients, trace } = this.#parts;
+    const able = servers.filter((server) => server.state !== "lost" && !server.damaged);
+    const quorum = this.#random.shuffled(able).slice(0, Math.floor(servers.length / 2) + 1);
+    network.healAll();
+    const frozen: string[] = [];
+    for (const server of servers) {
+      server.forgetCrash();
+      if (quorum.includes(server)) continue;
+      this.#frozen.add(server);
+      const others = servers.filter((other) => other !== server);
+      const kind = freeze(server, { random: this.#random, network, others, clients });
+      frozen.push(`${server.name} ${kind}`);
+    }
+    for (const server of quorum) this.#heal(server);
+    for (const client of clients) client.start();
+    const told = frozen.join(", ");
+    trace.add("nemesis", `heals ${quorum.map(({ name }) => name).join(" ")}, leaves ${told}`);
+    return { quorum, frozen: told };
+  }
+
+  #stopFaults(): void {
+    this.#stopped = true;
+    for (const { scheduled } of this.#running) scheduled.cancel();
+    this.#running.clear();
+  }
+
+  #heal(server: Server): void {
+    server.forgetCrash();
+    if (server.isStopping) server.crash("kill");
+    server.resume();
+    server.powerOn();
+    server.process?.slowDown(0);
+    server.logDisk.fill(undefined);
+    server.logDisk.endStall();
+    server.start();
+  }
+
   /** A process that ended by itself is started again, as a supervisor does. */
   supervise(server: Server): void {
-    this.#during(this.#random.between(200_000, 3_000_000), () => server.start());
+    this.#during(this.#random.between(200_000, 3_000_000), () => {
+      if (!this.#frozen.has(server)) server.start();
+    });
   }
 
   #next(): void {
@@ -116,13 +160,13 @@ export class Nemesis {
   }
 
   #during(durationUs: number, end: () => void): void {
-    const finish = (): void => {
-      if (!this.#running.delete(finish)) return;
-      scheduled.cancel();
-      end();
+    const fault: RunningFault = {
+      scheduled: this.#parts.scheduler.after(durationUs, () => {
+        this.#running.delete(fault);
+        end();
+      }),
     };
-    this.#running.add(finish);
-    const scheduled = this.#parts.scheduler.after(durationUs, finish);
+    this.#running.add(fault);
   }
 
   #pickRunning(except?: Server): Server | undefined {

@@ -73,6 +73,15 @@ export class People {
     this.#stopped = true;
   }
 
+  /** Everyone who can sends one message, also after the end of their ordinary life. */
+  everybodySpeaks(): void {
+    for (const client of this.#clients) {
+      const rooms = [...(this.#memberOf.get(client) ?? [])];
+      if (rooms.length === 0 || !client.isSignedIn) continue;
+      client.process?.deliver(() => this.#send(client, client.random.pick(rooms)));
+    }
+  }
+
   #live(client: ClientHost): void {
     if (this.#stopped) return;
     if (client.isSignedIn && client.accountId !== 0) {

@@ -23,6 +23,7 @@ import { Command, type Message } from "@parley/protocol";
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
+import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
 import type { Prng } from "./prng.ts";
 import type { VirtualProcess } from "./process.ts";
@@ -186,6 +187,8 @@ export class ChatDisk {
       const machine = ChatMachine.open(db);
       for (const request of replayed) apply(machine, request);
     }
+    const next = file.since[kept];
+    if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) replayed.push(next);
     file.since = replayed;
     this.#observer.onReopened(lastIndexOf(replayed) ?? file.checkpoint.index, lastIndex);
     return db;
@@ -247,8 +250,7 @@ export class ChatDisk {
     file.since.push(request);
     const hash = machine.stateHash(batch.appliedIndex)?.hash ?? "";
     this.#observer.onApplied(batch, request.entries, hash);
-    // What a new file begins with is no change.
-    if (request.confState !== undefined && request.entries.length > 0) {
+    if (request.confState !== undefined) {
       this.#observer.onMembership(batch.appliedIndex, request.confState);
     }
     const first = file.since[0]?.entries[0]?.index ?? batch.appliedIndex;
@@ -297,6 +299,17 @@ function falsified(encoded: Uint8Array): Uint8Array {
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
   return requests.at(-1)?.entries.at(-1)?.index;
+}
+
+/** The process dies after the first transaction of a batch. Returns whether that was all of it. */
+function diedWithin(db: DatabaseSync, request: ApplyRequest): boolean {
+  ChatMachine.open(db);
+  try {
+    apply(ChatMachine.open(new CrashingDatabase(db)), request);
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+  }
+  return ChatMachine.open(db).appliedIndex >= (request.entries.at(-1)?.index ?? 0);
 }
 
 function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {

@@ -72,12 +72,12 @@ export interface DiskObserver {
   onWrite(write: LogWrite): void;
   /** The write is durable, whether or not anybody has been told. */
   onDurable(write: LogWrite): void;
+  /** The identity is durable. */
+  onIdentity(identity: NodeIdentity): void;
   /** A copy of the chat file took the log's place up to an index. */
   onInstalled(): void;
   /** The term of a committed entry, of which this disk may never have had a copy. */
   committedTerm(index: number): number;
-  /** The identity is durable. */
-  onIdentity(identity: NodeIdentity): void;
 }
 
 export interface DiskCounts {
@@ -90,6 +90,8 @@ export interface DiskCounts {
   unsyncedWritesKept: number;
   tornGroups: number;
 }
+
+const STALL_CHECK_US = 50_000;
 
 export class LogDisk {
   readonly name: string;
@@ -143,8 +145,9 @@ export class LogDisk {
     return (this.#beforeDamage ?? this.#durable.entries)[index - 1];
   }
 
+  /** On a damaged disk: as it was. */
   get durableLastIndex(): number {
-    return this.#durable.entries.length;
+    return (this.#beforeDamage ?? this.#durable.entries).length;
   }
 
   get compactedIndex(): number {
@@ -212,6 +215,11 @@ export class LogDisk {
   /** No sync completes for this long. */
   stall(durationUs: number): void {
     this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#scheduler.nowUs + durationUs);
+  }
+
+  /** Syncs complete again, soon. */
+  endStall(): void {
+    this.#stalledUntilUs = Math.min(this.#stalledUntilUs, this.#scheduler.nowUs);
   }
 
   /** Leaves this many bytes; undefined = as many as the disk has. */
@@ -330,8 +338,16 @@ export class LogDisk {
   }
 
   after(delayUs: number, process: VirtualProcess, action: () => void): void {
-    const stalledUs = Math.max(0, this.#stalledUntilUs - this.#scheduler.nowUs);
-    this.#scheduler.after(stalledUs + delayUs, () => process.deliver(action));
+    this.#unstalled(() => {
+      this.#scheduler.after(delayUs, () => process.deliver(action));
+    });
+  }
+
+  /** A stall may end sooner than it was to. */
+  #unstalled(action: () => void): void {
+    const stalledUs = this.#stalledUntilUs - this.#scheduler.nowUs;
+    if (stalledUs <= 0) action();
+    else this.#scheduler.after(Math.min(stalledUs, STALL_CHECK_US), () => this.#unstalled(action));
   }
 
   // ---- Syncing ---------------------------------------------------------------------------------
@@ -342,16 +358,11 @@ export class LogDisk {
     this.#syncing = this.#pending.length;
     const mean = this.#options.syncUsMean - this.#options.syncUsMin;
     const durationUs = this.#options.syncUsMin + this.#random.exponential(mean);
-    this.#scheduler.after(durationUs, () => this.#syncDue(store));
+    this.#scheduler.after(durationUs, () => this.#unstalled(() => this.#syncDue(store)));
   }
 
   #syncDue(store: VirtualLogStore): void {
     if (this.#open !== store) return;
-    const stalledUs = this.#stalledUntilUs - this.#scheduler.nowUs;
-    if (stalledUs > 0) {
-      this.#scheduler.after(stalledUs, () => this.#syncDue(store));
-      return;
-    }
     const group = this.#pending.splice(0, this.#syncing);
     const failure = this.#failureOf(group);
     if (failure !== undefined) {

@@ -252,11 +252,11 @@ export interface PeerFrame {
     | undefined;
   /** The stream is refused or ends. */
   error: Error | undefined;
+  copyRequest: CopyRequest | undefined;
   leaderRequests: LeaderRequest[];
   leaderReplies: LeaderReply[];
   /** In the answering direction, to a server that asks for admission. */
   admission: AdmissionAnswer | undefined;
-  copyRequest: CopyRequest | undefined;
 }
 
 /** From a node whose chat file is lost and can't be made again from its log: send a copy. */
@@ -2276,10 +2276,10 @@ function createBasePeerFrame(): PeerFrame {
     report: undefined,
     presence: undefined,
     error: undefined,
+    copyRequest: undefined,
     leaderRequests: [],
     leaderReplies: [],
     admission: undefined,
-    copyRequest: undefined,
   };
 }
 
@@ -2306,17 +2306,17 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(66).fork()).join();
     }
+    if (message.copyRequest !== undefined) {
+      CopyRequest.encode(message.copyRequest, writer.uint32(74).fork()).join();
+    }
     for (const v of message.leaderRequests) {
-      LeaderRequest.encode(v!, writer.uint32(74).fork()).join();
+      LeaderRequest.encode(v!, writer.uint32(82).fork()).join();
     }
     for (const v of message.leaderReplies) {
-      LeaderReply.encode(v!, writer.uint32(82).fork()).join();
+      LeaderReply.encode(v!, writer.uint32(90).fork()).join();
     }
     if (message.admission !== undefined) {
-      AdmissionAnswer.encode(message.admission, writer.uint32(90).fork()).join();
-    }
-    if (message.copyRequest !== undefined) {
-      CopyRequest.encode(message.copyRequest, writer.uint32(98).fork()).join();
+      AdmissionAnswer.encode(message.admission, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -2395,7 +2395,7 @@ export const PeerFrame: MessageFns<PeerFrame> = {
               break;
             }
 
-            message.leaderRequests.push(LeaderRequest.decode(reader, reader.uint32()));
+            message.copyRequest = CopyRequest.decode(reader, reader.uint32());
             continue;
           }
           case 10: {
@@ -2403,7 +2403,7 @@ export const PeerFrame: MessageFns<PeerFrame> = {
               break;
             }
 
-            message.leaderReplies.push(LeaderReply.decode(reader, reader.uint32()));
+            message.leaderRequests.push(LeaderRequest.decode(reader, reader.uint32()));
             continue;
           }
           case 11: {
@@ -2411,7 +2411,7 @@ export const PeerFrame: MessageFns<PeerFrame> = {
               break;
             }
 
-            message.admission = AdmissionAnswer.decode(reader, reader.uint32());
+            message.leaderReplies.push(LeaderReply.decode(reader, reader.uint32()));
             continue;
           }
           case 12: {
@@ -2419,7 +2419,7 @@ export const PeerFrame: MessageFns<PeerFrame> = {
               break;
             }
 
-            message.copyRequest = CopyRequest.decode(reader, reader.uint32());
+            message.admission = AdmissionAnswer.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2452,13 +2452,13 @@ export const PeerFrame: MessageFns<PeerFrame> = {
       ? PresenceReport.fromPartial(object.presence)
       : undefined;
     message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
+    message.copyRequest = (object.copyRequest !== undefined && object.copyRequest !== null)
+      ? CopyRequest.fromPartial(object.copyRequest)
+      : undefined;
     message.leaderRequests = object.leaderRequests?.map((e) => LeaderRequest.fromPartial(e)) || [];
     message.leaderReplies = object.leaderReplies?.map((e) => LeaderReply.fromPartial(e)) || [];
     message.admission = (object.admission !== undefined && object.admission !== null)
       ? AdmissionAnswer.fromPartial(object.admission)
-      : undefined;
-    message.copyRequest = (object.copyRequest !== undefined && object.copyRequest !== null)
-      ? CopyRequest.fromPartial(object.copyRequest)
       : undefined;
     return message;
   },

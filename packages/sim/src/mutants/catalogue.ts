@@ -1,0 +1,18 @@
+// All planted bugs, by layer. A new one is an entry in one of these lists; a new subject (membership,
+// snapshots) is a list of its own.
+import { CONSENSUS_MUTANTS } from "./consensus.ts";
+import type { Mutant } from "./mutant.ts";
+import { SERVICE_MUTANTS } from "./service.ts";
+import { STORAGE_MUTANTS } from "./storage.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  ...CONSENSUS_MUTANTS,
+  ...STORAGE_MUTANTS,
+  ...SERVICE_MUTANTS,
+];
+
+export function mutantNamed(name: string): Mutant {
+  const mutant = MUTANTS.find((one) => one.name === name);
+  if (mutant === undefined) throw new Error(`there is no planted bug called ${name}`);
+  return mutant;
+}

@@ -1,0 +1,198 @@
+// Planted bugs of the consensus core.
+import { LIVENESS, type Mutant, NODE_STOPS } from "./mutant.ts";
+
+const DURABLE = "durable promises";
+const DIVERGED = ["Leader Completeness", "State Machine Safety", "Log Matching", NODE_STOPS];
+
+export const CONSENSUS_MUTANTS: readonly Mutant[] = [
+  {
+    name: "vote-before-durable",
+    what: "a vote is sent before it is on disk",
+    edits: [
+      {
+        file: "packages/raft/src/state.ts",
+        search: `      case "MsgPreVoteResp":
+        this.messagesAfterAppend.push(`,
+        replacement: `      case "MsgPreVoteResp":
+        (outgoing.to === this.id ? this.messagesAfterAppend : this.messages).push(`,
+      },
+    ],
+    caughtBy: [DURABLE, "Election Safety"],
+    seedsMax: 4,
+  },
+  {
+    name: "ack-before-durable",
+    what: "a follower acknowledges entries before they are on disk",
+    edits: [
+      {
+        file: "packages/raft/src/state.ts",
+        search: `      case "MsgAppResp":
+        this.messagesAfterAppend.push(`,
+        replacement: `      case "MsgAppResp":
+        (outgoing.to === this.id ? this.messagesAfterAppend : this.messages).push(`,
+      },
+    ],
+    caughtBy: [DURABLE, "P1 durable"],
+    seedsMax: 2,
+  },
+  {
+    name: "vote-cleared-on-step-down",
+    what: "a candidate that steps down in its own term forgets its vote",
+    edits: [
+      {
+        file: "packages/raft/src/state.ts",
+        search: `    if (this.term !== term) {
+      this.term = term;
+      this.vote = NONE;
+    }`,
+        replacement: `    this.term = term;
+    this.vote = NONE;`,
+      },
+    ],
+    caughtBy: [DURABLE, "Election Safety"],
+    seedsMax: 4,
+  },
+  {
+    name: "second-vote-in-a-term",
+    what: "a vote is given to whoever asks last in a term",
+    edits: [
+      {
+        file: "packages/raft/src/election.ts",
+        search: "    r.vote === m.from ||",
+        replacement: `    type === "MsgVote" ||`,
+      },
+    ],
+    caughtBy: [DURABLE, "Election Safety"],
+    seedsMax: 10,
+  },
+  {
+    name: "vote-for-a-shorter-log",
+    what: "votes are given without comparing the logs (5.4.1)",
+    edits: [
+      {
+        file: "packages/raft/src/election.ts",
+        search: "const granted = free && r.log.isUpToDate({ term: m.logTerm, index: m.index });",
+        replacement: "const granted = free;",
+      },
+    ],
+    caughtBy: DIVERGED,
+    seedsMax: 4,
+  },
+  {
+    name: "commit-by-counting",
+    what: "entries of an older term are committed by counting their copies (5.4.2, figure 8)",
+    edits: [
+      {
+        file: "packages/raft/src/log.ts",
+        search: "index <= this.committed || !this.matchTerm(index, term)) return false;",
+        replacement: "index <= this.committed) return false;",
+      },
+    ],
+    caughtBy: ["commit rule", ...DIVERGED],
+    seedsMax: 4,
+  },
+  {
+    name: "append-truncates",
+    what: "an old, shorter append cuts off acknowledged entries behind it",
+    edits: [
+      {
+        file: "packages/raft/src/log.ts",
+        search: "const conflict = this.#findConflict(entries);",
+        replacement: "const conflict = entries[0]?.index ?? 0;",
+      },
+    ],
+    caughtBy: [DURABLE, "P1 durable", LIVENESS, ...DIVERGED],
+    seedsMax: 6,
+  },
+  {
+    name: "commit-past-the-match",
+    what: "a follower commits all that the leader has committed, past what it has matched",
+    edits: [
+      {
+        file: "packages/raft/src/log.ts",
+        search: "this.commitTo(Math.min(committed, last));",
+        replacement: "this.commitTo(Math.min(committed, this.lastIndex()));",
+      },
+    ],
+    caughtBy: ["commit rule", ...DIVERGED],
+    seedsMax: 10,
+  },
+  {
+    name: "heartbeat-commits-past-the-match",
+    what: "heartbeats carry the leader's commit index to followers whose logs differ",
+    edits: [
+      {
+        file: "packages/raft/src/replication.ts",
+        search: "const commit = Math.min(progress.match, r.log.committed);",
+        replacement: "const commit = r.log.committed;",
+      },
+    ],
+    caughtBy: ["commit rule", ...DIVERGED],
+    seedsMax: 4,
+  },
+  {
+    name: "stale-storage-ack",
+    what: "a storage acknowledgement of an older term counts for entries that replaced what was written",
+    edits: [
+      {
+        file: "packages/raft/src/unstable.ts",
+        search: "    if (found !== term) {",
+        replacement: "    if (found < 0) {",
+      },
+      {
+        file: "packages/raft/src/raft.ts",
+        search: `    if (m.snapshot !== null) appliedSnapshot(r, m.snapshot);
+  } else {`,
+        replacement: `    if (m.index !== 0) r.log.unstable.stableTo(m.index, m.logTerm);
+    if (m.snapshot !== null) appliedSnapshot(r, m.snapshot);
+  } else {`,
+      },
+    ],
+    caughtBy: [DURABLE, "P1 durable", LIVENESS, ...DIVERGED],
+    seedsMax: 40,
+  },
+  {
+    name: "read-before-own-commit",
+    what: "a new leader answers reads before it has committed in its own term (6.4)",
+    edits: [
+      {
+        file: "packages/raft/src/reads.ts",
+        search: "  if (!committedInOwnTerm(r)) {",
+        replacement: "  if (r.term < 0) {",
+      },
+    ],
+    caughtBy: ["P4 no going back", "linearizability"],
+    seedsMax: 40,
+  },
+  {
+    name: "read-context-reused",
+    what: "all reads share one context, so that old answers confirm new reads",
+    edits: [
+      {
+        file: "packages/raft/src/read-rounds.ts",
+        search: "    this.#round++;",
+        replacement: "    this.#round = 1;",
+      },
+      {
+        file: "packages/raft/src/read-rounds.ts",
+        search: "    if (round <= (this.#acked.get(from) ?? 0)) return NO_READS;",
+        replacement: "",
+      },
+    ],
+    caughtBy: ["P4 no going back", "linearizability"],
+    seedsMax: 60,
+  },
+  {
+    name: "commit-lost-at-restart",
+    what: "a restarted node begins with what it has applied as its commit index",
+    edits: [
+      {
+        file: "packages/raft/src/raw-node.ts",
+        search: "r.log.commitTo(Math.max(hardState.commit, applied));",
+        replacement: "r.log.commitTo(applied);",
+      },
+    ],
+    caughtBy: [DURABLE, NODE_STOPS],
+    seedsMax: 4,
+  },
+];

@@ -1,0 +1,224 @@
+// Planted bugs of the chat state, the node's service and the client SDK.
+import { LIVENESS, type Mutant } from "./mutant.ts";
+
+export const SERVICE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "retry-applied-twice",
+    what: "a repeated send is stored again",
+    edits: [
+      {
+        file: "packages/chat/src/apply/apply-command.ts",
+        search: "if (repeated !== undefined) return repeated;",
+        replacement: "",
+      },
+      {
+        file: "packages/chat/src/schema.ts",
+        search: "CREATE UNIQUE INDEX messages_by_client_id",
+        replacement: "CREATE INDEX messages_by_client_id",
+      },
+    ],
+    caughtBy: ["P2 once"],
+    seedsMax: 2,
+  },
+  {
+    name: "request-executed-twice",
+    what: "a repeated request is executed again",
+    edits: [
+      {
+        file: "packages/chat/src/apply/apply-command.ts",
+        search: "if (remembered !== undefined) return repeatedRequest(",
+        replacement:
+          "if (remembered !== undefined && context.revision < 0) return repeatedRequest(",
+      },
+      {
+        file: "packages/chat/src/schema.ts",
+        search: "CREATE UNIQUE INDEX requests_by_id",
+        replacement: "CREATE INDEX requests_by_id",
+      },
+    ],
+    caughtBy: ["P2 once"],
+    seedsMax: 2,
+  },
+  {
+    name: "apply-looks-around",
+    what: "what is applied depends on something that is not in the log",
+    edits: [
+      {
+        file: "packages/chat/src/apply/messages.ts",
+        search: "const sentAtMs = Math.max(stampMs, room.lastSentAtMs);",
+        replacement: `const around = globalThis as { sends?: number };
+  around.sends = (around.sends ?? 0) + 1;
+  const sentAtMs = Math.max(stampMs, room.lastSentAtMs) + (around.sends % 64 === 0 ? 1 : 0);`,
+      },
+    ],
+    caughtBy: ["State Machine Safety"],
+    seedsMax: 2,
+  },
+  {
+    name: "lost-proposal-taken-for-done",
+    what: "whatever is applied at the index where a write was placed counts as that write",
+    edits: [
+      {
+        file: "packages/node/src/proposals.ts",
+        search: "      if (term === entry.term) {",
+        replacement: "      if (term <= entry.term) {",
+      },
+    ],
+    caughtBy: [
+      "P1 durable",
+      "P2 once",
+      "P4 no going back",
+      "linearizability",
+      "no unhandled rejection",
+    ],
+    seedsMax: 12,
+  },
+  {
+    name: "local-linearizable-reads",
+    what: "a linearizable read is answered from what the node has",
+    edits: [
+      {
+        file: "packages/node/src/service/reads.ts",
+        search: "if (freshness.consistency === Consistency.CONSISTENCY_LINEARIZABLE) {",
+        replacement: "if (freshness.minRevision < 0) {",
+      },
+    ],
+    caughtBy: ["P4 no going back", "linearizability"],
+    seedsMax: 2,
+  },
+  {
+    name: "lease-read-after-a-pause",
+    what: "reads rest on a lease, and a node that was stopped serves what waited before it looks at the clock",
+    edits: [
+      {
+        file: "packages/node/src/driver.ts",
+        search: `readOnly: "safe",`,
+        replacement: `readOnly: "lease-based",`,
+      },
+      {
+        file: "packages/node/src/driver.ts",
+        search: `      this.catchUpTicks();
+      const result = this.raft.step(message);`,
+        replacement: "      const result = this.raft.step(message);",
+      },
+    ],
+    caughtBy: ["P4 no going back", "linearizability"],
+    seedsMax: 20,
+  },
+  {
+    name: "min-revision-ignored",
+    what: "a node answers a client that has seen more than the node has",
+    edits: [
+      {
+        file: "packages/node/src/service/reads.ts",
+        search: "if (freshness.minRevision > replica.appliedRevision) {",
+        replacement: "if (freshness.minRevision > Number.MAX_SAFE_INTEGER) {",
+      },
+    ],
+    // The SDK marks such an answer as old, but a read that must be current has no such mark.
+    caughtBy: ["P4 no going back", "linearizability"],
+    seedsMax: 20,
+  },
+  {
+    name: "subscription-loses-one",
+    what: "a subscription that goes live leaves out the revision after its cursor",
+    edits: [
+      {
+        file: "packages/node/src/service/subscription.ts",
+        search: "fanOut.recentFor(this.accountId, this.#position)",
+        replacement: "fanOut.recentFor(this.accountId, this.#position + 1)",
+      },
+    ],
+    caughtBy: ["P5 no gap"],
+    seedsMax: 4,
+  },
+  {
+    name: "subscription-repeats-one",
+    what: "a resumed subscription delivers the revision of its cursor again",
+    edits: [
+      {
+        file: "packages/client/src/client.ts",
+        search: "afterRevision: wanted ? (subscription?.received ?? 0) : 0,",
+        replacement: "afterRevision: wanted ? Math.max(0, (subscription?.received ?? 0) - 1) : 0,",
+      },
+      {
+        file: "packages/client/src/subscription.ts",
+        search: "      if (event.revision <= received) continue;",
+        replacement: "      if (event.revision < received) continue;",
+      },
+    ],
+    caughtBy: ["P5 no gap"],
+    seedsMax: 4,
+  },
+  {
+    name: "order-not-linked",
+    what: "sends in flight do not name the one before them",
+    edits: [
+      {
+        file: "packages/client/src/outbox.ts",
+        search: `this.#predecessor(entry)?.item.clientMessageId ?? "";`,
+        replacement: `"";`,
+      },
+    ],
+    caughtBy: ["P3 order"],
+    seedsMax: 20,
+  },
+  {
+    name: "retry-under-a-new-id",
+    what: "the client repeats a write under another request id",
+    edits: [
+      {
+        file: "packages/client/src/calls.ts",
+        search: "    let value = call.request;\n",
+        replacement:
+          "    let value = call.request;\n    if (call.write) value = { ...call.request, requestId: this.#options.newId() };\n",
+      },
+    ],
+    caughtBy: ["P2 once"],
+    seedsMax: 10,
+  },
+  {
+    name: "failover-shows-errors",
+    what: "the client gives a request up when its node has no leader",
+    edits: [
+      {
+        file: "packages/client/src/exchange.ts",
+        search: `    case "OUTCOME_UNKNOWN":\n`,
+        replacement: "",
+      },
+      {
+        file: "packages/client/src/exchange.ts",
+        search: "      return error.retryAfterMs > 0;",
+        replacement: "      return false;",
+      },
+    ],
+    caughtBy: ["P7 quick failover"],
+    seedsMax: 20,
+  },
+  {
+    name: "refusal-forgotten",
+    what: "a second node's refusal is forgotten when it becomes the first (this project's seed 195)",
+    edits: [
+      {
+        file: "packages/client/src/exchange.ts",
+        search: "          pending.rival.refusal = outcome.error;\n",
+        replacement: "",
+      },
+    ],
+    caughtBy: [LIVENESS],
+    seedsMax: 40,
+  },
+  {
+    name: "lost-forward-waits-for-ever",
+    what: "a write whose forwarding was lost is not placed again",
+    edits: [
+      {
+        file: "packages/node/src/proposals.ts",
+        search: '      if (write.stage === "placed" && write.placedTerm === term) continue;',
+        replacement: '      if (write.stage !== "waiting") continue;',
+      },
+    ],
+    caughtBy: [LIVENESS, "P7 quick failover"],
+    seedsMax: 20,
+  },
+];
