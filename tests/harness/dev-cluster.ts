@@ -1,7 +1,7 @@
 // A development cluster as a person starts it: `parley dev` with real server processes, killed by pid.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,12 +29,25 @@ export class DevCluster {
     this.dir = dir;
   }
 
-  /** Starts and waits for the line that begins with "ready". */
+  /** Starts and waits for the line that begins with "ready". `settings`: sections of YAML beside the nodes. */
   static async start(
     nodes: number,
     dir = mkdtempSync(join(tmpdir(), "parley-e2e-")),
+    settings = "",
   ): Promise<DevCluster> {
     const cluster = new DevCluster(dir);
+    if (settings !== "") {
+      const list = Array.from(
+        { length: nodes },
+        (_, at) =>
+          `  - {id: ${at + 1}, host: 127.0.0.1, port: ${7_401 + at}, db_path: n${at + 1}/parley.db}`,
+      );
+      const kept = "# Settings below this line are kept.";
+      writeFileSync(
+        join(dir, "cluster.yaml"),
+        `nodes:\n${list.join("\n")}\n${kept}\n${settings}\n`,
+      );
+    }
     await cluster.#spawn(nodes);
     return cluster;
   }

@@ -40,7 +40,7 @@ export function stateHashOf(address: string): Promise<StateHashResponse | undefi
   const client = new ClusterClient(address, credentials.createInsecure());
   return new Promise((resolve) => {
     client.stateHash(
-      { atIndex: 0 },
+      { atIndex: 0, deep: false },
       new Metadata(),
       { deadline: Date.now() + 5_000 },
       (error, response) => {

@@ -137,6 +137,13 @@ export class ChatMachine {
     return { appliedIndex: this.#appliedIndex, entries: applied };
   }
 
+  /** For a cluster of other nodes, which begins with this state. */
+  forgetConfiguration(): void {
+    this.#assertUsable();
+    this.#confState = undefined;
+    this.#saveMeta(undefined);
+  }
+
   #saveMeta(confState: Uint8Array | undefined): void {
     const { stampMs, registerFloor, sum } = this.#state;
     const values = [

@@ -190,6 +190,17 @@ export function firstArray(statement: Statement, ...values: SqlValue[]): SqlValu
   return statement.get(...values) as unknown as SqlValue[] | undefined;
 }
 
+/** The state hash as apply keeps it, of the state that `db` reads. */
+export function keptStateHash(db: ChatDatabase): string {
+  const [a, b, ...scalars] = firstArray(
+    prepareArrays(
+      db,
+      "SELECT hash_a, hash_b, stamp_ms, register_floor, applied_index, applied_term FROM meta",
+    ),
+  ) as SqlValue[];
+  return new HashSum(a as number, b as number).digest(new RowHasher(), scalars);
+}
+
 /** The state hash from the tables, whole: what verification compares with the running one. */
 export function recomputeStateHash(db: ChatDatabase): string {
   const sum = new HashSum();

@@ -143,4 +143,11 @@ export type ChatAnswer =
       readonly upToRevision: number;
     }
   | { readonly kind: "count"; readonly revision: number; readonly count: number }
-  | { readonly kind: "hash"; readonly revision: number; readonly hash: string };
+  | {
+      readonly kind: "hash";
+      readonly revision: number;
+      /** From the tables, whole. */
+      readonly hash: string;
+      /** What apply kept; another one means that the file was damaged. */
+      readonly keptHash: string;
+    };

@@ -19,7 +19,7 @@ import type { NodeConfig } from "./config.ts";
 import { Enquiry, type Informant } from "./enquiry.ts";
 import { checkAddressee, isFresh, type Reception, refusedFor, type Self } from "./handshake.ts";
 import { hex, uuidV4 } from "./ids.ts";
-import type { LogStore, NodeIdentity, NodePorts, Random } from "./ports.ts";
+import type { LogPosition, LogStore, NodeIdentity, NodePorts, Random } from "./ports.ts";
 
 /** A node that must not run: the message says why and what can be done. */
 export class StartupError extends Error {
@@ -57,9 +57,11 @@ export class Bootstrap {
   #closed = false;
   #lastWait = "";
 
+  /** `base`: where the log begins; a fresh node has been restored from a backup when that is not at 0. */
   constructor(
     config: NodeConfig,
     identity: NodeIdentity,
+    base: LogPosition,
     ports: NodePorts,
     events: BootstrapEvents,
   ) {
@@ -71,7 +73,10 @@ export class Bootstrap {
     this.#address = own?.address ?? "";
     this.#httpAddress = own?.httpAddress ?? "";
     const nodes = [...config.nodes].sort((a, b) => a.id - b.id);
-    const text = nodes.map((node) => `${node.id} ${node.address}`).join("\n");
+    const lines = nodes.map((node) => `${node.id} ${node.address}`);
+    // Nodes that were restored must all have been restored to the same state.
+    if (base.index > 0) lines.push(`restored ${base.index} ${base.term}`);
+    const text = lines.join("\n");
     this.#configHash = this.#isJoining ? "" : hex(ports.sha256(new TextEncoder().encode(text)));
   }
 
@@ -159,8 +164,8 @@ export class Bootstrap {
       return refusedFor(
         new ParleyError(
           "WRONG_CLUSTER",
-          `nodes ${hello.nodeId} and ${this.#config.nodeId} were started with different lists of nodes: ` +
-            "give all of them the same configuration",
+          `nodes ${hello.nodeId} and ${this.#config.nodeId} were started with different lists of nodes, or not restored ` +
+            "from the same backup: give all of them the same configuration, and restore all of them or none",
         ),
       );
     }

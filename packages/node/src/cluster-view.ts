@@ -6,6 +6,7 @@ import {
   type MemberPosition,
   MemberRole,
   MemberState,
+  type MemberStorage,
   type NodeReport,
   type ServerRecord,
   type StatusResponse,
@@ -36,6 +37,7 @@ export class ClusterObserver {
   readonly #contacts: Contacts;
   readonly #applied: () => number;
   readonly #isConnected: (raftId: number) => boolean;
+  readonly #storage: () => MemberStorage;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -45,6 +47,7 @@ export class ClusterObserver {
     contacts: Contacts,
     applied: () => number,
     isConnected: (raftId: number) => boolean,
+    storage: () => MemberStorage,
   ) {
     this.#clusterId = clusterId;
     this.#roster = roster;
@@ -52,6 +55,7 @@ export class ClusterObserver {
     this.#contacts = contacts;
     this.#applied = applied;
     this.#isConnected = isConnected;
+    this.#storage = storage;
   }
 
   /** The positions that `replicasAt` counts are out of date. */
@@ -82,6 +86,7 @@ export class ClusterObserver {
       appliedIndex: this.#applied(),
       state: memberState(this.#raft.state),
       matches,
+      storage: this.#storage(),
     };
   }
 
@@ -151,6 +156,7 @@ export class ClusterObserver {
       lag: Math.max(0, commit - applied),
       serverUuid: server.serverUuid,
       targetRole: server.role,
+      storage: report?.storage,
     };
   }
 

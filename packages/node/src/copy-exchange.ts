@@ -4,12 +4,12 @@ import { ParleyError } from "@parley/protocol";
 import type { Message } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyOffer } from "./copy-codec.ts";
+import type { CopyHead, CopyStore } from "./copy-ports.ts";
 import type { CopyTaker } from "./copy-receiver.ts";
 import { CopySender } from "./copy-sender.ts";
 import { CopyShelf } from "./copy-shelf.ts";
 import type { Driver } from "./driver.ts";
 import type { LogCache } from "./log-cache.ts";
-import { holdsAll } from "./membership.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { NodePorts } from "./ports.ts";
 import type { Roster } from "./roster.ts";
@@ -43,11 +43,37 @@ export class CopyExchange implements CopyTaker {
     this.shelf = new CopyShelf(
       ports,
       tuning,
-      () => cache.compactedIndex,
-      (confState) => holdsAll(confState, roster.membership),
+      {
+        get compactedIndex() {
+          return cache.compactedIndex;
+        },
+        get applied() {
+          return driver.raft.applied;
+        },
+        get membership() {
+          return roster.membership;
+        },
+      },
       () => driver.entriesLoaded(),
     );
     this.sender = new CopySender(ports, mesh, this.shelf, tuning);
+  }
+
+  /** For operators. */
+  take(minRevision: number): Promise<CopyHead> {
+    return this.shelf.take(minRevision);
+  }
+
+  hold(head: CopyHead): void {
+    this.shelf.hold(head);
+  }
+
+  release(head: CopyHead): void {
+    this.shelf.release(head);
+  }
+
+  get copies(): CopyStore {
+    return this.#ports.chatStore.copies;
   }
 
   get neededFrom(): number {
@@ -107,7 +133,7 @@ export class CopyExchange implements CopyTaker {
     return await roomFor(head.bytes, this.#tuning, this.#ports);
   }
 
-  async take({ head, message }: CopyOffer): Promise<boolean> {
+  async install({ head, message }: CopyOffer): Promise<boolean> {
     if (message === undefined || this.#closed) return false;
     const isInstalled = await this.#driver.stepSnapshot(message, head);
     if (isInstalled) this.installed += 1;

@@ -35,12 +35,10 @@ export interface CopyTaker {
   /** Why an offer is refused; undefined = it is welcome. */
   refusal(peerId: number, offer: CopyOffer): Promise<ParleyError | undefined>;
   /** The copy is on disk, verified. Resolves once it is installed, or with false when it is of no use. */
-  take(offer: CopyOffer): Promise<boolean>;
+  install(offer: CopyOffer): Promise<boolean>;
 }
 
 export class CopyReceiver {
-  /** Of this node; 0 = it is no member yet. */
-  readonly #raftId: () => number;
   readonly #copies: CopyStore;
   readonly #mesh: PeerMesh;
   readonly #clock: Clock;
@@ -51,12 +49,10 @@ export class CopyReceiver {
   #closed = false;
 
   constructor(
-    raftId: () => number,
     copies: CopyStore,
     mesh: PeerMesh,
     ports: { readonly clock: Clock; readonly logger: Logger },
   ) {
-    this.#raftId = raftId;
     this.#copies = copies;
     this.#mesh = mesh;
     this.#clock = ports.clock;
@@ -74,7 +70,7 @@ export class CopyReceiver {
       return { onFrame: () => {}, onEnd: () => {} };
     }
     const reception = new Reception(link, this.#clock, {
-      greet: (hello) => certificateMismatch(hello, link) ?? this.#greet(hello),
+      greet: (hello) => certificateMismatch(hello, link) ?? this.#mesh.greet(hello),
       begin: (one, begin) => this.#begin(one, begin),
       write: (chunk) => {
         const { offset, data: bytes, crc32 } = chunk;
@@ -98,15 +94,11 @@ export class CopyReceiver {
     for (const reception of [...this.#links]) reception.end();
   }
 
-  #greet(hello: PeerHello): PeerHello | ParleyError {
-    return this.#mesh.checkHello(hello, undefined) ?? this.#mesh.helloTo(hello.raftId);
-  }
-
   async #begin(
     reception: Reception,
     begin: CopyBegin,
   ): Promise<CopyOffer & { readonly from: number }> {
-    const offer = offerFromWire(begin, reception.peerId, this.#raftId());
+    const offer = offerFromWire(begin, reception.peerId, this.#mesh.raftId);
     if (offer === undefined) throw new ParleyError("MALFORMED", "that is no copy of this protocol");
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is still starting");
@@ -137,7 +129,9 @@ export class CopyReceiver {
     }
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is stopping");
-    if (!(await taker.take(offer))) await this.#copies.discard();
+    if (await taker.install(offer)) return;
+    await this.#copies.discard();
+    throw new ParleyError("INVALID_ARGUMENT", "this copy is of no use to this node");
   }
 }
 

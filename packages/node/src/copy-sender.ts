@@ -175,7 +175,7 @@ class Transfer {
       const refusal =
         hello === undefined
           ? "the first frame must be a hello"
-          : this.#mesh.checkHello(hello, this.#peerId)?.message;
+          : this.#mesh.checkHello(this.#peerId, hello);
       if (refusal !== undefined) {
         this.#finish(failed(refusal));
         return;

@@ -4,6 +4,7 @@ import type { ConfState, Snapshot, Unavailable } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyHead } from "./copy-ports.ts";
 import { uuidV4 } from "./ids.ts";
+import { holdsAll } from "./membership.ts";
 import type { ChatStore, Clock, Logger, LogStore, Random } from "./ports.ts";
 
 /** Copies on disk at once; one more is not made before one of them has gone (P11). */
@@ -36,36 +37,34 @@ export interface CopyUsage {
   readonly ageMs: number;
 }
 
+/** Where the log begins, how far it is applied, and who is a member as of that. */
+export interface LogEnds {
+  readonly compactedIndex: number;
+  readonly applied: number;
+  readonly membership: ConfState;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class CopyShelf {
   readonly #ports: CopyShelfPorts;
   readonly #tuning: NodeTuning;
-  readonly #compactedIndex: () => number;
-  readonly #fits: (confState: ConfState) => boolean;
+  readonly #log: LogEnds;
   readonly #onReady: () => void;
   #copies: ShelvedCopy[] = [];
   #making: Promise<CopyHead> | undefined;
+  /** The log must continue what is being made. */
+  #makingFrom = Number.POSITIVE_INFINITY;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** For metrics and coverage. */
   made = 0;
 
-  /**
-   * `fits`: whether a copy as of that membership is of use: a member takes none that was made before it came.
-   * `onReady`: a copy that was "unavailable" is at hand.
-   */
-  constructor(
-    ports: CopyShelfPorts,
-    tuning: NodeTuning,
-    compactedIndex: () => number,
-    fits: (confState: ConfState) => boolean,
-    onReady: () => void,
-  ) {
+  /** `onReady`: a copy that was "unavailable" is at hand. */
+  constructor(ports: CopyShelfPorts, tuning: NodeTuning, log: LogEnds, onReady: () => void) {
     this.#ports = ports;
     this.#tuning = tuning;
-    this.#compactedIndex = compactedIndex;
-    this.#fits = fits;
+    this.#log = log;
     this.#onReady = onReady;
   }
 
@@ -126,7 +125,7 @@ export class CopyShelf {
 
   /** The lowest entry that whoever gets one of these copies needs after it; infinity = nobody gets any. */
   get neededFrom(): number {
-    let lowest = Number.POSITIVE_INFINITY;
+    let lowest = this.#makingFrom;
     for (const { head, readers, usedMs } of this.#copies) {
       // Whoever has just got it has not caught up yet.
       const isAwaited =
@@ -134,6 +133,11 @@ export class CopyShelf {
       if (isAwaited) lowest = Math.min(lowest, head.index + 1);
     }
     return lowest;
+  }
+
+  /** What the largest copy takes. */
+  get largestBytes(): number {
+    return Math.max(0, ...this.#copies.map(({ head }) => head.bytes));
   }
 
   /** To be called now and then. */
@@ -151,13 +155,16 @@ export class CopyShelf {
     const now = this.#ports.clock.monotonicMs();
     const newest = this.#copies.at(-1);
     if (newest === undefined || now - newest.madeMs > FRESH_MS_MAX) return undefined;
+    const { compactedIndex, membership } = this.#log;
+    // Whoever was added since would not take it: a member finds itself in the membership that it brings.
     const { index, confState } = newest.head;
-    return index >= this.#compactedIndex() && this.#fits(confState) ? newest : undefined;
+    return index >= compactedIndex && holdsAll(confState, membership) ? newest : undefined;
   }
 
   #make(): Promise<CopyHead> {
     this.#making ??= this.#makeNow().finally(() => {
       this.#making = undefined;
+      this.#makingFrom = Number.POSITIVE_INFINITY;
     });
     return this.#making;
   }
@@ -165,6 +172,7 @@ export class CopyShelf {
   async #makeNow(): Promise<CopyHead> {
     const { clock, random, chatStore, logger } = this.#ports;
     const startedMs = clock.monotonicMs();
+    this.#makingFrom = this.#log.applied + 1;
     try {
       if (this.#copies.length >= COPIES_MAX) this.#remove(({ readers }) => readers === 0);
       if (this.#copies.length >= COPIES_MAX) throw new Error("too many copies are in use");

@@ -8,7 +8,10 @@ import type { ChatStore, Clock, Logger, LogStore } from "./ports.ts";
 const LOOK_MS = 1_000;
 /** The tail may take this share of the log's bound in bytes. */
 const TAIL_SHARE = 4;
-/** Up to so many times its bounds the log is kept for a follower that is on its way. */
+/**
+ * For a follower that is on its way the log is kept up to so many times its bound in bytes, or as large as a copy
+ * of the chat file, which would have to be sent instead.
+ */
 const PATIENCE = 4;
 
 export interface CompactionPorts {
@@ -18,12 +21,18 @@ export interface CompactionPorts {
   readonly logger: Logger;
 }
 
+export type FollowersNeed = () => {
+  /** The lowest entry that somebody on its way still needs; infinity = nobody. */
+  readonly neededFrom: number;
+  /** What a copy takes; 0 = there is none to compare with. */
+  readonly copyBytes: number;
+};
+
 export class LogCompaction {
   readonly #cache: LogCache;
   readonly #tuning: NodeTuning;
   readonly #ports: CompactionPorts;
-  /** The lowest entry that somebody on its way still needs; infinity = nobody. */
-  readonly #neededFrom: () => number;
+  readonly #followers: FollowersNeed;
   readonly #onFailed: (error: unknown) => void;
   #sizeBytes = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -36,13 +45,13 @@ export class LogCompaction {
     cache: LogCache,
     tuning: NodeTuning,
     ports: CompactionPorts,
-    neededFrom: () => number,
+    followers: FollowersNeed,
     onFailed: (error: unknown) => void,
   ) {
     this.#cache = cache;
     this.#tuning = tuning;
     this.#ports = ports;
-    this.#neededFrom = neededFrom;
+    this.#followers = followers;
     this.#onFailed = onFailed;
   }
 
@@ -97,7 +106,9 @@ export class LogCompaction {
     const entryBytes = Math.max(1, this.#sizeBytes / Math.max(1, entries));
     const tail = Math.min(logTailEntries, Math.floor(logBytesMax / TAIL_SHARE / entryBytes));
     const target = Math.min(applied, this.#cache.lastIndex() - tail);
-    const kept = fill > PATIENCE ? target : Math.min(target, this.#neededFrom() - 1);
+    const { neededFrom, copyBytes } = this.#followers();
+    const isPatient = this.#sizeBytes <= Math.max(PATIENCE * logBytesMax, copyBytes);
+    const kept = isPatient ? Math.min(target, neededFrom - 1) : target;
     return Math.max(kept, damaged);
   }
 }

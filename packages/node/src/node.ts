@@ -32,8 +32,8 @@ export class Node {
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   #bootstrap: Bootstrap | undefined;
-  #roster: Roster | undefined;
   readonly #receiver: CopyReceiver;
+  #roster: Roster | undefined;
   #running: RunningNode | undefined;
   /** In its place while the chat state is lost. */
   #stateless: StatelessNode | undefined;
@@ -56,20 +56,12 @@ export class Node {
         onPeerSilent: (peerId) => this.#running?.peerSilent(peerId),
         onPeerDead: (peerId) => this.#running?.peerDead(peerId),
         onIntroduced: (hello) => this.#roster?.met(hello),
-        onFrame: (peerId, frame) => {
-          this.#stateless?.receive(peerId, frame);
-          this.#running?.receive(peerId, frame);
-        },
+        onFrame: (peerId, frame) => (this.#running ?? this.#stateless)?.receive(peerId, frame),
         onRejected: (peerId, error) => this.#running?.rejected(peerId, error),
         onDrain: (peerId) => this.#running?.peerDrained(peerId),
       },
     );
-    this.#receiver = new CopyReceiver(
-      () => this.#roster?.raftId ?? 0,
-      ports.chatStore.copies,
-      this.#mesh,
-      ports,
-    );
+    this.#receiver = new CopyReceiver(ports.chatStore.copies, this.#mesh, ports);
     ports.transport.listenForCopies((link) => this.#receiver.accept(link));
   }
 
@@ -107,7 +99,8 @@ export class Node {
     // Whoever called gets it below, or something that went wrong before.
     startup.promise.catch(() => {});
     this.#startup = startup;
-    this.#bootstrap = new Bootstrap(this.#config, identity, this.#ports, {
+    const base = { index: state.compactedIndex, term: state.compactedTerm };
+    this.#bootstrap = new Bootstrap(this.#config, identity, base, this.#ports, {
       onMember: (adoption) => {
         this.#tellEnquirers(genesisMembership(adoption.record), adoption);
         this.#run(adoption, state).then(startup.resolve, startup.reject);
@@ -132,8 +125,8 @@ export class Node {
     this.#startup?.reject(stoppedEarly());
     this.#stateless?.halt();
     await this.#running?.stop(graceMs);
-    this.#bootstrap?.close();
     this.#receiver.close();
+    this.#bootstrap?.close();
     this.#mesh.close();
     try {
       await this.#ports.chatStore.close();
@@ -144,14 +137,11 @@ export class Node {
 
   async #run(adoption: Adoption, log: LogState): Promise<void> {
     const genesis = genesisMembership(adoption.record);
-    // With a log that is not whole, an empty chat file is not the beginning of everything.
-    const isWhole = log.compactedIndex === 0;
-    const chat = await this.#ports.chatStore.open(isWhole ? genesis : undefined);
+    const chat = await this.#ports.chatStore.open(genesis, log.compactedIndex);
     const applied = chat.admission.appliedIndex;
     if (applied < log.compactedIndex) {
       const installed = await this.#fetchState(adoption, genesis, log);
-      if (this.#stopped) return;
-      await this.#serve(adoption, installed.log, installed.chat, genesis);
+      if (!this.#stopped) await this.#serve(adoption, genesis, installed.log, installed.chat);
       return;
     }
     if (applied > log.lastIndex) {
@@ -161,7 +151,7 @@ export class Node {
           "away and start it again: with an empty disk it asks its cluster to take it back under the same id.",
       );
     }
-    await this.#serve(adoption, log, chat, genesis);
+    await this.#serve(adoption, genesis, log, chat);
   }
 
   /** Waits, as a node without a chat state, for a copy of a peer's. */
@@ -170,20 +160,23 @@ export class Node {
     genesis: Membership,
     log: LogState,
   ): Promise<InstalledCopy> {
-    // Who the members are now was in the chat file; who they were at first, or introduces itself, will do.
-    const roster = new Roster(self, genesis, this.#places(genesis));
-    const connect = () => this.#mesh.connect(roster.peers(), starting());
-    roster.onChanged(connect);
-    this.#roster = roster;
-    connect();
+    if (genesis.servers.length === 1) {
+      throw new StartupError(
+        `The chat file is lost or damaged, the log begins after index ${log.compactedIndex}, and there is no other node to ` +
+          "get a copy from. Restore the latest backup into an empty data folder (`parley restore`).",
+      );
+    }
     const commit = Math.max(log.compactedIndex, Math.min(log.hardState.commit, log.lastIndex));
     const cache = await this.#loadCache(log, EMPTY_CONF_STATE, commit);
     const { promise, reject } = Promise.withResolvers<never>();
     this.#startup?.promise.catch(reject);
+    // The table of servers was in the chat file: those of the beginning, and whoever introduces itself.
+    const roster = new Roster(self, genesis, this.#places(genesis));
+    this.#roster = roster;
     this.#stateless = new StatelessNode(
-      self.raftId,
       this.#config.tuning,
       this.#ports,
+      roster,
       this.#mesh,
       cache,
       commit,
@@ -213,9 +206,9 @@ export class Node {
 
   async #serve(
     { record, self }: Adoption,
+    genesis: Membership,
     log: LogState,
     chat: ChatStoreState,
-    genesis: Membership,
   ): Promise<void> {
     const applied = chat.admission.appliedIndex;
     // A chat file from before the table of servers is of a cluster that never changed.
@@ -291,8 +284,8 @@ export class Node {
     this.#stopped = true;
     this.#stateless?.halt();
     this.#running?.halt();
-    this.#bootstrap?.close();
     this.#receiver.close();
+    this.#bootstrap?.close();
     this.#mesh.close();
     this.#ports.onFatal(error);
   }

@@ -123,8 +123,11 @@ export class PeerMesh {
     return this.#links.get(peerId)?.link.isUp ?? false;
   }
 
-  /** Has links to exactly these from now on; links from others, once greeted, are closed for the reason given. */
-  connect(peers: readonly Peer[], farewell: ParleyError): void {
+  /**
+   * Has links to exactly these from now on. Links from others, once greeted, are closed for the reason given; those
+   * without one stay: whoever is not known yet may be a member that this node has yet to learn of.
+   */
+  connect(peers: readonly Peer[], farewell: (raftId: number) => ParleyError | undefined): void {
     if (this.#closed) return;
     const wanted = new Map(peers.map((peer) => [peer.raftId, peer]));
     for (const [raftId, { peer, link }] of this.#links) {
@@ -135,7 +138,9 @@ export class PeerMesh {
       if (wasUp) this.#events.onPeerDown(raftId);
     }
     for (const incoming of this.#incoming) {
-      if (incoming.peerId !== 0 && !wanted.has(incoming.peerId)) this.#refuse(incoming, farewell);
+      if (incoming.peerId === 0 || wanted.has(incoming.peerId)) continue;
+      const error = farewell(incoming.peerId);
+      if (error !== undefined) this.#refuse(incoming, error);
     }
     for (const peer of peers) {
       if (this.#links.has(peer.raftId)) continue;
@@ -143,6 +148,11 @@ export class PeerMesh {
       this.#links.set(peer.raftId, { peer, link });
       link.dial();
     }
+  }
+
+  /** This node's own raft id; 0 while it has none. */
+  get raftId(): number {
+    return this.#identity.hello().raftId;
   }
 
   addressOf(peerId: number): string | undefined {
@@ -154,10 +164,20 @@ export class PeerMesh {
     return this.#owner.hello(peerId);
   }
 
-  /** Checks a peer's hello on a stream of its own; an error = refuse it for that reason. */
-  checkHello(hello: PeerHello, expectedId: number | undefined): ParleyError | undefined {
-    const error = this.#checkAnswer(expectedId ?? hello.raftId, hello);
-    if (error !== undefined) this.#logRefusal(error, { peer: hello.nodeId });
+  /** Checks the hello of the peer that was dialled, on a stream of its own; a sentence = refused for that reason. */
+  checkHello(peerId: number, hello: PeerHello): string | undefined {
+    return this.#owner.checkHello(peerId, hello);
+  }
+
+  /** Receives a caller on a stream of its own: the hello for a member of this cluster, or why it is refused. */
+  greet(hello: PeerHello): PeerHello | ParleyError {
+    const reception = this.#identity.receive(hello);
+    if (reception.kind === "peer") return this.#answerTo(hello);
+    const error =
+      reception.kind === "refused"
+        ? reception.error
+        : new ParleyError("NOT_READY", "only members of this cluster bring copies");
+    this.#logRefusal(error, { peer: hello.nodeId });
     return error;
   }
 
@@ -321,16 +341,16 @@ export class PeerMesh {
       other.link.close();
     }
     if (reception.kind === "peer") incoming.peerId = hello.raftId;
-    const answer: PeerHello = {
-      ...this.#identity.hello(),
-      toNodeId: hello.nodeId,
-      toServerUuid: hello.serverUuid,
-    };
+    const answer = this.#answerTo(hello);
     incoming.link.send(PeerFrame.encode(PeerFrame.fromPartial({ hello: answer })).finish());
     if (reception.kind !== "peer") return;
     this.#events.onIntroduced(hello);
     // The peer is alive: no need to wait for the pause before the next dial.
     this.#links.get(hello.raftId)?.link.dial();
+  }
+
+  #answerTo({ nodeId, serverUuid }: PeerHello): PeerHello {
+    return { ...this.#identity.hello(), toNodeId: nodeId, toServerUuid: serverUuid };
   }
 
   #refuse(incoming: Incoming, error: ParleyError): void {

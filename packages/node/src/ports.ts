@@ -164,9 +164,10 @@ export interface ChatReads {
 export interface ChatStore extends ChatReads, CopyInstaller {
   /**
    * A file that is damaged is put aside, and an empty one takes its place: the caller compares the applied index
-   * with where the log begins.
+   * with where the log begins. A file without a membership that is as of `logBeginsAfter` (a new one, or a restored
+   * backup) gets `initial`.
    */
-  open(initial: Membership | undefined): Promise<ChatStoreState>;
+  open(initial: Membership | undefined, logBeginsAfter?: number): Promise<ChatStoreState>;
   /** Calls are served in order. Rejects only when the store is broken: the node must stop. */
   apply(request: ApplyRequest): Promise<AppliedBatch>;
   /**

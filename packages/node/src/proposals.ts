@@ -187,6 +187,13 @@ export class Proposals {
     this.placeWaiting();
   }
 
+  /** This node will not see for a while what becomes of them: whoever asked is told so, and asks elsewhere. */
+  giveUp(): void {
+    for (const write of [...this.#byId.values()]) {
+      this.#settle(write, () => write.reject(write.overdueError()));
+    }
+  }
+
   /** Everything that waits is told that the node stops. */
   close(): void {
     this.#closed = true;

@@ -23,7 +23,7 @@ import { LeaderRequests } from "./leader-requests.ts";
 import type { LogCache } from "./log-cache.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { LogWriter } from "./log-writer.ts";
-import { memberIds } from "./membership.ts";
+import { memberIds, standingOf } from "./membership.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { MembershipOffice } from "./membership-office.ts";
 import type { NodeMetrics } from "./metrics.ts";
@@ -31,6 +31,7 @@ import type { PeerMesh } from "./peer-mesh.ts";
 import { judgePeerMessage } from "./peer-messages.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import { ProgressWatch } from "./progress-watch.ts";
 import { Proposals } from "./proposals.ts";
 import { encodeMessage } from "./raft-codec.ts";
 import { ReadRounds } from "./read-rounds.ts";
@@ -39,6 +40,7 @@ import type { Roster } from "./roster.ts";
 import { ChatService } from "./service/chat-service.ts";
 import { ClusterService } from "./service/cluster-service.ts";
 import { Operators } from "./service/operators.ts";
+import { StorageWatch } from "./storage-watch.ts";
 import { Succession } from "./succession.ts";
 
 /** What a running node offers to the transports. */
@@ -74,12 +76,14 @@ export class RunningNode implements Replica {
   readonly #gossip: Gossip;
   readonly #succession: Succession;
   readonly #disk: DiskWatch;
-  readonly #office: MembershipOffice;
-  readonly #requests: LeaderRequests;
-  readonly #admissions: Admissions;
   /** Copies of the chat file, to and from peers. */
   readonly copies: CopyExchange;
   readonly #compaction: LogCompaction;
+  readonly #storage: StorageWatch;
+  readonly #progress: ProgressWatch;
+  readonly #office: MembershipOffice;
+  readonly #requests: LeaderRequests;
+  readonly #admissions: Admissions;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
   #applied: number;
@@ -146,6 +150,7 @@ export class RunningNode implements Replica {
       this.#contacts,
       () => this.#applied,
       (peerId) => mesh.isUp(peerId),
+      () => this.#storage.now,
     );
     this.#gossip = new Gossip(
       mesh,
@@ -167,12 +172,21 @@ export class RunningNode implements Replica {
     );
     this.#requests = new LeaderRequests(this.#driver, mesh, clock, random, this.#office);
     this.#admissions = new Admissions(record, roster, mesh, this.#office, this.#requests, ports);
+    this.#progress = new ProgressWatch(clock);
+    this.#storage = new StorageWatch(ports, () => ({
+      compactedIndex: cache.compactedIndex,
+      logBytes: this.#compaction.sizeBytes,
+      copies: this.copies.shelf.usage,
+    }));
     this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
     this.#compaction = new LogCompaction(
       cache,
       tuning,
       ports,
-      () => Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+      () => ({
+        neededFrom: Math.min(this.copies.neededFrom, this.#neededByFollowers()),
+        copyBytes: this.copies.shelf.largestBytes,
+      }),
       (error) => {
         if (!this.#halted) fatal(error);
       },
@@ -193,6 +207,7 @@ export class RunningNode implements Replica {
       replica: this,
       chatStore,
       clock,
+      copies: this.copies,
       changes: new MembershipChanges(this.#requests, roster, () => this.#driver.raft.lead),
       operators: new Operators({
         replica: this,
@@ -303,6 +318,7 @@ export class RunningNode implements Replica {
     if (this.#stopping) {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
+    if (this.#progress.isStuck) return catchingUp();
     return this.#fullDisk();
   }
 
@@ -491,6 +507,7 @@ export class RunningNode implements Replica {
     this.#observer.invalidate();
     if (confState !== undefined) this.#roster.replace(confState);
     this.admission.load(admission);
+    if (confState !== undefined) this.#roster.replace(confState);
     for (const listener of this.#listeners) listener.onJump();
     this.#applied = admission.appliedIndex;
     this.#proposals.jumped(admission.appliedIndex);
@@ -548,7 +565,8 @@ export class RunningNode implements Replica {
     this.#waiters.close();
     this.#requests.close();
     // Not with the reason REMOVED: that is what one is told who was removed oneself.
-    this.#mesh.connect([], new ParleyError("NOT_READY", "this server is out of the cluster"));
+    const farewell = new ParleyError("NOT_READY", "this server is out of the cluster");
+    this.#mesh.connect([], () => farewell);
     this.#tellView();
     this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
       this.#ports.logger.error({ error: String(error) }, "sending the clients away failed");
@@ -556,7 +574,9 @@ export class RunningNode implements Replica {
   }
 
   #connect(): void {
-    this.#mesh.connect(this.#roster.peers(), removedError());
+    this.#mesh.connect(this.#roster.peers(), (raftId) =>
+      standingOf(this.#roster.membership, raftId) === "removed" ? removedError() : undefined,
+    );
   }
 
   #askReadIndex(context: Uint8Array): boolean {
@@ -617,6 +637,15 @@ export class RunningNode implements Replica {
     this.#disk.check();
     this.#compaction.check(this.#applied);
     this.copies.tidy();
+    this.#storage.check();
+    this.#lookForProgress();
+  }
+
+  /** Clients' writes would wait for as long as this node is stuck: they are better off elsewhere. */
+  #lookForProgress(): void {
+    const { raft } = this.#driver;
+    const committed = this.#contacts.reportOf(raft.lead)?.commitIndex ?? 0;
+    if (this.#progress.look(this.#applied, committed)) this.#proposals.giveUp();
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */
@@ -645,6 +674,12 @@ export class RunningNode implements Replica {
 
 function removedError(): ParleyError {
   return new ParleyError("REMOVED", "this server has been removed from the cluster");
+}
+
+function catchingUp(): ParleyError {
+  return new ParleyError("NOT_READY", "this node is far behind and catches up; ask another one", {
+    retryAfterMs: 100,
+  });
 }
 
 function diskFull(): ParleyError {

@@ -13,15 +13,16 @@ import type { LogCache } from "./log-cache.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { InstalledCopy, NodePorts, Timer } from "./ports.ts";
 import { encodeMessage, messageFromWire } from "./raft-codec.ts";
+import type { Roster } from "./roster.ts";
 
 /** A peer that was asked has so long to begin; then another one is asked. */
 const ASK_MS = 5_000;
 const QUIET_POLL_MS = 5;
 
 export class StatelessNode implements CopyTaker {
-  readonly #raftId: number;
   readonly #tuning: NodeTuning;
   readonly #ports: NodePorts;
+  readonly #roster: Roster;
   readonly #mesh: PeerMesh;
   readonly #cache: LogCache;
   readonly #driver: Driver;
@@ -33,22 +34,22 @@ export class StatelessNode implements CopyTaker {
 
   /** `commit`: as far as the log is known to be committed. */
   constructor(
-    raftId: number,
     tuning: NodeTuning,
     ports: NodePorts,
+    roster: Roster,
     mesh: PeerMesh,
     cache: LogCache,
     commit: number,
     fatal: (error: unknown) => void,
   ) {
-    this.#raftId = raftId;
     this.#tuning = tuning;
     this.#ports = ports;
+    this.#roster = roster;
     this.#mesh = mesh;
     this.#cache = cache;
     this.#fatal = fatal;
     const driverPorts = { ...ports, chatStore: undefined };
-    this.#driver = new Driver(raftId, commit, cache, tuning, driverPorts, {
+    this.#driver = new Driver(roster.raftId, commit, cache, tuning, driverPorts, {
       send: (message) => {
         mesh.queue(message.to, "messages", encodeMessage(message));
       },
@@ -72,9 +73,17 @@ export class StatelessNode implements CopyTaker {
       "the chat file is lost and the log does not reach back far enough: fetching a copy from a peer; " +
         "until it is here this node votes, but serves nobody",
     );
+    this.#roster.onChanged(() => this.#connect());
+    this.#connect();
     this.#driver.start();
     this.#ask();
     return this.#installed.promise;
+  }
+
+  #connect(): void {
+    if (this.#driver.isStopped) return;
+    // Its table of servers is an old one: it sends nobody away.
+    this.#mesh.connect(this.#roster.peers(), () => undefined);
   }
 
   halt(): void {
@@ -85,7 +94,7 @@ export class StatelessNode implements CopyTaker {
   receive(peerId: number, frame: PeerFrame): void {
     for (const wire of frame.messages) {
       const message = messageFromWire(wire);
-      const isOwn = message?.from === peerId && message.to === this.#raftId;
+      const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
       if (message !== undefined && isOwn && message.type !== "MsgSnap") this.#driver.step(message);
     }
   }
@@ -106,7 +115,7 @@ export class StatelessNode implements CopyTaker {
   }
 
   /** Whoever sent it: the core is not told, it is made anew from what is on disk then. */
-  async take({ head }: CopyOffer): Promise<boolean> {
+  async install({ head }: CopyOffer): Promise<boolean> {
     if (this.#driver.isStopped) return false;
     this.halt();
     try {

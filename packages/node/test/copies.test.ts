@@ -66,14 +66,19 @@ async function until(what: string, done: () => boolean): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (!done()) {
     if (performance.now() > deadline) {
-      throw new Error(`${what} never came about:\n${cluster.logged.slice(-30).join("\n")}`);
+      throw new Error(`${what} never came about:\n${everything().slice(-30).join("\n")}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
+/** What the nodes logged, with their ids in front. */
+function everything(): string[] {
+  return [1, 2, 3].flatMap((id) => cluster.said(id).map((line) => `${id} ${line}`));
+}
+
 function logged(id: number, text: string): number {
-  return cluster.logged.filter((line) => line.startsWith(`${id} `) && line.includes(text)).length;
+  return everything().filter((line) => line.startsWith(`${id} `) && line.includes(text)).length;
 }
 
 async function caughtUp(id: number): Promise<void> {
@@ -109,7 +114,7 @@ async function leaveBehind(): Promise<{
   const compactedTo = () =>
     Math.max(
       0,
-      ...cluster.logged.map((line) => {
+      ...everything().map((line) => {
         const found = new RegExp(`^${leader} info the log was compacted .*"to":([0-9]+)`).exec(
           line,
         );
@@ -180,7 +185,7 @@ describe("copies of the chat file", () => {
     };
     await cluster.start(away);
     await caughtUp(away);
-    const says = (text: RegExp) => cluster.logged.some((line) => text.test(line));
+    const says = (text: RegExp) => everything().some((line) => text.test(line));
     await until("it says that it resumed", () => says(/a copy was sent.*"from":[1-9]/));
     expect(says(/broke off.*is corrupt/)).toBe(true);
     expect(await bodies(away, token, roomId, 0)).toEqual(said);

@@ -34,6 +34,7 @@ export const COVERAGE = [
   "copies-resumed",
   "copies-found-at-start",
   "copies-corrupt",
+  "crashes-while-copying",
   "copies-installed",
   "chat-files-lost",
   "storage-failures",

@@ -82,6 +82,12 @@ export class Server {
   #incarnation = 0;
   /** Its chat file was damaged, and a copy of a peer's has not taken its place yet. */
   chatFileLost = false;
+  /** While it is down: the file is found to be damaged at the next start. */
+  loseChatFile(): void {
+    this.chatFileLost = true;
+    this.chatDisk.damage();
+  }
+
   /** Set when its disk was damaged: it must refuse to start. */
   damaged = false;
   /** Set between SIGTERM and the end. */
@@ -358,7 +364,6 @@ export class Server {
       },
       warn: (fields, message) => {
         this.#count(message);
-        if (message === "sending a copy broke off") coverage.add("copies-broken-off");
         add("warn")(fields, message);
       },
       error: add("error"),
@@ -369,6 +374,7 @@ export class Server {
     const { coverage } = this.#world;
     if (message === "a copy was made") coverage.add("copies-made");
     else if (message === "a copy was sent") coverage.add("copies-sent");
+    else if (message === "sending a copy broke off") coverage.add("copies-broken-off");
     else if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
     else if (message.startsWith("this server has been removed"))
       coverage.add("servers-told-of-removal");

@@ -435,7 +435,7 @@ export class World {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
           this.trace.add(`n${nodeId}`, `chat file is as of ${applied}, was at ${before}`);
           this.#stateMachine.reopened(nodeId, applied);
-          this.#checkTruncation(nodeId, applied);
+          this.#checkTruncation(id, applied);
         },
         onInstalled: (nodeId, applied, hash) => {
           this.trace.add(`n${nodeId}`, `chat file is a copy as of ${applied}`);
@@ -443,7 +443,7 @@ export class World {
           this.#stateMachine.installed(nodeId, applied, hash);
         },
         onLogInstalled: (nodeId) => {
-          const log = this.#member(nodeId).logDisk.durableLog();
+          const log = this.#server(id).logDisk.durableLog();
           for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
         },
         committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
@@ -454,10 +454,13 @@ export class World {
   }
 
   /** A node may forget only what its chat file has for good. */
-  #checkTruncation(raftId: number, applied: number): void {
-    const server = this.#member(raftId);
+  #checkTruncation(nodeId: number, applied: number): void {
+    const server = this.#server(nodeId);
     const { compactedIndex } = server.logDisk;
-    if (applied >= compactedIndex) return;
+    if (applied >= compactedIndex) {
+      server.chatFileLost = false;
+      return;
+    }
     if (server.chatFileLost) {
       this.coverage.add("chat-files-lost");
       return;
@@ -507,12 +510,6 @@ export class World {
   #isMember(server: Server): boolean {
     const servers = this.#p8.newest?.servers ?? [];
     return servers.some(({ raftId }) => raftId === server.raftId);
-  }
-
-  #member(raftId: number): Server {
-    const server = this.servers.find((one) => one.raftId === raftId);
-    if (server === undefined) throw new Error(`there is no member ${raftId}`);
-    return server;
   }
 
   #server(nodeId: number): Server {
@@ -567,6 +564,7 @@ export class World {
       coverage.add("truncations", logDisk.counts.truncations);
       coverage.add("copies-corrupt", chatDisk.copyDisk.counts.corrupt);
       coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
+      coverage.add("crashes-while-copying", chatDisk.copyDisk.counts.crashes);
     }
   }
 }

@@ -16,6 +16,7 @@ export type ApplyThreadRequest =
       readonly kind: "open";
       readonly path: string;
       readonly initial: Membership | undefined;
+      readonly logBeginsAfter: number;
       readonly verifyBytesMax: number;
     }
   | { readonly kind: "apply"; readonly packed: Uint8Array<ArrayBuffer> }
@@ -58,7 +59,7 @@ port.on("message", ({ id, body }: WorkerRequest<ApplyThreadRequest | CloseReques
 function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
   switch (body.kind) {
     case "open":
-      reply({ id, value: open(body.path, body.initial, body.verifyBytesMax) });
+      reply({ id, value: open(body) });
       return;
     case "apply": {
       const { entries, confState } = unpackApplyRequest(body.packed);
@@ -89,11 +90,12 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
   }
 }
 
-function open(path: string, initial: Membership | undefined, verifyBytesMax: number): OpenOutcome {
+function open(request: ApplyThreadRequest & { readonly kind: "open" }): OpenOutcome {
+  const { path, initial, logBeginsAfter, verifyBytesMax } = request;
   file?.close();
   file = undefined;
   try {
-    file = ChatFile.open(path, engineModule, initial, verifyBytesMax);
+    file = ChatFile.open(path, engineModule, initial, logBeginsAfter, verifyBytesMax);
   } catch (cause) {
     if (cause instanceof ChatFileDamage) return { kind: "damaged", found: cause.message };
     throw cause;

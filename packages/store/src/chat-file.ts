@@ -54,7 +54,8 @@ export class ChatFile {
   }
 
   /**
-   * Opens or creates the file. A new one gets the membership `initial`, durably. Files up to
+   * Opens or creates the file. One without a membership that is as of `logBeginsAfter` (a new one, or a restored backup)
+   * gets `initial`, durably. Files up to
    * `verifyBytesMax` are verified before anything of them is served: SQLite compares indexes with
    * tables, and the state hash is recomputed from the rows. Throws {@link ChatFileDamage}, or a
    * StorageError.
@@ -63,6 +64,7 @@ export class ChatFile {
     path: string,
     module: ChatEngineModule,
     initial: Membership | undefined,
+    logBeginsAfter: number,
     verifyBytesMax: number,
   ): ChatFile {
     const existed = existsSync(path);
@@ -78,7 +80,7 @@ export class ChatFile {
       if (verify) verifyStructure(db);
       const engine = module.ChatMachine.open(db);
       if (verify) verifyHash(engine);
-      const fresh = engine.appliedIndex === 0 && engine.confState() === undefined;
+      const fresh = engine.appliedIndex === logBeginsAfter && engine.confState() === undefined;
       if (fresh && initial !== undefined) engine.apply([], encodeConfState(initial));
       const file = new ChatFile(path, db, engine, 0);
       // Decoded once here, so that a damaged one is found now.

@@ -44,10 +44,11 @@ export class MemoryChatStore implements ChatStore {
     this.owner = owner;
   }
 
-  async open(initial: Membership | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined, logBeginsAfter = 0): Promise<ChatStoreState> {
     const { db } = this.disk;
     const machine = ChatMachine.open(db);
-    if (machine.appliedIndex === 0 && machine.confState() === undefined && initial !== undefined) {
+    const isNew = machine.appliedIndex === logBeginsAfter && machine.confState() === undefined;
+    if (isNew && initial !== undefined) {
       machine.apply([], encodeConfState(initial));
     }
     return this.openedOn(machine);

@@ -98,9 +98,9 @@ export class SqliteChatStore implements ChatStore {
     );
   }
 
-  async open(initial: Membership | undefined): Promise<ChatStoreState> {
+  async open(initial: Membership | undefined, logBeginsAfter = 0): Promise<ChatStoreState> {
     try {
-      return await this.openFile(initial);
+      return await this.openFile(initial, logBeginsAfter);
     } catch (cause) {
       // The threads must not outlive a store that never opened; why it did not matters more.
       await this.close().catch(() => {});
@@ -181,6 +181,7 @@ export class SqliteChatStore implements ChatStore {
       kind: "open",
       path: this.path,
       initial: undefined,
+      logBeginsAfter: index,
       verifyBytesMax: 0,
     };
     const opened = (await this.guarded(this.applier.call(body))) as OpenOutcome;
@@ -202,12 +203,15 @@ export class SqliteChatStore implements ChatStore {
     await this.applier.close();
   }
 
-  private async openFile(initial: Membership | undefined): Promise<ChatStoreState> {
+  private async openFile(
+    initial: Membership | undefined,
+    logBeginsAfter: number,
+  ): Promise<ChatStoreState> {
     removeLeftovers(this.options.dbPath, this.options.owner.chatGeneration);
-    let outcome = await this.openGeneration(initial);
+    let outcome = await this.openGeneration(initial, logBeginsAfter);
     if (outcome.kind === "damaged") {
       await this.replaceDamagedFile(outcome.found);
-      outcome = await this.openGeneration(initial);
+      outcome = await this.openGeneration(initial, logBeginsAfter);
     }
     if (outcome.kind === "damaged") {
       throw new StorageError("corrupt", this.path, `${this.path}: a new file: ${outcome.found}`);
@@ -223,10 +227,19 @@ export class SqliteChatStore implements ChatStore {
     return this.path === "" ? `${this.options.dbPath}-chat` : this.path;
   }
 
-  private async openGeneration(initial: Membership | undefined): Promise<OpenOutcome> {
+  private async openGeneration(
+    initial: Membership | undefined,
+    logBeginsAfter: number,
+  ): Promise<OpenOutcome> {
     this.path = chatPath(this.options.dbPath, this.options.owner.chatGeneration);
     const verifyBytesMax = this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT;
-    const body: ApplyThreadRequest = { kind: "open", path: this.path, initial, verifyBytesMax };
+    const body: ApplyThreadRequest = {
+      kind: "open",
+      path: this.path,
+      initial,
+      logBeginsAfter,
+      verifyBytesMax,
+    };
     return (await this.applier.call(body)) as OpenOutcome;
   }
 

@@ -142,7 +142,7 @@ export class ChatReader {
         return { kind: "page", revision, events, upToRevision: revision };
       }
       case "recompute-hash":
-        return { kind: "hash", revision, hash: hashOfRows(this.db) };
+        return { kind: "hash", revision, hash: hashOfRows(this.db), keptHash: hashOfRows(this.db) };
       case "catch-up-count":
         return { kind: "count", revision, count: 0 };
       case "credentials":

@@ -26,7 +26,7 @@ const CHANNEL_OPTIONS = {
 };
 
 /** The server's own error where it sent one, else what the transport says. */
-function errorOf(error: ServiceError, address: string): Error {
+export function errorOf(error: ServiceError, address: string): Error {
   const encoded = error.metadata?.get("parley-error-bin")[0];
   if (Buffer.isBuffer(encoded)) return ParleyError.fromWire(WireError.decode(encoded));
   return new Error(`${address} does not answer (${error.details})`);
@@ -70,9 +70,10 @@ export function askStateHash(
   address: string,
   atIndex: number,
   options: AskOptions,
+  deep = false,
 ): Promise<StateHashResponse> {
   return ask(address, options, (client, metadata, deadline, callback) => {
-    client.stateHash({ atIndex }, metadata, deadline, callback);
+    client.stateHash({ atIndex, deep }, metadata, deadline, callback);
   });
 }
 

@@ -64,7 +64,7 @@ async function change(from: Asked, timeoutMs: number, call: Call): Promise<void>
   let failure: unknown;
   for (const address of from.servers) {
     try {
-      await ask(address, { timeoutMs, token: from.token }, call);
+      await ask(address, { timeoutMs, token: from.token, tls: from.trust?.tls }, call);
       return;
     } catch (cause) {
       failure = cause;

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { VERSION } from "../version.ts";
 import { addAccountCommands } from "./account-commands.ts";
+import { addBackupCommands } from "./backup-commands.ts";
 import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
   addChatCommand(program);
   addClusterCommands(program);
   addMembershipCommands(program);
+  addBackupCommands(program);
   addAccountCommands(program);
   addRoomCommands(program);
   addMessageCommands(program);

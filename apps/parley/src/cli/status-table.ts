@@ -14,6 +14,9 @@ const COLUMNS: readonly Column[] = [
   { title: "commit", align: "right" },
   { title: "applied", align: "right" },
   { title: "lag", align: "right" },
+  { title: "log", align: "right" },
+  { title: "chat", align: "right" },
+  { title: "copies", align: "left" },
   { title: "address", align: "left" },
   HTTP,
   { title: "health", align: "left" },
@@ -38,6 +41,23 @@ function health(member: Member): string {
   return pc.red(`silent ${formatAge(member.lastContactMs)}`);
 }
 
+function size(bytes: number): string {
+  if (bytes < 1024 * 1024) return `${Math.ceil(bytes / 1024)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** The log, the chat file, and copies of it for others. */
+function storageCells({ storage, healthy }: Member): readonly string[] {
+  if (storage === undefined || !healthy) return ["-", "-", "-"];
+  const { copies, copyBytes, copyAgeMs } = storage;
+  const age = `${Math.round(copyAgeMs / 1000)} s`;
+  return [
+    size(storage.logBytes),
+    size(storage.chatBytes),
+    copies === 0 ? "none" : `${copies}, ${size(copyBytes)}, ${age} old`,
+  ];
+}
+
 function row(member: Member): readonly string[] {
   const state = roleName(member.state);
   const known = (value: number) => (member.healthy ? String(value) : "-");
@@ -49,6 +69,7 @@ function row(member: Member): readonly string[] {
     known(member.commitIndex),
     known(member.appliedIndex),
     known(member.lag),
+    ...storageCells(member),
     member.address,
     member.httpAddress === "" ? "-" : member.httpAddress,
     health(member),

@@ -232,6 +232,7 @@ function checkReach(source: Source, nodes: readonly ServerNode[], isClosed: bool
 function tuningOf(file: ConfigFile, source: Source): NodeTuning {
   const limits = file.limits ?? {};
   const timing = file.timing ?? {};
+  const compaction = file.compaction ?? {};
   const base = DEFAULT_TUNING;
   const tickMs = timing.tick_ms ?? base.tickMs;
   const ticks = (ms: number | undefined, fallback: number) =>
@@ -259,6 +260,11 @@ function tuningOf(file: ConfigFile, source: Source): NodeTuning {
     loginPauseMs: limits.login_pause_ms ?? base.loginPauseMs,
     sessionsMax: limits.sessions_max ?? base.sessionsMax,
     tokenTtlMs: limits.token_ttl_ms ?? base.tokenTtlMs,
+    logEntriesMax: compaction.log_entries_max ?? base.logEntriesMax,
+    logBytesMax: compaction.log_bytes_max ?? base.logBytesMax,
+    logTailEntries: compaction.log_tail_entries ?? base.logTailEntries,
+    copyBytesPerSecond: compaction.copy_bytes_per_second ?? base.copyBytesPerSecond,
+    copyIdleMs: compaction.copy_idle_ms ?? base.copyIdleMs,
     diskReserveBytes: limits.disk_reserve_bytes ?? base.diskReserveBytes,
   };
 }

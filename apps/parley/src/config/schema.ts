@@ -39,6 +39,16 @@ const limits = z.strictObject({
   disk_reserve_bytes: z.int().min(0).optional(),
 });
 
+const compaction = z.strictObject({
+  log_entries_max: positive("log_entries_max").optional(),
+  log_bytes_max: positive("log_bytes_max").optional(),
+  log_tail_entries: positive("log_tail_entries").optional(),
+  copy_bytes_per_second: positive("copy_bytes_per_second")
+    .min(64 * 1024)
+    .optional(),
+  copy_idle_ms: positive("copy_idle_ms").optional(),
+});
+
 const timing = z.strictObject({
   tick_ms: positive("tick_ms").max(1_000).optional(),
   heartbeat_ms: positive("heartbeat_ms").max(10_000).optional(),
@@ -76,6 +86,7 @@ export const fileSchema = z.strictObject({
   tls: tls.optional(),
   limits: limits.optional(),
   timing: timing.optional(),
+  compaction: compaction.optional(),
   log: log.optional(),
 });
 

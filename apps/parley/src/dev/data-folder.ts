@@ -30,12 +30,23 @@ function existingConfig(folder: string): ClusterConfig | undefined {
   return existsSync(path) ? loadConfig(path) : undefined;
 }
 
-function renderConfig(base: number, nodeCount: number): string {
+/** Sections below this line are the user's, and stay from run to run. */
+const KEPT_BELOW = "# Settings below this line are kept.";
+
+function keptSettings(folder: string): string {
+  if (!existsSync(configPath(folder))) return "";
+  const text = readFileSync(configPath(folder), "utf8");
+  const at = text.indexOf(KEPT_BELOW);
+  return at < 0 ? "" : text.slice(at + KEPT_BELOW.length);
+}
+
+function renderConfig(base: number, nodeCount: number, kept: string): string {
   const nodes = Array.from({ length: nodeCount }, (_, at) => at + 1).map(
     (id) =>
       `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}}`,
   );
-  return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n`;
+  const settings = kept === "" ? "\n" : kept;
+  return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n${KEPT_BELOW}${settings}`;
 }
 
 export interface DataFolderOptions {
@@ -85,7 +96,7 @@ export async function prepareData(
     mkdirSync(join(folder, `n${id}`), { recursive: true });
     writeOperatorToken(join(folder, `n${id}`), token);
   }
-  writeFileSync(configPath(folder), renderConfig(base, nodeCount));
+  writeFileSync(configPath(folder), renderConfig(base, nodeCount, keptSettings(folder)));
   return loadConfig(configPath(folder));
 }
 

@@ -37,14 +37,14 @@ function unary(parts: ChatAdapterParts, method: (typeof UNARY)[number]) {
   };
 }
 
-function watch(call: StreamCall, parts: ChatAdapterParts): void {
+function stream(call: StreamCall, parts: ChatAdapterParts, method: "watch" | "backup"): void {
   const peer = call.getPeer();
   const sink = new GrpcFrameSink(call, () => parts.destroyConnection(peer));
   try {
     checkSize(call.request);
     const { cluster } = ready(parts.services());
-    const watching = cluster.watch(call.request, contextOf(call, parts), sink);
-    whenGone(call, () => watching.cancel());
+    const running = cluster[method](call.request, contextOf(call, parts), sink);
+    whenGone(call, () => running.cancel());
   } catch (cause) {
     sink.end(ParleyError.from(cause));
   }
@@ -52,7 +52,8 @@ function watch(call: StreamCall, parts: ChatAdapterParts): void {
 
 export function clusterImplementation(parts: ChatAdapterParts): UntypedServiceImplementation {
   const implementation: UntypedServiceImplementation = {
-    watch: (call: StreamCall) => watch(call, parts),
+    watch: (call: StreamCall) => stream(call, parts, "watch"),
+    backup: (call: StreamCall) => stream(call, parts, "backup"),
   };
   for (const method of UNARY) implementation[method] = unary(parts, method);
   return implementation;

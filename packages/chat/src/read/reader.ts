@@ -9,7 +9,7 @@ import {
   ParleyError,
 } from "@parley/protocol";
 import type { ChatDatabase } from "../database.ts";
-import { recomputeStateHash } from "../schema.ts";
+import { keptStateHash, recomputeStateHash } from "../schema.ts";
 import type { ChatAnswer, ChatQuery } from "../types.ts";
 import { AccountReads } from "./accounts.ts";
 import { CatchUpReads } from "./catch-up.ts";
@@ -90,7 +90,12 @@ export class ChatReader {
           response: this.#unread.unread(query.accountId, revision),
         };
       case "recompute-hash":
-        return { kind: "hash", revision, hash: recomputeStateHash(this.#db) };
+        return {
+          kind: "hash",
+          revision,
+          hash: recomputeStateHash(this.#db),
+          keptHash: keptStateHash(this.#db),
+        };
     }
   }
 

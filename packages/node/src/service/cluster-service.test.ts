@@ -15,6 +15,12 @@ function serviceOf(world: World, requiresLogin = false): ClusterService {
     clock: world.clock,
     operators,
     // Membership has a real cluster in test/members.test.ts.
+    copies: {
+      take: () => Promise.reject(new Error("not used")),
+      hold: () => {},
+      release: () => {},
+      copies: { read: () => Promise.reject(new Error("not used")) },
+    },
     changes: { carryOut: () => Promise.reject(new Error("no change is asked for here")) },
     requiresLogin,
   });
@@ -92,7 +98,7 @@ test("the state hash is of now, of an index that is waited for, or of a kept one
     StateHashResponse.decode(
       await world.clock.finish(
         service.stateHash(
-          StateHashRequest.encode({ atIndex }).finish(),
+          StateHashRequest.encode({ atIndex, deep: false }).finish(),
           contextOf(world, "", timeoutMs),
         ),
       ),

@@ -2,6 +2,7 @@
 import {
   AddServerRequest,
   AddServerResponse,
+  BackupRequest,
   CLIENT_FRAME_BOUNDS,
   type Decodable,
   DemoteServerRequest,
@@ -27,6 +28,7 @@ import type { Operation } from "../leader-requests.ts";
 import type { MembershipChanges } from "../membership-changes.ts";
 import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
+import { Backup, type CopySource } from "./backup.ts";
 import type { CallContext } from "./context.ts";
 import type { Operators } from "./operators.ts";
 
@@ -39,11 +41,15 @@ const RETRY_AFTER_MS = 1_000;
 /** A watcher that does not read misses updates instead of collecting them. */
 const WATCH_BACKLOG_BYTES_MAX = 64 * 1024;
 
+/** Backups at once; each reads a copy from the disk. */
+const BACKUPS_MAX = 2;
+
 export interface ClusterServiceParts {
   readonly replica: Replica;
   readonly chatStore: ChatReads;
   readonly clock: Clock;
   readonly operators: Operators;
+  readonly copies: CopySource;
   readonly changes: Pick<MembershipChanges, "carryOut">;
   /** Only a loopback-only server answers without a login (P10). */
   readonly requiresLogin: boolean;
@@ -56,6 +62,7 @@ interface Watcher {
 export class ClusterService {
   readonly #parts: ClusterServiceParts;
   readonly #watchers = new Set<Watcher>();
+  readonly #backups = new Set<Backup>();
   #timer: Timer | undefined;
   #soon: Timer | undefined;
 
@@ -101,11 +108,39 @@ export class ClusterService {
   }
 
   /**
+   * Backup: `sink` takes encoded BackupResponses: what it is, then its bytes. Consistent, while the node goes on.
+   * Failures end the sink. `cancel` when the reader is gone.
+   */
+  backup(requestBytes: Uint8Array, context: CallContext, sink: FrameSink): { cancel(): void } {
+    const { replica, clock, copies, operators } = this.#parts;
+    const backup = new Backup(copies, clock, sink);
+    const make = async () => {
+      if (this.#backups.size >= BACKUPS_MAX) {
+        throw new ParleyError("OVERLOADED", "this node makes backups already", {
+          retryAfterMs: 1_000,
+        });
+      }
+      this.#backups.add(backup);
+      await backup.run(replica.view().clusterId, replica.appliedRevision);
+    };
+    const run = async () => {
+      decode(BackupRequest, requestBytes);
+      // It changes nothing, but it holds everything, passwords' hashes too.
+      await operators.perform("a backup", context, make);
+      sink.end();
+    };
+    run()
+      .catch((cause: unknown) => sink.end(ParleyError.from(cause)))
+      .finally(() => this.#backups.delete(backup));
+    return { cancel: () => backup.cancel() };
+  }
+
+  /**
    * The state hash at an index, waiting for it until the deadline; equal on every node at equal
    * index. An index whose hash is no longer kept is INVALID_ARGUMENT.
    */
   async stateHash(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
-    const { atIndex } = decode(StateHashRequest, requestBytes);
+    const { atIndex, deep } = decode(StateHashRequest, requestBytes);
     await this.#admit(context);
     const { replica, chatStore, clock } = this.#parts;
     if (atIndex > replica.appliedRevision) {
@@ -122,7 +157,14 @@ export class ClusterService {
         { revision: replica.appliedRevision },
       );
     }
-    return StateHashResponse.encode(found).finish();
+    const recomputed = deep ? await chatStore.read({ kind: "recompute-hash" }) : undefined;
+    const isHash = recomputed?.kind === "hash";
+    return StateHashResponse.encode({
+      ...found,
+      recomputedIndex: isHash ? recomputed.revision : 0,
+      recomputedHash: isHash ? recomputed.hash : "",
+      recomputedKeptHash: isHash ? recomputed.keptHash : "",
+    }).finish();
   }
 
   // ---- Changes of the membership (P8); each is answered when it is complete, or by its deadline --------
@@ -190,6 +232,7 @@ export class ClusterService {
     });
     for (const { sink } of this.#watchers) sink.end(error);
     this.#watchers.clear();
+    for (const backup of this.#backups) backup.cancel();
   }
 
   /** Looking is free on loopback; whatever changes something goes through `operators.perform`. */

@@ -162,6 +162,23 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
     world.say(victim.name, "disk is full");
     fill(world, victim, 0, 4_000_000);
   },
+  "chat-file-lost": (world, victim) => {
+    // One at a time: from whom should the last one get it?
+    if (world.servers.some((server) => server.chatFileLost)) return;
+    world.say(victim.name, "loses its chat file");
+    victim.crash("kill");
+    victim.loseChatFile();
+    restartLater(world, victim);
+  },
+  "copy-damaged": (world, victim) => {
+    world.say(victim.name, "will read a copy wrongly");
+    victim.chatDisk.copyDisk.flipNext();
+  },
+  "crash-while-copying": (world, victim) => {
+    victim.chatDisk.copyDisk.crashAtNextStep(world.random.between(1, 30), () =>
+      crash(world, victim, world.random.chance(0.5) ? "kill" : "power-cut"),
+    );
+  },
   "disk-nearly-full": (world, victim) => {
     world.say(victim.name, "disk is nearly full");
     fill(world, victim, world.options.tuning.diskReserveBytes / 2, 12_000_000);

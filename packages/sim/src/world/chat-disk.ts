@@ -331,10 +331,11 @@ class VirtualChatStore implements ChatStore {
     this.copies = copies;
   }
 
-  open(initial: Membership | undefined): Promise<ChatStoreState> {
+  open(initial: Membership | undefined, logBeginsAfter = 0): Promise<ChatStoreState> {
     return this.#later(() => {
       const state = this.#openOn(this.#disk.reopen());
-      if (state.confState !== undefined || initial === undefined) return state;
+      const isNew = state.admission.appliedIndex === logBeginsAfter;
+      if (state.confState !== undefined || initial === undefined || !isNew) return state;
       // In a transaction of its own, as the first thing in a new file.
       const request: ApplyRequest = { entries: [], confState: initial };
       const batch = apply(present(this.machine), request);

@@ -23,6 +23,8 @@ export interface CopyCounts {
   corrupt: number;
   /** Transfers that a process found half done by one before it. */
   foundAtStart: number;
+  /** Crashes in the middle of it. */
+  crashes: number;
 }
 
 interface Incoming {
@@ -44,12 +46,18 @@ export class CopyDisk {
   incoming: Incoming | undefined;
   /** The next piece that is read or received has a flipped bit. */
   #flipNext = false;
-  readonly counts: CopyCounts = { corrupt: 0, foundAtStart: 0 };
+  #crash: { stepsLeft: number; readonly then: () => void } | undefined;
+  readonly counts: CopyCounts = { corrupt: 0, foundAtStart: 0, crashes: 0 };
 
   constructor(scheduler: Scheduler, random: Prng, parts: CopyDiskParts) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#parts = parts;
+  }
+
+  wipe(): void {
+    this.made.clear();
+    this.incoming = undefined;
   }
 
   openFor(process: VirtualProcess): VirtualCopies {
@@ -62,13 +70,6 @@ export class CopyDisk {
       incoming.isVerified = false;
     }
     return new VirtualCopies(this, process);
-  }
-
-  /** Everything on it is gone. */
-  wipe(): void {
-    this.made.clear();
-    this.incoming = undefined;
-    this.#flipNext = false;
   }
 
   /** The next bytes of a copy that this disk gives back are not those that were written. */
@@ -94,8 +95,24 @@ export class CopyDisk {
     if (this.#parts.freeBytes() < bytes) throw failure("the disk is full");
   }
 
+  /** The machine crashes at one of the next steps of making, sending, receiving or installing a copy. */
+  crashAtNextStep(steps: number, then: () => void): void {
+    this.#crash = { stepsLeft: steps, then };
+  }
+
+  #step(): void {
+    const crash = this.#crash;
+    if (crash === undefined) return;
+    crash.stepsLeft -= 1;
+    if (crash.stepsLeft > 0) return;
+    this.#crash = undefined;
+    this.counts.crashes += 1;
+    this.#scheduler.after(this.#random.between(1, 2_000), crash.then);
+  }
+
   /** After a time that `bytes` take, in a callback of the process. */
   later<T>(process: VirtualProcess, bytes: number, compute: () => T): Promise<T> {
+    this.#step();
     return new Promise((resolve, reject) => {
       if (!process.alive) return;
       const delayUs = (bytes / this.#parts.bytesPerSecond) * 1e6 + this.#random.exponential(200);

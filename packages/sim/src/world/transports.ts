@@ -23,8 +23,17 @@ export function peerTransport(
   machine: string,
   process: VirtualProcess,
 ): PeerTransport {
-  const dial = (service: string) => (address: string, events: OutgoingLinkEvents) =>
-    network.dial(process, machine, machineOf(address), service, events);
+  const dial = (service: string) => (address: string, events: OutgoingLinkEvents) => {
+    const target = machineOf(address);
+    const link = network.dial(process, machine, target, service, events);
+    return {
+      send: (frame: Uint8Array) => {
+        if (process.alive) network.onSent?.(machine, target, service, frame);
+        return link.send(frame);
+      },
+      close: () => link.close(),
+    };
+  };
   const listen = (service: string) => (accept: (link: IncomingLink) => IncomingLinkEvents) => {
     network.listen(machine, service, process, (connection) => {
       const events = accept(connection);
@@ -37,16 +46,7 @@ export function peerTransport(
     });
   };
   return {
-    dial: (address, events) => {
-      const link = dial(PEER_SERVICE)(address, events);
-      return {
-        send: (frame) => {
-          if (process.alive) network.onSent?.(machine, machineOf(address), PEER_SERVICE, frame);
-          return link.send(frame);
-        },
-        close: () => link.close(),
-      };
-    },
+    dial: dial(PEER_SERVICE),
     listen: listen(PEER_SERVICE),
     dialCopy: dial(COPY_SERVICE),
     listenForCopies: listen(COPY_SERVICE),

@@ -8,6 +8,8 @@ import { StorageError } from "../../src/index.ts";
 export interface LogStoreHarness {
   /** Another store on the same disk, not open yet. */
   store(): LogStore;
+  /** Everything up to `index` is durably applied: it may be compacted. */
+  durablyApplied(store: LogStore, index: number): Promise<void>;
   dispose(): void;
 }
 
@@ -195,6 +197,41 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
       expect(some).toEqual(entries.slice(0, some.length));
       expect(await store.read(1, 3_001, ALL)).toEqual(entries);
       expect(await store.read(2_999, 3_001, ALL)).toEqual(entries.slice(2_998));
+    });
+
+    test("P1: compaction forgets up to an index, for good, and the log goes on behind it", async () => {
+      await store.open();
+      await store.append({ hardState: hardStateOf(1), entries: entriesOf(1, 3_001) });
+      await harness.durablyApplied(store, 2_500);
+      const before = await store.sizeBytes();
+      const under = store.compact(2_500);
+      await store.append({ hardState: undefined, entries: entriesOf(3_001, 3_003) });
+      expect(await under).toEqual({ index: 2_500, term: 1 });
+      expect(await store.sizeBytes()).toBeLessThan(before);
+      await expect(store.read(2_500, 2_502, ALL)).rejects.toMatchObject({ kind: "invalid" });
+      expect(await store.read(2_501, 3_003, ALL)).toEqual(entriesOf(2_501, 3_003));
+      expect(await reopen()).toMatchObject({
+        compactedIndex: 2_500,
+        compactedTerm: 1,
+        lastIndex: 3_002,
+        lastTerm: 1,
+      });
+      await store.append({ hardState: hardStateOf(2), entries: entriesOf(2_501, 2_511, 2) });
+      await harness.durablyApplied(store, 2_510);
+      expect(await store.compact(2_510)).toEqual({ index: 2_510, term: 2 });
+      // Nothing is left of it, and it is a log all the same.
+      expect(await reopen()).toMatchObject({
+        hardState: hardStateOf(2),
+        compactedIndex: 2_510,
+        compactedTerm: 2,
+        lastIndex: 2_510,
+        lastTerm: 2,
+      });
+      await store.append({ hardState: undefined, entries: entriesOf(2_511, 2_512, 2) });
+      expect(await store.read(2_511, 2_512, ALL)).toEqual(entriesOf(2_511, 2_512, 2));
+      await expect(
+        store.append({ hardState: undefined, entries: entriesOf(2_510, 2_511, 3) }),
+      ).rejects.toMatchObject({ kind: "invalid" });
     });
 
     test("reads outside of the log are refused and harm nothing", async () => {

@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 function openFile(path: string): ChatFile {
-  return ChatFile.open(path, chat, undefined, VERIFY_ALL);
+  return ChatFile.open(path, chat, undefined, 0, VERIFY_ALL);
 }
 
 /** The state hash at every applied index, from an undamaged machine: what a file may be found at. */

@@ -22,6 +22,8 @@ import {
 import {
   AddServerRequest,
   AddServerResponse,
+  BackupRequest,
+  BackupResponse,
   DemoteServerRequest,
   DemoteServerResponse,
   PromoteServerRequest,
@@ -71,6 +73,15 @@ export const ClusterDefinition = {
       requestStream: false,
       responseType: StateHashResponse as typeof StateHashResponse,
       responseStream: false,
+      options: {},
+    },
+    /** A consistent copy of the chat state, while the node goes on. */
+    backup: {
+      name: "Backup",
+      requestType: BackupRequest as typeof BackupRequest,
+      requestStream: false,
+      responseType: BackupResponse as typeof BackupResponse,
+      responseStream: true,
       options: {},
     },
     /** Changes of the membership, through any node; one at a time (P8). */
@@ -159,6 +170,16 @@ export const ClusterService = {
     responseSerialize: (value: StateHashResponse): Buffer => Buffer.from(StateHashResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StateHashResponse => StateHashResponse.decode(value),
   },
+  /** A consistent copy of the chat state, while the node goes on. */
+  backup: {
+    path: "/parley.v1.Cluster/Backup" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: BackupRequest): Buffer => Buffer.from(BackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BackupRequest => BackupRequest.decode(value),
+    responseSerialize: (value: BackupResponse): Buffer => Buffer.from(BackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BackupResponse => BackupResponse.decode(value),
+  },
   /** Changes of the membership, through any node; one at a time (P8). */
   addServer: {
     path: "/parley.v1.Cluster/AddServer" as const,
@@ -227,6 +248,8 @@ export interface ClusterServer extends UntypedServiceImplementation {
   /** The status now, and again whenever roles, terms or contacts change. */
   watch: handleServerStreamingCall<WatchRequest, StatusResponse>;
   stateHash: handleUnaryCall<StateHashRequest, StateHashResponse>;
+  /** A consistent copy of the chat state, while the node goes on. */
+  backup: handleServerStreamingCall<BackupRequest, BackupResponse>;
   /** Changes of the membership, through any node; one at a time (P8). */
   addServer: handleUnaryCall<AddServerRequest, AddServerResponse>;
   promoteServer: handleUnaryCall<PromoteServerRequest, PromoteServerResponse>;
@@ -274,6 +297,13 @@ export interface ClusterClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StateHashResponse) => void,
   ): ClientUnaryCall;
+  /** A consistent copy of the chat state, while the node goes on. */
+  backup(request: BackupRequest, options?: Partial<CallOptions>): ClientReadableStream<BackupResponse>;
+  backup(
+    request: BackupRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<BackupResponse>;
   /** Changes of the membership, through any node; one at a time (P8). */
   addServer(
     request: AddServerRequest,

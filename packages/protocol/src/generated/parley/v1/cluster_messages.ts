@@ -67,6 +67,19 @@ export interface Member {
   serverUuid: string;
   /** What it is meant to be: a learner that is meant to vote becomes a voter once it has caught up. */
   targetRole: MemberRole;
+  storage: MemberStorage | undefined;
+}
+
+/** What a member has on its disk; told about once a second. */
+export interface MemberStorage {
+  /** The log begins after this index: everything up to it is in the chat file alone. */
+  compactedIndex: number;
+  logBytes: number;
+  chatBytes: number;
+  /** Copies of the chat file for others, their bytes, and the age of the oldest. */
+  copies: number;
+  copyBytes: number;
+  copyAgeMs: number;
 }
 
 export interface StatusRequest {
@@ -95,12 +108,45 @@ export interface WatchRequest {
 export interface StateHashRequest {
   /** Wait (at most the deadline) until this index is applied and answer for it; 0 = now. */
   atIndex: number;
+  /** Also compute it from the tables, whole: finds damage on the disk. Takes about 10 ms a MiB. */
+  deep: boolean;
 }
 
 export interface StateHashResponse {
   appliedIndex: number;
   /** Equal on every node at equal applied_index. Hexadecimal. */
   hash: string;
+  /** With `deep`: as of `recomputed_index`, what the tables give and what was kept when they were written. */
+  recomputedIndex: number;
+  recomputedHash: string;
+  recomputedKeptHash: string;
+}
+
+export interface BackupRequest {
+}
+
+/** What a backup is; the first answer. */
+export interface BackupHead {
+  /** Of the layout of backups and of the chat file in them. */
+  formatVersion: number;
+  clusterId: string;
+  /** Everything up to this revision is in it, and nothing after it. */
+  revision: number;
+  term: number;
+  bytes: number;
+  sha256: Uint8Array;
+  stateHash: string;
+  /** By the clock of the node that made it. */
+  madeAtMs: number;
+}
+
+export interface BackupResponse {
+  head:
+    | BackupHead
+    | undefined;
+  /** The next bytes of the chat file, and their CRC-32. */
+  data: Uint8Array;
+  crc32: number;
 }
 
 /**
@@ -182,6 +228,7 @@ function createBaseMember(): Member {
     lag: 0,
     serverUuid: "",
     targetRole: 0,
+    storage: undefined,
   };
 }
 
@@ -231,6 +278,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.targetRole !== 0) {
       writer.uint32(120).int32(message.targetRole);
+    }
+    if (message.storage !== undefined) {
+      MemberStorage.encode(message.storage, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -368,6 +418,14 @@ export const Member: MessageFns<Member> = {
             message.targetRole = reader.int32() as any;
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.storage = MemberStorage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -400,6 +458,124 @@ export const Member: MessageFns<Member> = {
     message.lag = object.lag ?? 0;
     message.serverUuid = object.serverUuid ?? "";
     message.targetRole = object.targetRole ?? 0;
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? MemberStorage.fromPartial(object.storage)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMemberStorage(): MemberStorage {
+  return { compactedIndex: 0, logBytes: 0, chatBytes: 0, copies: 0, copyBytes: 0, copyAgeMs: 0 };
+}
+
+export const MemberStorage: MessageFns<MemberStorage> = {
+  encode(message: MemberStorage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.compactedIndex !== 0) {
+      writer.uint32(8).uint64(message.compactedIndex);
+    }
+    if (message.logBytes !== 0) {
+      writer.uint32(16).uint64(message.logBytes);
+    }
+    if (message.chatBytes !== 0) {
+      writer.uint32(24).uint64(message.chatBytes);
+    }
+    if (message.copies !== 0) {
+      writer.uint32(32).uint32(message.copies);
+    }
+    if (message.copyBytes !== 0) {
+      writer.uint32(40).uint64(message.copyBytes);
+    }
+    if (message.copyAgeMs !== 0) {
+      writer.uint32(48).uint64(message.copyAgeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberStorage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberStorage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.compactedIndex = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.logBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.chatBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.copies = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.copyBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.copyAgeMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MemberStorage>): MemberStorage {
+    return MemberStorage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MemberStorage>): MemberStorage {
+    const message = createBaseMemberStorage();
+    message.compactedIndex = object.compactedIndex ?? 0;
+    message.logBytes = object.logBytes ?? 0;
+    message.chatBytes = object.chatBytes ?? 0;
+    message.copies = object.copies ?? 0;
+    message.copyBytes = object.copyBytes ?? 0;
+    message.copyAgeMs = object.copyAgeMs ?? 0;
     return message;
   },
 };
@@ -652,13 +828,16 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseStateHashRequest(): StateHashRequest {
-  return { atIndex: 0 };
+  return { atIndex: 0, deep: false };
 }
 
 export const StateHashRequest: MessageFns<StateHashRequest> = {
   encode(message: StateHashRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.atIndex !== 0) {
       writer.uint32(8).uint64(message.atIndex);
+    }
+    if (message.deep !== false) {
+      writer.uint32(16).bool(message.deep);
     }
     return writer;
   },
@@ -684,6 +863,14 @@ export const StateHashRequest: MessageFns<StateHashRequest> = {
             message.atIndex = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.deep = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -702,12 +889,13 @@ export const StateHashRequest: MessageFns<StateHashRequest> = {
   fromPartial(object: DeepPartial<StateHashRequest>): StateHashRequest {
     const message = createBaseStateHashRequest();
     message.atIndex = object.atIndex ?? 0;
+    message.deep = object.deep ?? false;
     return message;
   },
 };
 
 function createBaseStateHashResponse(): StateHashResponse {
-  return { appliedIndex: 0, hash: "" };
+  return { appliedIndex: 0, hash: "", recomputedIndex: 0, recomputedHash: "", recomputedKeptHash: "" };
 }
 
 export const StateHashResponse: MessageFns<StateHashResponse> = {
@@ -717,6 +905,15 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
     }
     if (message.hash !== "") {
       writer.uint32(18).string(message.hash);
+    }
+    if (message.recomputedIndex !== 0) {
+      writer.uint32(24).uint64(message.recomputedIndex);
+    }
+    if (message.recomputedHash !== "") {
+      writer.uint32(34).string(message.recomputedHash);
+    }
+    if (message.recomputedKeptHash !== "") {
+      writer.uint32(42).string(message.recomputedKeptHash);
     }
     return writer;
   },
@@ -750,6 +947,30 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
             message.hash = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.recomputedIndex = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.recomputedHash = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.recomputedKeptHash = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -769,6 +990,281 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
     const message = createBaseStateHashResponse();
     message.appliedIndex = object.appliedIndex ?? 0;
     message.hash = object.hash ?? "";
+    message.recomputedIndex = object.recomputedIndex ?? 0;
+    message.recomputedHash = object.recomputedHash ?? "";
+    message.recomputedKeptHash = object.recomputedKeptHash ?? "";
+    return message;
+  },
+};
+
+function createBaseBackupRequest(): BackupRequest {
+  return {};
+}
+
+export const BackupRequest: MessageFns<BackupRequest> = {
+  encode(_: BackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BackupRequest>): BackupRequest {
+    return BackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<BackupRequest>): BackupRequest {
+    const message = createBaseBackupRequest();
+    return message;
+  },
+};
+
+function createBaseBackupHead(): BackupHead {
+  return {
+    formatVersion: 0,
+    clusterId: "",
+    revision: 0,
+    term: 0,
+    bytes: 0,
+    sha256: new Uint8Array(0),
+    stateHash: "",
+    madeAtMs: 0,
+  };
+}
+
+export const BackupHead: MessageFns<BackupHead> = {
+  encode(message: BackupHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.formatVersion !== 0) {
+      writer.uint32(8).uint32(message.formatVersion);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.term !== 0) {
+      writer.uint32(32).uint64(message.term);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(40).uint64(message.bytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(50).bytes(message.sha256);
+    }
+    if (message.stateHash !== "") {
+      writer.uint32(58).string(message.stateHash);
+    }
+    if (message.madeAtMs !== 0) {
+      writer.uint32(64).uint64(message.madeAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupHead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupHead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.formatVersion = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sha256 = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.stateHash = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.madeAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BackupHead>): BackupHead {
+    return BackupHead.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupHead>): BackupHead {
+    const message = createBaseBackupHead();
+    message.formatVersion = object.formatVersion ?? 0;
+    message.clusterId = object.clusterId ?? "";
+    message.revision = object.revision ?? 0;
+    message.term = object.term ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.sha256 = object.sha256 ?? new Uint8Array(0);
+    message.stateHash = object.stateHash ?? "";
+    message.madeAtMs = object.madeAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseBackupResponse(): BackupResponse {
+  return { head: undefined, data: new Uint8Array(0), crc32: 0 };
+}
+
+export const BackupResponse: MessageFns<BackupResponse> = {
+  encode(message: BackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.head !== undefined) {
+      BackupHead.encode(message.head, writer.uint32(10).fork()).join();
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.crc32 !== 0) {
+      writer.uint32(29).fixed32(message.crc32);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.head = BackupHead.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.crc32 = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BackupResponse>): BackupResponse {
+    return BackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupResponse>): BackupResponse {
+    const message = createBaseBackupResponse();
+    message.head = (object.head !== undefined && object.head !== null)
+      ? BackupHead.fromPartial(object.head)
+      : undefined;
+    message.data = object.data ?? new Uint8Array(0);
+    message.crc32 = object.crc32 ?? 0;
     return message;
   },
 };

@@ -10,6 +10,7 @@ import {
   AddServerRequest,
   DemoteServerRequest,
   MemberRole,
+  MemberStorage,
   PromoteServerRequest,
   RemoveServerRequest,
   ReplaceServerRequest,
@@ -185,6 +186,7 @@ export interface NodeReport {
   /** MemberState. */
   state: number;
   matches: MemberPosition[];
+  storage: MemberStorage | undefined;
 }
 
 /** Accounts with a live session on the sender. `full` replaces what was known. */
@@ -1562,7 +1564,7 @@ export const MemberPosition: MessageFns<MemberPosition> = {
 };
 
 function createBaseNodeReport(): NodeReport {
-  return { raftId: 0, term: 0, commitIndex: 0, appliedIndex: 0, state: 0, matches: [] };
+  return { raftId: 0, term: 0, commitIndex: 0, appliedIndex: 0, state: 0, matches: [], storage: undefined };
 }
 
 export const NodeReport: MessageFns<NodeReport> = {
@@ -1584,6 +1586,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     }
     for (const v of message.matches) {
       MemberPosition.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.storage !== undefined) {
+      MemberStorage.encode(message.storage, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1649,6 +1654,14 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.matches.push(MemberPosition.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.storage = MemberStorage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1672,6 +1685,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     message.appliedIndex = object.appliedIndex ?? 0;
     message.state = object.state ?? 0;
     message.matches = object.matches?.map((e) => MemberPosition.fromPartial(e)) || [];
+    message.storage = (object.storage !== undefined && object.storage !== null)
+      ? MemberStorage.fromPartial(object.storage)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,172 @@
+// A follower that was away while the log went on without it comes back through a copy of the chat file; a backup
+// becomes a new cluster. Real processes, real sockets, kill -9.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import { Crowd } from "../harness/crowd.ts";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { DirectNode } from "../harness/direct-node.ts";
+import { checkHistory, sameStateEverywhere } from "../harness/oracle.ts";
+import { leaderOf, statusOf } from "../harness/status.ts";
+
+const PARLEY = fileURLToPath(new URL("../../apps/parley/bin/parley.mjs", import.meta.url));
+const SHORT_LOG =
+  "compaction: {log_entries_max: 200, log_tail_entries: 20, copy_bytes_per_second: 500000}";
+
+let cluster: DevCluster | undefined;
+let crowd: Crowd | undefined;
+const folders: string[] = [];
+afterEach(async () => {
+  await crowd?.close();
+  crowd = undefined;
+  await cluster?.destroy();
+  cluster = undefined;
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function parley(...args: string[]): { readonly code: number | null; readonly text: string } {
+  const done = spawnSync(process.execPath, [PARLEY, ...args], {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  return { code: done.status, text: done.stdout + done.stderr };
+}
+
+function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), "parley-copies-"));
+  folders.push(folder);
+  return folder;
+}
+
+async function compactedIndex(running: DevCluster, id: number): Promise<number> {
+  const status = await statusOf(running.node(id).grpc);
+  return status?.members.find((member) => member.id === id)?.storage?.compactedIndex ?? 0;
+}
+
+async function appliedIndex(running: DevCluster, id: number): Promise<number> {
+  const status = await statusOf(running.node(id).grpc);
+  return status?.members.find((member) => member.id === id)?.appliedIndex ?? 0;
+}
+
+function logOf(running: DevCluster, id: number): string {
+  return readFileSync(join(running.dir, "logs", `n${id}.log`), "utf8");
+}
+
+describe("copies of the chat file", () => {
+  test("P1, P5, P7: a follower that the log can't catch up comes back under load, killed once on the way", {
+    timeout: 300_000,
+  }, async () => {
+    const running = await DevCluster.start(3, undefined, SHORT_LOG);
+    cluster = running;
+    const talkers = await Crowd.gather({
+      servers: running.addresses,
+      writers: 3,
+      subscribers: 2,
+      rooms: 2,
+    });
+    crowd = talkers;
+    const leader = await leaderOf(running);
+    const away = leader === 1 ? 2 : 1;
+    const before = await appliedIndex(running, away);
+    running.kill(away);
+    await running.waitDead(away);
+    await until(
+      async () => (await compactedIndex(running, leader)) > before + 400,
+      "the log to go on without it",
+    );
+    await running.restart(away);
+    const isReceiving = () =>
+      logOf(running, away).includes("a copy of the chat file was installed");
+    // Once more in the middle of it, or wherever it is then.
+    const sentBefore = talkers.sent;
+    running.kill(away);
+    await running.waitDead(away);
+    await running.restart(away);
+    await until(isReceiving, "the copy to be installed", 120_000);
+    await until(async () => {
+      const [own, other] = [await appliedIndex(running, away), await appliedIndex(running, leader)];
+      return own > 0 && other - own < 200;
+    }, "it to catch up");
+    await until(() => talkers.sent > sentBefore + 50, "sends to flow on");
+
+    await talkers.finishWriting();
+    await leaderOf(running, true);
+    await sameStateEverywhere(running);
+    const direct = new DirectNode(running.node(away).grpc, talkers.token);
+    for (const roomId of talkers.roomIds) {
+      const history = await direct.wholeHistory(roomId);
+      const said = talkers.acknowledged.filter((one) => one.roomId === roomId);
+      expect(checkHistory(history, said, `node ${away}`)).toEqual([]);
+    }
+    direct.close();
+    expect(talkers.errors).toEqual([]);
+    const status = parley("status", "--server", running.addresses.join(","));
+    expect(status.text).toMatch(/KiB|MiB/);
+  });
+
+  test("a live backup becomes a new cluster with the same chat; verify finds all nodes equal", {
+    timeout: 300_000,
+  }, async () => {
+    const running = await DevCluster.start(3, undefined, SHORT_LOG);
+    cluster = running;
+    const talkers = await Crowd.gather({
+      servers: running.addresses,
+      writers: 2,
+      subscribers: 1,
+      rooms: 2,
+    });
+    crowd = talkers;
+    await until(() => talkers.acknowledged.length > 300, "some messages");
+    const servers = running.addresses.join(",");
+    const folder = scratch();
+    const file = join(folder, "chat.backup");
+    const known = [...talkers.acknowledged];
+    const made = parley("backup", file, "--server", servers, "--json");
+    expect(made.code, made.text).toBe(0);
+    const { revision } = JSON.parse(made.text) as { revision: number };
+    const verified = parley("verify", "--deep", "--server", servers);
+    expect(verified.text).toMatch(/hold the same state/);
+    expect(verified.code).toBe(0);
+    const roomIds = [...talkers.roomIds];
+    const { token } = talkers;
+    const { clusterId } = (await statusOf(running.node(1).grpc)) ?? {};
+    await talkers.close();
+    crowd = undefined;
+    await running.destroy();
+    cluster = undefined;
+
+    const damaged = join(folder, "damaged.backup");
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 1_000] = (bytes[bytes.length - 1_000] ?? 0) ^ 1;
+    writeFileSync(damaged, bytes);
+    const fresh = scratch();
+    const config = join(fresh, "cluster.yaml");
+    const list = [1, 2, 3].map(
+      (id) => `  - {id: ${id}, host: 127.0.0.1, port: ${7_400 + id}, db_path: n${id}/parley.db}`,
+    );
+    writeFileSync(config, `nodes:\n${list.join("\n")}\n`);
+    const refused = parley("restore", damaged, "--config", config);
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toMatch(/damaged/);
+    const restored = parley("restore", file, "--config", config);
+    expect(restored.text).toMatch(new RegExp(`revision ${revision}`));
+    const again = parley("restore", file, "--config", config);
+    expect(again.text).toMatch(/there is data of a node already/);
+
+    cluster = await DevCluster.start(3, fresh);
+    const now = cluster;
+    await leaderOf(now, true);
+    await sameStateEverywhere(now);
+    expect((await statusOf(now.node(1).grpc))?.clusterId).not.toBe(clusterId);
+    const direct = new DirectNode(now.node(2).grpc, token);
+    for (const roomId of roomIds) {
+      const history = await direct.wholeHistory(roomId);
+      const said = known.filter((one) => one.roomId === roomId);
+      expect(checkHistory(history, said, "restored")).toEqual([]);
+    }
+    direct.close();
+  });
+});
