@@ -217,7 +217,7 @@ export class World {
       this.#datagrams.stop();
       if (options.healsQuorumFirst && options.spares === 0) await this.#convergeWithQuorum();
       this.#nemesis.healAll();
-      await this.#converge(this.#runnable(), "the last fault");
+      await this.#converge(() => this.#runnable(), "the last fault");
       await this.#runUntil(scheduler.nowUs + SETTLING_US);
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
@@ -260,14 +260,15 @@ export class World {
     const { quorum, frozen } = this.#nemesis.healQuorum();
     this.#people.everybodySpeaks();
     this.coverage.add("quorums-healed");
-    await this.#converge(quorum, `a majority was healed (${frozen})`);
+    await this.#converge(() => quorum, `a majority was healed (${frozen})`);
   }
 
-  async #converge(servers: readonly Server[], since: string): Promise<void> {
+  /** `servers`: who must be up and equal, as of now: a change of the membership may still be under way. */
+  async #converge(servers: () => readonly Server[], since: string): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + CONVERGENCE_US_MAX;
     while (this.violation === undefined) {
       await this.#runUntil(this.scheduler.nowUs + SAMPLE_US);
-      const missing = this.#unconverged(servers);
+      const missing = this.#unconverged(servers());
       if (missing === undefined) return;
       if (this.scheduler.nowUs >= deadlineUs) {
         const detail = `${CONVERGENCE_US_MAX / 1e6} s after ${since} ${missing}`;
