@@ -215,7 +215,7 @@ export class World {
       this.#intruder.stop();
       this.#operator.stop();
       this.#datagrams.stop();
-      if (options.healsQuorumFirst && options.spares === 0) await this.#convergeWithQuorum();
+      if (this.#mayHealQuorumFirst()) await this.#convergeWithQuorum();
       this.#nemesis.healAll();
       await this.#converge(() => this.#runnable(), "the last fault");
       await this.#runUntil(scheduler.nowUs + SETTLING_US);
@@ -253,6 +253,15 @@ export class World {
   #runUntil(untilUs: number, stop: () => boolean = () => false): Promise<void> {
     if (this.violation !== undefined) return Promise.resolve();
     return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
+  }
+
+  /**
+   * Not where the membership changes, and so who makes a majority; nor after a chat file was lost: that is a fault
+   * beside those that the others are left in.
+   */
+  #mayHealQuorumFirst(): boolean {
+    const { healsQuorumFirst, spares } = this.options;
+    return healsQuorumFirst && spares === 0 && !this.servers.some((one) => one.chatFileLost);
   }
 
   /** P6: a majority that is well serves everybody, whatever the others are in. */

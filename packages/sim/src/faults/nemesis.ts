@@ -86,11 +86,7 @@ export class Nemesis {
     this.#stopFaults();
     const { servers, network, clients, trace } = this.#parts;
     const able = servers.filter((server) => server.state !== "lost" && !server.damaged);
-    const majority = Math.floor(servers.length / 2) + 1;
-    // One without its chat file may hold the newest entries, and needs a third one's copy to use them.
-    const whole = able.filter((server) => !server.chatFileLost);
-    const chosen = whole.length >= majority ? whole : able;
-    const quorum = this.#random.shuffled(chosen).slice(0, majority);
+    const quorum = this.#random.shuffled(able).slice(0, Math.floor(servers.length / 2) + 1);
     network.healAll();
     const frozen: string[] = [];
     for (const server of servers) {
