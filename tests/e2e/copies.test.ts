@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
 import { DirectNode } from "../harness/direct-node.ts";
@@ -24,6 +24,7 @@ afterEach(async () => {
   crowd = undefined;
   await cluster?.destroy();
   cluster = undefined;
+  vi.unstubAllEnvs();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -124,6 +125,7 @@ describe("copies of the chat file", () => {
     const folder = scratch();
     const file = join(folder, "chat.backup");
     const known = [...talkers.acknowledged];
+    vi.stubEnv("PARLEY_OPERATOR_TOKEN", talkers.token);
     const made = parley("backup", file, "--server", servers, "--json");
     expect(made.code, made.text).toBe(0);
     const { revision } = JSON.parse(made.text) as { revision: number };

@@ -57,7 +57,8 @@ describe("the command line", () => {
 
   it("--json and --server are everywhere in the chat's commands", () => {
     for (const command of buildProgram().commands) {
-      if (["dev", "dev-control", "server", "certs", "sessions"].includes(command.name())) continue;
+      const local = ["dev", "dev-control", "server", "certs", "sessions", "restore"];
+      if (local.includes(command.name())) continue;
       const flags = command.options.map((option) => option.long);
       expect(flags, command.name()).toEqual(expect.arrayContaining(["--json", "--server"]));
     }
