@@ -61,9 +61,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/chat/src/machine.ts",
-        search: "      const state = this.#state;\n      this.#writeMeta.run(",
+        search: "      this.#saveMeta(confState ?? this.#confState);",
         replacement:
-          '      this.#db.exec("COMMIT");\n      this.#db.exec("BEGIN IMMEDIATE");\n      const state = this.#state;\n      this.#writeMeta.run(',
+          '      this.#db.exec("COMMIT");\n      this.#db.exec("BEGIN IMMEDIATE");\n      this.#saveMeta(confState ?? this.#confState);',
       },
     ],
     caughtBy: ["State Machine Safety", "P2 once", NODE_STOPS],
