@@ -28,8 +28,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/running-node.ts",
-        search: `new ParleyError("NOT_READY", "this server is out of the cluster"));`,
-        replacement: "removedError());",
+        search: `new ParleyError("NOT_READY", "this server is out of the cluster");`,
+        replacement: "removedError();",
       },
     ],
     caughtBy: [LIVENESS, "P7 quick failover"],
