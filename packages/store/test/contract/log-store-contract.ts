@@ -116,6 +116,27 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
       });
     });
 
+    test("P1: a change of the commit index alone is not answered before the entries ahead of it are durable", async () => {
+      await store.open();
+      await store.append({ hardState: hardStateOf(1), entries: entriesOf(1, 3) });
+      const answered: string[] = [];
+      const note = (what: string) => () => {
+        answered.push(what);
+      };
+      const commit = (index: number) => ({ hardState: hardStateOf(1, 1, index), entries: [] });
+      const first = store.append({ hardState: undefined, entries: entriesOf(3, 60) });
+      // One in the same turn, and one when the entries are on their way.
+      const second = store.append(commit(2)).then(note("gathered with them"));
+      const entries = first.then(note("entries"));
+      await Promise.resolve();
+      await Promise.resolve();
+      const third = store.append(commit(3)).then(note("while they are synced"));
+      await Promise.all([entries, second, third]);
+      expect(answered.at(-1)).toBe("while they are synced");
+      expect(answered.indexOf("entries")).toBeLessThan(2);
+      expect((await reopen()).hardState.commit).toBe(3);
+    });
+
     test("a change of the commit index alone is kept when the log is closed, or written to", async () => {
       await store.open();
       await store.append({ hardState: hardStateOf(4, 2, 0), entries: entriesOf(1, 4, 4) });
