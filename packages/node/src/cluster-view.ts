@@ -12,9 +12,9 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { RawNode, StateType } from "@parley/raft";
-import type { Contacts } from "./contacts.ts";
-import { isJoint, isVoter, majorityOf } from "./membership.ts";
-import type { Roster } from "./roster.ts";
+import { isJoint, isVoter, majorityOf } from "./membership/membership.ts";
+import type { Roster } from "./membership/roster.ts";
+import type { Contacts } from "./peers/contacts.ts";
 
 export function memberState(state: StateType): MemberState {
   switch (state) {

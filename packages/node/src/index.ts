@@ -1,6 +1,7 @@
 // A node of the cluster: the replicated log and the chat service on top of it.
-export { StartupError } from "./bootstrap.ts";
+
 export * from "./config.ts";
+export { StartupError } from "./membership/bootstrap.ts";
 export type { MemberMetrics, NodeMetrics } from "./metrics.ts";
 export { Node, type NodeServices } from "./node.ts";
 export * from "./ports.ts";

@@ -10,10 +10,10 @@ import {
   REASONS,
   type Reason,
 } from "@parley/protocol";
-import type { Driver } from "./driver.ts";
 import { uuidV4 } from "./ids.ts";
-import type { PeerMesh } from "./peer-mesh.ts";
+import type { PeerMesh } from "./peers/peer-mesh.ts";
 import type { Clock, Random } from "./ports.ts";
+import type { Driver } from "./replication/driver.ts";
 
 type AnyOperation = NonNullable<LeaderRequest["op"]>;
 export type AdmissionOperation = Extract<AnyOperation, { readonly $case: "admission" }>;

@@ -5,23 +5,23 @@
 import { Admission } from "@parley/chat";
 import { ParleyError, type PeerHello } from "@parley/protocol";
 import { type ConfState, EMPTY_CONF_STATE } from "@parley/raft";
-import { type Adoption, Bootstrap, StartupError } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
-import { CopyReceiver } from "./copy-receiver.ts";
+import { CopyReceiver } from "./copies/copy-receiver.ts";
+import { type Adoption, Bootstrap, StartupError } from "./membership/bootstrap.ts";
+import { genesisMembership, serverOfNode } from "./membership/membership.ts";
+import { Roster } from "./membership/roster.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import {
   checkAddressee,
   isFresh,
   type Reception,
   receiveAsMember,
   refusedFor,
-} from "./handshake.ts";
-import { LogCache } from "./log-cache.ts";
-import { genesisMembership, serverOfNode } from "./membership.ts";
-import type { NodeMetrics } from "./metrics.ts";
-import { PeerMesh } from "./peer-mesh.ts";
+} from "./peers/handshake.ts";
+import { PeerMesh } from "./peers/peer-mesh.ts";
 import type { ChatStoreState, InstalledCopy, LogState, Membership, NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
-import { Roster } from "./roster.ts";
+import { LogCache } from "./replication/log-cache.ts";
 import { type NodeServices, RunningNode } from "./running-node.ts";
 import { StatelessNode } from "./stateless-node.ts";
 

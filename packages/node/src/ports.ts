@@ -9,9 +9,9 @@ import type {
 } from "@parley/chat";
 import type { ServerRecord } from "@parley/protocol";
 import type { ConfState, Entry, HardState } from "@parley/raft";
-import type { CopyInstaller } from "./copy-ports.ts";
+import type { CopyInstaller } from "./copies/copy-ports.ts";
 
-export type * from "./copy-ports.ts";
+export type * from "./copies/copy-ports.ts";
 
 export interface Timer {
   cancel(): void;

@@ -5,15 +5,15 @@
 // Its membership was in the chat file, so its core has none and never campaigns.
 import { CopyRequest, ParleyError, type PeerFrame } from "@parley/protocol";
 import type { NodeTuning } from "./config.ts";
-import type { CopyOffer } from "./copy-codec.ts";
-import { roomFor } from "./copy-exchange.ts";
-import type { CopyTaker } from "./copy-receiver.ts";
-import { Driver } from "./driver.ts";
-import type { LogCache } from "./log-cache.ts";
-import type { PeerMesh } from "./peer-mesh.ts";
+import type { CopyOffer } from "./copies/copy-codec.ts";
+import { roomFor } from "./copies/copy-exchange.ts";
+import type { CopyTaker } from "./copies/copy-receiver.ts";
+import type { Roster } from "./membership/roster.ts";
+import type { PeerMesh } from "./peers/peer-mesh.ts";
+import { encodeMessage, messageFromWire } from "./peers/raft-codec.ts";
 import type { InstalledCopy, NodePorts, Timer } from "./ports.ts";
-import { encodeMessage, messageFromWire } from "./raft-codec.ts";
-import type { Roster } from "./roster.ts";
+import { Driver } from "./replication/driver.ts";
+import type { LogCache } from "./replication/log-cache.ts";
 
 /** A peer that was asked has so long to begin; then another one is asked. */
 const ASK_MS = 5_000;

@@ -1,7 +1,7 @@
 // What this node has on its disk, for operators: looked at once a second, the same in between, so that
 // gossip does not repeat it for nothing.
 import type { MemberStorage } from "@parley/protocol";
-import type { CopyUsage } from "./copy-shelf.ts";
+import type { CopyUsage } from "./copies/copy-shelf.ts";
 import type { ChatStore, Clock } from "./ports.ts";
 
 const LOOK_MS = 1_000;

@@ -1,11 +1,11 @@
 // Who leads next: what the survivors do when the leader's process is gone (P7), and how a leader that
 // should not go on hands over (thesis 3.10).
 import type { NodeTuning } from "./config.ts";
-import type { Contacts } from "./contacts.ts";
-import type { Driver } from "./driver.ts";
-import { isVoter } from "./membership.ts";
+import { isVoter } from "./membership/membership.ts";
+import type { Roster } from "./membership/roster.ts";
+import type { Contacts } from "./peers/contacts.ts";
 import type { Clock, Logger, Random } from "./ports.ts";
-import type { Roster } from "./roster.ts";
+import type { Driver } from "./replication/driver.ts";
 
 /** After a death notice, an election that came to nothing is tried again this soon, so many times. */
 const CAMPAIGN_AGAIN_MS = 120;

@@ -1,6 +1,6 @@
 // Backup: a consistent copy of the chat state, streamed to an operator while the node goes on.
 import { BackupResponse, ParleyError } from "@parley/protocol";
-import type { CopyHead, CopyStore } from "../copy-ports.ts";
+import type { CopyHead, CopyStore } from "../copies/copy-ports.ts";
 import type { Clock, FrameSink, Timer } from "../ports.ts";
 
 /** Layout of backups, and of the chat file in them: a reader of an older one refuses it. */

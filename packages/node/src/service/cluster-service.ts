@@ -25,7 +25,7 @@ import {
   WatchRequest,
 } from "@parley/protocol";
 import type { Operation } from "../leader-requests.ts";
-import type { MembershipChanges } from "../membership-changes.ts";
+import type { MembershipChanges } from "../membership/membership-changes.ts";
 import type { ChatReads, Clock, FrameSink, Timer } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 import { Backup, type CopySource } from "./backup.ts";

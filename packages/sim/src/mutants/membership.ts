@@ -7,13 +7,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     what: "a server that lost its disk is taken back under the raft id of its old self",
     edits: [
       {
-        file: "packages/node/src/change-plan.ts",
+        file: "packages/node/src/membership/change-plan.ts",
         search: `      { kind: "remove", nodeId: old.raftId },
       { kind: "add-learner", nodeId: raftId },`,
         replacement: `      { kind: "update", nodeId: old.raftId },`,
       },
       {
-        file: "packages/node/src/change-plan.ts",
+        file: "packages/node/src/membership/change-plan.ts",
         search: "servers: [{ ...server, raftId, role: old.role }],",
         replacement: "servers: [{ ...server, raftId: old.raftId, role: old.role }],",
       },

@@ -59,7 +59,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     what: "whatever is applied at the index where a write was placed counts as that write",
     edits: [
       {
-        file: "packages/node/src/proposals.ts",
+        file: "packages/node/src/replication/proposals.ts",
         search: "      if (term === entry.term) {",
         replacement: "      if (term <= entry.term) {",
       },
@@ -90,7 +90,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
         replacement: "const leased = !r.leaseBroken;",
       },
       {
-        file: "packages/node/src/driver.ts",
+        file: "packages/node/src/replication/driver.ts",
         search: `      this.catchUpTicks();
       const result = this.raft.step(message);`,
         replacement: "      const result = this.raft.step(message);",
@@ -208,7 +208,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     what: "a write whose forwarding was lost is not placed again",
     edits: [
       {
-        file: "packages/node/src/proposals.ts",
+        file: "packages/node/src/replication/proposals.ts",
         search: '      if (write.stage === "placed" && write.placedTerm === term) continue;',
         replacement: '      if (write.stage !== "waiting") continue;',
       },

@@ -7,7 +7,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     what: "the driver hands out votes and acknowledgements when the write was begun, not when it is done",
     edits: [
       {
-        file: "packages/node/src/driver.ts",
+        file: "packages/node/src/replication/driver.ts",
         search: "this.#ports.logStore.append({ hardState, entries: message.entries }).then(",
         replacement:
           "(this.#ports.logStore.append({ hardState, entries: message.entries }).catch(() => {}), Promise.resolve()).then(",

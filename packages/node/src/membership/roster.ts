@@ -1,0 +1,142 @@
+// Who is who, now: the membership as of the applied index, and what was heard of members that this node has
+// not learnt of yet because it is behind.
+import type { PeerHello, ServerRecord } from "@parley/protocol";
+import { MemberRole } from "@parley/protocol";
+import type { ConfChange, ConfState } from "@parley/raft";
+import type { Membership } from "../ports.ts";
+import {
+  afterChange,
+  currentServers,
+  memberIds,
+  type Standing,
+  serverOfRaftId,
+  standingOf,
+} from "./membership.ts";
+
+interface Place {
+  readonly address: string;
+  readonly httpAddress: string;
+}
+
+/** Members that are not in the table yet; a cluster adds one at a time (P11). */
+const MET_MAX = 16;
+
+export class Roster {
+  readonly #self: ServerRecord;
+  #membership: Membership;
+  /** By raft id: members of this cluster that introduced themselves before this node applied their addition. */
+  readonly #met = new Map<number, ServerRecord>();
+  /** Where members are, when that is not where the table has them. */
+  readonly #places = new Map<number, Place>();
+  readonly #listeners: (() => void)[] = [];
+  #isRemoved = false;
+
+  /** `places`: where this node's own configuration has the servers of these raft ids. */
+  constructor(
+    self: ServerRecord,
+    membership: Membership,
+    places: ReadonlyMap<number, Place> = new Map(),
+  ) {
+    this.#self = self;
+    this.#membership = membership;
+    for (const [raftId, place] of places) this.#places.set(raftId, place);
+  }
+
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  /** This node, as the table has it, or as it was told when it was admitted. */
+  get self(): ServerRecord {
+    const self = serverOfRaftId(this.#membership, this.#self.raftId) ?? this.#self;
+    return this.#placed(self);
+  }
+
+  get raftId(): number {
+    return this.#self.raftId;
+  }
+
+  get standing(): Standing {
+    if (this.#isRemoved) return "removed";
+    return standingOf(this.#membership, this.#self.raftId);
+  }
+
+  /** The others have said that this server was removed; this node may never see the entry that did it. */
+  removed(): void {
+    this.#isRemoved = true;
+  }
+
+  /** Called when the table, or who was met, has changed. */
+  onChanged(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** A configuration change was applied to the core. */
+  apply(change: ConfChange, confState: ConfState): Membership {
+    this.replace(afterChange(this.#membership, change, confState));
+    return this.#membership;
+  }
+
+  /** An installed copy of the chat file brought its own. */
+  replace(membership: Membership): void {
+    this.#membership = membership;
+    for (const raftId of this.#met.keys()) {
+      if (standingOf(membership, raftId) !== "expected") this.#met.delete(raftId);
+    }
+    for (const raftId of this.#places.keys()) {
+      if (standingOf(membership, raftId) === "removed") this.#places.delete(raftId);
+    }
+    this.#changed();
+  }
+
+  /** A peer of this cluster introduced itself: it knows best where it is. */
+  met(hello: PeerHello): void {
+    const { nodeId, raftId, serverUuid, address, httpAddress } = hello;
+    if (address === "" || this.server(raftId)?.address === address) return;
+    if (this.isMember(raftId)) {
+      this.#places.set(raftId, { address, httpAddress });
+    } else {
+      if (!this.#met.has(raftId) && this.#met.size >= MET_MAX) return;
+      const role = MemberRole.MEMBER_ROLE_UNSPECIFIED;
+      this.#met.set(raftId, { nodeId, raftId, serverUuid, address, httpAddress, role });
+    }
+    this.#changed();
+  }
+
+  /** The servers of the table, one for each node id, in their order. */
+  servers(): readonly ServerRecord[] {
+    return currentServers(this.#membership).map((server) => this.#placed(server));
+  }
+
+  /** Everyone else to have a link to. */
+  peers(): readonly ServerRecord[] {
+    const others = [...this.#membership.servers, ...this.#met.values()];
+    return others
+      .filter(({ raftId }) => raftId !== this.raftId)
+      .map((server) => this.#placed(server));
+  }
+
+  server(raftId: number): ServerRecord | undefined {
+    if (raftId === this.raftId) return this.self;
+    const server = serverOfRaftId(this.#membership, raftId) ?? this.#met.get(raftId);
+    return server === undefined ? undefined : this.#placed(server);
+  }
+
+  /** 0 = nobody, or not known. */
+  nodeIdOf(raftId: number): number {
+    return this.server(raftId)?.nodeId ?? 0;
+  }
+
+  isMember(raftId: number): boolean {
+    return memberIds(this.#membership).has(raftId);
+  }
+
+  #placed(server: ServerRecord): ServerRecord {
+    const place = this.#places.get(server.raftId);
+    return place === undefined ? server : { ...server, ...place };
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
