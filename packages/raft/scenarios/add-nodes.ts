@@ -62,12 +62,14 @@ export function addNodes(env: Environment, directive: Directive): void {
   const options: Options = {};
   const voters: NodeId[] = [];
   const learners: NodeId[] = [];
+  const witnesses: NodeId[] = [];
   let index = 0;
   let content = "";
   for (const { key, values } of directive.args.slice(1)) {
     for (const value of values) {
       if (key === "voters") voters.push(integer(value, value));
       else if (key === "learners") learners.push(integer(value, value));
+      else if (key === "witnesses") witnesses.push(integer(value, value));
       else if (key === "index") index = integer(value, value);
       else if (key === "content") content = value;
       else if (NODE_OPTIONS[key] === undefined) throw new ScenarioError(`unknown option ${key}`);
@@ -88,6 +90,7 @@ export function addNodes(env: Environment, directive: Directive): void {
     maxInflightMsgs: 2 ** 31 - 1,
     ...options,
     applied: index,
+    ...(witnesses.length > 0 && { isWitness: (id: NodeId) => witnesses.includes(id) }),
   };
   const data = utf8.encode(content);
   env.addMembers(firstInteger(directive), config, { index, term: 0, confState, data });

@@ -129,7 +129,7 @@ function proposeConfChange(env: Environment, directive: Directive): void {
 function sendSnapshot(env: Environment, directive: Directive): void {
   const from = firstMember(env, directive);
   const to = integer(directive.args[1]?.key, "the receiver");
-  const snapshot = from.storage.snapshot();
+  const snapshot = from.storage.latest();
   const { term } = from.node;
   const message = makeMessage({ type: "MsgSnap", from: from.id, to, term, snapshot });
   env.messages.push(message);
@@ -218,6 +218,9 @@ const COMMANDS: Readonly<Record<string, Handler>> = {
     const result = firstMember(env, d).node.readIndex(utf8.encode(d.args[1]?.key ?? ""));
     if (!result.ok) throw new ScenarioError(`raft read refused: ${result.reason}`);
   },
+
+  /** data-floor <id>: up to where its log may be truncated. */
+  "data-floor": (env, d) => env.output.write(`${firstMember(env, d).node.dataFloor}\n`),
 
   /** set-randomized-election-timeout <id> timeout=5 */
   "set-randomized-election-timeout": (env, d) => {

@@ -5,13 +5,23 @@
  * The replicated application appends the data of all entries. Its states are kept (`history`), so the
  * newest one can be sent as a snapshot and any one that is stored can be restarted from.
  */
-import type { Entry, HardState, Message, NodeId, RaftConfig, Snapshot } from "../src/index.ts";
+import type {
+  Entry,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  RaftConfig,
+  Snapshot,
+  Unavailable,
+} from "../src/index.ts";
 import {
   decodeConfChange,
   EMPTY_SNAPSHOT,
   isEmptyHardState,
   isLocalThread,
   MemoryStorage,
+  NO_LIMIT,
   RawNode,
 } from "../src/index.ts";
 import { describeEntries, describeMessage, describeReady } from "./notation.ts";
@@ -28,6 +38,15 @@ export interface Recipient {
   readonly drop: boolean;
 }
 
+const utf8 = new TextEncoder();
+const AS_OF = "membership as of ";
+
+/** As of when the membership of a witness's snapshot is; 0 for others. */
+function membershipIndex({ data }: Snapshot): Index {
+  const text = new TextDecoder().decode(data);
+  return text.startsWith(AS_OF) ? Number.parseInt(text.slice(AS_OF.length), 10) : 0;
+}
+
 /** Rounds of `stabilize` before a scenario counts as endless. */
 const ROUNDS_MAX = 10_000;
 
@@ -39,8 +58,16 @@ class ScenarioStorage extends MemoryStorage {
     return this.history[this.history.length - 1] ?? EMPTY_SNAPSHOT;
   }
 
-  override snapshot(): Snapshot {
-    return this.latest();
+  /**
+   * A witness gets one without a state, which the log must continue. It has to be in the membership that it gets, so that
+   * is the newest one, and the data says as of when.
+   */
+  override snapshot(_to: NodeId, indexMax: Index): Snapshot | Unavailable {
+    if (indexMax === NO_LIMIT) return this.latest();
+    const found = this.history.findLast(({ index }) => index <= indexMax);
+    if (found === undefined || found.index + 1 < this.firstIndex()) return "unavailable";
+    const { index, confState } = this.latest();
+    return { ...found, confState, data: utf8.encode(`${AS_OF}${index}`) };
   }
 }
 
@@ -100,7 +127,7 @@ export class Member {
       if (entry.index <= last.index) continue;
       let { confState } = last;
       let update = entry.data;
-      if (entry.type !== "EntryNormal") {
+      if (entry.type !== "EntryNormal" && entry.index > membershipIndex(last)) {
         const decoded = decodeConfChange(entry.data);
         if (!decoded.ok) throw new ScenarioError(decoded.detail);
         confState = this.node.applyConfChange(decoded.change);

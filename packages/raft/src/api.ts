@@ -57,6 +57,11 @@ export interface RaftConfig {
   readonly disableConfChangeValidation?: boolean;
   /** A leader that is removed (or made a learner) steps down when that is applied. Default false. */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * Whether a member is a witness: it votes and keeps the log, and has no state. The answer never changes for an id, and is known
+   * here before the member has a vote. All members of a cluster have this or none. Default: nobody is, and nobody ever will be.
+   */
+  readonly isWitness?: (id: NodeId) => boolean;
   readonly logger?: Logger;
 }
 
@@ -69,6 +74,8 @@ export type ProposalRefusal =
   | "transferring"
   /** `maxUncommittedEntriesSize` is reached. */
   | "uncommitted-limit"
+  /** This leader is a witness, which takes none but configuration changes. */
+  | "witness"
   /** This leader is no longer a member. */
   | "not-a-member"
   /** The change doesn't fit the configuration; an empty entry took its place in the log. */
@@ -160,6 +167,8 @@ export interface RaftStatus {
   /** To whom leadership is being handed, or NONE. */
   readonly leadTransferee: NodeId;
   readonly config: ConfState;
+  /** Who is to become a voter with a state must have the log up to here; 0 unless this member leads. */
+  readonly promotionFloor: Index;
   /** In ascending order of id; empty unless this member leads. */
   readonly progress: ReadonlyMap<NodeId, ProgressStatus>;
 }
@@ -177,6 +186,11 @@ export interface RawNodeApi {
   readonly state: StateType;
   readonly commit: Index;
   readonly applied: Index;
+  /**
+   * Up to here every data voter has the log on disk: no log may be truncated above it. No limit where there are no witnesses;
+   * 0 until a leader has said it.
+   */
+  readonly dataFloor: Index;
 
   /** One unit of the logical clock has passed. */
   tick(): void;

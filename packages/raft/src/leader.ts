@@ -11,6 +11,7 @@ import type { Progress } from "./tracker/progress.ts";
 import { continueTransfer, startTransfer } from "./transfer.ts";
 import type { Message, NodeId } from "./types.ts";
 import { NONE } from "./types.ts";
+import { handOverAsWitness } from "./witness.ts";
 
 const OK: StepResult = { ok: true };
 
@@ -110,6 +111,7 @@ function handleAcknowledgement(r: RaftState, m: Message, progress: Progress): vo
   // The window may have room for several messages now.
   while (sendAppend(r, m.from, false));
   continueTransfer(r, m.from);
+  handOverAsWitness(r);
 }
 
 function handleHeartbeatResponse(r: RaftState, m: Message, progress: Progress): void {
@@ -120,6 +122,7 @@ function handleHeartbeatResponse(r: RaftState, m: Message, progress: Progress): 
     sendAppend(r, m.from, true);
   }
   acknowledgeRead(r, m);
+  handOverAsWitness(r);
 }
 
 /** A MsgApp to `to` may be lost, so pipelining more would be wasted. */

@@ -9,7 +9,7 @@
 import { entriesSize } from "./entry.ts";
 import { assert } from "./invariant.ts";
 import type { Compacted, Storage, Unavailable } from "./storage.ts";
-import type { Entry, Index, Logger, Snapshot, Term } from "./types.ts";
+import type { Entry, Index, Logger, NodeId, Snapshot, Term } from "./types.ts";
 import { Unstable } from "./unstable.ts";
 
 /** A log's end, which decides who may become leader (paper, 5.4.1). */
@@ -221,9 +221,11 @@ export class RaftLog {
     this.#applyingPaused = this.#applyingSize >= this.#maxApplyingSize;
   }
 
-  /** The newest snapshot, to be sent. */
-  snapshot(): Snapshot | Unavailable {
-    return this.unstable.snapshot ?? this.#storage.snapshot();
+  /** The newest snapshot, to be sent to `to`; not past `indexMax`. */
+  snapshot(to: NodeId, indexMax: Index): Snapshot | Unavailable {
+    const { snapshot } = this.unstable;
+    if (snapshot !== null && snapshot.index <= indexMax) return snapshot;
+    return this.#storage.snapshot(to, indexMax);
   }
 
   /** A snapshot takes the place of the whole log; its storing and applying are yet to come. */

@@ -8,7 +8,7 @@
 import { assert } from "./invariant.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { Compacted, Storage, Unavailable } from "./storage.ts";
-import type { ConfState, Entry, HardState, Index, Snapshot, Term } from "./types.ts";
+import type { ConfState, Entry, HardState, Index, NodeId, Snapshot, Term } from "./types.ts";
 import { EMPTY_HARD_STATE, EMPTY_SNAPSHOT } from "./types.ts";
 
 export class MemoryStorage implements Storage {
@@ -42,7 +42,7 @@ export class MemoryStorage implements Storage {
     return this.#log.end - 1;
   }
 
-  snapshot(): Snapshot | Unavailable {
+  snapshot(_to?: NodeId, _indexMax?: Index): Snapshot | Unavailable {
     return this.#snapshot.index === 0 ? "unavailable" : this.#snapshot;
   }
 

@@ -13,6 +13,7 @@ import { hex } from "./state.ts";
 import { describeConfig } from "./tracker/tracker.ts";
 import type { ConfChange, Entry } from "./types.ts";
 import { NO_BYTES, NONE } from "./types.ts";
+import { lacksForPromotion, promotedBy } from "./witness.ts";
 
 /** What is to become an entry; the leader gives it its term and index. */
 export type Proposed = Pick<Entry, "type" | "data">;
@@ -35,12 +36,18 @@ export function proposeAsLeader(r: RaftState, proposed: readonly Proposed[]): Pr
     );
     return refused("transferring", `leadership is being handed to ${r.leadTransferee}`);
   }
+  if (r.isWitness(r.id) && proposed.some(({ type }) => type === "EntryNormal")) {
+    r.logger.debug?.(`${hex(r.id)} [term ${r.term}] leads as a witness; dropping proposal`);
+    return refused("witness", "a witness leads until a data node is up to date");
+  }
   const before = r.pendingConfIndex;
+  const promotingBefore = r.promoting;
   const checked = checkConfChanges(r, proposed);
   if (!checked.ok) return checked.result;
   const first = r.log.lastIndex() + 1;
   if (!appendAsLeader(r, checked.entries)) {
     r.pendingConfIndex = before;
+    r.promoting = promotingBefore;
     return refused("uncommitted-limit", "too much is waiting for its commit");
   }
   broadcastAppend(r);
@@ -71,6 +78,7 @@ function checkConfChanges(r: RaftState, proposed: readonly Proposed[]): Checked 
     const problem = r.settings.disableConfChangeValidation ? null : misfit(r, change);
     if (problem === null) {
       r.pendingConfIndex = firstIndex + entries.length;
+      r.promoting = promotedBy(r, change);
       entries.push(entry);
     } else {
       refusal = problem;
@@ -94,5 +102,5 @@ function misfit(r: RaftState, change: ConfChange): string | null {
   // As nothing else is pending, this is the configuration that the change will be applied to. Once it is in the
   // log, a change that can't be applied would stop every member.
   const outcome = nextConfig(r.tracker, r.log.lastIndex(), change);
-  return outcome.ok ? null : outcome.detail;
+  return outcome.ok ? lacksForPromotion(r, change) : outcome.detail;
 }

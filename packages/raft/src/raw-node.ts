@@ -31,6 +31,7 @@ import type { Storage } from "./storage.ts";
 import { startTransfer } from "./transfer.ts";
 import type { ConfChange, ConfState, Index, Message, NodeId, StateType, Term } from "./types.ts";
 import { EMPTY_HARD_STATE, isEmptyHardState, isLocalThread, makeMessage, NONE } from "./types.ts";
+import { dataFloor, promotionFloor } from "./witness.ts";
 
 const NO_LEADER: ReadIndexResult = { ok: false, reason: "no-leader" };
 const READ_SENT: ReadIndexResult = { ok: true };
@@ -92,6 +93,10 @@ export class RawNode implements RawNodeApi {
 
   get applied(): Index {
     return this.#r.log.applied;
+  }
+
+  get dataFloor(): Index {
+    return dataFloor(this.#r);
   }
 
   get lastIndex(): Index {
@@ -242,6 +247,7 @@ export class RawNode implements RawNodeApi {
       state: r.state,
       leadTransferee: r.leadTransferee,
       config: r.tracker.config,
+      promotionFloor: r.state === "StateLeader" ? promotionFloor(r) : 0,
       progress,
     };
   }

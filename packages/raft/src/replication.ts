@@ -11,7 +11,8 @@ import type { RaftState } from "./state.ts";
 import { hex } from "./state.ts";
 import type { Progress } from "./tracker/progress.ts";
 import type { Entry, Index, Message, NodeId } from "./types.ts";
-import { NO_BYTES } from "./types.ts";
+import { NO_BYTES, NO_LIMIT } from "./types.ts";
+import { raiseDataFloor } from "./witness.ts";
 
 const NO_ENTRIES: readonly Entry[] = [];
 
@@ -101,7 +102,11 @@ function sendSnapshot(r: RaftState, to: NodeId, progress: Progress): boolean {
     r.logger.debug?.(`ignore sending snapshot to ${hex(to)} since it is not recently active`);
     return false;
   }
-  const snapshot = r.log.snapshot();
+  if (r.isWitness(r.id) && !r.isWitness(to)) {
+    r.logger.debug?.(`${hex(r.id)} is a witness and has no snapshot for ${hex(to)}`);
+    return false;
+  }
+  const snapshot = r.log.snapshot(to, r.isWitness(to) ? raiseDataFloor(r) : NO_LIMIT);
   if (snapshot === "unavailable") {
     r.logger.debug?.(
       `${hex(r.id)} failed to send snapshot to ${hex(to)} because snapshot is temporarily unavailable`,
@@ -121,11 +126,12 @@ function sendSnapshot(r: RaftState, to: NodeId, progress: Progress): boolean {
 /** Keeps followers from campaigning, and carries the newest read round that waits. */
 export function broadcastHeartbeat(r: RaftState, round: number): void {
   const context = round === 0 ? NO_BYTES : encodeRound(round);
+  const floor = raiseDataFloor(r);
   for (const [id, progress] of r.tracker.progress) {
     if (id === r.id) continue;
     // A follower's log may differ above what is known to match: it must not commit that.
     const commit = Math.min(progress.match, r.log.committed);
-    r.send({ type: "MsgHeartbeat", to: id, commit, context });
+    r.send({ type: "MsgHeartbeat", to: id, index: floor, commit, context });
     progress.sentCommit(commit);
   }
 }
@@ -172,5 +178,6 @@ export function handleAppend(r: RaftState, m: Message): void {
 
 export function handleHeartbeat(r: RaftState, m: Message): void {
   r.log.commitTo(m.commit);
+  r.dataFloor = Math.max(r.dataFloor, m.index);
   r.send({ type: "MsgHeartbeatResp", to: m.from, context: m.context });
 }

@@ -49,6 +49,8 @@ export interface Settings {
   readonly disableProposalForwarding: boolean;
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
+  /** Null: this core knows nothing of witnesses. */
+  readonly isWitness: ((id: NodeId) => boolean) | null;
 }
 
 /** Fills in the defaults and checks what can't work. */
@@ -72,6 +74,7 @@ export function settingsOf(config: RaftConfig): Settings {
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    isWitness: config.isWitness ?? null,
   };
   const { id, heartbeatTick, electionTick } = settings;
   assert(Number.isSafeInteger(id) && id > NONE && id < LOCAL_APPLY_THREAD, `no member id: ${id}`);
@@ -118,6 +121,12 @@ export class RaftState {
   leaseBroken = false;
   /** Only one conf change may be unapplied: the last one may be at up to this index. */
   pendingConfIndex: Index = 0;
+  /** Members that the conf change there makes data voters; see `witness.ts`. */
+  promoting: readonly NodeId[] = [];
+  /** This leader's first entry, its no-op. */
+  termStart: Index = 0;
+  /** Every data voter is known to have the log up to here; see `witness.ts`. Never falls. */
+  dataFloor: Index = 0;
   /** Payload bytes appended as leader and not known to be applied. */
   uncommittedSize = 0;
 
@@ -221,15 +230,25 @@ export class RaftState {
     const own = this.tracker.progress.get(this.id);
     if (own !== undefined) own.match = lastIndex;
     this.pendingConfIndex = 0;
+    this.promoting = [];
     this.uncommittedSize = 0;
     this.reads = new ReadRounds();
     this.postponedReads = [];
   }
 
-  /** A time out of [electionTick, 2 electionTick), so that split votes are rare (paper, 5.2). */
+  /**
+   * A time out of [electionTick, 2 electionTick), so that split votes are rare (paper, 5.2). A witness waits for one more
+   * electionTick: it leads only when no data node can.
+   */
   randomizeElectionTimeout(): void {
     const { electionTick, random } = this.settings;
-    this.randomizedElectionTimeout = electionTick + random(electionTick);
+    const patience = this.isWitness(this.id) ? electionTick : 0;
+    this.randomizedElectionTimeout = electionTick + patience + random(electionTick);
+  }
+
+  /** Whether that member votes and keeps the log, but has no state; see `witness.ts`. */
+  isWitness(id: NodeId): boolean {
+    return this.settings.isWitness?.(id) ?? false;
   }
 
   /** Whether this member may become leader: a voter that has the state its log starts from. */

@@ -3,7 +3,7 @@
  * what the core may ask for in memory (see `MemoryStorage`); writing is the application's business
  * and happens between two Ready structs.
  */
-import type { ConfState, Entry, HardState, Index, Snapshot, Term } from "./types.ts";
+import type { ConfState, Entry, HardState, Index, NodeId, Snapshot, Term } from "./types.ts";
 
 /** The position is below the first index: a snapshot has taken its place. */
 export type Compacted = "compacted";
@@ -32,8 +32,9 @@ export interface Storage {
   /** Index of the last stored entry (of the snapshot, if there is none after it). */
   lastIndex(): Index;
   /**
-   * The newest snapshot, to be sent to a follower that the log can't catch up any more.
+   * The newest snapshot, to be sent to the follower `to`, whom the log can't catch up any more. A witness is meant to keep
+   * what follows `indexMax`, so its snapshot is not past that; for others there is no such limit.
    * "unavailable" while one is being made: the core asks again later.
    */
-  snapshot(): Snapshot | Unavailable;
+  snapshot(to: NodeId, indexMax: Index): Snapshot | Unavailable;
 }

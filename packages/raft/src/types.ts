@@ -108,7 +108,7 @@ export type MessageType =
  * | MsgVote, MsgPreVote | index, logTerm = the candidate's last entry; context = a transfer's mark |
  * | MsgVoteResp, MsgPreVoteResp | reject; from who can't be elected also commit = index, logTerm |
  * | MsgSnap | snapshot |
- * | MsgHeartbeat | commit; context = a read round |
+ * | MsgHeartbeat | commit; index = the data floor, 0 without witnesses; context = a read round |
  * | MsgHeartbeatResp | context, echoed |
  * | MsgTransferLeader | from = the transferee |
  * | MsgTimeoutNow | |

@@ -242,6 +242,7 @@ describe("the status", () => {
       lead: 1,
       state: "StateLeader",
       leadTransferee: 0,
+      promotionFloor: 0,
       config: { ...CONF_STATE, learners: [4] },
     });
     expect([...progress].map(([id, each]) => [id, each.match, each.isLearner])).toEqual([
