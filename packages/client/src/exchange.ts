@@ -67,6 +67,8 @@ export function isTransient(error: ParleyError): boolean {
     case "RATE_LIMITED":
     case "OVERLOADED":
     case "DISK_FULL":
+    case "WITNESS_LOG_FULL":
+    case "WITNESS":
     case "DEADLINE_EXCEEDED":
     case "CANCELLED":
     case "CREDENTIALS_CHANGED":
@@ -84,6 +86,7 @@ export function speaksAgainstNode(error: ParleyError): boolean {
   switch (error.reason) {
     case "SHUTTING_DOWN":
     case "NOT_READY":
+    case "WITNESS":
     case "OUTCOME_UNKNOWN":
       return true;
     default:

@@ -12,7 +12,7 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { RawNode, StateType } from "@parley/raft";
-import { isJoint, isVoter, majorityOf } from "./membership/membership.ts";
+import { isJoint, isVoter, isWitness, majorityOf } from "./membership/membership.ts";
 import type { Roster } from "./membership/roster.ts";
 import type { Contacts } from "./peers/contacts.ts";
 
@@ -91,7 +91,9 @@ export class ClusterObserver {
   }
 
   view(): ClusterView {
-    const servers = this.#roster.servers();
+    // Clients have no business with witnesses.
+    const servers = this.#roster.servers().filter((server) => !isWitness(server));
+    const { lead } = this.#raft;
     return {
       clusterId: this.#clusterId,
       nodes: servers.map(({ nodeId, address, httpAddress }) => ({
@@ -99,7 +101,7 @@ export class ClusterObserver {
         address,
         httpAddress,
       })),
-      leaderId: this.#roster.nodeIdOf(this.#raft.lead),
+      leaderId: this.#roster.isWitness(lead) ? 0 : this.#roster.nodeIdOf(lead),
       term: this.#raft.term,
       hasQuorum: this.#contacts.hasQuorum() && !this.#isRemoved,
       staleMs: this.#contacts.staleMs(),
@@ -139,9 +141,7 @@ export class ClusterObserver {
     return {
       id: server.nodeId,
       raftId,
-      role: isVoter(this.#roster.membership, raftId)
-        ? MemberRole.MEMBER_ROLE_VOTER
-        : MemberRole.MEMBER_ROLE_LEARNER,
+      role: this.#roleOf(server),
       state: isLive
         ? ((report?.state ?? MemberState.MEMBER_STATE_UNSPECIFIED) as MemberState)
         : MemberState.MEMBER_STATE_UNSPECIFIED,
@@ -158,6 +158,11 @@ export class ClusterObserver {
       targetRole: server.role,
       storage: report?.storage,
     };
+  }
+
+  #roleOf(server: ServerRecord): MemberRole {
+    if (!isVoter(this.#roster.membership, server.raftId)) return MemberRole.MEMBER_ROLE_LEARNER;
+    return isWitness(server) ? MemberRole.MEMBER_ROLE_WITNESS : MemberRole.MEMBER_ROLE_VOTER;
   }
 
   #knownMatches(): ReadonlyMap<number, number> {

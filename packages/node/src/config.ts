@@ -7,6 +7,8 @@ export interface ConfiguredNode {
   readonly address: string;
   /** host:port of HTTP; empty = none. */
   readonly httpAddress: string;
+  /** It votes and keeps the log, has no chat state and serves no clients. Left out: it has, and does. */
+  readonly isWitness?: boolean;
 }
 
 export interface NodeTuning {
@@ -35,6 +37,11 @@ export interface NodeTuning {
   /** The log is compacted when it has more entries, or takes more bytes on disk, than this. */
   readonly logEntriesMax: number;
   readonly logBytesMax: number;
+  /**
+   * With witnesses the log is kept for data nodes that are away, up to so many bytes on the leader's disk; then writes are refused
+   * until the log is shorter (P11).
+   */
+  readonly witnessLogBytesMax: number;
   /** Entries that compaction leaves for followers that are a little behind. */
   readonly logTailEntries: number;
   /** Bytes per second at which copies of the chat file leave this node, all together. */
@@ -63,6 +70,7 @@ export const DEFAULT_TUNING: NodeTuning = {
   tokenTtlMs: 30 * 24 * 60 * 60 * 1000,
   logEntriesMax: 100_000,
   logBytesMax: 256 * 1024 * 1024,
+  witnessLogBytesMax: 1024 * 1024 * 1024,
   logTailEntries: 10_000,
   copyBytesPerSecond: 32 * 1024 * 1024,
   copyChunkBytes: 256 * 1024,
@@ -76,6 +84,8 @@ export interface NodeConfig {
   readonly nodes: readonly ConfiguredNode[];
   /** Addresses of members of the cluster that this node joins; empty = it is one of the first. */
   readonly join: readonly string[];
+  /** This node itself is a witness; as its entry in `nodes` says, where it has one. */
+  readonly isWitness?: boolean;
   readonly tuning: NodeTuning;
   /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
   readonly statusRequiresLogin: boolean;

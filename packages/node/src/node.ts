@@ -171,7 +171,7 @@ export class Node {
     const { promise, reject } = Promise.withResolvers<never>();
     this.#startup?.promise.catch(reject);
     // The table of servers was in the chat file: those of the beginning, and whoever introduces itself.
-    const roster = new Roster(self, genesis, this.#places(genesis));
+    const roster = new Roster(self, genesis, 0, this.#places(genesis));
     this.#roster = roster;
     this.#stateless = new StatelessNode(
       this.#config.tuning,
@@ -200,7 +200,7 @@ export class Node {
           "a log entry is damaged; what it did is applied, and followers that need it get a copy instead",
         );
       },
-      snapshot: () => this.#running?.copies.shelf.snapshot() ?? "unavailable",
+      snapshot: (to, indexMax) => this.#running?.snapshotFor(to, indexMax) ?? "unavailable",
     });
   }
 
@@ -218,7 +218,8 @@ export class Node {
     if (this.#stopped) return;
     const admission = new Admission();
     admission.load(chat.admission);
-    this.#roster = new Roster(self, membership, this.#places(genesis));
+    const asOf = Math.max(applied, chat.confStateIndex ?? 0);
+    this.#roster = new Roster(self, membership, asOf, this.#places(genesis));
     if (this.#roster.standing === "removed") throw removedBefore(record.clusterId, self.nodeId);
     this.#running = new RunningNode(
       this.#config,

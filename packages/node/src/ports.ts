@@ -139,6 +139,8 @@ export interface ChatStoreState {
   readonly admission: AdmissionSnapshot;
   /** As of the applied index; undefined in a new file. */
   readonly confState: Membership | undefined;
+  /** As of this index instead, where that is above the applied one: a witness's membership may be newer than its log. */
+  readonly confStateIndex?: number;
 }
 
 export interface ApplyRequest {

@@ -9,7 +9,7 @@ import {
   type PeerFrame,
   type StatusResponse,
 } from "@parley/protocol";
-import type { Message } from "@parley/raft";
+import { type Message, NO_LIMIT, type Snapshot, type Unavailable } from "@parley/raft";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { CopyExchange } from "./copies/copy-exchange.ts";
@@ -20,6 +20,7 @@ import { memberIds, standingOf } from "./membership/membership.ts";
 import { MembershipChanges } from "./membership/membership-changes.ts";
 import { MembershipOffice } from "./membership/membership-office.ts";
 import type { Roster } from "./membership/roster.ts";
+import { headOfWitnessSnapshot, witnessSnapshot } from "./membership/witness-snapshot.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import { Contacts } from "./peers/contacts.ts";
 import { Gossip } from "./peers/gossip.ts";
@@ -65,6 +66,9 @@ export class RunningNode implements Replica {
   readonly #ports: NodePorts;
   readonly #mesh: PeerMesh;
   readonly #roster: Roster;
+  /** This node has no chat state. */
+  readonly #isWitness: boolean;
+  readonly #cache: LogCache;
   readonly #driver: Driver;
   readonly #contacts: Contacts;
   readonly #presence = new Presence();
@@ -95,6 +99,7 @@ export class RunningNode implements Replica {
   #stopping = false;
   #halted = false;
   #removed = false;
+  #isInstalling = false;
 
   constructor(
     config: NodeConfig,
@@ -113,21 +118,31 @@ export class RunningNode implements Replica {
     this.#mesh = mesh;
     this.#record = record;
     this.#roster = roster;
+    this.#isWitness = roster.isWitness(roster.raftId);
+    this.#cache = cache;
     this.admission = admission;
     this.#applied = applied;
     const freshMs = 2 * tuning.electionTicks * tuning.tickMs;
     this.#contacts = new Contacts(clock, freshMs);
-    this.#driver = new Driver(roster.raftId, applied, cache, tuning, ports, {
-      send: (message) => this.#send(message),
-      flush: () => this.#flush(),
-      propose: () => this.#writer.propose(),
-      onApplied: (batch) => this.#onApplied(batch),
-      onInstalled: (chat) => this.#onInstalled(chat),
-      onReadState: (state) => this.#reads.confirmed(state.context, state.index),
-      onConfChange: (change, confState) => roster.apply(change, confState),
-      onLeadershipChanged: () => this.#onLeadershipChanged(),
-      onFatal: fatal,
-    });
+    this.#driver = new Driver(
+      roster.raftId,
+      applied,
+      cache,
+      tuning,
+      ports,
+      {
+        send: (message) => this.#send(message),
+        flush: () => this.#flush(),
+        propose: () => this.#writer.propose(),
+        onApplied: (batch) => this.#onApplied(batch),
+        onInstalled: (chat) => this.#onInstalled(chat),
+        onReadState: (state) => this.#reads.confirmed(state.context, state.index),
+        onConfChange: (index, change, confState) => roster.apply(index, change, confState),
+        onLeadershipChanged: () => this.#onLeadershipChanged(),
+        onFatal: fatal,
+      },
+      roster,
+    );
     this.#disk = new DiskWatch(ports, tuning.diskReserveBytes, (error) => {
       if (!this.#halted) fatal(error);
     });
@@ -176,6 +191,7 @@ export class RunningNode implements Replica {
     this.#storage = new StorageWatch(ports, () => ({
       compactedIndex: cache.compactedIndex,
       logBytes: this.#compaction.sizeBytes,
+      dataFloor: Number.isFinite(this.#dataFloor) ? this.#dataFloor : 0,
       copies: this.copies.shelf.usage,
     }));
     this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
@@ -186,6 +202,7 @@ export class RunningNode implements Replica {
       () => ({
         neededFrom: Math.min(this.copies.neededFrom, this.#neededByFollowers()),
         copyBytes: this.copies.shelf.largestBytes,
+        dataFloor: this.#dataFloor,
       }),
       (error) => {
         if (!this.#halted) fatal(error);
@@ -201,6 +218,7 @@ export class RunningNode implements Replica {
       logger: ports.logger,
       tuning,
       nodeId,
+      isWitness: this.#isWitness,
       setupTokenHash: record.setupTokenHash,
     });
     const cluster = new ClusterService({
@@ -216,6 +234,7 @@ export class RunningNode implements Replica {
         tokenHash: config.operatorTokenHash,
       }),
       requiresLogin: config.statusRequiresLogin,
+      isWitness: this.#isWitness,
     });
     this.services = { chat, cluster };
     roster.onChanged(() => this.#onRosterChanged());
@@ -319,13 +338,16 @@ export class RunningNode implements Replica {
       return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
     }
     if (this.#progress.isStuck) return catchingUp();
-    return this.#fullDisk();
+    return this.#fullDisk() ?? this.#fullLog();
   }
 
   /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
   #refusalForPeers(): ParleyError | undefined {
     if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
-    return this.#fullDisk();
+    if (this.#isWitness) {
+      return new ParleyError("NOT_LEADER", "a witness leads until a data node is up to date");
+    }
+    return this.#fullDisk() ?? this.#fullLog();
   }
 
   /**
@@ -334,6 +356,27 @@ export class RunningNode implements Replica {
    */
   #fullDisk(): ParleyError | undefined {
     return this.#disk.isLow && this.#driver.raft.state === "StateLeader" ? diskFull() : undefined;
+  }
+
+  #fullLog(): ParleyError | undefined {
+    const isFull = this.#driver.raft.state === "StateLeader" && this.#compaction.isFull;
+    return isFull ? witnessLogFull(this.#laggards()) : undefined;
+  }
+
+  /** Data nodes that vote and don't have the log yet up to where it could be truncated, by node id. */
+  #laggards(): readonly number[] {
+    const { progress, config } = this.#driver.raft.status();
+    const voters = [...new Set([...config.voters, ...config.votersOutgoing])];
+    return voters
+      .filter((id) => !this.#roster.isWitness(id))
+      .filter((id) => (progress.get(id)?.match ?? 0) <= this.#dataFloor)
+      .map((id) => this.#roster.nodeIdOf(id));
+  }
+
+  /** Infinity without witnesses. */
+  get #dataFloor(): number {
+    const { dataFloor } = this.#driver.raft;
+    return dataFloor === NO_LIMIT ? Number.POSITIVE_INFINITY : dataFloor;
   }
 
   // ---- Life ------------------------------------------------------------------------------------
@@ -375,6 +418,18 @@ export class RunningNode implements Replica {
     this.#reads.close();
     this.#waiters.close();
     this.#requests.close();
+  }
+
+  /** For the core: what the follower `to` gets that the log can't catch up; no further than `indexMax`. */
+  snapshotFor(to: number, indexMax: number): Snapshot | Unavailable {
+    if (!this.#roster.isWitness(to)) return this.copies.shelf.snapshot();
+    const { compactedIndex } = this.#cache;
+    const log = {
+      compactedIndex,
+      applied: this.#driver.raft.applied,
+      term: (index: number) => this.#cache.term(index),
+    };
+    return witnessSnapshot(log, this.#roster.membership, this.#roster.asOf, indexMax);
   }
 
   /** Entries that a follower far behind needs have come from disk. */
@@ -446,13 +501,15 @@ export class RunningNode implements Replica {
     let refused = 0;
     let problem = "";
     for (const wire of messages) {
-      const judged = judgePeerMessage(wire, peerId, this.#roster.raftId, this.#driver.raft);
+      const { raft } = this.#driver;
+      const judged = judgePeerMessage(wire, peerId, this.#roster.raftId, raft, this.#isWitness);
       if (judged.kind === "refused") {
         refused += 1;
         problem = judged.problem;
         continue;
       }
-      this.#driver.step(judged.message);
+      if (judged.message.type === "MsgSnap") this.#takeSnapshot(judged.message);
+      else this.#driver.step(judged.message);
       this.#noteLeaderContact(judged.message);
     }
     if (refused === 0) return;
@@ -463,6 +520,24 @@ export class RunningNode implements Replica {
     );
   }
 
+  /** As a witness. What comes while another one is being installed comes again. */
+  #takeSnapshot(message: Message): void {
+    const { snapshot } = message;
+    if (snapshot === null || this.#isInstalling) return;
+    if (this.#driver.acknowledgeSnapshot(message)) return;
+    const head = headOfWitnessSnapshot(snapshot);
+    if (head === undefined) return;
+    this.#isInstalling = true;
+    this.#driver.stepSnapshot(message, head).then(
+      () => {
+        this.#isInstalling = false;
+      },
+      () => {
+        // Whatever failed has stopped the node.
+      },
+    );
+  }
+
   #noteLeaderContact({ type, from, term }: Message): void {
     const { lead, term: ours } = this.#driver.raft;
     if (from !== lead || term !== ours) return;
@@ -470,13 +545,15 @@ export class RunningNode implements Replica {
   }
 
   #send(message: Message): void {
-    if (message.type === "MsgSnap") {
+    const { type, to } = message;
+    const isSnapshot = type === "MsgSnap";
+    if (isSnapshot && !this.#roster.isWitness(to)) {
       this.copies.send(message);
       return;
     }
-    if (!this.#mesh.queue(message.to, "messages", encodeMessage(message))) {
-      this.#driver.raft.reportUnreachable(message.to);
-    }
+    const isQueued = this.#mesh.queue(to, "messages", encodeMessage(message));
+    if (isSnapshot) this.#driver.raft.reportSnapshot(to, isQueued);
+    else if (!isQueued) this.#driver.raft.reportUnreachable(to);
   }
 
   #flush(): void {
@@ -503,11 +580,12 @@ export class RunningNode implements Replica {
   }
 
   /** The state jumped: whoever waited for something below it gets it from there. */
-  #onInstalled({ admission, confState }: ChatStoreState): void {
+  #onInstalled({ admission, confState, confStateIndex = 0 }: ChatStoreState): void {
     this.#observer.invalidate();
-    if (confState !== undefined) this.#roster.replace(confState);
+    const asOf = Math.max(admission.appliedIndex, confStateIndex);
+    if (confState !== undefined) this.#roster.replace(confState, asOf);
     this.admission.load(admission);
-    if (confState !== undefined) this.#roster.replace(confState);
+    if (confState !== undefined) this.#roster.replace(confState, asOf);
     for (const listener of this.#listeners) listener.onJump();
     this.#applied = admission.appliedIndex;
     this.#proposals.jumped(admission.appliedIndex);
@@ -680,6 +758,16 @@ function catchingUp(): ParleyError {
   return new ParleyError("NOT_READY", "this node is far behind and catches up; ask another one", {
     retryAfterMs: 100,
   });
+}
+
+function witnessLogFull(nodeIds: readonly number[]): ParleyError {
+  const who = nodeIds.length === 0 ? "a data node" : `node ${nodeIds.join(" and node ")}`;
+  return new ParleyError(
+    "WITNESS_LOG_FULL",
+    `The log is kept for ${who}, which has been away for long, and is as long as it may be: start it again, or take it out ` +
+      "with `parley remove-server`; until then nothing can be written.",
+    { retryAfterMs: 1_000 },
+  );
 }
 
 function diskFull(): ParleyError {

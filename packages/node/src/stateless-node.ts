@@ -49,21 +49,29 @@ export class StatelessNode implements CopyTaker {
     this.#cache = cache;
     this.#fatal = fatal;
     const driverPorts = { ...ports, chatStore: undefined };
-    this.#driver = new Driver(roster.raftId, commit, cache, tuning, driverPorts, {
-      send: (message) => {
-        mesh.queue(message.to, "messages", encodeMessage(message));
+    this.#driver = new Driver(
+      roster.raftId,
+      commit,
+      cache,
+      tuning,
+      driverPorts,
+      {
+        send: (message) => {
+          mesh.queue(message.to, "messages", encodeMessage(message));
+        },
+        flush: () => mesh.flush(() => {}),
+        propose: () => {},
+        onApplied: () => {},
+        onInstalled: () => {},
+        onReadState: () => {},
+        onConfChange: () => {
+          throw new Error("a node without a chat state applies nothing");
+        },
+        onLeadershipChanged: () => {},
+        onFatal: fatal,
       },
-      flush: () => mesh.flush(() => {}),
-      propose: () => {},
-      onApplied: () => {},
-      onInstalled: () => {},
-      onReadState: () => {},
-      onConfChange: () => {
-        throw new Error("a node without a chat state applies nothing");
-      },
-      onLeadershipChanged: () => {},
-      onFatal: fatal,
-    });
+      roster,
+    );
   }
 
   /** Resolves once a copy is installed; the core that ran until then has stopped. */
@@ -132,7 +140,9 @@ export class StatelessNode implements CopyTaker {
   #ask(): void {
     const { clock } = this.#ports;
     if (clock.monotonicMs() >= this.#busyUntilMs) {
-      const peers = [...this.#mesh.peerIds].filter((id) => this.#mesh.isUp(id));
+      const peers = [...this.#mesh.peerIds].filter(
+        (id) => this.#mesh.isUp(id) && !this.#roster.isWitness(id),
+      );
       const lead = this.#driver.raft.lead;
       // The leader has everything; if it can't help, the others may.
       const first = peers.includes(lead) && this.#asked === 0 ? lead : undefined;

@@ -9,6 +9,8 @@ const LOOK_MS = 1_000;
 export interface StorageFigures {
   readonly compactedIndex: number;
   readonly logBytes: number;
+  /** 0 = there are no witnesses. */
+  readonly dataFloor: number;
   readonly copies: CopyUsage;
 }
 
@@ -24,6 +26,7 @@ export class StorageWatch {
     copies: 0,
     copyBytes: 0,
     copyAgeMs: 0,
+    dataFloor: 0,
   };
 
   constructor(
@@ -54,8 +57,16 @@ export class StorageWatch {
   }
 
   #take(chatBytes: number): void {
-    const { compactedIndex, logBytes, copies } = this.#figures();
+    const { compactedIndex, logBytes, dataFloor, copies } = this.#figures();
     const { count, bytes: copyBytes, ageMs: copyAgeMs } = copies;
-    this.#now = { compactedIndex, logBytes, chatBytes, copies: count, copyBytes, copyAgeMs };
+    this.#now = {
+      compactedIndex,
+      logBytes,
+      chatBytes,
+      copies: count,
+      copyBytes,
+      copyAgeMs,
+      dataFloor,
+    };
   }
 }

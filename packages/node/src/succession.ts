@@ -55,8 +55,13 @@ export class Succession {
     const { membership, raftId } = this.#roster;
     if (!isVoter(membership, raftId)) return;
     const { voters } = membership;
+    // Witnesses last: they lead only when no data node can.
+    const isSooner = (voter: number) => {
+      const [its, own] = [this.#roster.isWitness(voter), this.#roster.isWitness(raftId)];
+      return its === own ? voter < raftId : own;
+    };
     const before = voters.filter(
-      (voter) => voter < raftId && voter !== deadId && this.#contacts.isLive(voter),
+      (voter) => isSooner(voter) && voter !== deadId && this.#contacts.isLive(voter),
     );
     const turnMs = this.#tuning.deathNoticeDelayMsMax / Math.max(1, voters.length - 2);
     const pauseMs = attempt === 0 ? 0 : CAMPAIGN_AGAIN_MS + random.int(Math.ceil(turnMs) + 1);
@@ -70,7 +75,7 @@ export class Succession {
   }
 
   /**
-   * Begins to transfer leadership to `to`, by default the live voter that has the most. False: this node doesn't lead, or
+   * Begins to transfer leadership to `to`, by default the live voter that has the most, no witness if that can be. False: this node doesn't lead, or
    * there is nobody to lead in its place. Nothing happens while a transfer is under way.
    */
   handOver(why: string, to = this.#heir()): boolean {
@@ -85,13 +90,18 @@ export class Succession {
   }
 
   #heir(): number | undefined {
-    let best: { readonly id: number; readonly match: number } | undefined;
+    let best:
+      | { readonly id: number; readonly match: number; readonly isWitness: boolean }
+      | undefined;
     const { voters } = this.#roster.membership;
     for (const [id, { match }] of this.#driver.raft.status().progress) {
       // Not one that a change under way takes the vote from.
       if (id === this.#roster.raftId || !voters.includes(id) || !this.#contacts.isLive(id))
         continue;
-      if (best === undefined || match > best.match) best = { id, match };
+      const isWitness = this.#roster.isWitness(id);
+      const isBetter =
+        best === undefined || (best.isWitness === isWitness ? match > best.match : best.isWitness);
+      if (isBetter) best = { id, match, isWitness };
     }
     return best?.id;
   }

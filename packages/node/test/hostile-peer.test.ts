@@ -112,6 +112,7 @@ function helloOf2(): Uint8Array {
     configHash: record.configHash,
     address: "node-2:1",
     httpAddress: "",
+    witness: false,
   };
   return PeerFrame.encode(PeerFrame.fromPartial({ hello })).finish();
 }

@@ -14,7 +14,7 @@ import {
   type OutgoingLinkEvents,
   type PeerTransport,
 } from "@parley/node";
-import { MemoryChatDisk, MemoryChatStore, MemoryLogStore } from "@parley/store";
+import { MemoryChatDisk, MemoryChatStore, MemoryLogStore, WitnessStore } from "@parley/store";
 
 type Accept = (link: IncomingLink) => IncomingLinkEvents;
 
@@ -122,6 +122,8 @@ export class LocalCluster {
   /** What the nodes logged, with their ids in front. */
   readonly logged: string[] = [];
   readonly #tuning: NodeTuning;
+  /** Ids of those that are witnesses. */
+  readonly witnesses: ReadonlySet<number>;
 
   /** Ids from `firstId` on, on a network of its own or another cluster's. */
   constructor(
@@ -129,13 +131,16 @@ export class LocalCluster {
     tuning: Partial<NodeTuning> = {},
     network = new LocalNetwork(),
     firstId = 1,
+    witnesses: readonly number[] = [],
   ) {
+    this.witnesses = new Set(witnesses);
     this.network = network;
     this.#tuning = { ...DEFAULT_TUNING, ...tuning };
     this.configured = Array.from({ length: size }, (_, at) => ({
       id: firstId + at,
       address: `node-${firstId + at}:1`,
       httpAddress: "",
+      isWitness: witnesses.includes(firstId + at),
     }));
   }
 
@@ -152,6 +157,7 @@ export class LocalCluster {
         nodeId: id,
         nodes: join.length === 0 ? this.configured : [],
         join: join.map((one) => `node-${one}:1`),
+        isWitness: this.witnesses.has(id),
         tuning: this.#tuning,
         statusRequiresLogin: false,
         operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),
@@ -174,7 +180,9 @@ export class LocalCluster {
           bytes: (length) => new Uint8Array(randomBytes(length)),
         },
         logStore: disk.log,
-        chatStore: new MemoryChatStore(disk.chatDisk, disk.log),
+        chatStore: this.witnesses.has(id)
+          ? new WitnessStore(disk.log)
+          : new MemoryChatStore(disk.chatDisk, disk.log),
         transport: this.network.transport(address),
         hasher: {
           hash: async (password) => `plain:${password}`,

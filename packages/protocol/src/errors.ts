@@ -86,6 +86,10 @@ export const REASONS = {
   // Bytes that are not what was promised: a copy or a backup that was damaged on its way or on a disk.
   CORRUPT: StatusCode.DATA_LOSS,
   DISK_FULL: StatusCode.RESOURCE_EXHAUSTED,
+  // A data node has been away for so long that the logs, which are kept for it, are as long as they may be.
+  WITNESS_LOG_FULL: StatusCode.RESOURCE_EXHAUSTED,
+  // The node that was asked is a witness: it has no chat state.
+  WITNESS: StatusCode.UNAVAILABLE,
   DEADLINE_EXCEEDED: StatusCode.DEADLINE_EXCEEDED,
   CANCELLED: StatusCode.CANCELLED,
   INTERNAL: StatusCode.INTERNAL,

@@ -7,10 +7,11 @@ export * from "./high-water.ts";
 export type { LogEngineOptions, LogInstall } from "./log-engine.ts";
 export { MemoryChatDisk, MemoryChatStore } from "./memory-chat-store.ts";
 export { MemoryLogDisk, MemoryLogStore } from "./memory-log-store.ts";
-export { type BackupState, restoreNode } from "./restore.ts";
+export { type BackupState, restoreNode, restoreWitness } from "./restore.ts";
 export {
   type ChatFileOwner,
   SqliteChatStore,
   type SqliteChatStoreOptions,
 } from "./sqlite-chat-store.ts";
 export { SqliteLogStore } from "./sqlite-log-store.ts";
+export { type WitnessFile, WitnessStore } from "./witness-store.ts";

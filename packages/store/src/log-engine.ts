@@ -44,6 +44,8 @@ export interface LogInstall {
   readonly position: LogPosition;
   /** Undefined = unchanged, but for a commit index that the copy proves. */
   readonly hardState: HardState | undefined;
+  /** A witness's state, when it is one that is installed. */
+  readonly witness?: Uint8Array;
 }
 
 /** Entries that are read from the file at once. */
@@ -65,6 +67,9 @@ export class LogEngine {
   private generation: number;
   private durableApplied: number;
   private durableAppliedWritten: number;
+  private witness: Uint8Array | undefined;
+  /** A witness's state that goes to disk with the next transaction. */
+  private witnessUnwritten: Uint8Array | undefined;
   private groupsSinceCheckpoint = 0;
   private bytesSinceCheckpoint = 0;
   /** Rises whenever entries are replaced, so that a read in slices notices. */
@@ -84,6 +89,7 @@ export class LogEngine {
     this.generation = contents.chatGeneration;
     this.durableApplied = contents.durableApplied;
     this.durableAppliedWritten = contents.durableApplied;
+    this.witness = contents.witness;
   }
 
   /**
@@ -239,6 +245,21 @@ export class LogEngine {
     this.generation = generation;
   }
 
+  /** What a witness has in the place of a chat file, as it was noted last. */
+  get witnessState(): Uint8Array | undefined {
+    return this.witness;
+  }
+
+  /**
+   * The state of a witness that has applied everything up to `index`. Written along with the next group, or with the compaction
+   * that rests on it: until then a crash brings the earlier state back, and the log what came after it.
+   */
+  noteWitness(index: number, state: Uint8Array): void {
+    this.witness = state;
+    this.witnessUnwritten = state;
+    this.noteDurableApplied(index);
+  }
+
   /**
    * Everything up to `index` is durably applied: a later start verifies the entries above it before
    * it trusts the log, and those below when they are read. Written along with the next group.
@@ -282,7 +303,7 @@ export class LogEngine {
    * log: a crash leaves the old or the new (P1). The entries that it drops are in the copy, or in conflict with it and
    * so never were committed.
    */
-  install({ generation, position, hardState }: LogInstall): void {
+  install({ generation, position, hardState, witness }: LogInstall): void {
     const { index, term } = position;
     this.checkGeneration(generation);
     if (index < this.compacted.index) {
@@ -307,6 +328,10 @@ export class LogEngine {
         this.file.setState("hard-state", encodeHardState(next));
         if (continues) this.file.deleteUpTo(index);
         else this.file.truncateFrom(0);
+        if (witness !== undefined) {
+          this.witness = witness;
+          this.witnessUnwritten = witness;
+        }
         this.durableApplied = index;
         this.writeDurableApplied();
       });
@@ -469,7 +494,12 @@ export class LogEngine {
     if (raised !== undefined) this.highWaterFile.write(raised);
   }
 
+  /** Inside a transaction: it, and the state of a witness that has applied so much. */
   private writeDurableApplied(): void {
+    if (this.witnessUnwritten !== undefined) {
+      this.file.setState("witness", this.witnessUnwritten);
+      this.witnessUnwritten = undefined;
+    }
     if (this.durableApplied === this.durableAppliedWritten) return;
     this.file.setState("durable-applied", new ByteWriter(8).u53(this.durableApplied).finish());
     this.durableAppliedWritten = this.durableApplied;

@@ -34,6 +34,8 @@ export interface Contents {
   readonly lastTerm: number;
   readonly chatGeneration: number;
   readonly durableApplied: number;
+  /** See `witness-codec.ts`; undefined on a data node. */
+  readonly witness: Uint8Array | undefined;
 }
 
 export interface Recovered {
@@ -77,6 +79,7 @@ function readContents(file: RaftFile): Contents {
       lastTerm: 0,
       chatGeneration: 1,
       durableApplied: 0,
+      witness: undefined,
     };
   }
   try {
@@ -102,6 +105,7 @@ function readContents(file: RaftFile): Contents {
       lastTerm: verifyEntries(file, verifyAbove, lastIndex) ?? compacted.term,
       chatGeneration: readCounter(generation, 1),
       durableApplied: Math.min(durableApplied, lastIndex),
+      witness: file.state("witness")?.slice(),
     };
   } catch (cause) {
     throw asWiped(cause, file.path);

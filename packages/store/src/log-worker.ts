@@ -22,6 +22,7 @@ export type LogRequest =
   | { readonly kind: "set-identity"; readonly identity: NodeIdentity }
   | { readonly kind: "set-chat-generation"; readonly generation: number }
   | { readonly kind: "note-durable-applied"; readonly index: number }
+  | { readonly kind: "note-witness"; readonly index: number; readonly state: Uint8Array }
   | { readonly kind: "install"; readonly install: LogInstall }
   | { readonly kind: "size" }
   | { readonly kind: "compact"; readonly index: number }
@@ -131,7 +132,8 @@ function handleSingle({ id, body }: Request): void {
     case "open":
       attempt([id], () => {
         engine = LogEngine.open(path, options);
-        return { state: engine.state, chatGeneration: engine.chatGeneration };
+        const { state, chatGeneration, witnessState: witness } = engine;
+        return { state, chatGeneration, witness };
       });
       return;
     case "set-identity":
@@ -142,6 +144,9 @@ function handleSingle({ id, body }: Request): void {
       return;
     case "note-durable-applied":
       attempt([id], () => opened().noteDurableApplied(body.index));
+      return;
+    case "note-witness":
+      attempt([id], () => opened().noteWitness(body.index, body.state));
       return;
     case "install":
       attempt([id], () => {

@@ -18,6 +18,7 @@ export class MemoryLogDisk {
   /** Held by the store that is open. */
   locked = false;
   chatGeneration = 1;
+  witness: Uint8Array | undefined;
 }
 
 const NAME = "memory";
@@ -110,7 +111,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   /** As `SqliteLogStore.install`. */
-  async install({ generation, position, hardState }: LogInstall): Promise<LogState> {
+  async install({ generation, position, hardState, witness }: LogInstall): Promise<LogState> {
     this.assertUsable();
     const { compacted, entries } = this.disk;
     const at = position.index - compacted.index;
@@ -120,11 +121,20 @@ export class MemoryLogStore implements LogStore {
     const known = hardState ?? this.disk.hardState;
     this.disk.hardState = { ...known, commit: Math.max(known.commit, position.index) };
     this.disk.chatGeneration = generation;
+    this.disk.witness = witness ?? this.disk.witness;
     return this.state();
   }
 
   get chatGeneration(): number {
     return this.disk.chatGeneration;
+  }
+
+  get witnessState(): Uint8Array | undefined {
+    return this.disk.witness;
+  }
+
+  async noteWitness(_index: number, state: Uint8Array): Promise<void> {
+    this.disk.witness = state;
   }
 
   async sizeBytes(): Promise<number> {

@@ -39,6 +39,8 @@ export type StateName =
   | "identity"
   | "chat-generation"
   | "durable-applied"
+  /** All the state of a witness, in the place of a chat file. */
+  | "witness"
   /** Index and term of the entry before the first one kept. */
   | "compacted";
 

@@ -31,6 +31,25 @@ export function restoreNode(
   expected: BackupState,
   write: (path: string) => void,
 ): void {
+  mustBeEmpty(dbPath);
+  const path = chatPath(dbPath, GENERATION);
+  try {
+    write(path);
+    prepare(path, expected);
+  } catch (cause) {
+    removeWithSidecars(path);
+    throw StorageError.from(cause, path, "restoring the chat file");
+  }
+  beginAfter(dbPath, expected);
+}
+
+/** The same for a witness, which keeps nothing of the chat: its log begins where the others' do. */
+export function restoreWitness(dbPath: string, expected: BackupState): void {
+  mustBeEmpty(dbPath);
+  beginAfter(dbPath, expected);
+}
+
+function mustBeEmpty(dbPath: string): void {
   mkdirSync(dirname(dbPath), { recursive: true });
   const found = readdirSync(dirname(dbPath)).find((name) => name.startsWith(basename(dbPath)));
   if (found !== undefined) {
@@ -41,17 +60,11 @@ export function restoreNode(
         "data away, or name another db_path.",
     );
   }
-  const path = chatPath(dbPath, GENERATION);
-  try {
-    write(path);
-    prepare(path, expected);
-  } catch (cause) {
-    removeWithSidecars(path);
-    throw StorageError.from(cause, path, "restoring the chat file");
-  }
+}
+
+function beginAfter(dbPath: string, { revision, term }: BackupState): void {
   const engine = LogEngine.open(dbPath);
   try {
-    const { revision, term } = expected;
     engine.install({
       generation: GENERATION,
       position: { index: revision, term },

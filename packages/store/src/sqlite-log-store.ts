@@ -27,6 +27,7 @@ interface Gathered {
 interface Opened {
   readonly state: LogState;
   readonly chatGeneration: number;
+  readonly witness: Uint8Array | undefined;
 }
 
 /**
@@ -38,6 +39,7 @@ export class SqliteLogStore implements LogStore {
   private readonly link: WorkerLink<LogRequest>;
   private gathered: Gathered | undefined;
   private generation = 0;
+  private witness: Uint8Array | undefined;
   private readonly onSync: ((syncMs: number) => void) | undefined;
   /** Appends posted and not answered yet. */
   private underWay = 0;
@@ -57,6 +59,7 @@ export class SqliteLogStore implements LogStore {
     try {
       const opened = (await this.link.call({ kind: "open" })) as Opened;
       this.generation = opened.chatGeneration;
+      this.witness = opened.witness;
       this.hardState = opened.state.hardState;
       return opened.state;
     } catch (cause) {
@@ -158,6 +161,16 @@ export class SqliteLogStore implements LogStore {
    */
   async noteDurableApplied(index: number): Promise<void> {
     await this.link.call({ kind: "note-durable-applied", index });
+  }
+
+  /** What a witness had noted last, when the log was opened. */
+  get witnessState(): Uint8Array | undefined {
+    return this.witness;
+  }
+
+  /** The state of a witness that has applied everything up to `index`; saved along with the next write. */
+  async noteWitness(index: number, state: Uint8Array): Promise<void> {
+    await this.link.call({ kind: "note-witness", index, state });
   }
 
   private flush(): void {

@@ -25,6 +25,7 @@ export class CopyExchange implements CopyTaker {
   readonly #ports: NodePorts;
   /** Peers whose request for a copy is being served. */
   readonly #serving = new Set<number>();
+  readonly #isWitness: boolean;
   #closed = false;
   /** For metrics and coverage. */
   installed = 0;
@@ -40,6 +41,7 @@ export class CopyExchange implements CopyTaker {
     this.#driver = driver;
     this.#tuning = tuning;
     this.#ports = ports;
+    this.#isWitness = roster.isWitness(roster.raftId);
     this.shelf = new CopyShelf(
       ports,
       tuning,
@@ -105,8 +107,9 @@ export class CopyExchange implements CopyTaker {
 
   /** A peer whose chat file is lost asks for a copy. */
   requested(peerId: number, minIndex: number): void {
-    // Behind the one that asks: another one will do.
-    if (this.#serving.has(peerId) || this.#driver.raft.applied < minIndex) return;
+    // Behind the one that asks, or a witness: another one will do.
+    if (this.#isWitness || this.#serving.has(peerId) || this.#driver.raft.applied < minIndex)
+      return;
     this.#serving.add(peerId);
     this.shelf
       .take(minIndex)
@@ -121,6 +124,8 @@ export class CopyExchange implements CopyTaker {
   }
 
   async refusal(_peerId: number, { head, message }: CopyOffer): Promise<ParleyError | undefined> {
+    if (this.#isWitness)
+      return new ParleyError("WITNESS", "this node is a witness and keeps no chat");
     if (message === undefined) {
       return new ParleyError(
         "INVALID_ARGUMENT",

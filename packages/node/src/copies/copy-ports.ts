@@ -1,7 +1,7 @@
 // Copies of the chat file (DESIGN section 7): the file is the snapshot, and a copy of it is made only
 // for a follower that the log can't catch up any more, for a backup or an operator.
 import type { ConfState, HardState } from "@parley/raft";
-import type { ChatStoreState, LogState } from "../ports.ts";
+import type { ChatStoreState, LogState, Membership } from "../ports.ts";
 
 /** What a copy is, so that whoever gets it can tell whether it is whole. */
 export interface CopyHead {
@@ -15,6 +15,15 @@ export interface CopyHead {
   readonly bytes: number;
   readonly sha256: Uint8Array;
   readonly stateHash: string;
+  /** All that a witness gets: then there are no bytes to be received before it is installed. */
+  readonly witness?: WitnessState;
+}
+
+/** What a witness has in the place of a chat file. */
+export interface WitnessState {
+  readonly membership: Membership;
+  /** As of when the membership is: the index of the snapshot that it came with, or a later one. */
+  readonly membershipIndex: number;
 }
 
 /** A part of a copy, and the CRC-32 of its bytes. */

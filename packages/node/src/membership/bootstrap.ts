@@ -26,6 +26,7 @@ import {
   type Self,
 } from "../peers/handshake.ts";
 import type { LogPosition, LogStore, NodeIdentity, NodePorts, Random } from "../ports.ts";
+import { isWitness } from "./membership.ts";
 
 /** A node that must not run: the message says why and what can be done. */
 export class StartupError extends Error {
@@ -79,7 +80,9 @@ export class Bootstrap {
     this.#address = own?.address ?? "";
     this.#httpAddress = own?.httpAddress ?? "";
     const nodes = [...config.nodes].sort((a, b) => a.id - b.id);
-    const lines = nodes.map((node) => `${node.id} ${node.address}`);
+    const lines = nodes.map(
+      (node) => `${node.id} ${node.address}${node.isWitness === true ? " witness" : ""}`,
+    );
     // Nodes that were restored must all have been restored to the same state.
     if (base.index > 0) lines.push(`restored ${base.index} ${base.term}`);
     const text = lines.join("\n");
@@ -151,6 +154,7 @@ export class Bootstrap {
       configHash: this.#configHash,
       address: this.#address,
       httpAddress: this.#httpAddress,
+      witness: this.#config.isWitness === true,
     };
   }
 
@@ -283,7 +287,8 @@ export class Bootstrap {
           node.id === nodeId ? this.#identity.serverUuid : (this.#fresh.get(node.id) ?? ""),
         address: node.address,
         httpAddress: node.httpAddress,
-        role: MemberRole.MEMBER_ROLE_VOTER,
+        role:
+          node.isWitness === true ? MemberRole.MEMBER_ROLE_WITNESS : MemberRole.MEMBER_ROLE_VOTER,
       }),
     );
     const record: BootstrapRecord = {
@@ -318,6 +323,15 @@ export class Bootstrap {
     if (self === undefined || self.nodeId !== this.#config.nodeId) {
       throw new StartupError(
         `The data directory belongs to another node than ${this.#config.nodeId}: check --id and db_path.`,
+      );
+    }
+    if (isWitness(self) !== (this.#config.isWitness === true)) {
+      const { is, started } = isWitness(self)
+        ? { is: "a witness", started: "without `role: witness` (or --witness)" }
+        : { is: "a node with a chat state", started: "as a witness" };
+      throw new StartupError(
+        `The data directory belongs to node ${self.nodeId}, which is ${is} of its cluster, but it was started ${started}. A server's ` +
+          "role does not change: start it as what it is. To change it, remove the server and add one with an empty data directory.",
       );
     }
     return self;

@@ -11,7 +11,14 @@ import {
 } from "@parley/protocol";
 import type { ConfChangeSingle } from "@parley/raft";
 import type { Membership } from "../ports.ts";
-import { hasLiveMajority, isVoter, majorityOf, serverOfNode } from "./membership.ts";
+import {
+  dataMembers,
+  hasLiveMajority,
+  isVoter,
+  isWitness,
+  majorityOf,
+  serverOfNode,
+} from "./membership.ts";
 
 /** Entries that a learner may lack and still count as caught up: a moment's worth under full load. */
 export const CAUGHT_UP_ENTRIES = 1_000;
@@ -24,6 +31,8 @@ export interface Situation {
   isLive(raftId: number): boolean;
   /** Entries that it lacks; infinite when not known. */
   lag(raftId: number): number;
+  /** Whether it may need entries that the others have let go: then it must not vote yet (see `witness.ts` of the core). */
+  lacksEntries(raftId: number): boolean;
 }
 
 export type Plan =
@@ -82,8 +91,8 @@ export function planPromote(situation: Situation, { id }: PromoteServerRequest):
   return {
     kind: "change",
     changes: [{ kind: "add-voter", nodeId: raftId }],
-    servers: [{ ...found, role: MemberRole.MEMBER_ROLE_VOTER }],
-    what: `server ${id} becomes a voter`,
+    servers: [{ ...found, role: votingRole(found) }],
+    what: `server ${id} becomes ${isWitness(found) ? "a voting witness" : "a voter"}`,
   };
 }
 
@@ -91,6 +100,14 @@ export function planDemote(situation: Situation, { id, force }: DemoteServerRequ
   const found = findServer(situation, id);
   if (found instanceof ParleyError) return refused(found);
   const { raftId } = found;
+  if (isWitness(found)) {
+    return refused(
+      new ParleyError(
+        "INVALID_ARGUMENT",
+        `Server ${id} is a witness, and without its vote it would be nothing: \`parley remove-server ${id}\` takes it out.`,
+      ),
+    );
+  }
   const isLearner = !isVoter(situation.membership, raftId);
   const isMeantToVote = found.role !== MemberRole.MEMBER_ROLE_LEARNER;
   if (isLearner && !isMeantToVote) {
@@ -157,9 +174,14 @@ export function planReplace(
       { kind: "remove", nodeId: old.raftId },
       { kind: "add-voter", nodeId: next.raftId },
     ],
-    servers: [{ ...next, role: MemberRole.MEMBER_ROLE_VOTER }],
+    servers: [{ ...next, role: votingRole(next) }],
     what: `server ${newId} takes the place of server ${oldId}`,
   };
+}
+
+/** What a server that votes is in the table. */
+function votingRole(server: ServerRecord): MemberRole {
+  return isWitness(server) ? MemberRole.MEMBER_ROLE_WITNESS : MemberRole.MEMBER_ROLE_VOTER;
 }
 
 function findServer({ membership }: Situation, id: number): ServerRecord | ParleyError {
@@ -180,7 +202,7 @@ function notCaughtUp(situation: Situation, { nodeId, raftId }: ServerRecord) {
     );
   }
   const lag = situation.lag(raftId);
-  if (lag <= CAUGHT_UP_ENTRIES) return undefined;
+  if (lag <= CAUGHT_UP_ENTRIES && !situation.lacksEntries(raftId)) return undefined;
   return new ParleyError(
     "NOT_CAUGHT_UP",
     `Server ${nodeId} lacks ${Number.isFinite(lag) ? lag : "many"} entries: try again when it has caught up (\`parley status\`).`,
@@ -203,6 +225,20 @@ function withoutVoter(
       `Server ${id} is the last voter: a cluster can't be without one. Add another server first, or stop this one.`,
     );
   }
+  const data = dataMembers(membership, left);
+  if (data.length === 0) {
+    return new ParleyError(
+      "LAST_VOTER",
+      `Server ${id} is the last voter that is no witness: without it nobody could serve the chat. Add another server first.`,
+    );
+  }
+  if (!force && !data.some(isLive)) {
+    return new ParleyError(
+      "WOULD_LOSE_QUORUM",
+      `Without server ${id}, no voter that has the chat would be alive, only witnesses. Bring one of servers ` +
+        `${nodeIds(membership, data)} back first; --force does it all the same.`,
+    );
+  }
   if (force || hasLiveMajority(left, isLive)) return undefined;
   const live = left.filter(isLive).length;
   return new ParleyError(
@@ -210,6 +246,11 @@ function withoutVoter(
     `Without server ${id}, ${live} of ${left.length} voters would be alive, and ${majorityOf(left)} are needed: ` +
       "the cluster would stop. Bring the others back or remove those that are dead first; --force does it all the same.",
   );
+}
+
+function nodeIds({ servers }: Membership, raftIds: readonly number[]): string {
+  const ids = servers.filter(({ raftId }) => raftIds.includes(raftId)).map(({ nodeId }) => nodeId);
+  return ids.sort((a, b) => a - b).join(", ");
 }
 
 function refused(error: ParleyError): Plan {

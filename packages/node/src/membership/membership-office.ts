@@ -36,7 +36,7 @@ import {
   planReplace,
   type Situation,
 } from "./change-plan.ts";
-import { encodeContext, isJoint, isVoter, serverOfNode } from "./membership.ts";
+import { encodeContext, isJoint, isVoter, isWitness, serverOfNode } from "./membership.ts";
 import type { Roster } from "./roster.ts";
 
 /** How long a learner's lag must have stayed small before it votes. */
@@ -155,6 +155,14 @@ export class MembershipOffice implements LeaderOffice {
         ),
       );
     }
+    if (target !== undefined && isWitness(target)) {
+      return refused(
+        new ParleyError(
+          "INVALID_ARGUMENT",
+          `Server ${toId} is a witness, which leads only when no other server can: name another one.`,
+        ),
+      );
+    }
     if (target !== undefined && !this.#isLive(target.raftId)) {
       return refused(
         new ParleyError(
@@ -176,7 +184,7 @@ export class MembershipOffice implements LeaderOffice {
     if (existing !== undefined) {
       const goesOn =
         existing.address === address &&
-        existing.role === role &&
+        (existing.role === role || (isWitness(existing) && !learner)) &&
         !isVoter(membership, existing.raftId);
       return goesOn ? { kind: "done" } : refused(idExists(existing, membership.voters));
     }
@@ -207,7 +215,22 @@ export class MembershipOffice implements LeaderOffice {
       );
     }
     const { serverUuid, httpAddress } = seen;
-    const server = { nodeId: id, serverUuid, address, httpAddress, role };
+    if (seen.witness && learner) {
+      return refused(
+        new ParleyError(
+          "INVALID_ARGUMENT",
+          `The server at ${address} was started as a witness, which has no chat to be read: add it without --learner, or ` +
+            "start it without --witness.",
+        ),
+      );
+    }
+    const server = {
+      nodeId: id,
+      serverUuid,
+      address,
+      httpAddress,
+      role: seen.witness ? MemberRole.MEMBER_ROLE_WITNESS : role,
+    };
     return this.#carryOut(planAdd(this.#situation(), server), changeId);
   }
 
@@ -237,7 +260,18 @@ export class MembershipOffice implements LeaderOffice {
   }
 
   /** A server without a disk comes under an id that the cluster knows (P9). */
-  #readmit(old: ServerRecord, { nodeId, serverUuid, address, httpAddress }: AdmissionRequest) {
+  #readmit(old: ServerRecord, request: AdmissionRequest) {
+    const { nodeId, serverUuid, address, httpAddress } = request;
+    if (isWitness(old) !== request.witness) {
+      return notAdmitted(
+        new ParleyError(
+          "INVALID_ARGUMENT",
+          isWitness(old)
+            ? `Server ${nodeId} is a witness of this cluster: start it as one (\`role: witness\`, or --witness).`
+            : `Server ${nodeId} of this cluster is no witness: start it without \`role: witness\` (or --witness).`,
+        ),
+      );
+    }
     const isHere = old.raftId === this.#roster.raftId;
     if (isHere || this.#contacts.lastContactMs(old.raftId) < GONE_MS) {
       return notAdmitted(
@@ -282,7 +316,10 @@ export class MembershipOffice implements LeaderOffice {
     }
     for (const server of candidates) {
       const { raftId, nodeId } = server;
-      const isClose = situation.isLive(raftId) && situation.lag(raftId) <= CAUGHT_UP_ENTRIES;
+      const isClose =
+        situation.isLive(raftId) &&
+        situation.lag(raftId) <= CAUGHT_UP_ENTRIES &&
+        !situation.lacksEntries(raftId);
       if (!isClose) {
         this.#closeSinceMs.delete(raftId);
         continue;
@@ -372,11 +409,13 @@ export class MembershipOffice implements LeaderOffice {
 
   #situation(): Situation {
     const { raft } = this.#driver;
-    const { progress, commit } = raft.status();
+    const { progress, commit, promotionFloor } = raft.status();
     return {
       membership: this.#roster.membership,
       leaderRaftId: raft.id,
       isLive: (raftId) => raftId === raft.id || this.#isLive(raftId),
+      lacksEntries: (raftId) =>
+        !this.#roster.isWitness(raftId) && (progress.get(raftId)?.match ?? 0) < promotionFloor,
       lag: (raftId) => {
         const match = progress.get(raftId)?.match ?? 0;
         return match === 0 ? Number.POSITIVE_INFINITY : Math.max(0, commit - match);
@@ -445,6 +484,7 @@ export class MembershipOffice implements LeaderOffice {
       configHash: "",
       address,
       httpAddress,
+      witness: this.#roster.isWitness(raftId),
     };
   }
 }
@@ -501,8 +541,10 @@ function refused(error: ParleyError): LeaderAnswer {
   return { kind: "refused", error };
 }
 
-function idExists({ nodeId, raftId, address }: ServerRecord, voters: readonly number[]) {
-  const role = voters.includes(raftId) ? "a voter" : "a learner";
+function idExists(server: ServerRecord, voters: readonly number[]) {
+  const { nodeId, raftId, address } = server;
+  const votes = voters.includes(raftId) ? "a voter" : "a learner";
+  const role = isWitness(server) ? "a witness" : votes;
   return new ParleyError(
     "ID_EXISTS",
     `Server ${nodeId} is ${role} of the cluster already, at ${address}: choose another id. ` +

@@ -104,6 +104,7 @@ describe("a plan", () => {
       leaderRaftId: 1,
       isLive: (raftId) => !dead.includes(raftId),
       lag: (raftId) => (raftId === 9 ? 5_000 : 3),
+      lacksEntries: () => false,
     };
   }
   const withLearner = afterChange(GENESIS, change("a", [server(4)]), conf({ learners: [4] }));

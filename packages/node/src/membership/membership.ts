@@ -100,6 +100,20 @@ export function currentServers({ servers }: Membership): readonly ServerRecord[]
   return [...byNode.values()].sort((a, b) => a.nodeId - b.nodeId);
 }
 
+/** It votes and keeps the log, and has no chat state. */
+export function isWitness({ role }: Pick<ServerRecord, "role">): boolean {
+  return role === MemberRole.MEMBER_ROLE_WITNESS;
+}
+
+/** Those of these members that have a chat state. */
+export function dataMembers(
+  { servers }: Pick<Membership, "servers">,
+  raftIds: readonly number[],
+): readonly number[] {
+  const witnesses = new Set(servers.filter(isWitness).map(({ raftId }) => raftId));
+  return raftIds.filter((raftId) => !witnesses.has(raftId));
+}
+
 export type Standing =
   | "member"
   /** Not in it yet: whoever looks may be behind. */

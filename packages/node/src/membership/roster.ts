@@ -7,6 +7,7 @@ import type { Membership } from "../ports.ts";
 import {
   afterChange,
   currentServers,
+  isWitness,
   memberIds,
   type Standing,
   serverOfRaftId,
@@ -30,15 +31,21 @@ export class Roster {
   readonly #places = new Map<number, Place>();
   readonly #listeners: (() => void)[] = [];
   #isRemoved = false;
+  /** The membership is as of this index: every change up to it is in it, and none after it. */
+  #asOf: number;
+  #witnesses: ReadonlySet<number>;
 
-  /** `places`: where this node's own configuration has the servers of these raft ids. */
+  /** `asOf`: the index that the membership is as of. `places`: where this node's own configuration has the servers of these raft ids. */
   constructor(
     self: ServerRecord,
     membership: Membership,
+    asOf: number,
     places: ReadonlyMap<number, Place> = new Map(),
   ) {
     this.#self = self;
     this.#membership = membership;
+    this.#asOf = asOf;
+    this.#witnesses = this.#findWitnesses();
     for (const [raftId, place] of places) this.#places.set(raftId, place);
   }
 
@@ -71,15 +78,21 @@ export class Roster {
     this.#listeners.push(listener);
   }
 
-  /** A configuration change was applied to the core. */
-  apply(change: ConfChange, confState: ConfState): Membership {
-    this.replace(afterChange(this.#membership, change, confState));
+  get asOf(): number {
+    return this.#asOf;
+  }
+
+  /** The configuration change at `index` was applied to the core. */
+  apply(index: number, change: ConfChange, confState: ConfState): Membership {
+    this.replace(afterChange(this.#membership, change, confState), index);
     return this.#membership;
   }
 
   /** An installed copy of the chat file brought its own. */
-  replace(membership: Membership): void {
+  replace(membership: Membership, asOf: number): void {
     this.#membership = membership;
+    this.#asOf = asOf;
+    this.#witnesses = this.#findWitnesses();
     for (const raftId of this.#met.keys()) {
       if (standingOf(membership, raftId) !== "expected") this.#met.delete(raftId);
     }
@@ -127,8 +140,18 @@ export class Roster {
     return this.server(raftId)?.nodeId ?? 0;
   }
 
+  /** Whether it is one never changes, and stands in the table before it has a vote. */
+  isWitness(raftId: number): boolean {
+    return this.#witnesses.has(raftId);
+  }
+
   isMember(raftId: number): boolean {
     return memberIds(this.#membership).has(raftId);
+  }
+
+  #findWitnesses(): ReadonlySet<number> {
+    const servers = [this.#self, ...this.#membership.servers];
+    return new Set(servers.filter(isWitness).map(({ raftId }) => raftId));
   }
 
   #placed(server: ServerRecord): ServerRecord {

@@ -13,19 +13,20 @@ export type PeerMessage =
   /** `problem`: what is wrong, for the log. */
   | { readonly kind: "refused"; readonly problem: string };
 
-/** Judges one message that `peerId` sent to `self`. Never throws. */
+/** `takesSnapshots`: this node is a witness. Judges one message that `peerId` sent to `self`. Never throws. */
 export function judgePeerMessage(
   wire: RaftMessage,
   peerId: number,
   self: number,
   raft: Pick<RawNode, "term" | "state" | "lastIndex">,
+  takesSnapshots = false,
 ): PeerMessage {
   const message = messageFromWire(wire);
   if (message === undefined) return refused(`it is malformed (type ${wire.type})`);
   const { type, from, to, term } = message;
   if (from !== peerId || to !== self) return refused(`${type} from ${from} to ${to}`);
-  // Copies of the chat file come on streams of their own, and only with them does the core hear of them.
-  if (type === "MsgSnap") return refused("a snapshot");
+  // Copies of the chat file come on streams of their own, and only with them does the core hear of them. A witness gets none.
+  if (type === "MsgSnap" && !takesSnapshots) return refused("a snapshot");
   // Requests go to the leader's node as such; the core's own forwarding is off.
   if (type === "MsgProp") return refused("a proposal that went around the checks of commands");
   if (term - raft.term > LEAP_MAX) return refused(`${type} of term ${term}`);

@@ -48,7 +48,7 @@ export interface DriverEvents {
   onInstalled(chat: ChatStoreState): void;
   onReadState(state: ReadState): void;
   /** A configuration change was applied to the core; what it returns is stored with its entry. */
-  onConfChange(change: ConfChange, confState: ConfState): Membership;
+  onConfChange(index: number, change: ConfChange, confState: ConfState): Membership;
   /** This node's leader, its own role or its term is another one now; once for all that changed in a turn. */
   onLeadershipChanged(): void;
   /** Storage failed or an invariant broke: the node must stop, at once and for good. */
@@ -64,12 +64,20 @@ export interface DriverPorts {
   readonly logger: Logger;
 }
 
+/** What the driver has to know of the membership that the core has. */
+export interface MembershipInForce {
+  /** Configuration changes up to this index are in it. */
+  readonly asOf: number;
+  isWitness(raftId: number): boolean;
+}
+
 export class Driver {
   readonly raft: RawNode;
   readonly #ports: DriverPorts;
   readonly #cache: LogCache;
   readonly #tuning: NodeTuning;
   readonly #events: DriverEvents;
+  readonly #membership: MembershipInForce;
   readonly #installs = new InstallQueue();
   #applyQueue: { readonly entries: readonly Entry[]; readonly responses: readonly Message[] }[] =
     [];
@@ -92,7 +100,9 @@ export class Driver {
     tuning: NodeTuning,
     ports: DriverPorts,
     events: DriverEvents,
+    membership: MembershipInForce = { asOf: 0, isWitness: () => false },
   ) {
+    this.#membership = membership;
     this.#ports = ports;
     this.#cache = cache;
     this.#tuning = tuning;
@@ -116,6 +126,7 @@ export class Driver {
       // Forwarded proposals can be lost silently; the node forwards requests itself.
       disableProposalForwarding: true,
       stepDownOnRemoval: true,
+      isWitness: (id) => membership.isWitness(id),
       logger: {
         info: (text) => ports.logger.debug({}, text),
         warn: (text) => ports.logger.warn({ source: "raft" }, text),
@@ -383,8 +394,10 @@ export class Driver {
     const decoded = decodeConfChange(entry.data);
     // What can't be decoded was never proposed by a correct leader; it changes nothing anywhere.
     if (!decoded.ok) return undefined;
+    // A witness's membership may be newer than its log.
+    if (entry.index <= this.#membership.asOf) return undefined;
     const confState = this.raft.applyConfChange(decoded.change);
-    return this.#events.onConfChange(decoded.change, confState);
+    return this.#events.onConfChange(entry.index, decoded.change, confState);
   }
 
   #deliver(responses: readonly Message[]): void {

@@ -30,8 +30,8 @@ export interface LogCacheEvents {
   onFailed(error: unknown): void;
   /** An applied entry can't be read any more; followers that need it must get a copy of the chat file. */
   onDamaged(damaged: DamagedEntry): void;
-  /** The newest copy of the chat file that the log continues. */
-  snapshot(): Snapshot | Unavailable;
+  /** What the log continues, for a follower: the newest copy of the chat file; for a witness something else. */
+  snapshot(to: number, indexMax: number): Snapshot | Unavailable;
 }
 
 /** Entries read back from disk for a follower far behind. */
@@ -192,8 +192,8 @@ export class LogCache implements Storage {
     return found.length === 0 ? "unavailable" : found;
   }
 
-  snapshot(): Snapshot | Unavailable {
-    return this.#events.snapshot();
+  snapshot(to: number, indexMax: number): Snapshot | Unavailable {
+    return this.#events.snapshot(to, indexMax);
   }
 
   /** What has just become durable; replaces everything at and above its first index. */

@@ -1,5 +1,6 @@
 // Keeps the log short: entries that are durably applied go once the log is long or large, but a tail
-// stays for followers that are a little behind (DESIGN section 5, "Truncation").
+// stays for followers that are a little behind (DESIGN section 5, "Truncation"). With witnesses everything stays that a
+// data node may still need (section 7).
 import type { NodeTuning } from "../config.ts";
 import type { ChatStore, Clock, Logger, LogStore } from "../ports.ts";
 import type { LogCache } from "./log-cache.ts";
@@ -26,6 +27,8 @@ export type FollowersNeed = () => {
   readonly neededFrom: number;
   /** What a copy takes; 0 = there is none to compare with. */
   readonly copyBytes: number;
+  /** With witnesses: no entry above it may go, whatever that costs (see `witness.ts` of the core). Infinity without. */
+  readonly dataFloor: number;
 };
 
 export class LogCompaction {
@@ -58,6 +61,15 @@ export class LogCompaction {
   /** Bytes that the log takes on disk, as of the last look. */
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /**
+   * The log is as long as it may be, and is kept for a data node that is away: nothing may be added to it until that one has
+   * come back or is removed.
+   */
+  get isFull(): boolean {
+    const { witnessLogBytesMax } = this.#tuning;
+    return this.#sizeBytes > witnessLogBytesMax && Number.isFinite(this.#followers().dataFloor);
   }
 
   /** To be called now and then. */
@@ -106,9 +118,9 @@ export class LogCompaction {
     const entryBytes = Math.max(1, this.#sizeBytes / Math.max(1, entries));
     const tail = Math.min(logTailEntries, Math.floor(logBytesMax / TAIL_SHARE / entryBytes));
     const target = Math.min(applied, this.#cache.lastIndex() - tail);
-    const { neededFrom, copyBytes } = this.#followers();
+    const { neededFrom, copyBytes, dataFloor } = this.#followers();
     const isPatient = this.#sizeBytes <= Math.max(PATIENCE * logBytesMax, copyBytes);
-    const kept = isPatient ? Math.min(target, neededFrom - 1) : target;
+    const kept = Math.min(isPatient ? Math.min(target, neededFrom - 1) : target, dataFloor);
     return Math.max(kept, damaged);
   }
 }

@@ -22,6 +22,7 @@ import { Presence } from "./presence.ts";
 import { Session, type SessionHandler, type SessionParts } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import { Turn } from "./turn.ts";
+import { witnessError } from "./witness-error.ts";
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -103,7 +104,8 @@ export class ChatService {
 
   /** Whether clients should be sent here: in touch with a quorum, and not shutting down. */
   ready(): boolean {
-    return !this.#registry.isClosing && this.#parts.replica.view().hasQuorum;
+    if (this.#parts.isWitness === true || this.#registry.isClosing) return false;
+    return this.#parts.replica.view().hasQuorum;
   }
 
   /** One unary call: an encoded request in, the encoded response out. Rejects with a ParleyError. */
@@ -122,7 +124,7 @@ export class ChatService {
    * says so in a farewell.
    */
   openSession(sink: FrameSink, remote: string): SessionHandler {
-    const refusal = this.#registry.refusal();
+    const refusal = this.#parts.isWitness === true ? witnessError() : this.#registry.refusal();
     const session = new Session(this.#sessionParts, sink, remote);
     if (refusal === undefined) this.#registry.add(session);
     else {
@@ -221,6 +223,7 @@ export class ChatService {
   }
 
   #refuseWhenClosing(): void {
+    if (this.#parts.isWitness === true) throw witnessError();
     if (this.#registry.isClosing) {
       throw new ParleyError("SHUTTING_DOWN", "the node is shutting down", {
         retryAfterMs: RETRY_AFTER_MS,

@@ -31,6 +31,7 @@ import type { Replica } from "../replica.ts";
 import { Backup, type CopySource } from "./backup.ts";
 import type { CallContext } from "./context.ts";
 import type { Operators } from "./operators.ts";
+import { witnessError } from "./witness-error.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const WATCHERS_MAX = 64;
@@ -53,6 +54,8 @@ export interface ClusterServiceParts {
   readonly changes: Pick<MembershipChanges, "carryOut">;
   /** Only a loopback-only server answers without a login (P10). */
   readonly requiresLogin: boolean;
+  /** There is no chat here to be saved or compared. */
+  readonly isWitness?: boolean;
 }
 
 interface Watcher {
@@ -115,6 +118,7 @@ export class ClusterService {
     const { replica, clock, copies, operators } = this.#parts;
     const backup = new Backup(copies, clock, sink);
     const make = async () => {
+      if (this.#parts.isWitness === true) throw witnessError();
       if (this.#backups.size >= BACKUPS_MAX) {
         throw new ParleyError("OVERLOADED", "this node makes backups already", {
           retryAfterMs: 1_000,
@@ -142,6 +146,7 @@ export class ClusterService {
   async stateHash(requestBytes: Uint8Array, context: CallContext): Promise<Uint8Array> {
     const { atIndex, deep } = decode(StateHashRequest, requestBytes);
     await this.#admit(context);
+    if (this.#parts.isWitness === true) throw witnessError();
     const { replica, chatStore, clock } = this.#parts;
     if (atIndex > replica.appliedRevision) {
       const latestMs = clock.monotonicMs() + LIMITS.requestTimeoutMsMax;

@@ -24,6 +24,8 @@ export interface ServiceParts {
   readonly nodeId: number;
   /** SHA-256 of the set-up token, as in the bootstrap record; left out or empty = none is needed. */
   readonly setupTokenHash?: Uint8Array | undefined;
+  /** This node has no chat: it refuses every client. */
+  readonly isWitness?: boolean;
   /** For tests that want small pages and a short memory; the defaults are for servers. */
   readonly fanOutLimits?: FanOutLimits;
 }

@@ -11,6 +11,8 @@ export const MemberRole = {
   MEMBER_ROLE_UNSPECIFIED: 0,
   MEMBER_ROLE_VOTER: 1,
   MEMBER_ROLE_LEARNER: 2,
+  /** MEMBER_ROLE_WITNESS - Votes and keeps the log, has no chat state and serves no clients. */
+  MEMBER_ROLE_WITNESS: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -20,6 +22,7 @@ export namespace MemberRole {
   export type MEMBER_ROLE_UNSPECIFIED = typeof MemberRole.MEMBER_ROLE_UNSPECIFIED;
   export type MEMBER_ROLE_VOTER = typeof MemberRole.MEMBER_ROLE_VOTER;
   export type MEMBER_ROLE_LEARNER = typeof MemberRole.MEMBER_ROLE_LEARNER;
+  export type MEMBER_ROLE_WITNESS = typeof MemberRole.MEMBER_ROLE_WITNESS;
   export type UNRECOGNIZED = typeof MemberRole.UNRECOGNIZED;
 }
 
@@ -65,7 +68,7 @@ export interface Member {
   lag: number;
   /** Of the server's disk; another one under the same id is another server (P9). */
   serverUuid: string;
-  /** What it is meant to be: a learner that is meant to vote becomes a voter once it has caught up. */
+  /** What it is meant to be: a learner that is meant to vote becomes a voter (or a voting witness) once it has caught up. */
   targetRole: MemberRole;
   storage: MemberStorage | undefined;
 }
@@ -80,6 +83,8 @@ export interface MemberStorage {
   copies: number;
   copyBytes: number;
   copyAgeMs: number;
+  /** With witnesses: the log is kept from here on, because a data node that votes has it only up to here; 0 without. */
+  dataFloor: number;
 }
 
 export interface StatusRequest {
@@ -150,7 +155,7 @@ export interface BackupResponse {
 }
 
 /**
- * Adds a server as a learner, which becomes a voter once it has caught up. Answered when it is a learner; asking again for the
+ * Adds a server as a learner, which becomes a voter once it has caught up; one that was started as a witness stays one. Answered when it is a learner; asking again for the
  * same server goes on.
  */
 export interface AddServerRequest {
@@ -466,7 +471,7 @@ export const Member: MessageFns<Member> = {
 };
 
 function createBaseMemberStorage(): MemberStorage {
-  return { compactedIndex: 0, logBytes: 0, chatBytes: 0, copies: 0, copyBytes: 0, copyAgeMs: 0 };
+  return { compactedIndex: 0, logBytes: 0, chatBytes: 0, copies: 0, copyBytes: 0, copyAgeMs: 0, dataFloor: 0 };
 }
 
 export const MemberStorage: MessageFns<MemberStorage> = {
@@ -488,6 +493,9 @@ export const MemberStorage: MessageFns<MemberStorage> = {
     }
     if (message.copyAgeMs !== 0) {
       writer.uint32(48).uint64(message.copyAgeMs);
+    }
+    if (message.dataFloor !== 0) {
+      writer.uint32(56).uint64(message.dataFloor);
     }
     return writer;
   },
@@ -553,6 +561,14 @@ export const MemberStorage: MessageFns<MemberStorage> = {
             message.copyAgeMs = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.dataFloor = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -576,6 +592,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
     message.copies = object.copies ?? 0;
     message.copyBytes = object.copyBytes ?? 0;
     message.copyAgeMs = object.copyAgeMs ?? 0;
+    message.dataFloor = object.dataFloor ?? 0;
     return message;
   },
 };

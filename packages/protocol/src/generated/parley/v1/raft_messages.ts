@@ -77,6 +77,8 @@ export interface PeerHello {
   /** Where the sender listens; empty = not yet. A peer that has not heard of this member dials back there. */
   address: string;
   httpAddress: string;
+  /** The sender was started as a witness: it keeps no chat state. */
+  witness: boolean;
 }
 
 /** One server of the cluster. */
@@ -131,6 +133,18 @@ export interface RaftConfState {
   votersOutgoing: number[];
   learnersNext: number[];
   autoLeave: boolean;
+}
+
+/**
+ * What a witness gets in the place of a copy of the chat file, as the data of a RaftSnapshot: the servers that belong to its
+ * conf_state. Both are as of `membership_index`, which is at the snapshot's index or above it: configuration changes up to there
+ * count already, and are not made again when their entries come.
+ */
+export interface WitnessState {
+  membershipIndex: number;
+  servers: ServerRecord[];
+  nextRaftId: number;
+  lastChangeId: string;
 }
 
 export interface RaftSnapshot {
@@ -203,6 +217,8 @@ export interface AdmissionRequest {
   /** Where it listens; empty = it wants to be told. */
   address: string;
   httpAddress: string;
+  /** It was started as a witness. */
+  witness: boolean;
 }
 
 /** What a server that asks for admission is told. */
@@ -319,6 +335,7 @@ function createBasePeerHello(): PeerHello {
     configHash: "",
     address: "",
     httpAddress: "",
+    witness: false,
   };
 }
 
@@ -356,6 +373,9 @@ export const PeerHello: MessageFns<PeerHello> = {
     }
     if (message.httpAddress !== "") {
       writer.uint32(90).string(message.httpAddress);
+    }
+    if (message.witness !== false) {
+      writer.uint32(96).bool(message.witness);
     }
     return writer;
   },
@@ -461,6 +481,14 @@ export const PeerHello: MessageFns<PeerHello> = {
             message.httpAddress = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.witness = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -489,6 +517,7 @@ export const PeerHello: MessageFns<PeerHello> = {
     message.configHash = object.configHash ?? "";
     message.address = object.address ?? "";
     message.httpAddress = object.httpAddress ?? "";
+    message.witness = object.witness ?? false;
     return message;
   },
 };
@@ -1026,6 +1055,97 @@ export const RaftConfState: MessageFns<RaftConfState> = {
     message.votersOutgoing = object.votersOutgoing?.map((e) => e) || [];
     message.learnersNext = object.learnersNext?.map((e) => e) || [];
     message.autoLeave = object.autoLeave ?? false;
+    return message;
+  },
+};
+
+function createBaseWitnessState(): WitnessState {
+  return { membershipIndex: 0, servers: [], nextRaftId: 0, lastChangeId: "" };
+}
+
+export const WitnessState: MessageFns<WitnessState> = {
+  encode(message: WitnessState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.membershipIndex !== 0) {
+      writer.uint32(8).uint64(message.membershipIndex);
+    }
+    for (const v of message.servers) {
+      ServerRecord.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.nextRaftId !== 0) {
+      writer.uint32(24).uint64(message.nextRaftId);
+    }
+    if (message.lastChangeId !== "") {
+      writer.uint32(34).string(message.lastChangeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WitnessState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWitnessState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.membershipIndex = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.servers.push(ServerRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nextRaftId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastChangeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WitnessState>): WitnessState {
+    return WitnessState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WitnessState>): WitnessState {
+    const message = createBaseWitnessState();
+    message.membershipIndex = object.membershipIndex ?? 0;
+    message.servers = object.servers?.map((e) => ServerRecord.fromPartial(e)) || [];
+    message.nextRaftId = object.nextRaftId ?? 0;
+    message.lastChangeId = object.lastChangeId ?? "";
     return message;
   },
 };
@@ -1800,7 +1920,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
 };
 
 function createBaseAdmissionRequest(): AdmissionRequest {
-  return { nodeId: 0, serverUuid: "", address: "", httpAddress: "" };
+  return { nodeId: 0, serverUuid: "", address: "", httpAddress: "", witness: false };
 }
 
 export const AdmissionRequest: MessageFns<AdmissionRequest> = {
@@ -1816,6 +1936,9 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
     }
     if (message.httpAddress !== "") {
       writer.uint32(34).string(message.httpAddress);
+    }
+    if (message.witness !== false) {
+      writer.uint32(40).bool(message.witness);
     }
     return writer;
   },
@@ -1865,6 +1988,14 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
             message.httpAddress = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.witness = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1886,6 +2017,7 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
     message.serverUuid = object.serverUuid ?? "";
     message.address = object.address ?? "";
     message.httpAddress = object.httpAddress ?? "";
+    message.witness = object.witness ?? false;
     return message;
   },
 };
