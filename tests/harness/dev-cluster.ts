@@ -18,6 +18,8 @@ export interface ClusterFileNode {
   readonly grpc: string;
   readonly http: string;
   readonly db_path: string;
+  /** Left out: it has the chat. */
+  readonly role?: "witness";
 }
 
 export class DevCluster {
@@ -34,6 +36,7 @@ export class DevCluster {
     nodes: number,
     dir = mkdtempSync(join(tmpdir(), "parley-e2e-")),
     settings = "",
+    witnesses = 0,
   ): Promise<DevCluster> {
     const cluster = new DevCluster(dir);
     if (settings !== "") {
@@ -48,7 +51,7 @@ export class DevCluster {
         `nodes:\n${list.join("\n")}\n${kept}\n${settings}\n`,
       );
     }
-    await cluster.#spawn(nodes);
+    await cluster.#spawn(nodes, witnesses);
     return cluster;
   }
 
@@ -66,8 +69,14 @@ export class DevCluster {
     return node;
   }
 
+  /** Those that have the chat; all but the witnesses. */
+  get dataNodes(): readonly ClusterFileNode[] {
+    return this.nodes.filter(({ role }) => role !== "witness");
+  }
+
+  /** Of whom a client may ask something. */
   get addresses(): readonly string[] {
-    return this.nodes.map((node) => node.grpc);
+    return this.dataNodes.map((node) => node.grpc);
   }
 
   /** The last lines that the supervisor printed, for messages of failed tests. */
@@ -122,12 +131,11 @@ export class DevCluster {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  async #spawn(nodes: number): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      [PARLEY, "dev", "--nodes", String(nodes), "--data", this.dir],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+  async #spawn(nodes: number, witnesses: number): Promise<void> {
+    const counts = ["--nodes", String(nodes), "--witnesses", String(witnesses)];
+    const child = spawn(process.execPath, [PARLEY, "dev", ...counts, "--data", this.dir], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
     const take = (line: string) => {

@@ -72,7 +72,7 @@ export async function sameStateEverywhere(cluster: DevCluster): Promise<void> {
   let answers: string[] = [];
   await until(
     async () => {
-      const hashes = await Promise.all(cluster.nodes.map((node) => stateHashOf(node.grpc)));
+      const hashes = await Promise.all(cluster.dataNodes.map((node) => stateHashOf(node.grpc)));
       answers = hashes.map((hash) =>
         hash === undefined ? "no answer" : `${hash.appliedIndex} ${hash.hash}`,
       );

@@ -242,6 +242,8 @@ export class RunningNode implements Replica {
 
   /** Undefined unless the first account is still to come and needs the token with this hash. */
   get awaitedSetupHash(): Uint8Array | undefined {
+    // Whoever registers does so elsewhere.
+    if (this.#isWitness) return undefined;
     const { setupTokenHash } = this.#record;
     return setupTokenHash.length === 0 || this.admission.hasOwner ? undefined : setupTokenHash;
   }

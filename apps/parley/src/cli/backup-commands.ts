@@ -2,9 +2,15 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { channelSecurity, hostOf } from "@parley/client/grpc";
-import { type BackupHead, type BackupResponse, type Member, ParleyError } from "@parley/protocol";
+import {
+  type BackupHead,
+  type BackupResponse,
+  type Member,
+  MemberRole,
+  ParleyError,
+} from "@parley/protocol";
 import { ClusterClient } from "@parley/protocol/services";
-import { restoreNode } from "@parley/store";
+import { restoreNode, restoreWitness } from "@parley/store";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load.ts";
 import { wholeNumber } from "./arguments.ts";
@@ -77,6 +83,11 @@ function commonRevision(members: readonly Member[]): number {
   return Math.floor(lowest / HASH_INTERVAL) * HASH_INTERVAL;
 }
 
+/** A witness has none. */
+function hasChat({ targetRole }: Member): boolean {
+  return targetRole !== MemberRole.MEMBER_ROLE_WITNESS;
+}
+
 /** The hashes of all nodes at one revision, while they run. */
 async function compareHashes(
   flags: CommonFlags,
@@ -85,7 +96,8 @@ async function compareHashes(
   const from = asked(flags);
   const options = { timeoutMs: flags.timeout * 1_000, token: from.token, tls: from.trust?.tls };
   for (let attempt = 1; ; attempt += 1) {
-    const { members } = await bestStatus(from, options.timeoutMs);
+    const status = await bestStatus(from, options.timeoutMs);
+    const members = status.members.filter(hasChat);
     const absent = members.filter((member) => !member.healthy);
     if (absent.length > 0) {
       const names = absent.map((member) => `n${member.id}`).join(", ");
@@ -123,7 +135,11 @@ function restore(file: string, { config, id, insecure }: RestoreFlags): readonly
   const { nodes } = loadConfig(config, { insecure });
   const chosen = id === undefined ? nodes : nodes.filter((node) => node.id === id);
   if (chosen.length === 0) throw new UsageError(`${config} has no node ${id}.`);
-  for (const { dbPath } of chosen) {
+  for (const { dbPath, isWitness } of chosen) {
+    if (isWitness) {
+      restoreWitness(dbPath, head);
+      continue;
+    }
     restoreNode(dbPath, head, (path) => {
       const fd = openSync(path, "w");
       try {
@@ -157,7 +173,7 @@ export function addBackupCommands(program: Command): void {
       const from = asked(flags);
       const { members, nodeId } = await bestStatus(from, flags.timeout * 1_000);
       // Any node will do; one that doesn't lead has more time.
-      const healthy = members.filter((member) => member.healthy);
+      const healthy = members.filter((member) => member.healthy && hasChat(member));
       const source = healthy.find((member) => member.id !== nodeId) ?? healthy[0];
       if (source === undefined) throw new ParleyError("NOT_READY", "No node can be reached.");
       const head = await fetchBackup(source.address, from, file);

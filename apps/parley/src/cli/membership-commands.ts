@@ -86,7 +86,9 @@ function namesOf(members: readonly Member[], role: MemberRole): string {
 function membersText({ members }: StatusResponse): string {
   const learners = namesOf(members, MemberRole.MEMBER_ROLE_LEARNER);
   const voters = namesOf(members, MemberRole.MEMBER_ROLE_VOTER);
-  return `voters ${voters}${learners === "" ? "" : `, learners ${learners}`}`;
+  const witnesses = namesOf(members, MemberRole.MEMBER_ROLE_WITNESS);
+  const others = witnesses === "" ? "" : `, witnesses ${witnesses}`;
+  return `voters ${voters}${others}${learners === "" ? "" : `, learners ${learners}`}`;
 }
 
 // ---- add-server ------------------------------------------------------------------------------------
@@ -142,7 +144,7 @@ async function follow(
     if (member === undefined) {
       throw new ParleyError("SERVER_NOT_FOUND", `Server ${id} has been removed meanwhile.`);
     }
-    if (member.role === MemberRole.MEMBER_ROLE_VOTER) return status;
+    if (member.role !== MemberRole.MEMBER_ROLE_LEARNER) return status;
     const leader = status.members.find((one) => one.id === status.leaderId);
     const text = progress.describe(member, leader?.commitIndex ?? 0, performance.now());
     if (learner && progress.isCaughtUp) return status;

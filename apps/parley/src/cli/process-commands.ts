@@ -7,6 +7,7 @@ const DATA_DEFAULT = ".parley";
 
 interface DevFlags {
   readonly nodes?: number;
+  readonly witnesses?: number;
   readonly data: string;
   readonly basePort?: number;
   readonly fresh: boolean;
@@ -31,6 +32,11 @@ export function addProcessCommands(program: Command): void {
     .command("dev")
     .description("run a whole cluster on this machine, and break it by hand")
     .option("--nodes <n>", "how many nodes (default: as before, or 5)", wholeNumber(1, 9))
+    .option(
+      "--witnesses <n>",
+      "how many witnesses besides, which vote and keep no messages (default: as before, or 0)",
+      wholeNumber(0, 4),
+    )
     .option("--data <folder>", "where messages, logs and addresses are kept", DATA_DEFAULT)
     .option(
       "--base-port <n>",
@@ -43,6 +49,7 @@ export function addProcessCommands(program: Command): void {
       const { runDev } = await import("../dev/command.ts");
       process.exitCode = await runDev({
         nodes: flags.nodes,
+        witnesses: flags.witnesses,
         data: flags.data,
         basePort: flags.basePort,
         fresh: flags.fresh,
@@ -81,9 +88,11 @@ export function addProcessCommands(program: Command): void {
       addressList,
     )
     .option("--data <folder>", "where a server that joins keeps its data")
+    .option("--witness", "join as a witness: vote, keep no messages, serve no clients", false)
     .option("--insecure", "listen beyond loopback without encryption", false)
     .action(
       async (flags: {
+        readonly witness: boolean;
         readonly id: number;
         readonly config?: string;
         readonly join?: readonly string[];

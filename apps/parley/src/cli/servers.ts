@@ -31,7 +31,9 @@ export function resolveServers(
     return fromEnvironment.split(",").map((one) => one.trim());
   }
   const devFolder = devFolderAbove(folder);
-  const nodes = devFolder === undefined ? undefined : readClusterFile(devFolder)?.nodes;
+  const listed = devFolder === undefined ? undefined : readClusterFile(devFolder)?.nodes;
+  // Witnesses have nothing to say of the chat.
+  const nodes = listed?.filter(({ role }) => role !== "witness");
   if (nodes !== undefined && nodes.length > 0) return nodes.map((node) => node.grpc);
   const ids = Array.from({ length: DEFAULT_NODES }, (_, at) => at + 1);
   return ids.map((id) => `${HOST}:${grpcPort(DEFAULT_BASE_PORT, id)}`);

@@ -23,6 +23,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function memberRoleName(role: MemberRole): string {
+  if (role === MemberRole.MEMBER_ROLE_WITNESS) return "witness";
   return role === MemberRole.MEMBER_ROLE_LEARNER ? "learner" : "voter";
 }
 
@@ -32,7 +33,7 @@ function roleText(member: Member): string {
   const isJoining =
     member.role === MemberRole.MEMBER_ROLE_LEARNER &&
     member.targetRole !== MemberRole.MEMBER_ROLE_LEARNER;
-  return isJoining ? `${role} → voter` : role;
+  return isJoining ? `${role} → ${memberRoleName(member.targetRole)}` : role;
 }
 
 function health(member: Member): string {
@@ -47,9 +48,10 @@ function size(bytes: number): string {
 }
 
 /** The log, the chat file, and copies of it for others. */
-function storageCells({ storage, healthy }: Member): readonly string[] {
+function storageCells({ storage, healthy, targetRole }: Member): readonly string[] {
   if (storage === undefined || !healthy) return ["-", "-", "-"];
   const { copies, copyBytes, copyAgeMs } = storage;
+  if (targetRole === MemberRole.MEMBER_ROLE_WITNESS) return [size(storage.logBytes), "-", "-"];
   const age = `${Math.round(copyAgeMs / 1000)} s`;
   return [
     size(storage.logBytes),

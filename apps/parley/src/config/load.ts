@@ -24,6 +24,7 @@ export interface ServerNode extends ConfiguredNode {
   readonly port: number;
   /** 0 = no HTTP. */
   readonly httpPort: number;
+  readonly isWitness: boolean;
   /** Absolute. */
   readonly dbPath: string;
 }
@@ -183,6 +184,18 @@ function checkUnique(source: Source, file: ConfigFile, nodes: readonly ServerNod
   });
 }
 
+/** A cluster whose data nodes are all dead could do nothing with its majority. */
+function checkWitnesses(source: Source, nodes: readonly ServerNode[]): void {
+  const witnesses = nodes.filter(({ isWitness }) => isWitness).length;
+  const dataNodes = nodes.length - witnesses;
+  if (witnesses === 0 || witnesses < dataNodes) return;
+  source.problemAt(
+    ["nodes", nodes.findIndex(({ isWitness }) => isWitness), "role"],
+    `${witnesses} witnesses and ${dataNodes} other nodes: witnesses keep no messages, so there must be fewer of them ` +
+      "than of other nodes (three nodes and two witnesses are a good choice)",
+  );
+}
+
 /** Beside the configuration, so that a file with nothing but `nodes` finds its certificates. */
 export const CERTS_FOLDER = "certs";
 export const CA_FILE = "ca.crt";
@@ -263,6 +276,7 @@ function tuningOf(file: ConfigFile, source: Source): NodeTuning {
     logEntriesMax: compaction.log_entries_max ?? base.logEntriesMax,
     logBytesMax: compaction.log_bytes_max ?? base.logBytesMax,
     logTailEntries: compaction.log_tail_entries ?? base.logTailEntries,
+    witnessLogBytesMax: compaction.witness_log_bytes_max ?? base.witnessLogBytesMax,
     copyBytesPerSecond: compaction.copy_bytes_per_second ?? base.copyBytesPerSecond,
     copyIdleMs: compaction.copy_idle_ms ?? base.copyIdleMs,
     diskReserveBytes: limits.disk_reserve_bytes ?? base.diskReserveBytes,
@@ -312,6 +326,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
       listenHost: node.listen_host ?? node.host,
       port: node.port,
       httpPort,
+      isWitness: node.role === "witness",
       dbPath: resolve(folder, node.db_path),
     };
   });
@@ -323,6 +338,8 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     );
   });
   checkUnique(source, parsed, nodes);
+  // A server that joins lists itself alone.
+  if (parsed.join === undefined) checkWitnesses(source, nodes);
   const tls = tlsOf(source, parsed, dirname(file), insecure);
   const isClosed = tls !== undefined || options.forCertificates === true;
   checkReach(source, nodes, insecure || isClosed);
@@ -362,6 +379,7 @@ export function ownNode(config: ClusterConfig, id: number): ServerNode | undefin
     listenHost: "",
     port: 0,
     httpPort: 0,
+    isWitness: false,
     dbPath: resolve(config.dataFolder, "parley.db"),
   };
 }

@@ -19,6 +19,8 @@ const node = z.strictObject({
     .regex(/^[A-Za-z0-9._:-]+$/, "host is a bare name or address, without a port or brackets"),
   port,
   db_path: z.string("db_path is a path, as text").min(1, "db_path is empty; write a path"),
+  /** Default: voter. A witness votes and keeps the log, has no chat and serves no clients. */
+  role: z.enum(["voter", "witness"], "role is voter or witness").optional(),
   /** 0 = no HTTP. Default: port + 1000. */
   http_port: z.int().min(0, "http_port is 0 (none) or 1–65535").max(65_535).optional(),
   /** The address to listen on, where that is not `host` (behind a NAT, or 0.0.0.0). */
@@ -43,6 +45,7 @@ const compaction = z.strictObject({
   log_entries_max: positive("log_entries_max").optional(),
   log_bytes_max: positive("log_bytes_max").optional(),
   log_tail_entries: positive("log_tail_entries").optional(),
+  witness_log_bytes_max: positive("witness_log_bytes_max").optional(),
   copy_bytes_per_second: positive("copy_bytes_per_second")
     .min(64 * 1024)
     .optional(),

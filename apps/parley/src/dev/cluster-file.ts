@@ -10,6 +10,8 @@ const nodeSchema = z.object({
   grpc: z.string(),
   http: z.string(),
   db_path: z.string(),
+  /** Left out: a node that has the chat. */
+  role: z.literal("witness").optional(),
 });
 
 const clusterSchema = z.object({

@@ -15,6 +15,7 @@ import { Supervisor } from "./supervisor.ts";
 
 export interface DevOptions {
   readonly nodes: number | undefined;
+  readonly witnesses: number | undefined;
   readonly data: string;
   readonly basePort: number | undefined;
   readonly fresh: boolean;

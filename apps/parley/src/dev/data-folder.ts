@@ -40,11 +40,11 @@ function keptSettings(folder: string): string {
   return at < 0 ? "" : text.slice(at + KEPT_BELOW.length);
 }
 
-function renderConfig(base: number, nodeCount: number, kept: string): string {
-  const nodes = Array.from({ length: nodeCount }, (_, at) => at + 1).map(
-    (id) =>
-      `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}}`,
-  );
+function renderConfig(base: number, dataNodes: number, nodeCount: number, kept: string): string {
+  const nodes = Array.from({ length: nodeCount }, (_, at) => at + 1).map((id) => {
+    const role = id > dataNodes ? ", role: witness" : "";
+    return `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}${role}}`;
+  });
   const settings = kept === "" ? "\n" : kept;
   return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n${KEPT_BELOW}${settings}`;
 }
@@ -52,6 +52,8 @@ function renderConfig(base: number, nodeCount: number, kept: string): string {
 export interface DataFolderOptions {
   /** Undefined: as before, or NODES_DEFAULT. */
   readonly nodes: number | undefined;
+  /** Besides those; undefined: as before, or none. */
+  readonly witnesses?: number | undefined;
   /** Undefined: as before, or the first range that is free. */
   readonly basePort: number | undefined;
 }
@@ -82,10 +84,19 @@ export async function prepareData(
   options: DataFolderOptions,
 ): Promise<ClusterConfig> {
   const before = existingConfig(folder);
-  const nodeCount = options.nodes ?? before?.nodes.length ?? NODES_DEFAULT;
-  if (before !== undefined && before.nodes.length !== nodeCount) {
+  const witnessesBefore = before?.nodes.filter(({ isWitness }) => isWitness).length ?? 0;
+  const nodesBefore = before === undefined ? undefined : before.nodes.length - witnessesBefore;
+  const dataNodes = options.nodes ?? nodesBefore ?? NODES_DEFAULT;
+  const witnesses = options.witnesses ?? witnessesBefore;
+  if (witnesses >= dataNodes) {
     throw new UsageError(
-      `${folder} holds a cluster of ${before.nodes.length} nodes, not ${nodeCount}. Leave --nodes out to go on with it, ` +
+      `${countOf(dataNodes, witnesses)}: witnesses keep no messages, so there must be fewer of them. Try --nodes 3 --witnesses 2.`,
+    );
+  }
+  const nodeCount = dataNodes + witnesses;
+  if (nodesBefore !== undefined && (nodesBefore !== dataNodes || witnessesBefore !== witnesses)) {
+    throw new UsageError(
+      `${folder} holds a cluster of ${countOf(nodesBefore, witnessesBefore)}, not ${countOf(dataNodes, witnesses)}. Leave --nodes out to go on with it, ` +
         "start anew with --fresh (which erases its messages), or name another folder with --data.",
     );
   }
@@ -96,8 +107,13 @@ export async function prepareData(
     mkdirSync(join(folder, `n${id}`), { recursive: true });
     writeOperatorToken(join(folder, `n${id}`), token);
   }
-  writeFileSync(configPath(folder), renderConfig(base, nodeCount, keptSettings(folder)));
+  const text = renderConfig(base, dataNodes, nodeCount, keptSettings(folder));
+  writeFileSync(configPath(folder), text);
   return loadConfig(configPath(folder));
+}
+
+function countOf(nodes: number, witnesses: number): string {
+  return witnesses === 0 ? `${nodes} nodes` : `${nodes} nodes and ${witnesses} witnesses`;
 }
 
 /** Whether `pid` is a server of this folder, and not another program that got the number since. */

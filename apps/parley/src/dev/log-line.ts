@@ -17,6 +17,7 @@ const roleSchema = z.object({
   leader: z.number(),
   term: z.number(),
   quorum: z.boolean(),
+  witness: z.boolean().default(false),
 });
 
 /** Refusals of peers that end by themselves while nodes start and stop, or that the refused node tells. */
@@ -58,11 +59,12 @@ export class LogReader {
   #roleText(line: Line): string | undefined {
     const parsed = roleSchema.safeParse(line);
     if (!parsed.success) return undefined;
-    const { role, leader, term, quorum } = parsed.data;
+    const { role, leader, term, quorum, witness } = parsed.data;
     const inTerm = pc.dim(`term ${term}`);
     if (role === "leader" && quorum) {
       this.#hasFollowed = true;
-      return this.#change(role, `${pc.bold(pc.green("leader"))}     ${inTerm}`);
+      const why = witness ? " (a witness: until a data node is up to date)" : "    ";
+      return this.#change(role, `${pc.bold(pc.green("leader"))}${why} ${inTerm}`);
     }
     if (leader !== 0 && quorum) {
       this.#hasFollowed = true;

@@ -59,18 +59,24 @@ export function summaryLines(
   isInteractive: boolean,
 ): readonly string[] {
   const count = config.nodes.length;
+  const witnesses = config.nodes.filter(({ isWitness }) => isWitness).length;
+  const dataNodes = count - witnesses;
   const tolerated = Math.floor((count - 1) / 2);
   const nodes = config.nodes.map((node) => {
     const gRPC = node.address.padEnd(18);
-    return `  n${node.id}  gRPC ${gRPC} HTTP ${config.tls === undefined ? "http" : "https"}://${node.httpAddress}`;
+    const role = node.isWitness ? "   witness: votes, keeps no messages" : "";
+    return `  n${node.id}  gRPC ${gRPC} HTTP ${config.tls === undefined ? "http" : "https"}://${node.httpAddress}${role}`;
   });
   const where = shownFolder(folder);
   const survive =
     tolerated === 0
       ? "One node: nothing may die. Try --nodes 3."
-      : `Any ${tolerated} of the ${count} nodes may die, the leader too; the chat goes on.`;
+      : witnesses > 0 && tolerated < dataNodes
+        ? `Any ${tolerated} of the ${dataNodes} data nodes may die, also at once; the witnesses help the one that is left, and the chat goes on.`
+        : `Any ${tolerated} of the ${count} nodes may die, the leader too; the chat goes on.`;
   const isDefault = where === ".parley";
-  const servers = config.nodes.map((node) => node.address).join(",");
+  const serving = config.nodes.filter(({ isWitness }) => !isWitness);
+  const servers = serving.map((node) => node.address).join(",");
   const chat = isDefault ? "npx parley chat" : `npx parley chat --server ${servers}`;
   const status = isDefault ? "npx parley status" : `npx parley status --server ${servers}`;
   const kill = isDefault

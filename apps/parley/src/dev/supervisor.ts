@@ -129,12 +129,13 @@ export class Supervisor {
   #writeFile(): void {
     const { folder, config } = this.#options;
     writeClusterFile(folder, {
-      nodes: config.nodes.map(({ id, address, httpAddress, dbPath }) => ({
+      nodes: config.nodes.map(({ id, address, httpAddress, dbPath, isWitness }) => ({
         id,
         pid: this.#nodes.find((node) => node.id === id)?.pid ?? null,
         grpc: address,
         http: httpAddress,
         db_path: dbPath,
+        ...(isWitness && { role: "witness" as const }),
       })),
       control: controlPath(folder),
       supervisor_pid: this.#isStopping ? null : process.pid,
@@ -166,7 +167,10 @@ export class Supervisor {
     const isInteractive = process.stdin.isTTY === true;
     this.#screen.line(
       `ready ${config.nodes.length} nodes, n${ready.leaderId} leads (term ${ready.term}); serving on ` +
-        config.nodes.map((node) => node.address).join(" "),
+        config.nodes
+          .filter((node) => !node.isWitness)
+          .map((node) => node.address)
+          .join(" "),
     );
     this.#screen.lines(summaryLines(config, folder, isInteractive));
     if (isInteractive) this.#stopListening = listenToKeys(process.stdin, this.#keyActions());

@@ -28,27 +28,30 @@ type WatchCall = ServerWritableStream<Request, Response>;
 export class Health {
   readonly #watchers = new Set<WatchCall>();
   #serving = false;
+  #servesChat = true;
 
   addTo(server: Server): void {
     const definition = loadSync(HEALTH_PROTO, { enums: String, defaults: true });
     server.addService(definition["grpc.health.v1.Health"] as ServiceDefinition, {
       check: (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => {
-        if (SERVICES.has(call.request.service)) callback(null, this.#response());
+        if (SERVICES.has(call.request.service)) callback(null, this.#response(call.request));
         else callback({ code: status.NOT_FOUND, details: "no such service is served here" });
       },
       watch: (call: WatchCall) => this.#watch(call),
     });
   }
 
-  /** Watchers are told when it changes. */
-  set(serving: boolean): void {
+  /** Watchers are told when it changes. `servesChat`: a witness does not. */
+  set(serving: boolean, servesChat = true): void {
     if (serving === this.#serving) return;
     this.#serving = serving;
-    for (const call of this.#watchers) call.write(this.#response());
+    this.#servesChat = servesChat;
+    for (const call of this.#watchers) call.write(this.#response(call.request));
   }
 
-  #response(): Response {
-    return { status: this.#serving ? "SERVING" : "NOT_SERVING" };
+  #response({ service }: Request): Response {
+    const serves = this.#serving && (this.#servesChat || service !== "parley.v1.Chat");
+    return { status: serves ? "SERVING" : "NOT_SERVING" };
   }
 
   #watch(call: WatchCall): void {
@@ -65,6 +68,6 @@ export class Health {
     if (call.cancelled) return;
     this.#watchers.add(call);
     (call as EventEmitter).once("cancelled", () => this.#watchers.delete(call));
-    call.write(this.#response());
+    call.write(this.#response(call.request));
   }
 }

@@ -17,6 +17,8 @@ export interface ServerCommandOptions {
   readonly join?: readonly string[];
   readonly data?: string;
   readonly insecure: boolean;
+  /** This server joins as a witness. */
+  readonly witness: boolean;
 }
 
 /** How long a stop may take to hand over and drain. */
@@ -64,11 +66,17 @@ function exitCodeOf(error: unknown): number {
 /** Runs until a signal or a fatal error ends the process. */
 export async function runServer(options: ServerCommandOptions): Promise<void> {
   const config = configOf(options);
-  const self = ownNode(config, options.id);
-  if (self === undefined) {
+  const own = ownNode(config, options.id);
+  if (own === undefined) {
     const ids = config.nodes.map((node) => node.id).join(", ");
     throw new UsageError(`${options.config} has no node ${options.id}; its nodes are ${ids}.`);
   }
+  if (options.witness && config.join.length === 0) {
+    throw new UsageError(
+      "--witness is for a server that joins; for the first nodes of a cluster write `role: witness` in the file, the same for all.",
+    );
+  }
+  const self = options.witness ? { ...own, isWitness: true } : own;
   const logger = createLogger(config.logLevel, { node: self.id });
   let ending = false;
   const die = (error: unknown) => {

@@ -1,6 +1,6 @@
 // One line for each change of this node's role, for whoever watches the logs.
 import type { Logger, Replica } from "@parley/node";
-import { MemberState } from "@parley/protocol";
+import { MemberRole, MemberState } from "@parley/protocol";
 
 export const ROLE_EVENT = "role";
 
@@ -18,13 +18,15 @@ export function roleName(state: MemberState): string {
 export function logRoleChanges(replica: Replica, nodeId: number, logger: Logger): void {
   let last = "";
   const look = () => {
-    const { leaderId, term, hasQuorum } = replica.view();
-    const own = replica.status().members.find((member) => member.id === nodeId);
+    const { leaderId, term, hasQuorum, members } = replica.status();
+    const own = members.find((member) => member.id === nodeId);
+    const witness = own?.targetRole === MemberRole.MEMBER_ROLE_WITNESS;
     const role = roleName(own?.state ?? MemberState.MEMBER_STATE_UNSPECIFIED);
     const key = `${role} ${leaderId} ${term} ${hasQuorum}`;
     if (key === last) return;
     last = key;
-    logger.info({ event: ROLE_EVENT, role, leader: leaderId, term, quorum: hasQuorum }, "role");
+    const fields = { event: ROLE_EVENT, role, leader: leaderId, term, quorum: hasQuorum, witness };
+    logger.info(fields, "role");
   };
   replica.onViewChanged(look);
   look();

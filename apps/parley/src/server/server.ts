@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Node } from "@parley/node";
-import { SqliteChatStore, SqliteLogStore } from "@parley/store";
+import { SqliteChatStore, SqliteLogStore, WitnessStore } from "@parley/store";
 import { formatAddress, isLoopback, parseAddress } from "../config/addresses.ts";
 import { type ClusterConfig, defaultHttpPort, type ServerNode } from "../config/load.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
@@ -75,6 +75,7 @@ export class ParleyServer {
         nodeId: self.id,
         nodes: config.nodes,
         join: config.join,
+        isWitness: self.isWitness,
         tuning: config.tuning,
         // Asked when the node begins to serve: by then it knows where it listens.
         get statusRequiresLogin() {
@@ -87,7 +88,9 @@ export class ParleyServer {
         clock: systemClock,
         random: systemRandom,
         logStore,
-        chatStore: new SqliteChatStore({ dbPath: self.dbPath, owner: logStore, logger }),
+        chatStore: self.isWitness
+          ? new WitnessStore(logStore)
+          : new SqliteChatStore({ dbPath: self.dbPath, owner: logStore, logger }),
         transport,
         hasher: createPasswordHasher(),
         sha256,
@@ -142,11 +145,11 @@ export class ParleyServer {
     await this.#node.start();
     if (this.#isStopping()) return;
     this.#phase = "serving";
-    this.#grpc.health.set(true);
+    this.#grpc.health.set(true, !self.isWitness);
     const replica = this.#node.replica;
     if (replica !== undefined) logRoleChanges(replica, self.id, logger);
     announceSetup(this.#node, this.#setupToken, self.dbPath, logger);
-    logger.info({ event: "serving" }, "serving");
+    logger.info({ event: "serving", witness: self.isWitness }, "serving");
   }
 
   /** Hands leadership over, drains, flushes, closes; at most a little more than `graceMs`. */
@@ -207,13 +210,16 @@ export class ParleyServer {
   }
 
   #readiness(): Readiness {
-    const ready = this.#phase === "serving";
+    // A witness is no place to send clients to.
+    const { isWitness } = this.#options.self;
+    const ready = this.#phase === "serving" && !isWitness;
     const view = this.#node.replica?.view();
     return {
       ready,
       detail: {
         phase: this.#phase,
         node_id: this.#options.self.id,
+        witness: isWitness,
         leader_id: view?.leaderId ?? 0,
         has_quorum: view?.hasQuorum ?? false,
         stale_ms: view?.staleMs ?? 0,
