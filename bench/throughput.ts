@@ -6,6 +6,9 @@ import { cpuSeconds, percentile } from "./stats.ts";
 /** About 200 bytes, as a chat line with some substance. */
 const BODY = "The quick brown fox jumps over the lazy dog. ".repeat(4).padEnd(200, ".");
 
+/** For the servers' code to be compiled and the batches to find their size. */
+const WARM_UP_MS = 3_000;
+
 export interface ThroughputResult {
   readonly clients: number;
   readonly sendsPerSecond: number;
@@ -42,7 +45,7 @@ export async function measureThroughput(
   });
   const pids = cluster.nodes.flatMap((node) => (node.pid === null ? [] : [node.pid]));
   const serverCpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-  await sleep(1_000);
+  await sleep(WARM_UP_MS);
   measuring = true;
   const began = performance.now();
   const clientBefore = process.cpuUsage();

@@ -19,5 +19,21 @@ export const platformRandom: Random = {
     const sample = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     return Math.floor((sample / SAMPLE_RANGE) * bound);
   },
-  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  bytes: randomBytes,
 };
+
+/** One call of the generator costs as much as a whole send; its bytes are fetched for many ids at once. */
+const POOL_BYTES = 4_096;
+let pool = new Uint8Array(0);
+let taken = 0;
+
+/** `length` random bytes that nobody else has or gets: the caller may write to them. */
+function randomBytes(length: number): Uint8Array {
+  if (length > POOL_BYTES) return crypto.getRandomValues(new Uint8Array(length));
+  if (taken + length > pool.length) {
+    pool = crypto.getRandomValues(new Uint8Array(POOL_BYTES));
+    taken = 0;
+  }
+  taken += length;
+  return pool.subarray(taken - length, taken);
+}

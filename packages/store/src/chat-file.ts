@@ -4,7 +4,7 @@
  * Synchronous: it lives on the apply thread.
  */
 import { existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { AdmissionSnapshot, AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { Membership } from "@parley/node/ports";
 import { decodeConfState, encodeConfState } from "./conf-state-codec.ts";
@@ -26,8 +26,11 @@ export interface ChatEngineModule {
   readonly ChatMachine: { open(db: DatabaseSync): ChatEngine };
 }
 
-/** Frames of the WAL that are not in the main file yet: above this a checkpoint is due. */
-const CHECKPOINT_FRAMES = 2_000;
+/**
+ * Frames of the WAL that are not in the main file yet: above this a checkpoint is due. However often a page
+ * was written since the last one (the newest of each index is, all the time), it is moved once.
+ */
+const CHECKPOINT_FRAMES = 4_000;
 /** A WAL that readers keep from starting over: above this they are waited for, for a moment. */
 const WAL_FRAMES_MAX = 16_000;
 const CACHE_KIB = 32_768;
@@ -44,12 +47,15 @@ export class ChatFile {
   isBeingCopied = false;
   private readonly db: DatabaseSync;
   private readonly engine: ChatEngine;
+  /** Tells how long the WAL is, and moves nothing. */
+  private readonly walState: StatementSync;
   private durable: number;
 
   private constructor(path: string, db: DatabaseSync, engine: ChatEngine, durable: number) {
     this.path = path;
     this.db = db;
     this.engine = engine;
+    this.walState = db.prepare("PRAGMA wal_checkpoint(NOOP)");
     this.durable = durable;
   }
 
@@ -125,7 +131,7 @@ export class ChatFile {
   }
 
   get checkpointDue(): boolean {
-    const { log, checkpointed } = this.runCheckpoint("NOOP");
+    const { log, checkpointed } = resultOf(this.walState);
     return log - checkpointed >= CHECKPOINT_FRAMES;
   }
 
@@ -145,13 +151,8 @@ export class ChatFile {
     this.db.close();
   }
 
-  private runCheckpoint(mode: "NOOP" | "PASSIVE" | "TRUNCATE"): CheckpointResult {
-    const row = this.db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
-    const { busy, log, checkpointed } = row ?? {};
-    if (typeof busy !== "number" || typeof log !== "number" || typeof checkpointed !== "number") {
-      throw new TypeError("SQLite did not say how the checkpoint went");
-    }
-    return { busy, log, checkpointed };
+  private runCheckpoint(mode: "PASSIVE" | "TRUNCATE"): CheckpointResult {
+    return resultOf(this.db.prepare(`PRAGMA wal_checkpoint(${mode})`));
   }
 }
 
@@ -161,6 +162,14 @@ interface CheckpointResult {
   readonly log: number;
   /** Of these, how many are in the main file. */
   readonly checkpointed: number;
+}
+
+function resultOf(pragma: StatementSync): CheckpointResult {
+  const { busy, log, checkpointed } = pragma.get() ?? {};
+  if (typeof busy !== "number" || typeof log !== "number" || typeof checkpointed !== "number") {
+    throw new TypeError("SQLite did not say how the checkpoint went");
+  }
+  return { busy, log, checkpointed };
 }
 
 function bytesOf(db: DatabaseSync): number {
