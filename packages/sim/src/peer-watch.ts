@@ -102,7 +102,10 @@ function describeFrame(frame: PeerFrame, bytes: number): string {
     const entries = message.entries.length === 0 ? "" : ` +${message.entries.length}`;
     return `${typeName(message)} T${message.term} ${message.logTerm}/${message.index}${entries} C${message.commit}${rejected}`;
   });
-  if (frame.hello !== undefined) parts.push("hello");
+  if (frame.hello !== undefined) {
+    const { nodeId, raftId, address } = frame.hello;
+    parts.push(`hello of node ${nodeId}, raft id ${raftId} at ${address || "(no address)"}`);
+  }
   for (const { id, op } of frame.leaderRequests) parts.push(`ask ${id} ${op?.$case ?? ""}`);
   for (const reply of frame.leaderReplies) {
     parts.push(

@@ -303,6 +303,8 @@ export class Bootstrap {
 
   async #adopt(adoption: Adoption): Promise<void> {
     this.#adopting = true;
+    // A node that asked, listened, was added, and restarted before it heard so is told the answer alone.
+    await this.#listenAt(adoption.self.address);
     const { serverUuid } = this.#identity;
     const identity = { serverUuid, bootstrap: BootstrapRecord.encode(adoption.record).finish() };
     await this.#ports.logStore.setIdentity(identity);
