@@ -22,6 +22,7 @@ const LAYERS = {
 const CLIENT_ADAPTERS = {
   "packages/client/src/grpc": ["@grpc/grpc-js", "node:*"],
   "packages/client/src/file-outbox": ["node:*"],
+  "packages/client/src/browser/": ["idb"],
 };
 
 const DETERMINISTIC = ["packages/raft", "packages/chat", "packages/node"];

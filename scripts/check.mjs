@@ -9,6 +9,7 @@ const bin = (name) => join(root, "node_modules/.bin", name);
 const steps = [
   ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
   ["types", bin("tsc"), ["--noEmit"]],
+  ["types in a browser", bin("tsc"), ["--noEmit", "-p", "packages/client/tsconfig.browser.json"]],
   ["layers", process.execPath, [join(root, "scripts/check-layers.mjs")]],
   ["generated code", process.execPath, [join(root, "scripts/generate.mjs"), "--check"]],
 ];

@@ -1,0 +1,209 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ClientFrame, LIMITS, ServerFrame } from "@parley/protocol";
+import { afterEach, expect, test } from "vitest";
+import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
+import { ParleyClient, webSocketCarrier } from "../../src/browser/index.ts";
+import { originOf, sessionUrl } from "../../src/browser/web-socket-carrier.ts";
+import type { LinkEnd } from "../../src/ports.ts";
+import { ALICE, messageAt } from "../virtual-world.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A real WebSocket server on a port of its own; returns its `host:port` and how to kill it. */
+async function serve(onSession: (socket: ServerSocket) => void): Promise<[string, () => void]> {
+  const http = createServer();
+  const server = new WebSocketServer({ server: http, path: "/session" });
+  server.on("connection", onSession);
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const kill = () => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+    http.close();
+  };
+  cleanups.push(kill);
+  return [`127.0.0.1:${(http.address() as AddressInfo).port}`, kill];
+}
+
+function frame(fields: Partial<ServerFrame>): Uint8Array {
+  return ServerFrame.encode(ServerFrame.create({ ...fields })).finish();
+}
+
+/** What all nodes of one scripted cluster have committed: a repeated id gets its first message. */
+class Committed {
+  readonly messages = new Map<string, ReturnType<typeof messageAt>>();
+
+  commit(value: { roomId: number; body: string; clientMessageId: string }) {
+    const known = this.messages.get(value.clientMessageId);
+    if (known !== undefined) return known;
+    const message = messageAt(this.messages.size + 1, value);
+    this.messages.set(value.clientMessageId, message);
+    return message;
+  }
+
+  get bodies(): readonly string[] {
+    return [...this.messages.values()].map(({ body }) => body);
+  }
+}
+
+/** Answers a hello and commits every send. */
+function chatty(nodeId: number, httpAddresses: () => readonly string[], log = new Committed()) {
+  return (socket: ServerSocket) => {
+    socket.on("error", () => {});
+    socket.on("message", (bytes: Buffer) => {
+      const { hello, requests, ping } = ClientFrame.decode(bytes);
+      if (hello !== undefined) {
+        const nodes = httpAddresses().map((httpAddress, at) => ({
+          id: at + 1,
+          address: `grpc${at}:1`,
+          httpAddress,
+        }));
+        const view = { clusterId: "c", nodes, leaderId: 1, term: 1, hasQuorum: true, staleMs: 0 };
+        const welcome = { protocolVersion: 1, nodeId, revision: 1, serverTimeMs: 0 };
+        socket.send(frame({ welcome: { ...welcome, account: ALICE, cluster: view } }));
+      }
+      for (const { id, op } of requests) {
+        if (op?.$case !== "send") continue;
+        const value = { message: log.commit(op.value), replicas: 2 };
+        socket.send(frame({ replies: [{ id, result: { $case: "send", value } }] }));
+      }
+      if (ping !== undefined) socket.send(frame({ pong: { nonce: ping.nonce, serverTimeMs: 0 } }));
+    });
+  };
+}
+
+function dial(address: string): Promise<{ end: LinkEnd; detail: string }> {
+  return new Promise((resolve) => {
+    const link = webSocketCarrier({ secure: false }).dial(address, {
+      onOpen: () => {},
+      onFrame: () => {},
+      onEnd: (end, detail) => resolve({ end, detail }),
+    });
+    cleanups.push(() => link.close());
+  });
+}
+
+async function connect(servers: string | readonly string[]): Promise<ParleyClient> {
+  const client = new ParleyClient({
+    servers,
+    carrier: webSocketCarrier({ secure: false }),
+    token: "token",
+  });
+  cleanups.push(() => client.close());
+  await client.start();
+  return client;
+}
+
+test("P7: over a WebSocket, a send goes on at another node when the first one dies", async () => {
+  const addresses: string[] = [];
+  const [one, kill] = await serve(chatty(1, () => addresses));
+  const [two] = await serve(chatty(2, () => addresses));
+  addresses.push(one, two);
+  const client = await connect(`http://${one}`);
+  expect((await client.send(1, "first")).message.body).toBe("first");
+  expect(client.state).toMatchObject({ nodeId: 1, nodes: [`http://${one}`, `http://${two}`] });
+  kill();
+  expect((await client.send(1, "second")).message.body).toBe("second");
+  expect(client.state.nodeId).toBe(2);
+});
+
+test("P2, P3: a WebSocket that is cut again and again loses nothing, doubles nothing, keeps the order", async () => {
+  const log = new Committed();
+  const addresses: string[] = [];
+  let sessions = 0;
+  // Each session is cut after a few frames, in the middle of what it was doing.
+  const fragile = (nodeId: number) => (socket: ServerSocket) => {
+    sessions += 1;
+    chatty(nodeId, () => addresses, log)(socket);
+    let frames = 0;
+    socket.on("message", () => {
+      frames += 1;
+      if (frames === 3) socket.terminate();
+    });
+  };
+  addresses.push((await serve(fragile(1)))[0], (await serve(fragile(2)))[0]);
+  const client = await connect(addresses.map((address) => `http://${address}`));
+  const texts = Array.from({ length: 30 }, (_, at) => `text ${at}`);
+  const sent: Promise<unknown>[] = [];
+  for (const text of texts) {
+    sent.push(client.send(1, text));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(sent);
+  expect(log.bodies).toEqual(texts);
+  expect(sessions).toBeGreaterThan(2);
+  expect(client.outbox()).toEqual([]);
+});
+
+test("a refused connection is reported as such", async () => {
+  const [address, kill] = await serve(() => {});
+  kill();
+  await expect.poll(() => dial(`http://${address}`)).toMatchObject({ end: "refused" });
+});
+
+test("what is no address is refused, not thrown", async () => {
+  expect(await dial("not an address")).toMatchObject({ end: "refused" });
+});
+
+test.each([
+  ["a text message", (socket: ServerSocket) => socket.send("hello"), "malformed"],
+  ["too big", (socket: ServerSocket) => socket.close(1009, "too big"), "malformed"],
+  ["going away", (socket: ServerSocket) => socket.close(1001, "restart"), "closed"],
+  ["cut off", (socket: ServerSocket) => socket.terminate(), "closed"],
+] as const)("the end of a link says why: %s", async (_, onSession, end) => {
+  const [address] = await serve(onSession);
+  expect((await dial(`http://${address}`)).end).toBe(end);
+});
+
+test.each([
+  ["bytes that are no frame", Uint8Array.of(0xff, 0xff, 0xff)],
+  ["a frame over its bound", new Uint8Array(LIMITS.serverFrameBytesMax + 1)],
+  ["text", "<html>not a session</html>"],
+])("P11: a server that answers garbage is left for another: %s", async (_, garbage) => {
+  const addresses: string[] = [];
+  const [bad] = await serve((socket) => {
+    socket.on("error", () => {});
+    socket.send(garbage);
+  });
+  const [good] = await serve(chatty(2, () => addresses));
+  addresses.push(bad, good);
+  const client = await connect([`http://${bad}`, `http://${good}`]);
+  expect((await client.send(1, "hello")).message.body).toBe("hello");
+  expect(client.state.nodeId).toBe(2);
+});
+
+test("the token is in the first frame and never in the address", async () => {
+  const asked: string[] = [];
+  const http = createServer();
+  const server = new WebSocketServer({ server: http });
+  const hello = new Promise<string>((resolve) => {
+    server.on("connection", (socket, request) => {
+      asked.push(request.url ?? "", JSON.stringify(request.headers));
+      socket.on("message", (bytes: Buffer) =>
+        resolve(ClientFrame.decode(bytes).hello?.token ?? ""),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+    http.close();
+  });
+  await connect(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  expect(await hello).toBe("token");
+  expect(asked[0]).toBe("/session");
+  expect(asked.join()).not.toContain("token");
+});
+
+test("addresses are origins; a page over TLS dials over TLS", () => {
+  const node = { id: 1, address: "one:7001", httpAddress: "one:8001" };
+  expect(originOf(node, false)).toBe("http://one:8001");
+  expect(originOf(node, true)).toBe("https://one:8001");
+  expect(originOf({ ...node, httpAddress: "" }, true)).toBeUndefined();
+  expect(sessionUrl("http://localhost:8001")).toBe("ws://localhost:8001/session");
+  expect(sessionUrl("https://[::1]:8443")).toBe("wss://[::1]:8443/session");
+});
