@@ -3,10 +3,9 @@ import { MemberRole, type StatusResponse } from "@parley/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { DirectNode } from "../harness/direct-node.ts";
 import { freePort, JoiningServer, parley, wipe } from "../harness/joining.ts";
-import { checkHistory, checkSubscription } from "../harness/oracle.ts";
-import { leaderOf, stateHashOf, statusOf } from "../harness/status.ts";
+import { leaderOf, statusOf } from "../harness/status.ts";
+import { verify } from "../harness/verify.ts";
 
 let cluster: DevCluster | undefined;
 let crowd: Crowd | undefined;
@@ -48,38 +47,6 @@ function voters(status: StatusResponse | undefined): readonly number[] {
     .filter(({ role }) => role === MemberRole.MEMBER_ROLE_VOTER)
     .map(({ id }) => id)
     .sort((a, b) => a - b);
-}
-
-/** All of these hold everything that was acknowledged, once, in order, and the same state. */
-async function verify(writing: Crowd, addresses: readonly string[]): Promise<void> {
-  await writing.finishWriting();
-  await until(async () => {
-    const hashes = await Promise.all(addresses.map((address) => stateHashOf(address)));
-    const distinct = new Set(hashes.map((one) => `${one?.appliedIndex} ${one?.hash}`));
-    return distinct.size === 1 && !hashes.includes(undefined);
-  }, "one state everywhere");
-  const breaches: string[] = [];
-  for (const address of addresses) {
-    const reader = new DirectNode(address, writing.token);
-    for (const roomId of writing.roomIds) {
-      const history = await reader.wholeHistory(roomId);
-      const acknowledged = writing.acknowledged.filter((ack) => ack.roomId === roomId);
-      breaches.push(...checkHistory(history, acknowledged, `${address} room ${roomId}`));
-      const seenOf = (events: Crowd["events"][number]) =>
-        events.filter(({ event }) => event?.$case === "message" && event.value.roomId === roomId)
-          .length;
-      await until(
-        () => writing.events.every((events) => seenOf(events) >= history.length),
-        "subscribers to see everything",
-      );
-      for (const [at, events] of writing.events.entries()) {
-        breaches.push(...checkSubscription(events, history, roomId, `subscriber ${at}`));
-      }
-    }
-    reader.close();
-  }
-  expect(breaches).toEqual([]);
-  expect(writing.errors).toEqual([]);
 }
 
 describe("a cluster that grows and heals, under load", () => {

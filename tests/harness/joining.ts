@@ -1,77 +1,53 @@
 // Servers that join a cluster, and the operator's commands, as processes of their own.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { ServerProcess } from "./server-process.ts";
 
 const PARLEY = fileURLToPath(new URL("../../apps/parley/bin/parley.mjs", import.meta.url));
 
-/** A port that nothing listened on a moment ago, with the one above it by 1000 free as well. */
+const PORTS_FROM = 20_000;
+const PORTS = 10_000;
+const HTTP_OFFSET = 1_000;
+const given = new Set<number>();
+
+/**
+ * A port that nothing listened on a moment ago, with the one above it by 1000 free as well: below those that outgoing
+ * connections get, so that none of them takes it meanwhile.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = await portOf(0);
-    if (port + 1_000 > 65_535) continue;
-    const http = await portOf(port + 1_000).catch(() => 0);
-    if (http !== 0) return port;
+    const port = PORTS_FROM + Math.floor(Math.random() * PORTS);
+    const isGiven = [port, port + HTTP_OFFSET, port - HTTP_OFFSET].some((one) => given.has(one));
+    if (isGiven || !(await isFree(port)) || !(await isFree(port + HTTP_OFFSET))) continue;
+    given.add(port);
+    return port;
   }
 }
 
-function portOf(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen({ host: "127.0.0.1", port: wanted }, () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port }, () => server.close(() => resolve(true)));
   });
 }
 
 /** `parley server --id N --join … --data DIR`. */
-export class JoiningServer {
+export class JoiningServer extends ServerProcess {
   readonly id: number;
-  readonly dir: string;
-  readonly output: string[] = [];
-  #child: ChildProcess | undefined;
+  readonly dir = mkdtempSync(join(tmpdir(), "parley-join-"));
 
   constructor(id: number) {
+    super();
     this.id = id;
-    this.dir = mkdtempSync(join(tmpdir(), "parley-join-"));
   }
 
   start(join: readonly string[]): void {
-    const args = [PARLEY, "server", "--id", String(this.id), "--join", join.join(",")];
-    const child = spawn(process.execPath, [...args, "--data", this.dir], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.#child = child;
-    const take = (line: string) => {
-      this.output.push(line);
-      if (this.output.length > 2_000) this.output.splice(0, 1_000);
-    };
-    createInterface({ input: child.stdout }).on("line", take);
-    createInterface({ input: child.stderr }).on("line", take);
-  }
-
-  says(text: string): boolean {
-    return this.output.some((line) => line.includes(text));
-  }
-
-  get isRunning(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null;
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("close", resolve));
-    child.kill("SIGKILL");
-    await gone;
+    this.run(["--id", String(this.id), "--join", join.join(","), "--data", this.dir]);
   }
 
   async destroy(): Promise<void> {

@@ -10,6 +10,7 @@
 // Everything else that looks wrong is `unsure`: propose it, and let apply decide.
 import { type Command, ParleyError } from "@parley/protocol";
 import { checkCommand } from "./check-command.ts";
+import { STATE_VERSION_FIRST } from "./state-version.ts";
 import type { AdmissionChange, AdmissionSnapshot, AppliedEntry } from "./types.ts";
 
 type ChangeOf<K extends AdmissionChange["kind"]> = Extract<AdmissionChange, { kind: K }>;
@@ -37,6 +38,7 @@ export class Admission {
   readonly #roomsByAccount = new Map<number, Set<number>>();
   #ownerId = 0;
   #appliedIndex = 0;
+  #stateVersion = STATE_VERSION_FIRST;
 
   /** Whether the instance has an owner. */
   get hasOwner(): boolean {
@@ -46,6 +48,11 @@ export class Admission {
   /** The revision that the mirror stands at. */
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  /** What commands may be proposed: those that came with this version, and earlier ones. */
+  get stateVersion(): number {
+    return this.#stateVersion;
   }
 
   /** Starts from a snapshot; whatever was there is dropped. */
@@ -59,6 +66,7 @@ export class Admission {
     this.#members.clear();
     this.#roomsByAccount.clear();
     this.#ownerId = 0;
+    this.#stateVersion = STATE_VERSION_FIRST;
     for (const change of snapshot.changes) this.apply(change);
     this.#appliedIndex = snapshot.appliedIndex;
   }
@@ -105,6 +113,9 @@ export class Admission {
         removeFrom(this.#roomsByAccount, change.accountId, change.roomId);
         return;
       }
+      case "state-version":
+        this.#stateVersion = change.stateVersion;
+        return;
     }
   }
 
@@ -183,8 +194,9 @@ export class Admission {
   precheck(command: Command): Precheck {
     const problem = checkCommand(command);
     if (problem !== undefined) return { kind: "refuse", error: problem };
-    if (command.op?.$case === "register")
-      return this.#precheckRegister(command.op.value.usernameKey);
+    const { op } = command;
+    if (op?.$case === "raiseStateVersion") return PASS;
+    if (op?.$case === "register") return this.#precheckRegister(op.value.usernameKey);
     return this.#precheckActor(command) ?? this.#precheckRoom(command) ?? PASS;
   }
 

@@ -1,27 +1,28 @@
 // Requests to commands: validated, normalised, complete but for the leader's stamp. What needs I/O
 // (hashes, tokens, looking up who a username is) comes in as an argument. Every function throws a
 // ParleyError with a sentence for the person who asked; `requestId` must be there already.
-import {
-  COMMAND_VERSION,
-  type Command,
-  type CreateRoomRequest,
-  type DeleteAccountRequest,
-  type DeleteRequest,
-  type DeleteRoomRequest,
-  type InviteMemberRequest,
-  type JoinRoomRequest,
-  type LeaveRoomRequest,
-  type LoginRequest,
-  type MarkReadRequest,
-  type OpenDirectRequest,
-  type RegisterRequest,
-  type RemoveMemberRequest,
-  type SendRequest,
-  type SetRoleRequest,
-  type UpdateProfileRequest,
-  type UpdateRoomRequest,
+import type {
+  Command,
+  CreateRoomRequest,
+  DeleteAccountRequest,
+  DeleteRequest,
+  DeleteRoomRequest,
+  EditRequest,
+  InviteMemberRequest,
+  JoinRoomRequest,
+  LeaveRoomRequest,
+  LoginRequest,
+  MarkReadRequest,
+  OpenDirectRequest,
+  RegisterRequest,
+  RemoveMemberRequest,
+  SendRequest,
+  SetRoleRequest,
+  UpdateProfileRequest,
+  UpdateRoomRequest,
 } from "@parley/protocol";
 import { commandProblem } from "./check-command.ts";
+import { type Op, versionOf } from "./state-version.ts";
 import {
   normaliseRoomName,
   normaliseUsername,
@@ -41,9 +42,9 @@ export interface Actor {
 
 const NOBODY: Actor = { accountId: 0, sessionId: 0 };
 
-function command(actor: Actor, requestId: string, op: NonNullable<Command["op"]>): Command {
+function command(actor: Actor, requestId: string, op: Op): Command {
   const built: Command = {
-    version: COMMAND_VERSION,
+    version: versionOf(op.$case),
     stampMs: 0,
     accountId: actor.accountId,
     sessionId: actor.sessionId,
@@ -262,6 +263,21 @@ export function deleteCommand(request: DeleteRequest, actor: Actor): Command {
     $case: "delete",
     value: { roomId: request.roomId, seqs: request.seqs },
   });
+}
+
+/** A body for a message of the actor's own, if it has still been edited `expectedVersion` times. */
+export function editCommand(request: EditRequest, actor: Actor): Command {
+  const { roomId, seq, expectedVersion } = request;
+  const body = validateBody(request.body);
+  return command(actor, request.requestId, {
+    $case: "edit",
+    value: { roomId, seq, body, expectedVersion },
+  });
+}
+
+/** The leader's own: every member knows commands of this version. */
+export function raiseStateVersionCommand(stateVersion: number): Command {
+  return command(NOBODY, "", { $case: "raiseStateVersion", value: { stateVersion } });
 }
 
 /** May carry a request id, but needs none: the read position is a maximum. */

@@ -37,7 +37,7 @@ export class CachedTable<Row extends Tracked> {
   load(hasher: RowHasher): Row[] {
     return allArrays(this.#select).map((values) => {
       const row = this.#definition.row(values);
-      hasher.hash(this.#definition.tag, values);
+      hasher.hash(this.#definition.tag, values, this.#definition.added);
       row.hashA = hasher.a;
       row.hashB = hasher.b;
       return row;
@@ -57,7 +57,7 @@ export class CachedTable<Row extends Tracked> {
 
   /** Writes what changed and folds it into `sum`. */
   flush(sum: HashSum, hasher: RowHasher): void {
-    const { tag, key } = this.#definition;
+    const { tag, key, added } = this.#definition;
     for (const row of this.#removed) {
       sum.subtract(row.hashA, row.hashB);
       this.#delete.run(...this.#definition.values(row).slice(0, key.length));
@@ -67,7 +67,7 @@ export class CachedTable<Row extends Tracked> {
     for (const row of this.#changed) {
       const values = this.#definition.values(row);
       if (row.stored) sum.subtract(row.hashA, row.hashB);
-      hasher.hash(tag, values);
+      hasher.hash(tag, values, added);
       row.hashA = hasher.a;
       row.hashB = hasher.b;
       row.stored = true;

@@ -1,15 +1,9 @@
 // Whether bytes are a command that may stand in the log. Asked twice: before a command is proposed
 // (`checkCommand`, with everything), and by apply (`commandProblem`, only what gives the same answer
 // under every version of Unicode), so that apply is total and two Node versions cannot differ.
-import {
-  COMMAND_VERSION,
-  Command,
-  joinBytes,
-  LIMITS,
-  ParleyError,
-  varintField,
-} from "@parley/protocol";
+import { Command, joinBytes, LIMITS, ParleyError, varintField } from "@parley/protocol";
 import { isUuidV7 } from "./request-id.ts";
+import { type Op, type OpName, STATE_VERSION, versionNeeded, versionOf } from "./state-version.ts";
 import {
   bodyProblem,
   lineProblem,
@@ -31,10 +25,7 @@ const TOKEN_HASH_BYTES = 32;
 /** Nothing legitimate is larger: a body, its ids, and some room. */
 export const COMMAND_BYTES_MAX = 32 * 1024;
 
-type Op = NonNullable<Command["op"]>;
-type OpName = Op["$case"];
-
-/** The command in `bytes`, or why there is none. `newerVersion`: written by a newer program. */
+/** The command in `bytes`, or why there is none. `newer-version`: only a newer program can apply it. */
 export type DecodedCommand =
   | { readonly kind: "command"; readonly command: Command }
   | { readonly kind: "malformed"; readonly error: ParleyError }
@@ -46,18 +37,20 @@ export function decodeCommand(bytes: Uint8Array): DecodedCommand {
   try {
     command = Command.decode(bytes);
   } catch {
-    // The version stands first in every encoded command; what follows may be beyond this program.
-    const version = bytes[0] === 0x08 && bytes.length > 1 ? (bytes[1] as number) : 0;
-    if (version > COMMAND_VERSION && version < 0x80) return { kind: "newer-version", version };
+    // What follows the version may be beyond this program.
+    const version = versionNeeded(bytes);
+    if (version > STATE_VERSION) return { kind: "newer-version", version };
     return {
       kind: "malformed",
       error: new ParleyError("MALFORMED", "The command is not readable."),
     };
   }
-  if (command.version > COMMAND_VERSION) {
-    return { kind: "newer-version", version: command.version };
-  }
-  return { kind: "command", command };
+  const { op } = command;
+  const raised = op?.$case === "raiseStateVersion" ? op.value.stateVersion : 0;
+  const version = Math.max(command.version, raised);
+  return version > STATE_VERSION
+    ? { kind: "newer-version", version }
+    : { kind: "command", command };
 }
 
 /**
@@ -82,7 +75,10 @@ export function checkCommand(command: Uint8Array | Command): ParleyError | undef
     case "malformed":
       return decoded.error;
     case "newer-version":
-      return versionProblem(decoded.version);
+      return new ParleyError(
+        "NOT_YET_SUPPORTED",
+        "The server that leads runs an older version of Parley: this can be done once all servers have been upgraded.",
+      );
     case "command":
       return commandProblem(decoded.command) ?? formsProblem(decoded.command);
   }
@@ -90,11 +86,11 @@ export function checkCommand(command: Uint8Array | Command): ParleyError | undef
 
 /** The part of `checkCommand` that apply repeats. */
 export function commandProblem(command: Command): ParleyError | undefined {
-  if (command.version !== COMMAND_VERSION) return versionProblem(command.version);
   const { op } = command;
   if (op === undefined) {
     return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
   }
+  if (command.version !== versionOf(op.$case)) return versionProblem(command.version);
   if (!(isWhole(command.stampMs) && command.stampMs <= STAMP_MS_MAX)) {
     return invalid("The command's time stamp is out of bounds.");
   }
@@ -102,7 +98,10 @@ export function commandProblem(command: Command): ParleyError | undefined {
 }
 
 function versionProblem(version: number): ParleyError {
-  return new ParleyError("PROTOCOL_VERSION", `Commands of version ${version} are not known here.`);
+  return new ParleyError(
+    "PROTOCOL_VERSION",
+    `This command is not known here in version ${version}.`,
+  );
 }
 
 function invalid(message: string): ParleyError {
@@ -117,13 +116,18 @@ function isId(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0;
 }
 
-/** Send has its own id (P2), and MarkRead is harmless however often it is done. */
+/** Send has its own id (P2); MarkRead and raising the version are harmless however often they are done. */
 export function needsRequestId(op: OpName): boolean {
-  return op !== "send" && op !== "markRead";
+  return op !== "send" && op !== "markRead" && op !== "raiseStateVersion";
+}
+
+/** Who is nobody yet, and what the leader does by itself. */
+function needsActor(op: OpName): boolean {
+  return op !== "register" && op !== "raiseStateVersion";
 }
 
 function actorProblem(command: Command, op: OpName): ParleyError | undefined {
-  if (op === "register" ? command.accountId !== 0 : !isId(command.accountId)) {
+  if (needsActor(op) ? !isId(command.accountId) : command.accountId !== 0) {
     return invalid("The command names no account, or one where none belongs.");
   }
   if (!isWhole(command.sessionId)) return invalid("The session's id is out of bounds.");
@@ -237,6 +241,16 @@ function opProblem(op: Op): ParleyError | undefined {
       );
     case "delete":
       return roomProblem(op.value.roomId) ?? seqsProblem(op.value.seqs);
+    case "edit":
+      return (
+        roomProblem(op.value.roomId) ??
+        bodyProblem(op.value.body) ??
+        (isId(op.value.seq) && isWhole(op.value.expectedVersion)
+          ? undefined
+          : invalid("A sequence number or version is out of bounds."))
+      );
+    case "raiseStateVersion":
+      return isId(op.value.stateVersion) ? undefined : invalid("A version is a positive number.");
     case "markRead":
       return (
         roomProblem(op.value.roomId) ??
@@ -281,6 +295,7 @@ function formsProblem(command: Command): ParleyError | undefined {
       case "updateRoom":
         return roomFormsProblem(op.value);
       case "send":
+      case "edit":
         validateBody(op.value.body);
         return undefined;
       default:

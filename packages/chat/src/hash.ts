@@ -3,21 +3,31 @@
 // rows were written does not matter. It tells nodes apart that differ by accident; it is no defence
 // against somebody who forges rows. Two lanes of 32 bits, because that is what JavaScript is fast at.
 
+import { STATE_VERSION_FIRST } from "./state-version.ts";
+
 /** What a column of a replicated table may hold. */
 export type SqlValue = number | string | Uint8Array | null;
 
 const TWO_32 = 2 ** 32;
+const NONE: readonly SqlValue[] = [];
 
 /** Hash of one row (or of any list of values), in two lanes. Reused: read the lanes before the next. */
 export class RowHasher {
   a = 0;
   b = 0;
 
-  /** `tag` sets apart tables whose rows could look the same. */
-  hash(tag: number, values: readonly SqlValue[]): void {
+  /**
+   * Of the values from the first to the last that is not the one in `defaults` which stands at the same place from the
+   * end. `tag` sets apart tables whose rows could look the same.
+   */
+  hash(tag: number, values: readonly SqlValue[], defaults: readonly SqlValue[] = NONE): void {
     this.a = 0x243f6a88 ^ tag;
     this.b = 0x13198a2e + tag;
-    for (const value of values) {
+    let { length } = values;
+    const first = length - defaults.length;
+    while (length > first && values[length - 1] === defaults[length - 1 - first]) length--;
+    for (let at = 0; at < length; at++) {
+      const value = values[at] as SqlValue;
       if (typeof value === "number") this.#number(value);
       else if (typeof value === "string") this.#text(value);
       else if (value === null) this.#word(0x6e756c6c);
@@ -99,9 +109,9 @@ export class HashSum {
     this.b = (this.b - b) | 0;
   }
 
-  /** 16 hexadecimal digits: the rows, and the `scalars` that are part of the state beside them. */
+  /** 16 hexadecimal digits: the rows, and the `scalars` that are part of the state beside them, its version last. */
   digest(hasher: RowHasher, scalars: readonly SqlValue[]): string {
-    hasher.hash(0xff, scalars);
+    hasher.hash(0xff, scalars, [STATE_VERSION_FIRST]);
     return hex(this.a + hasher.a) + hex(this.b + hasher.b);
   }
 }

@@ -13,5 +13,6 @@ export { InvariantViolation } from "./invariant.ts";
 export { ChatMachine, type StateHash } from "./machine.ts";
 export { ChatReader } from "./read/reader.ts";
 export { isUuidV7, uuidV7TimeMs } from "./request-id.ts";
+export { STATE_VERSION, STATE_VERSION_FIRST, versionNeeded } from "./state-version.ts";
 export * from "./text.ts";
 export type * from "./types.ts";

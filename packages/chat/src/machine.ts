@@ -22,6 +22,7 @@ import {
   recomputeStateHash,
 } from "./schema.ts";
 import { ChatState } from "./state.ts";
+import { STATE_VERSION, STATE_VERSION_FIRST } from "./state-version.ts";
 import type {
   AdmissionChange,
   AdmissionSnapshot,
@@ -62,24 +63,31 @@ export class ChatMachine {
         prepareArrays(
           db,
           `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state,
-           checksum FROM meta`,
+           state_version, checksum FROM meta`,
         ),
       ),
       "the chat file has its meta row",
     );
-    invariant(metaChecksum(meta.slice(0, 7)) === meta[7], "the meta row fits its checksum");
+    invariant(metaChecksum(meta.slice(0, 8)) === meta[8], "the meta row fits its checksum");
+    const stateVersion = meta[7] as number;
+    invariant(
+      stateVersion <= STATE_VERSION,
+      `the chat's state has version ${stateVersion}, and this program knows versions up to ${STATE_VERSION}: it is too old, ` +
+        "start the newer one",
+    );
     this.#appliedIndex = meta[0] as number;
     this.#appliedTerm = meta[1] as number;
     this.#confState = (meta[6] as Uint8Array | null) ?? undefined;
     this.#state = new ChatState(db, {
       stampMs: meta[2] as number,
       registerFloor: meta[3] as string,
+      stateVersion,
       hashA: meta[4] as number,
       hashB: meta[5] as number,
     });
     this.#writeMeta = db.prepare(
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
-       hash_a = ?, hash_b = ?, conf_state = ?, checksum = ?`,
+       hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, checksum = ?`,
     );
     this.#addHash = db.prepare("INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
     this.#dropHashes = db.prepare("DELETE FROM state_hashes WHERE at_index <= ?");
@@ -145,7 +153,7 @@ export class ChatMachine {
   }
 
   #saveMeta(confState: Uint8Array | undefined): void {
-    const { stampMs, registerFloor, sum } = this.#state;
+    const { stampMs, registerFloor, stateVersion, sum } = this.#state;
     const values = [
       this.#appliedIndex,
       this.#appliedTerm,
@@ -154,6 +162,7 @@ export class ChatMachine {
       sum.a,
       sum.b,
       confState ?? null,
+      stateVersion,
     ];
     this.#writeMeta.run(...values, metaChecksum(values));
   }
@@ -204,7 +213,8 @@ export class ChatMachine {
     const decoded = decodeCommand(entry.command);
     if (decoded.kind === "newer-version") {
       throw new InvariantViolation(
-        `entry ${index} is a command of version ${decoded.version}; this program is too old for it`,
+        `entry ${index} needs version ${decoded.version} of the state, and this program knows versions up to ${STATE_VERSION}: ` +
+          "it is too old, start the newer one",
       );
     }
     const problem = decoded.kind === "malformed" ? decoded.error : commandProblem(decoded.command);
@@ -242,7 +252,9 @@ export class ChatMachine {
   /** The changes that lead an empty mirror to the state at the applied index. */
   admissionSnapshot(): AdmissionSnapshot {
     this.#assertUsable();
+    const { stateVersion } = this.#state;
     const changes: AdmissionChange[] = [];
+    if (stateVersion > STATE_VERSION_FIRST) changes.push({ kind: "state-version", stateVersion });
     for (const account of this.#state.accounts()) changes.push(accountChange(account));
     for (const session of this.#state.sessions()) changes.push(sessionChange(session));
     for (const room of this.#state.rooms()) {

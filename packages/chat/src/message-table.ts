@@ -1,6 +1,6 @@
 // The messages: appended, and turned into tombstones. Never cached; SQLite finds them by index.
 import type { ChatDatabase, Statement } from "./database.ts";
-import type { HashSum, RowHasher } from "./hash.ts";
+import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
 import { MESSAGES, type MessageRow } from "./rows.ts";
 import { columnsOf, firstArray, prepareArrays } from "./schema.ts";
 
@@ -20,7 +20,8 @@ export class MessageTable {
       `INSERT INTO messages (${columns}) VALUES (${MESSAGES.columns.map(() => "?").join(", ")})`,
     );
     this.#update = db.prepare(
-      "UPDATE messages SET body = ?, deleted = ?, changed_revision = ? WHERE id = ?",
+      `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?
+       WHERE id = ?`,
     );
     this.#byClientId = prepareArrays(
       db,
@@ -45,16 +46,21 @@ export class MessageTable {
   append(message: MessageRow): void {
     const values = MESSAGES.values(message);
     this.#insert.run(...values);
-    this.#hasher.hash(MESSAGES.tag, values);
+    this.#hash(values);
     this.#sum.add(this.#hasher.a, this.#hasher.b);
   }
 
-  /** Replaces `before` with a later form of it: body, tombstone and change revision. */
+  /** Replaces `before` with a later form of it: body, tombstone, edits and change revision. */
   replace(before: MessageRow, after: MessageRow): void {
-    this.#hasher.hash(MESSAGES.tag, MESSAGES.values(before));
+    this.#hash(MESSAGES.values(before));
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
-    this.#hasher.hash(MESSAGES.tag, MESSAGES.values(after));
+    this.#hash(MESSAGES.values(after));
     this.#sum.add(this.#hasher.a, this.#hasher.b);
-    this.#update.run(after.body, after.deleted ? 1 : 0, after.changedRevision, after.id);
+    const { id, body, deleted, changedRevision, version, editedAtMs } = after;
+    this.#update.run(body, deleted ? 1 : 0, changedRevision, version, editedAtMs, id);
+  }
+
+  #hash(values: readonly SqlValue[]): void {
+    this.#hasher.hash(MESSAGES.tag, values, MESSAGES.added);
   }
 }

@@ -16,6 +16,11 @@ export interface TableDefinition<Row> {
   readonly name: string;
   readonly key: readonly string[];
   readonly columns: readonly string[];
+  /**
+   * What the last columns hold in rows from before there were these columns. A row is hashed without them while they hold it, so
+   * that its hash is the one that an older program gives it (rolling upgrades; see state-version.ts).
+   */
+  readonly added?: readonly SqlValue[];
   values(row: Row): SqlValue[];
   /** From the values in the order of `columns`. */
   row(values: readonly SqlValue[]): Row;
@@ -313,6 +318,9 @@ export interface MessageRow {
   /** The author's how-manieth message in the room, and the sequence number of the one before it. */
   readonly authorSeq: number;
   readonly authorPrevSeq: number;
+  /** How often it was edited, and when last. */
+  readonly version: number;
+  readonly editedAtMs: number;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -333,7 +341,10 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "content_hash",
     "author_seq",
     "author_prev_seq",
+    "version",
+    "edited_at_ms",
   ],
+  added: [0, 0],
   values: (row) => [
     row.id,
     row.roomId,
@@ -348,6 +359,8 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.contentHash,
     row.authorSeq,
     row.authorPrevSeq,
+    row.version,
+    row.editedAtMs,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -363,6 +376,8 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     contentHash: values[10] as number,
     authorSeq: values[11] as number,
     authorPrevSeq: values[12] as number,
+    version: values[13] as number,
+    editedAtMs: values[14] as number,
   }),
 };
 

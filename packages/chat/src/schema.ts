@@ -13,8 +13,9 @@ import {
   SESSIONS,
   type TableDefinition,
 } from "./rows.ts";
+import { STATE_VERSION_FIRST } from "./state-version.ts";
 
-/** Raised with every change of the tables. */
+/** Raised when older programs can't work with the tables any more. Added columns are no reason: see ADDED_COLUMNS. */
 export const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
@@ -129,30 +130,40 @@ CREATE TABLE requests (
   response BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX requests_by_id ON requests (account_id, request_id);
-INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaChecksum([0, 0, 0, "", 0, 0, null])});
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaChecksum([0, 0, 0, "", 0, 0, null, STATE_VERSION_FIRST])});
 `;
 
 /**
- * Of a meta row: applied index and term, stamp, register floor, both lanes of the hash, configuration. A safe
+ * Columns that came after the first tables, and what they hold in the rows that were there. A program that does not know them leaves
+ * them alone, so a node may go back to it until the state version rises.
+ */
+const ADDED_COLUMNS = [
+  { table: "meta", column: "state_version", preset: STATE_VERSION_FIRST },
+  { table: "messages", column: "version", preset: 0 },
+  { table: "messages", column: "edited_at_ms", preset: 0 },
+] as const;
+
+/**
+ * Of a meta row: applied index and term, stamp, register floor, both lanes of the hash, configuration, state version. A safe
  * integer.
  */
 export function metaChecksum(values: readonly SqlValue[]): number {
   const hasher = new RowHasher();
-  hasher.hash(0, values);
+  hasher.hash(0, values, [STATE_VERSION_FIRST]);
   return (hasher.a >>> 0) * 2 ** 20 + (hasher.b >>> 12);
 }
 
 /** The tables whose rows the state hash sums up. */
 export const REPLICATED_TABLES: readonly Pick<
   TableDefinition<unknown>,
-  "tag" | "name" | "columns"
+  "tag" | "name" | "columns" | "added"
 >[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS];
 
-/** Creates the tables in an empty database; throws when they are of another version. */
+/** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */
 export function openSchema(db: ChatDatabase): void {
   const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number };
   if (tables.n === 0) {
-    db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+    db.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${added(db)} COMMIT;`);
     return;
   }
   const meta = db.prepare("SELECT name FROM sqlite_schema WHERE name = 'meta'").get();
@@ -165,6 +176,19 @@ export function openSchema(db: ChatDatabase): void {
       `the chat file has schema version ${version}, this program knows ${SCHEMA_VERSION}`,
     );
   }
+  const missing = added(db);
+  if (missing !== "") db.exec(`BEGIN IMMEDIATE; ${missing} COMMIT;`);
+}
+
+/** Adds the columns that the file does not have. */
+function added(db: ChatDatabase): string {
+  const find = prepareArrays(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+  return ADDED_COLUMNS.filter(({ table, column }) => firstArray(find, table, column) === undefined)
+    .map(
+      ({ table, column, preset }) =>
+        `ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT ${preset};`,
+    )
+    .join(" ");
 }
 
 /** Columns as a list for a statement, each optionally prefixed by an alias. */
@@ -190,13 +214,13 @@ export function firstArray(statement: Statement, ...values: SqlValue[]): SqlValu
   return statement.get(...values) as unknown as SqlValue[] | undefined;
 }
 
+/** What the state hash covers beside the rows, in the order of ChatState.digest. */
+const HASHED_SCALARS = "stamp_ms, register_floor, applied_index, applied_term, state_version";
+
 /** The state hash as apply keeps it, of the state that `db` reads. */
 export function keptStateHash(db: ChatDatabase): string {
   const [a, b, ...scalars] = firstArray(
-    prepareArrays(
-      db,
-      "SELECT hash_a, hash_b, stamp_ms, register_floor, applied_index, applied_term FROM meta",
-    ),
+    prepareArrays(db, `SELECT hash_a, hash_b, ${HASHED_SCALARS} FROM meta`),
   ) as SqlValue[];
   return new HashSum(a as number, b as number).digest(new RowHasher(), scalars);
 }
@@ -208,12 +232,10 @@ export function recomputeStateHash(db: ChatDatabase): string {
   for (const table of REPLICATED_TABLES) {
     const rows = prepareArrays(db, `SELECT ${columnsOf(table)} FROM ${table.name}`);
     for (const row of rows.iterate()) {
-      hasher.hash(table.tag, row as unknown as SqlValue[]);
+      hasher.hash(table.tag, row as unknown as SqlValue[], table.added);
       sum.add(hasher.a, hasher.b);
     }
   }
-  const scalars = firstArray(
-    prepareArrays(db, "SELECT stamp_ms, register_floor, applied_index, applied_term FROM meta"),
-  ) as SqlValue[];
+  const scalars = firstArray(prepareArrays(db, `SELECT ${HASHED_SCALARS} FROM meta`)) as SqlValue[];
   return sum.digest(hasher, scalars);
 }

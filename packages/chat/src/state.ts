@@ -31,6 +31,8 @@ export class ChatState {
   stampMs: number;
   /** As AccountRow.requestFloor, for Register. */
   registerFloor: string;
+  /** Which commands may follow; see state-version.ts. */
+  stateVersion: number;
 
   readonly #accountTable: CachedTable<AccountRow>;
   readonly #sessionTable: CachedTable<SessionRow>;
@@ -58,12 +60,14 @@ export class ChatState {
     meta: {
       readonly stampMs: number;
       readonly registerFloor: string;
+      readonly stateVersion: number;
       readonly hashA: number;
       readonly hashB: number;
     },
   ) {
     this.stampMs = meta.stampMs;
     this.registerFloor = meta.registerFloor;
+    this.stateVersion = meta.stateVersion;
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);
@@ -90,7 +94,8 @@ export class ChatState {
 
   /** The state hash as of the given entry; everything must be flushed. */
   digest(appliedIndex: number, appliedTerm: number): string {
-    const scalars = [this.stampMs, this.registerFloor, appliedIndex, appliedTerm];
+    const { stampMs, registerFloor, stateVersion } = this;
+    const scalars = [stampMs, registerFloor, appliedIndex, appliedTerm, stateVersion];
     return this.sum.digest(this.hasher, scalars);
   }
 

@@ -65,7 +65,9 @@ export type AdmissionChange =
       /** The revision of joining: what a subscription shows of the room comes after it. */
       readonly joinedRevision: number;
     }
-  | { readonly kind: "member-removed"; readonly roomId: number; readonly accountId: number };
+  | { readonly kind: "member-removed"; readonly roomId: number; readonly accountId: number }
+  /** From here on commands that came with this version may be proposed. */
+  | { readonly kind: "state-version"; readonly stateVersion: number };
 
 export interface AppliedEntry {
   readonly index: number;

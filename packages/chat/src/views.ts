@@ -73,6 +73,8 @@ export function messageView(row: MessageRow, author: string): MessageView {
     clientMessageId: row.clientMessageId,
     deleted: row.deleted,
     replyToSeq: row.replyToSeq,
+    version: row.version,
+    editedAtMs: row.editedAtMs,
   };
 }
 

@@ -2,10 +2,9 @@
 // from small pools; some with absurd values; some bytes that are no command at all.
 import { Command } from "@parley/protocol";
 import fc from "fast-check";
-import { stampCommand } from "../src/index.ts";
+import { raiseStateVersionCommand, STATE_VERSION, stampCommand } from "../src/index.ts";
+import { type Op, versionOf } from "../src/state-version.ts";
 import { HOUR_MS, START_MS, TTL_MS, tokenHash, uuid } from "./world.ts";
-
-type Op = NonNullable<Command["op"]>;
 
 /** Ids are log indices, so small numbers name what the log has made. */
 const someId = fc.oneof(
@@ -101,6 +100,16 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: op1("delete", { roomId, seqs: fc.array(seq, { maxLength: 4 }) }) },
+  {
+    weight: 3,
+    arbitrary: op1("edit", {
+      roomId,
+      seq,
+      body: text("hello again", "better"),
+      expectedVersion: fc.oneof({ weight: 6, arbitrary: fc.constantFrom(0, 1) }, fc.nat()),
+    }),
+  },
+  op1("raiseStateVersion", { stateVersion: fc.constantFrom(0, 1, STATE_VERSION) }),
   { weight: 2, arbitrary: op1("markRead", { roomId, seq }) },
 );
 
@@ -133,12 +142,14 @@ const command: fc.Arbitrary<Uint8Array> = fc
     accountId,
     sessionId: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, accountId, someId),
     requestId: fc.oneof({ weight: 20, arbitrary: requestId }, text("x", "__proto__")),
-    version: fc.oneof({ weight: 40, arbitrary: fc.constant(1) }, fc.constant(0)),
+    hasVersion: fc.oneof({ weight: 40, arbitrary: fc.constant(true) }, fc.constant(false)),
   })
-  .map(({ op: made, ...rest }) => {
+  .map(({ op: made, hasVersion, ...rest }) => {
+    const hasActor = made.$case !== "register" && made.$case !== "raiseStateVersion";
     const whole: Command = {
       ...rest,
-      accountId: made.$case === "register" ? 0 : rest.accountId,
+      version: hasVersion ? versionOf(made.$case) : 0,
+      accountId: hasActor ? rest.accountId : 0,
       op: made,
     };
     return encoded(whole);
@@ -153,7 +164,7 @@ function encoded(whole: Command): Uint8Array {
   }
 }
 
-/** Four accounts (1–4), four rooms (5–8) and a direct one (9), with some people and talk in them. */
+/** Four accounts (1–4), four rooms (5–8) and a direct one (9), with some people and talk in them; the newest state version. */
 export function prologue(): Uint8Array[] {
   const names = ["anna", "bob", "carol", "dave"];
   const accounts = names.map((name, i) =>
@@ -194,7 +205,8 @@ export function prologue(): Uint8Array[] {
     });
   const joins = [join(2, 5), join(3, 5), join(1, 6), join(3, 6), join(4, 6)];
   const talk = [say(1, 5), say(2, 5), say(3, 6), say(1, 6), say(1, 5), say(2, 9), say(4, 6)];
-  return [...accounts, ...rooms, ...joins, ...talk];
+  const raise = Command.encode(raiseStateVersionCommand(STATE_VERSION)).finish();
+  return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS)];
 }
 
 function made(account: number, n: number, made: Op): Uint8Array {

@@ -11,6 +11,7 @@ import {
   ChatReader,
   deleteCommand,
   deleteRoomCommand,
+  editCommand,
   inviteMemberCommand,
   joinRoomCommand,
   leaveRoomCommand,
@@ -290,7 +291,10 @@ test("P5: each kind of change comes by itself, in a room that is quiet otherwise
   world.send(anna, roomId, "to be deleted");
   const change = { roomId, name: "", topic: "News", visibility: 0 as const };
   const role = { roomId, role: 2 as const };
+  const edit = { roomId, seq: 1, body: "edited", expectedVersion: 0 };
+  world.upgrade();
   const steps = [
+    ["messageChanged", () => editCommand({ ...edit, requestId: world.id() }, anna)],
     ["messageChanged", () => deleteCommand({ roomId, seqs: [1], requestId: world.id() }, anna)],
     ["roomChanged", () => updateRoomCommand({ ...change, requestId: world.id() }, anna)],
     ["membershipChanged", () => joinRoomCommand({ roomId, requestId: world.id() }, carol)],

@@ -1,8 +1,14 @@
 // No command, however malformed, stops a node or leaves a trace; what must stop one does.
 import { DatabaseSync } from "node:sqlite";
-import { COMMAND_VERSION, Command } from "@parley/protocol";
+import { Command } from "@parley/protocol";
 import { expect, test } from "vitest";
-import { ChatMachine, checkCommand, InvariantViolation, stampCommand } from "../src/index.ts";
+import {
+  ChatMachine,
+  checkCommand,
+  InvariantViolation,
+  STATE_VERSION,
+  stampCommand,
+} from "../src/index.ts";
 import { dump, START_MS, World } from "./world.ts";
 
 const send = (value: object): Command =>
@@ -90,8 +96,8 @@ test("a command over the size limit is refused before it is proposed", () => {
 });
 
 test("a command of a newer version is never proposed, and stops a node that meets one", () => {
-  const newer = Command.encode({ ...send({}), version: COMMAND_VERSION + 1 }).finish();
-  expect(checkCommand(newer)?.reason).toBe("PROTOCOL_VERSION");
+  const newer = Command.encode({ ...send({}), version: STATE_VERSION + 1 }).finish();
+  expect(checkCommand(newer)?.reason).toBe("NOT_YET_SUPPORTED");
   const world = new World();
   world.register("anna");
   const before = dump(world.db);

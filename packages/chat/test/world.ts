@@ -10,7 +10,9 @@ import {
   ChatReader,
   createRoomCommand,
   createSessionCommand,
+  raiseStateVersionCommand,
   registerCommand,
+  STATE_VERSION,
   sendCommand,
   stampCommand,
 } from "../src/index.ts";
@@ -128,6 +130,16 @@ export class World {
       ),
     );
     return { accountId: account.accountId, sessionId: this.revision };
+  }
+
+  reopen(): void {
+    this.machine = ChatMachine.open(this.db);
+    this.admission.load(this.machine.admissionSnapshot());
+  }
+
+  /** All servers have been upgraded: what came with newer state versions may be done. */
+  upgrade(): void {
+    this.ok(raiseStateVersionCommand(STATE_VERSION));
   }
 
   room(actor: Actor, name: string, visibility: 1 | 2 = 1): number {

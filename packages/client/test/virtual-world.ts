@@ -293,6 +293,8 @@ export function messageAt(
     clientMessageId: fields.clientMessageId,
     deleted: false,
     replyToSeq: 0,
+    version: 0,
+    editedAtMs: 0,
   };
 }
 

@@ -14,6 +14,7 @@ import {
 import type { RawNode, StateType } from "@parley/raft";
 import { isJoint, isVoter, isWitness, majorityOf } from "./membership/membership.ts";
 import type { Roster } from "./membership/roster.ts";
+import { knownVersion } from "./membership/state-versions.ts";
 import type { Contacts } from "./peers/contacts.ts";
 
 export function memberState(state: StateType): MemberState {
@@ -30,6 +31,12 @@ export function memberState(state: StateType): MemberState {
   }
 }
 
+interface Versions {
+  /** What this node's program knows, and what the state has. */
+  readonly known: number;
+  state(): number;
+}
+
 export class ClusterObserver {
   readonly #clusterId: string;
   readonly #roster: Roster;
@@ -38,6 +45,7 @@ export class ClusterObserver {
   readonly #applied: () => number;
   readonly #isConnected: (raftId: number) => boolean;
   readonly #storage: () => MemberStorage;
+  readonly #versions: Versions;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -48,6 +56,7 @@ export class ClusterObserver {
     applied: () => number,
     isConnected: (raftId: number) => boolean,
     storage: () => MemberStorage,
+    versions: Versions,
   ) {
     this.#clusterId = clusterId;
     this.#roster = roster;
@@ -56,6 +65,7 @@ export class ClusterObserver {
     this.#applied = applied;
     this.#isConnected = isConnected;
     this.#storage = storage;
+    this.#versions = versions;
   }
 
   /** The positions that `replicasAt` counts are out of date. */
@@ -87,6 +97,7 @@ export class ClusterObserver {
       state: memberState(this.#raft.state),
       matches,
       storage: this.#storage(),
+      stateVersion: this.#versions.known,
     };
   }
 
@@ -125,6 +136,7 @@ export class ClusterObserver {
       staleMs: this.#contacts.staleMs(),
       removed: this.#isRemoved,
       joint: isJoint(this.#roster.membership),
+      stateVersion: this.#versions.state(),
     };
   }
 
@@ -157,6 +169,7 @@ export class ClusterObserver {
       serverUuid: server.serverUuid,
       targetRole: server.role,
       storage: report?.storage,
+      stateVersion: report === undefined ? 0 : knownVersion(report.stateVersion),
     };
   }
 

@@ -87,6 +87,8 @@ export interface NodeConfig {
   /** This node itself is a witness; as its entry in `nodes` says, where it has one. */
   readonly isWitness?: boolean;
   readonly tuning: NodeTuning;
+  /** The newest state version that this program's chat knows. Left out: `STATE_VERSION` of @parley/chat. */
+  readonly stateVersion?: number;
   /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
   readonly statusRequiresLogin: boolean;
   /**

@@ -1,5 +1,5 @@
 // A node that belongs to a cluster: the replicated log at work, and what the chat service sees of it.
-import type { Admission, AppliedBatch, AppliedEntry } from "@parley/chat";
+import { type Admission, type AppliedBatch, type AppliedEntry, STATE_VERSION } from "@parley/chat";
 import {
   type BootstrapRecord,
   type ClusterView,
@@ -20,6 +20,7 @@ import { memberIds, standingOf } from "./membership/membership.ts";
 import { MembershipChanges } from "./membership/membership-changes.ts";
 import { MembershipOffice } from "./membership/membership-office.ts";
 import type { Roster } from "./membership/roster.ts";
+import { StateVersions } from "./membership/state-versions.ts";
 import { headOfWitnessSnapshot, witnessSnapshot } from "./membership/witness-snapshot.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import { Contacts } from "./peers/contacts.ts";
@@ -146,10 +147,18 @@ export class RunningNode implements Replica {
     this.#disk = new DiskWatch(ports, tuning.diskReserveBytes, (error) => {
       if (!this.#halted) fatal(error);
     });
-    this.#writer = new LogWriter(nodeId, this.#driver, mesh, clock, () => this.#refusalForPeers(), {
-      placedAt: (from, id, placement) => this.#proposals.placedAt(from, id, placement),
-      refused: (from, id, error) => this.#proposals.refused(from, id, error),
-    });
+    this.#writer = new LogWriter(
+      nodeId,
+      this.#driver,
+      mesh,
+      clock,
+      admission,
+      () => this.#refusalForPeers(),
+      {
+        placedAt: (from, id, placement) => this.#proposals.placedAt(from, id, placement),
+        refused: (from, id, error) => this.#proposals.refused(from, id, error),
+      },
+    );
     this.#proposals = new Proposals(this.#writer, clock, tuning.pendingWritesMax, applied);
     this.#reads = new ReadRounds(
       (context) => this.#askReadIndex(context),
@@ -158,6 +167,14 @@ export class RunningNode implements Replica {
       tuning.pendingReadsMax,
     );
     this.#waiters = new AppliedWaiters(clock, tuning.pendingReadsMax, applied);
+    const versions = new StateVersions(
+      config.stateVersion ?? STATE_VERSION,
+      admission,
+      roster,
+      this.#contacts,
+      this.#driver,
+      ports,
+    );
     this.#observer = new ClusterObserver(
       record.clusterId,
       roster,
@@ -166,6 +183,7 @@ export class RunningNode implements Replica {
       () => this.#applied,
       (peerId) => mesh.isUp(peerId),
       () => this.#storage.now,
+      { known: versions.known, state: () => admission.stateVersion },
     );
     this.#gossip = new Gossip(
       mesh,
@@ -182,6 +200,7 @@ export class RunningNode implements Replica {
       this.#driver,
       this.#contacts,
       this.#succession,
+      versions,
       (peerId) => mesh.isUp(peerId),
       ports,
     );

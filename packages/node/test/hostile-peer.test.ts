@@ -113,6 +113,7 @@ function helloOf2(): Uint8Array {
     address: "node-2:1",
     httpAddress: "",
     witness: false,
+    stateVersion: 1,
   };
   return PeerFrame.encode(PeerFrame.fromPartial({ hello })).finish();
 }

@@ -33,6 +33,10 @@ export const REASONS = {
   UNKNOWN_OPERATION: StatusCode.UNIMPLEMENTED,
   PROTOCOL_VERSION: StatusCode.FAILED_PRECONDITION,
   WRONG_CLUSTER: StatusCode.FAILED_PRECONDITION,
+  // An operation that came with a newer version of Parley than some member of the cluster runs.
+  NOT_YET_SUPPORTED: StatusCode.FAILED_PRECONDITION,
+  // This program is older than what the cluster's state holds.
+  TOO_OLD: StatusCode.FAILED_PRECONDITION,
   // A node whose disk was lost comes under an identity that the cluster knows differently (P9).
   WIPED_DISK: StatusCode.FAILED_PRECONDITION,
   // Changing the membership (P8, P9).
@@ -61,6 +65,8 @@ export const REASONS = {
   ACCOUNT_NOT_FOUND: StatusCode.NOT_FOUND,
   ROOM_NOT_FOUND: StatusCode.NOT_FOUND,
   MESSAGE_NOT_FOUND: StatusCode.NOT_FOUND,
+  // The message was edited since it was read.
+  VERSION_CONFLICT: StatusCode.ABORTED,
   SESSION_NOT_FOUND: StatusCode.NOT_FOUND,
   USERNAME_TAKEN: StatusCode.ALREADY_EXISTS,
   ROOM_NAME_TAKEN: StatusCode.ALREADY_EXISTS,

@@ -2,9 +2,6 @@
 
 /** Version of the session and peer protocols; a hello with another one is refused. */
 export const PROTOCOL_VERSION = 1;
-/** Version of the replicated commands. */
-export const COMMAND_VERSION = 1;
-
 export const LIMITS = {
   usernameBytesMax: 64,
   displayNameBytesMax: 128,

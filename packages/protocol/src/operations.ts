@@ -12,6 +12,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  EditRequest,
+  EditResponse,
   GetAccountRequest,
   GetAccountResponse,
   HistoryRequest,
@@ -215,6 +217,7 @@ export const OPERATIONS = {
   history: operation(34, "History", "read", "account", HistoryRequest, HistoryResponse),
   markRead: operation(35, "MarkRead", "write", "account", MarkReadRequest, MarkReadResponse),
   unread: operation(36, "Unread", "read", "account", UnreadRequest, UnreadResponse),
+  edit: operation(37, "Edit", "write", "account", EditRequest, EditResponse),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -186,6 +186,8 @@ export interface RawNodeApi {
   readonly state: StateType;
   readonly commit: Index;
   readonly applied: Index;
+  /** It leads and has committed in its own term, so it knows everything that was committed before. */
+  readonly hasCommittedInTerm: boolean;
   /**
    * Up to here every data voter has the log on disk: no log may be truncated above it. No limit where there are no witnesses;
    * 0 until a leader has said it.

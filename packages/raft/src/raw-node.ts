@@ -23,7 +23,7 @@ import { step, tick } from "./raft.ts";
 import { requestRead } from "./reads.ts";
 import type { Told } from "./ready.ts";
 import { acceptReady, hasReady, makeReady } from "./ready.ts";
-import { retryAppends } from "./replication.ts";
+import { committedInOwnTerm, retryAppends } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import { snapshotSent } from "./snapshots.ts";
 import { hex, RaftState } from "./state.ts";
@@ -89,6 +89,10 @@ export class RawNode implements RawNodeApi {
 
   get commit(): Index {
     return this.#r.log.committed;
+  }
+
+  get hasCommittedInTerm(): boolean {
+    return this.#r.state === "StateLeader" && committedInOwnTerm(this.#r);
   }
 
   get applied(): Index {

@@ -69,6 +69,10 @@ export const COVERAGE = [
   "leaders-removed",
   "leadership-transfers",
   "disks-wiped",
+  "servers-upgraded",
+  "state-versions-raised",
+  "edits",
+  "edits-refused-as-too-new",
   "changes-refused",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];

@@ -69,6 +69,8 @@ export interface WorldOptions {
   readonly bodyBytesMax: number;
   /** At the end first only a majority is healed, and must do without the rest (P6), then everything. */
   readonly healsQuorumFirst: boolean;
+  /** All begin with an older program, and are upgraded one after the other from then on; undefined = all run the newest. */
+  readonly upgradeAfterUs: number | undefined;
 }
 
 /** Operations that a seed must reach, and faults. */
@@ -146,5 +148,6 @@ export function optionsOf(seed: number): WorldOptions {
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
     healsQuorumFirst: random.chance(0.4),
+    upgradeAfterUs: random.chance(0.4) ? random.between(2_000_000, 30_000_000) : undefined,
   };
 }

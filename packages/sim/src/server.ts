@@ -1,6 +1,11 @@
 // One server: a machine with its clock and disks, and on it one process of the real `Node` after
 // another. Everything that can be done to a server is a method here.
-import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+import {
+  type AppliedBatch,
+  type CommittedEntry,
+  STATE_VERSION,
+  STATE_VERSION_FIRST,
+} from "@parley/chat";
 import {
   type ConfiguredNode,
   type Logger,
@@ -72,6 +77,8 @@ export class Server {
   readonly #nodes: readonly ConfiguredNode[];
   /** Whom it asks when its disk is empty; undefined = one of the first, which know one another. */
   join: readonly string[] | undefined;
+  /** What its program knows; see RollingUpgrade. */
+  stateVersion: number;
   /** Under which it is a member; 0 = its disk is empty, or it is none yet. */
   raftId = 0;
   #clock: ProcessClock | undefined;
@@ -103,6 +110,7 @@ export class Server {
     this.#nodes = nodes;
     const { scheduler, network, options, events } = world;
     const random = world.random;
+    this.stateVersion = options.upgradeAfterUs === undefined ? STATE_VERSION : STATE_VERSION_FIRST;
     network.addMachine(this.name);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
     this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
@@ -152,13 +160,15 @@ export class Server {
     const clock = new ProcessClock(this.clock, scheduler, process);
     this.#clock = clock;
     const logStore = this.logDisk.openFor(process);
-    const chatStore = this.chatDisk.openFor(process, logStore);
+    const { stateVersion } = this;
+    const chatStore = this.chatDisk.openFor(process, logStore, stateVersion);
     const node = new Node(
       {
         nodeId: this.id,
         nodes: this.join === undefined ? this.#nodes : [],
         join: this.join ?? [],
         tuning: this.#tuning(),
+        stateVersion,
         statusRequiresLogin: false,
         operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),
       },

@@ -20,6 +20,7 @@ import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
 import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
+import { StateVersion } from "./checkers/state-version.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
 import { Nemesis } from "./faults/nemesis.ts";
@@ -32,6 +33,7 @@ import { Server } from "./server.ts";
 import { Intruder } from "./workload/intruder.ts";
 import { Operator } from "./workload/operator.ts";
 import { People } from "./workload/people.ts";
+import { RollingUpgrade } from "./workload/upgrade.ts";
 import { Network } from "./world/network.ts";
 import { Prng } from "./world/prng.ts";
 import { Scheduler } from "./world/scheduler.ts";
@@ -68,6 +70,7 @@ export class World {
   readonly #checkers: Checker[] = [];
   readonly #nemesis: Nemesis;
   readonly #people: People;
+  readonly #upgrade: RollingUpgrade;
   readonly #intruder: Intruder;
   readonly #datagrams: DatagramMode;
   readonly #health: Health;
@@ -131,6 +134,13 @@ export class World {
     for (const server of this.servers) {
       if (server.id > options.nodes) this.#operator.joinAll(server);
     }
+    this.#upgrade = new RollingUpgrade(
+      this.servers,
+      scheduler,
+      random.branch("upgrade"),
+      this.trace,
+      coverage,
+    );
     this.#people = new People(this.clients, random.branch("people"), scheduler, options);
     this.#intruder = new Intruder(
       this.clients,
@@ -184,6 +194,7 @@ export class World {
       ),
       this.#p8,
       new P9Wiped(this.#report),
+      new StateVersion(this.#report, coverage),
       this.#p11,
       this.#intruder,
     );
@@ -210,6 +221,7 @@ export class World {
       }
       this.#nemesis.start();
       if (options.spares > 0) this.#operator.start();
+      if (options.upgradeAfterUs !== undefined) this.#upgrade.start(options.upgradeAfterUs);
       await this.#runUntil(scheduler.nowUs + options.activeUs);
       this.#people.stop();
       this.#intruder.stop();

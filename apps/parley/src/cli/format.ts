@@ -52,7 +52,8 @@ export function authorText(authorId: number, author: string): string {
 export function bodyText(message: Message): string {
   if (message.deleted) return pc.dim("(deleted)");
   // The lines of one message stand under its first one.
-  return printable(message.body).replaceAll("\n", `\n${" ".repeat(BODY_INDENT)}`);
+  const body = printable(message.body).replaceAll("\n", `\n${" ".repeat(BODY_INDENT)}`);
+  return message.version === 0 ? body : `${body} ${pc.dim("(edited)")}`;
 }
 
 export function messageLine(message: Message, time = shortTime(message.sentAtMs)): string {

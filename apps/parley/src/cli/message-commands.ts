@@ -228,6 +228,28 @@ function addChanges(program: Command): void {
       });
     });
 
+  addAccountOptions(program.command("edit"))
+    .description("change what one of your messages says")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message>", "its number")
+    .argument("<text...>", "what it says from now on")
+    .action(
+      async (reference: string, word: string, words: readonly string[], flags: CommonFlags) => {
+        const seq = SEQ(word.replace(/^#/, ""));
+        await withAccount(flags, async ({ client, deadlineMs }) => {
+          const room = await ownRoom(client, reference, deadlineMs);
+          const expectedVersion = await versionOf(client, room.id, seq, deadlineMs);
+          const request = { roomId: room.id, seq, body: words.join(" "), expectedVersion };
+          const reply = await client.call("edit", request, { deadlineMs });
+          output(
+            flags.json,
+            () => chatJson(reply),
+            () => (reply.message === undefined ? [] : [messageLine(reply.message)]),
+          );
+        });
+      },
+    );
+
   addAccountOptions(program.command("delete"))
     .description("delete messages")
     .argument("<room>", "its name or number, or @account")
@@ -245,6 +267,18 @@ function addChanges(program: Command): void {
         );
       });
     });
+}
+
+/** How often a message has been edited; what is not there is refused by the edit itself. */
+export async function versionOf(
+  client: ParleyClient,
+  roomId: number,
+  seq: number,
+  deadlineMs?: number,
+): Promise<number> {
+  const range = { roomId, afterSeq: seq - 1, limit: 1 };
+  const { messages } = await client.call("history", range, { deadlineMs });
+  return messages.find((message) => message.seq === seq)?.version ?? 0;
 }
 
 /** What people see of an event; undefined = nothing. */

@@ -83,6 +83,22 @@ export interface StatusTableOptions {
   readonly withHttp: boolean;
 }
 
+/** While programs of two versions run side by side: which servers have yet to be upgraded. */
+function upgradeLines({ members, stateVersion }: StatusResponse): readonly string[] {
+  const newest = Math.max(...members.map((member) => member.stateVersion));
+  if (newest <= stateVersion) return [];
+  const older = members.filter(
+    (member) =>
+      member.stateVersion < newest && member.targetRole !== MemberRole.MEMBER_ROLE_WITNESS,
+  );
+  const who = older.map(({ id }) => `n${id}`).join(", ");
+  const wait =
+    who === ""
+      ? "rises in a moment"
+      : `rises once ${who} run${older.length === 1 ? "s" : ""} the newer Parley too`;
+  return [pc.yellow(`upgrading: the state has version ${stateVersion} of ${newest}; it ${wait}`)];
+}
+
 export function statusLines(
   status: StatusResponse,
   options: StatusTableOptions = { withHttp: true },
@@ -104,6 +120,7 @@ export function statusLines(
           ),
         ]
       : []),
+    ...upgradeLines(status),
     ...(status.joint ? [pc.yellow("a change of the membership is being carried out")] : []),
     ...formatTable(
       wanted(COLUMNS),

@@ -3,6 +3,7 @@ import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import { accountText, lastSeen, printable } from "../cli/format.ts";
+import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
 import { joinableRoom, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
@@ -167,6 +168,14 @@ export async function runChatCommand(
     case "reply": {
       const seq = wholeNumber(first, "reply", Number.MAX_SAFE_INTEGER);
       return chat.reply(seq, requireText(others, "reply"));
+    }
+    case "edit": {
+      const seq = wholeNumber(first, "edit", Number.MAX_SAFE_INTEGER);
+      const body = requireText(others, "edit");
+      const roomId = chat.open.require().id;
+      const expectedVersion = await versionOf(client, roomId, seq);
+      await client.call("edit", { roomId, seq, body, expectedVersion });
+      return;
     }
     case "delete": {
       const words = requireText(rest, "delete").split(/[\s,]+/);

@@ -101,7 +101,7 @@ describe("the rooms that a chat knows", () => {
       $case: "message",
       value: {
         ...{ id: seq, roomId, seq, revision: seq, authorId, author: "x", body: "b", sentAtMs: 1 },
-        ...{ clientMessageId: "c", deleted: false, replyToSeq: 0 },
+        ...{ clientMessageId: "c", deleted: false, replyToSeq: 0, version: 0, editedAtMs: 0 },
       },
     });
 

@@ -12,14 +12,15 @@ import { contentHash, type SqlValue } from "../hash.ts";
 import { uuidV7TimeMs } from "../request-id.ts";
 import { REQUEST_ID_AHEAD_MS_MAX } from "../request-table.ts";
 import type { AccountRow, RequestRow } from "../rows.ts";
+import type { Op } from "../state-version.ts";
 import { deleteAccount, register, setPassword, updateProfile } from "./accounts.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
-import { deleteMessages, markRead, repeatedSend, send } from "./messages.ts";
+import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
 
-type Op = NonNullable<Command["op"]>;
+const NOTHING = new Uint8Array(0);
 
 /** Last seen moves at most this often by activity, so that a send seldom changes the account. */
 const LAST_SEEN_STEP_MS = 5 * 60 * 1000;
@@ -28,6 +29,10 @@ const LAST_SEEN_STEP_MS = 5 * 60 * 1000;
 export function applyCommand(context: ApplyContext, command: Command): Result {
   const { op } = command;
   if (op === undefined) return refuse("UNKNOWN_OPERATION", "The command names no operation.");
+  if (op.$case === "raiseStateVersion") return raiseStateVersion(context, op.value.stateVersion);
+  if (command.version > context.state.stateVersion) {
+    return refuse("NOT_YET_SUPPORTED", "The cluster's state does not have this yet.");
+  }
   if (op.$case === "send") {
     const repeated = repeatedSend(context, command.accountId, op.value);
     if (repeated !== undefined) return repeated;
@@ -82,8 +87,13 @@ function identifyingContent(op: Op): SqlValue[] {
       return [op.$case, op.value.accountId];
     case "delete":
       return [op.$case, op.value.roomId, ...op.value.seqs];
+    case "edit": {
+      const { roomId, seq, body, expectedVersion } = op.value;
+      return [op.$case, roomId, seq, body, expectedVersion];
+    }
     case "send":
     case "markRead":
+    case "raiseStateVersion":
       return [op.$case];
   }
 }
@@ -157,7 +167,11 @@ function remember(
 }
 
 /** Checks that account and session are alive at this very revision, then runs the operation. */
-function runAsActor(context: ApplyContext, command: Command, op: Op): Result {
+function runAsActor(
+  context: ApplyContext,
+  command: Command,
+  op: ActorsOp | Extract<Op, { $case: "register" }>,
+): Result {
   if (op.$case === "register") return register(context, op.value);
   const { state, stampMs } = context;
   const account = state.liveAccount(command.accountId);
@@ -173,7 +187,18 @@ function runAsActor(context: ApplyContext, command: Command, op: Op): Result {
   return result;
 }
 
-function run(context: ApplyContext, account: AccountRow, op: Exclude<Op, { $case: "register" }>) {
+/** Commands that came with this version may follow from here on. */
+function raiseStateVersion({ state, changes }: ApplyContext, stateVersion: number): Result {
+  if (stateVersion > state.stateVersion) {
+    state.stateVersion = stateVersion;
+    changes.push({ kind: "state-version", stateVersion });
+  }
+  return NOTHING;
+}
+
+type ActorsOp = Exclude<Op, { $case: "register" | "raiseStateVersion" }>;
+
+function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
   switch (op.$case) {
     case "send":
       return send(context, account, op.value);
@@ -181,6 +206,8 @@ function run(context: ApplyContext, account: AccountRow, op: Exclude<Op, { $case
       return markRead(context, account, op.value);
     case "delete":
       return deleteMessages(context, account, op.value);
+    case "edit":
+      return editMessage(context, account, op.value);
     case "createSession":
       return createSession(context, account, op.value);
     case "endSession":

@@ -3,6 +3,8 @@
 import {
   type DeleteCommand,
   DeleteResponse,
+  type EditCommand,
+  EditResponse,
   encode,
   lengthDelimitedField,
   type MarkReadCommand,
@@ -94,6 +96,8 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     contentHash: sendContentHash(context, command),
     authorSeq: sender.sentCount + 1,
     authorPrevSeq: sender.lastSeq,
+    version: 0,
+    editedAtMs: 0,
   };
   state.messages.append(row);
   sender.sentCount = row.authorSeq;
@@ -136,6 +140,40 @@ export function deleteMessages(
   }
   if (rows.length > 0) context.roomActivity(room);
   return DeleteResponse.encode({ deletedCount: rows.length, revision }).finish();
+}
+
+/** One's own message, as it was last seen. */
+export function editMessage(
+  context: ApplyContext,
+  account: AccountRow,
+  command: EditCommand,
+): Result {
+  const { state, revision, stampMs } = context;
+  const found = membershipOf(context, command.roomId, account);
+  if (found instanceof ParleyError) return found;
+  const { room } = found;
+  const row = state.messages.bySeq(room.id, command.seq);
+  if (row === undefined || row.deleted) {
+    return refuse("MESSAGE_NOT_FOUND", `There is no message ${command.seq} any more.`);
+  }
+  if (row.authorId !== account.id) {
+    return refuse("PERMISSION_DENIED", `Message ${command.seq} is not yours.`);
+  }
+  if (row.version !== command.expectedVersion) {
+    return refuse("VERSION_CONFLICT", "The message was edited meanwhile; look at it again.");
+  }
+  const after: MessageRow = {
+    ...row,
+    body: command.body,
+    changedRevision: revision,
+    version: row.version + 1,
+    editedAtMs: Math.max(stampMs, row.sentAtMs),
+  };
+  state.messages.replace(row, after);
+  const message = messageView(after, account.username);
+  context.toRoom(room.id, messageChangedEvent(revision, encode(Message, message)));
+  context.roomActivity(room);
+  return EditResponse.encode({ message, revision }).finish();
 }
 
 /** The read position is a maximum and at most the newest message, so a repeat is harmless. */

@@ -51,7 +51,7 @@ export class Admissions {
   }
 
   #consider(hello: PeerHello, isLeader: boolean, leaderId: number): void {
-    const { nodeId, serverUuid, address, httpAddress, witness } = hello;
+    const { nodeId, serverUuid, address, httpAddress, witness, stateVersion } = hello;
     const tell = (answer: AdmissionAnswer) => this.#mesh.tellEnquirer(serverUuid, answer);
     const { servers } = this.#roster.membership;
     const self = servers.find((server) => server.serverUuid === serverUuid);
@@ -59,7 +59,14 @@ export class Admissions {
       tell({ record: { ...this.#record, self }, address: "", refusal: undefined });
       return;
     }
-    const request: AdmissionRequest = { nodeId, serverUuid, address, httpAddress, witness };
+    const request: AdmissionRequest = {
+      nodeId,
+      serverUuid,
+      address,
+      httpAddress,
+      witness,
+      stateVersion,
+    };
     if (isLeader) {
       tell(this.#office.admit(request));
       return;

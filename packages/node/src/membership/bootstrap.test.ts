@@ -40,6 +40,7 @@ const MEMBER: PeerHello = {
   address: "node-1:7400",
   httpAddress: "",
   witness: false,
+  stateVersion: 1,
   toNodeId: 7,
   toServerUuid: UUID,
 };

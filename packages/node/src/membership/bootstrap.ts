@@ -5,6 +5,7 @@
 //   (cluster id, every node's id and server uuid) when *all* of them have answered so, and hands it to those it lists;
 // - whoever meets a cluster that exists is a joining server, or one whose disk was lost. It waits until the cluster
 //   says that it is a member, under a raft id of its own: never under the one that a lost disk had.
+import { STATE_VERSION } from "@parley/chat";
 import {
   type AdmissionAnswer,
   BootstrapRecord,
@@ -155,6 +156,7 @@ export class Bootstrap {
       address: this.#address,
       httpAddress: this.#httpAddress,
       witness: this.#config.isWitness === true,
+      stateVersion: this.#config.stateVersion ?? STATE_VERSION,
     };
   }
 

@@ -38,6 +38,7 @@ import {
 } from "./change-plan.ts";
 import { encodeContext, isJoint, isVoter, isWitness, serverOfNode } from "./membership.ts";
 import type { Roster } from "./roster.ts";
+import type { StateVersions } from "./state-versions.ts";
 
 /** How long a learner's lag must have stayed small before it votes. */
 const STEADY_MS = 1_000;
@@ -76,6 +77,7 @@ export class MembershipOffice implements LeaderOffice {
   readonly #driver: Driver;
   readonly #contacts: Contacts;
   readonly #succession: Succession;
+  readonly #versions: StateVersions;
   readonly #isConnected: (raftId: number) => boolean;
   readonly #ports: OfficePorts;
   readonly #invitations = new Map<number, Invitation>();
@@ -95,6 +97,7 @@ export class MembershipOffice implements LeaderOffice {
     driver: Driver,
     contacts: Contacts,
     succession: Succession,
+    versions: StateVersions,
     isConnected: (raftId: number) => boolean,
     ports: OfficePorts,
   ) {
@@ -103,6 +106,7 @@ export class MembershipOffice implements LeaderOffice {
     this.#driver = driver;
     this.#contacts = contacts;
     this.#succession = succession;
+    this.#versions = versions;
     this.#isConnected = isConnected;
     this.#ports = ports;
   }
@@ -283,6 +287,8 @@ export class MembershipOffice implements LeaderOffice {
         ),
       );
     }
+    const tooOld = this.#tooOld(request);
+    if (tooOld !== undefined) return notAdmitted(tooOld);
     if (address === "") return { record: undefined, address: old.address, refusal: undefined };
     const underWay = this.#underWay();
     if (underWay === undefined) {
@@ -296,6 +302,11 @@ export class MembershipOffice implements LeaderOffice {
     );
   }
 
+  /** A witness applies nothing, so whatever it runs will do. */
+  #tooOld(said: Pick<PeerHello, "nodeId" | "witness" | "stateVersion">): ParleyError | undefined {
+    return said.witness ? undefined : this.#versions.refusal(said.nodeId, said.stateVersion);
+  }
+
   // ---- Promotion -----------------------------------------------------------------------------------
 
   /** To be called now and then. */
@@ -305,6 +316,8 @@ export class MembershipOffice implements LeaderOffice {
     for (const [id, { untilMs, isLooking }] of this.#invitations) {
       if (now > untilMs && !isLooking) this.#invitations.delete(id);
     }
+    // Not beside a change: whoever is being added is asked what it knows before.
+    if (this.#underWay() === undefined) this.#versions.tick();
     const { membership } = this.#roster;
     const situation = this.#situation();
     const candidates = membership.servers.filter(
@@ -463,7 +476,8 @@ export class MembershipOffice implements LeaderOffice {
     };
     whoListensAt(invitation.address, this.#hello(id), this.#ports).then(
       (hello) => {
-        const problem = unfit(id, hello, invitation.address, this.#record.clusterId);
+        const problem =
+          unfit(id, hello, invitation.address, this.#record.clusterId) ?? this.#tooOld(hello);
         finish(problem === undefined ? hello : undefined, problem);
       },
       (error: unknown) => finish(undefined, ParleyError.from(error)),
@@ -485,6 +499,7 @@ export class MembershipOffice implements LeaderOffice {
       address,
       httpAddress,
       witness: this.#roster.isWitness(raftId),
+      stateVersion: this.#versions.known,
     };
   }
 }

@@ -4,7 +4,7 @@
 //
 // What a leader gets in one turn, from its own clients and from its peers, becomes one proposal: one
 // message to each follower instead of one for each write.
-import { checkCommand, stampCommand } from "@parley/chat";
+import { type Admission, checkCommand, stampCommand, versionNeeded } from "@parley/chat";
 import { encode, ForwardReply, ForwardRequest, ParleyError } from "@parley/protocol";
 import type { PeerMesh } from "../peers/peer-mesh.ts";
 import type { Clock } from "../ports.ts";
@@ -39,6 +39,7 @@ export class LogWriter implements Placer {
   readonly #driver: Driver;
   readonly #mesh: PeerMesh;
   readonly #clock: Clock;
+  readonly #admission: Admission;
   readonly #refusal: Refusal;
   readonly #own: OwnWrites;
   /** Writes of this node that went to another one's, and others' that came here; for metrics. */
@@ -52,6 +53,7 @@ export class LogWriter implements Placer {
     driver: Driver,
     mesh: PeerMesh,
     clock: Clock,
+    admission: Admission,
     refusal: Refusal,
     own: OwnWrites,
   ) {
@@ -59,6 +61,7 @@ export class LogWriter implements Placer {
     this.#driver = driver;
     this.#mesh = mesh;
     this.#clock = clock;
+    this.#admission = admission;
     this.#refusal = refusal;
     this.#own = own;
   }
@@ -93,7 +96,7 @@ export class LogWriter implements Placer {
   /** Proposes what has been gathered; called before the core is asked what it has ready. */
   propose(): void {
     if (this.#gathered.length === 0) return;
-    const gathered = this.#gathered;
+    const gathered = this.#gathered.filter((write) => this.#isKnownToAll(write));
     this.#gathered = [];
     // After a stall this node may not lead any more: time comes before whatever waited for it.
     this.#driver.catchUpTicks();
@@ -112,6 +115,17 @@ export class LogWriter implements Placer {
       this.#proposeTogether(gathered.slice(from, from + commands.length), commands);
       from += commands.length;
     }
+  }
+
+  /** Refuses what some member's program may not know: it would have to stop there (state-version.ts of @parley/chat). */
+  #isKnownToAll({ peerId, id, command }: Gathered): boolean {
+    if (versionNeeded(command) <= this.#admission.stateVersion) return true;
+    const { raft } = this.#driver;
+    // Until everything that was decided is applied here, the version may have risen already.
+    const isSure = raft.hasCommittedInTerm && this.#admission.appliedIndex >= raft.commit;
+    const error = isSure ? notYetSupported() : notLeader(raft.lead);
+    this.#answer(peerId, id, { ok: false, error });
+    return false;
   }
 
   #gather(write: Gathered): void {
@@ -155,6 +169,13 @@ export class LogWriter implements Placer {
 
 function notLeader(leaderId: number): ParleyError {
   return new ParleyError("NOT_LEADER", "this node does not lead", { leaderId });
+}
+
+function notYetSupported(): ParleyError {
+  return new ParleyError(
+    "NOT_YET_SUPPORTED",
+    "Not every server of the cluster runs a version of Parley that has this: it can be done once the last one has been upgraded.",
+  );
 }
 
 function tooMuchUncommitted(): ParleyError {

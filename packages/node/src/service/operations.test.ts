@@ -81,6 +81,8 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "unread", {});
   await say("bob", "markRead", { roomId, seq: 2 });
   await say("bob", "unread", { consistency: Consistency.CONSISTENCY_LINEARIZABLE });
+  await say("ann", "edit", { roomId, seq: 1, body: "uno", expectedVersion: 0 });
+  await say("bob", "edit", { roomId, seq: 1, body: "mine now", expectedVersion: 1 });
   await say("ann", "delete", { roomId, seqs: [2] });
   await say("bob", "history", { roomId });
   await say("eve", "history", { roomId: secret.room?.id ?? 0 });
@@ -132,8 +134,8 @@ function timeless(value: unknown): unknown {
 }
 
 test("every operation gives the same over unary calls and over a session", async () => {
-  const unary = await script(unaryAsk(await World.start()));
-  const session = await script(sessionAsk(await World.start()));
+  const unary = await script(unaryAsk(await World.upgraded()));
+  const session = await script(sessionAsk(await World.upgraded()));
   expect([...unary.keys()].sort()).toEqual(Object.keys(OPERATIONS).sort());
   for (const [name, answers] of unary) {
     expect(timeless(session.get(name)), name).toEqual(timeless(answers));
@@ -141,7 +143,7 @@ test("every operation gives the same over unary calls and over a session", async
 });
 
 test("the answers of the script are what they should be", async () => {
-  const answers = await script(unaryAsk(await World.start()));
+  const answers = await script(unaryAsk(await World.upgraded()));
   const failures = [...answers].flatMap(([name, list]) =>
     list.flatMap((answer) => {
       const { failed } = answer as { failed?: string };
@@ -156,6 +158,7 @@ test("the answers of the script are what they should be", async () => {
       "joinRoom PERMISSION_DENIED",
       "removeMember ACCOUNT_NOT_FOUND",
       "send NOT_A_MEMBER",
+      "edit PERMISSION_DENIED",
       "history NOT_A_MEMBER",
       "deleteAccount WRONG_CREDENTIALS",
     ].sort(),

@@ -3,6 +3,7 @@ import {
   createRoomCommand,
   deleteCommand,
   deleteRoomCommand,
+  editCommand,
   endSessionCommand,
   inviteMemberCommand,
   joinRoomCommand,
@@ -141,6 +142,7 @@ export class Operations {
       setRole: (request, caller) => this.#writeAbout(request, caller, setRoleCommand),
       openDirect: (request, caller) => this.#writeAbout(request, caller, openDirectCommand),
       delete: (request, caller) => this.#write(request, caller, deleteCommand),
+      edit: (request, caller) => this.#write(request, caller, editCommand),
       markRead: (request, caller) => {
         const requestId = request.requestId === "" ? "" : this.#requestId(request.requestId);
         const command = markReadCommand({ ...request, requestId }, caller.identity);

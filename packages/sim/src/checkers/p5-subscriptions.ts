@@ -170,6 +170,8 @@ function sameMessage(a: Message, b: Message): boolean {
     a.id === b.id &&
     a.body === b.body &&
     a.deleted === b.deleted &&
+    a.version === b.version &&
+    a.editedAtMs === b.editedAtMs &&
     a.clientMessageId === b.clientMessageId &&
     a.replyToSeq === b.replyToSeq &&
     a.sentAtMs === b.sentAtMs

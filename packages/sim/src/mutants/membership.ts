@@ -36,4 +36,33 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
     worlds: { spares: 2 },
   },
+  {
+    name: "newer-command-among-older-programs",
+    what: "the leader puts a command into the log that not every member's program knows",
+    edits: [
+      {
+        file: "packages/node/src/replication/log-writer.ts",
+        search: "if (versionNeeded(command) <= this.#admission.stateVersion) return true;",
+        replacement: "if (versionNeeded(command) > 0) return true;",
+      },
+    ],
+    caughtBy: [NODE_STOPS],
+    seedsMax: 6,
+    worlds: { upgradeAfterUs: 20_000_000 },
+  },
+  {
+    name: "state-version-raised-too-early",
+    what: "the state's version rises when those members know it that can be heard",
+    edits: [
+      {
+        file: "packages/node/src/membership/state-versions.ts",
+        search: "version = Math.min(version, knownVersion(report?.stateVersion ?? 0));",
+        replacement:
+          "if (report !== undefined) version = Math.min(version, knownVersion(report.stateVersion));",
+      },
+    ],
+    caughtBy: [NODE_STOPS, LIVENESS, "P7 quick failover"],
+    seedsMax: 6,
+    worlds: { upgradeAfterUs: 20_000_000 },
+  },
 ];

@@ -78,7 +78,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["P4 no going back", "linearizability"],
-    seedsMax: 2,
+    seedsMax: 8,
   },
   {
     name: "lease-read-after-a-pause",

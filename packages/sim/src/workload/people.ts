@@ -18,6 +18,7 @@ const WEIGHTS = {
   "unread-linearizable": 1,
   "mark-read": 6,
   delete: 4,
+  edit: 4,
   "create-room": 2,
   "join-room": 4,
   "leave-room": 1,
@@ -145,6 +146,9 @@ export class People {
       case "delete":
         settle(this.#delete(client, roomId));
         break;
+      case "edit":
+        settle(this.#edit(client, roomId));
+        break;
       case "leave-room":
         rooms.delete(roomId);
         settle(client.write("leaveRoom", { roomId }));
@@ -230,6 +234,17 @@ export class People {
     const own = messages.filter((message) => message.authorId === client.accountId);
     if (own.length === 0) return;
     await client.write("delete", { roomId, seqs: [client.random.pick(own).seq] });
+  }
+
+  async #edit(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 10 });
+    const own = messages.filter(
+      ({ authorId, deleted }) => authorId === client.accountId && !deleted,
+    );
+    if (own.length === 0) return;
+    const { seq, version } = client.random.pick(own);
+    const body = `${client.name} puts it better ${this.#words++}`;
+    await client.write("edit", { roomId, seq, body, expectedVersion: version });
   }
 
   #other(client: ClientHost): ClientHost {

@@ -10,6 +10,7 @@ import {
   type ChatQuery,
   ChatReader,
   type CommittedEntry,
+  versionNeeded,
 } from "@parley/chat";
 import type {
   ApplyRequest,
@@ -19,7 +20,7 @@ import type {
   InstalledCopy,
   Membership,
 } from "@parley/node";
-import type { Message } from "@parley/protocol";
+import { Command, type Message } from "@parley/protocol";
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
@@ -61,6 +62,8 @@ interface ChatFile {
   since: ApplyRequest[];
 }
 
+const RAISE_BYTES_MAX = 20;
+
 const EMPTY: Checkpoint = { index: 0, bytes: undefined };
 
 export class ChatDisk {
@@ -93,9 +96,10 @@ export class ChatDisk {
     });
   }
 
-  /** The chat store of one process. */
-  openFor(process: VirtualProcess, log: VirtualLogStore): ChatStore {
-    const store = new VirtualChatStore(this, process, log, this.copyDisk.openFor(process));
+  /** The chat store of one process, whose program knows state versions up to `stateVersion`. */
+  openFor(process: VirtualProcess, log: VirtualLogStore, stateVersion: number): ChatStore {
+    const copies = this.copyDisk.openFor(process);
+    const store = new VirtualChatStore(this, process, log, copies, stateVersion);
     process.onDeath(() => store.closeDatabase());
     this.#current = store;
     return store;
@@ -118,8 +122,8 @@ export class ChatDisk {
     const rooms = new Map<number, Message[]>();
     const rows = this.#current?.db
       ?.prepare(
-        `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted
-         FROM messages ORDER BY room_id, seq`,
+        `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
+         version, edited_at_ms FROM messages ORDER BY room_id, seq`,
       )
       .all();
     for (const row of rows ?? []) {
@@ -133,6 +137,8 @@ export class ChatDisk {
         sentAtMs: Number(row.sent_at_ms),
         replyToSeq: Number(row.reply_to_seq),
         deleted: Number(row.deleted) !== 0,
+        version: Number(row.version),
+        editedAtMs: Number(row.edited_at_ms),
         // Not the message's own: the first follows the account, the second its changes.
         author: "",
         revision: 0,
@@ -298,6 +304,14 @@ function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {
   return machine.apply(request.entries, confState);
 }
 
+/** What an entry raises the state version to; 0 = it does not. */
+function raisedTo(command: Uint8Array): number {
+  // Decoding every entry again would be felt; only the leader's own command is as short.
+  if (command.length === 0 || command.length > RAISE_BYTES_MAX) return 0;
+  const { op } = Command.decode(command);
+  return op?.$case === "raiseStateVersion" ? op.value.stateVersion : 0;
+}
+
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("the chat file is not open");
   return value;
@@ -309,6 +323,7 @@ class VirtualChatStore implements ChatStore {
   readonly #process: VirtualProcess;
   readonly #log: VirtualLogStore;
   readonly copies: VirtualCopies;
+  readonly #stateVersion: number;
   db: DatabaseSync | undefined;
   machine: ChatMachine | undefined;
   reader: ChatReader | undefined;
@@ -324,7 +339,9 @@ class VirtualChatStore implements ChatStore {
     process: VirtualProcess,
     log: VirtualLogStore,
     copies: VirtualCopies,
+    stateVersion: number,
   ) {
+    this.#stateVersion = stateVersion;
     this.#disk = disk;
     this.#process = process;
     this.#log = log;
@@ -404,6 +421,17 @@ class VirtualChatStore implements ChatStore {
     this.reader = undefined;
   }
 
+  /** An older program stops at what it does not know, as ChatMachine does. */
+  #assertKnown({ entries }: ApplyRequest): void {
+    for (const { index, command } of entries) {
+      const version = Math.max(versionNeeded(command), raisedTo(command));
+      if (version <= this.#stateVersion) continue;
+      throw new Error(
+        `entry ${index} needs state version ${version}, the program is too old for it`,
+      );
+    }
+  }
+
   #applyNext(): void {
     const next = this.#queue.shift();
     if (next === undefined || !this.#process.alive) return;
@@ -412,6 +440,7 @@ class VirtualChatStore implements ChatStore {
       try {
         if (this.machine === undefined) throw new Error("the chat file is not open");
         const batch = apply(this.machine, next.request);
+        this.#assertKnown(next.request);
         this.#disk.applied(this, next.request, batch);
         next.resolve(batch);
       } catch (error) {

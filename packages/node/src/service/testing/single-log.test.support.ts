@@ -11,6 +11,7 @@ import {
   type ChatQuery,
   ChatReader,
   type CommittedEntry,
+  STATE_VERSION,
   stampCommand,
 } from "@parley/chat";
 import { type ClusterView, Command, ParleyError, type StatusResponse } from "@parley/protocol";
@@ -140,6 +141,7 @@ export class SingleLog implements Replica {
       staleMs: this.staleMs(),
       removed: false,
       joint: false,
+      stateVersion: STATE_VERSION,
     };
   }
 

@@ -1,5 +1,7 @@
 // A whole service over the single log, and a client of it that speaks real frames.
+
 import { createHash } from "node:crypto";
+import { raiseStateVersionCommand, STATE_VERSION } from "@parley/chat";
 import {
   ClientFrame,
   type Event,
@@ -108,6 +110,16 @@ export class World {
   static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World(options);
     await world.clock.advance(10);
+    return world;
+  }
+
+  /** One whose state has the newest version. */
+  static async upgraded(): Promise<World> {
+    const world = await World.start();
+    const deadlineMs = world.clock.monotonicMs() + 1_000;
+    const raised = world.log.propose(raiseStateVersionCommand(STATE_VERSION), { deadlineMs });
+    await world.clock.advance(100);
+    await raised;
     return world;
   }
 

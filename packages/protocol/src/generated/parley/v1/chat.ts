@@ -32,6 +32,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  EditRequest,
+  EditResponse,
   Event,
   GetAccountRequest,
   GetAccountResponse,
@@ -272,6 +274,14 @@ export const ChatDefinition = {
       requestType: SendRequest as typeof SendRequest,
       requestStream: false,
       responseType: SendResponse as typeof SendResponse,
+      responseStream: false,
+      options: {},
+    },
+    edit: {
+      name: "Edit",
+      requestType: EditRequest as typeof EditRequest,
+      requestStream: false,
+      responseType: EditResponse as typeof EditResponse,
       responseStream: false,
       options: {},
     },
@@ -552,6 +562,15 @@ export const ChatService = {
     responseSerialize: (value: SendResponse): Buffer => Buffer.from(SendResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendResponse => SendResponse.decode(value),
   },
+  edit: {
+    path: "/parley.v1.Chat/Edit" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EditRequest): Buffer => Buffer.from(EditRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EditRequest => EditRequest.decode(value),
+    responseSerialize: (value: EditResponse): Buffer => Buffer.from(EditResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EditResponse => EditResponse.decode(value),
+  },
   delete: {
     path: "/parley.v1.Chat/Delete" as const,
     requestStream: false as const,
@@ -634,6 +653,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
   openDirect: handleUnaryCall<OpenDirectRequest, OpenDirectResponse>;
   send: handleUnaryCall<SendRequest, SendResponse>;
+  edit: handleUnaryCall<EditRequest, EditResponse>;
   delete: handleUnaryCall<DeleteRequest, DeleteResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
@@ -986,6 +1006,18 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendResponse) => void,
+  ): ClientUnaryCall;
+  edit(request: EditRequest, callback: (error: ServiceError | null, response: EditResponse) => void): ClientUnaryCall;
+  edit(
+    request: EditRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EditResponse) => void,
+  ): ClientUnaryCall;
+  edit(
+    request: EditRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EditResponse) => void,
   ): ClientUnaryCall;
   delete(
     request: DeleteRequest,

@@ -142,6 +142,9 @@ export interface Message {
   deleted: boolean;
   /** The message that this one answers; 0 = none. */
   replyToSeq: number;
+  /** How often it was edited, and when last; 0 = as it was sent. */
+  version: number;
+  editedAtMs: number;
 }
 
 export interface RoomMember {
@@ -532,6 +535,23 @@ export interface DeleteResponse {
 }
 
 /**
+ * Another body for one's own message. Done only while the message has the version that its author saw (0 = as sent): an edit
+ * from another device is never overwritten unseen.
+ */
+export interface EditRequest {
+  roomId: number;
+  seq: number;
+  body: string;
+  expectedVersion: number;
+  requestId: string;
+}
+
+export interface EditResponse {
+  message: Message | undefined;
+  revision: number;
+}
+
+/**
  * Messages in ascending sequence. With `before_seq` the last ones before it; with `after_seq` the
  * first ones after it; with both, the first ones between; with neither, the newest.
  */
@@ -918,6 +938,8 @@ function createBaseMessage(): Message {
     clientMessageId: "",
     deleted: false,
     replyToSeq: 0,
+    version: 0,
+    editedAtMs: 0,
   };
 }
 
@@ -955,6 +977,12 @@ export const Message: MessageFns<Message> = {
     }
     if (message.replyToSeq !== 0) {
       writer.uint32(88).uint64(message.replyToSeq);
+    }
+    if (message.version !== 0) {
+      writer.uint32(96).uint32(message.version);
+    }
+    if (message.editedAtMs !== 0) {
+      writer.uint32(104).uint64(message.editedAtMs);
     }
     return writer;
   },
@@ -1060,6 +1088,22 @@ export const Message: MessageFns<Message> = {
             message.replyToSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.editedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1088,6 +1132,8 @@ export const Message: MessageFns<Message> = {
     message.clientMessageId = object.clientMessageId ?? "";
     message.deleted = object.deleted ?? false;
     message.replyToSeq = object.replyToSeq ?? 0;
+    message.version = object.version ?? 0;
+    message.editedAtMs = object.editedAtMs ?? 0;
     return message;
   },
 };
@@ -5472,6 +5518,178 @@ export const DeleteResponse: MessageFns<DeleteResponse> = {
   fromPartial(object: DeepPartial<DeleteResponse>): DeleteResponse {
     const message = createBaseDeleteResponse();
     message.deletedCount = object.deletedCount ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseEditRequest(): EditRequest {
+  return { roomId: 0, seq: 0, body: "", expectedVersion: 0, requestId: "" };
+}
+
+export const EditRequest: MessageFns<EditRequest> = {
+  encode(message: EditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.body !== "") {
+      writer.uint32(26).string(message.body);
+    }
+    if (message.expectedVersion !== 0) {
+      writer.uint32(32).uint32(message.expectedVersion);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EditRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEditRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expectedVersion = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EditRequest>): EditRequest {
+    return EditRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EditRequest>): EditRequest {
+    const message = createBaseEditRequest();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.body = object.body ?? "";
+    message.expectedVersion = object.expectedVersion ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseEditResponse(): EditResponse {
+  return { message: undefined, revision: 0 };
+}
+
+export const EditResponse: MessageFns<EditResponse> = {
+  encode(message: EditResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== undefined) {
+      Message.encode(message.message, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EditResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEditResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = Message.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EditResponse>): EditResponse {
+    return EditResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EditResponse>): EditResponse {
+    const message = createBaseEditResponse();
+    message.message = (object.message !== undefined && object.message !== null)
+      ? Message.fromPartial(object.message)
+      : undefined;
     message.revision = object.revision ?? 0;
     return message;
   },

@@ -70,7 +70,11 @@ export interface Member {
   serverUuid: string;
   /** What it is meant to be: a learner that is meant to vote becomes a voter (or a voting witness) once it has caught up. */
   targetRole: MemberRole;
-  storage: MemberStorage | undefined;
+  storage:
+    | MemberStorage
+    | undefined;
+  /** The newest state version that its program knows; 0 = not known. */
+  stateVersion: number;
 }
 
 /** What a member has on its disk; told about once a second. */
@@ -105,6 +109,11 @@ export interface StatusResponse {
   removed: boolean;
   /** A change of several members is being carried out: the old and the new majority are both needed. */
   joint: boolean;
+  /**
+   * What the replicated state may hold: the newest version that all members knew when it was raised. Operations that came
+   * later are refused (NOT_YET_SUPPORTED) until the last server has been upgraded.
+   */
+  stateVersion: number;
 }
 
 export interface WatchRequest {
@@ -234,6 +243,7 @@ function createBaseMember(): Member {
     serverUuid: "",
     targetRole: 0,
     storage: undefined,
+    stateVersion: 0,
   };
 }
 
@@ -286,6 +296,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.storage !== undefined) {
       MemberStorage.encode(message.storage, writer.uint32(130).fork()).join();
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(136).uint32(message.stateVersion);
     }
     return writer;
   },
@@ -431,6 +444,14 @@ export const Member: MessageFns<Member> = {
             message.storage = MemberStorage.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -466,6 +487,7 @@ export const Member: MessageFns<Member> = {
     message.storage = (object.storage !== undefined && object.storage !== null)
       ? MemberStorage.fromPartial(object.storage)
       : undefined;
+    message.stateVersion = object.stateVersion ?? 0;
     return message;
   },
 };
@@ -651,6 +673,7 @@ function createBaseStatusResponse(): StatusResponse {
     staleMs: 0,
     removed: false,
     joint: false,
+    stateVersion: 0,
   };
 }
 
@@ -682,6 +705,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.joint !== false) {
       writer.uint32(72).bool(message.joint);
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(80).uint32(message.stateVersion);
     }
     return writer;
   },
@@ -771,6 +797,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.joint = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -797,6 +831,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     message.staleMs = object.staleMs ?? 0;
     message.removed = object.removed ?? false;
     message.joint = object.joint ?? false;
+    message.stateVersion = object.stateVersion ?? 0;
     return message;
   },
 };

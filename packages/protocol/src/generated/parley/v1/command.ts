@@ -118,12 +118,27 @@ export interface MarkReadCommand {
   seq: number;
 }
 
+/** The leader's own, when every member knows commands of this version: from here on they may follow. */
+export interface RaiseStateVersionCommand {
+  stateVersion: number;
+}
+
+export interface EditCommand {
+  roomId: number;
+  seq: number;
+  body: string;
+  expectedVersion: number;
+}
+
 export interface Command {
-  /** 1. A node refuses to apply a version it does not know. */
+  /**
+   * The state version that came with the operation: it is proposed only once the state has that version, and a
+   * node that does not know it stops instead of applying it.
+   */
   version: number;
   /** Replicated time, milliseconds since the Unix epoch; stamped by the leader, never decreases. */
   stampMs: number;
-  /** Who does it; 0 for Register. */
+  /** Who does it; 0 for Register, and where the leader does it. */
   accountId: number;
   /** The session it came through; 0 = none. */
   sessionId: number;
@@ -148,6 +163,8 @@ export interface Command {
     | { $case: "send"; value: SendCommand }
     | { $case: "delete"; value: DeleteCommand }
     | { $case: "markRead"; value: MarkReadCommand }
+    | { $case: "raiseStateVersion"; value: RaiseStateVersionCommand }
+    | { $case: "edit"; value: EditCommand }
     | undefined;
 }
 
@@ -1536,6 +1553,152 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
   },
 };
 
+function createBaseRaiseStateVersionCommand(): RaiseStateVersionCommand {
+  return { stateVersion: 0 };
+}
+
+export const RaiseStateVersionCommand: MessageFns<RaiseStateVersionCommand> = {
+  encode(message: RaiseStateVersionCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stateVersion !== 0) {
+      writer.uint32(8).uint32(message.stateVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RaiseStateVersionCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRaiseStateVersionCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RaiseStateVersionCommand>): RaiseStateVersionCommand {
+    return RaiseStateVersionCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RaiseStateVersionCommand>): RaiseStateVersionCommand {
+    const message = createBaseRaiseStateVersionCommand();
+    message.stateVersion = object.stateVersion ?? 0;
+    return message;
+  },
+};
+
+function createBaseEditCommand(): EditCommand {
+  return { roomId: 0, seq: 0, body: "", expectedVersion: 0 };
+}
+
+export const EditCommand: MessageFns<EditCommand> = {
+  encode(message: EditCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.body !== "") {
+      writer.uint32(26).string(message.body);
+    }
+    if (message.expectedVersion !== 0) {
+      writer.uint32(32).uint32(message.expectedVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EditCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEditCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expectedVersion = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EditCommand>): EditCommand {
+    return EditCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EditCommand>): EditCommand {
+    const message = createBaseEditCommand();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.body = object.body ?? "";
+    message.expectedVersion = object.expectedVersion ?? 0;
+    return message;
+  },
+};
+
 function createBaseCommand(): Command {
   return { version: 0, stampMs: 0, accountId: 0, sessionId: 0, requestId: "", op: undefined };
 }
@@ -1611,6 +1774,12 @@ export const Command: MessageFns<Command> = {
         break;
       case "markRead":
         MarkReadCommand.encode(message.op.value, writer.uint32(218).fork()).join();
+        break;
+      case "raiseStateVersion":
+        RaiseStateVersionCommand.encode(message.op.value, writer.uint32(226).fork()).join();
+        break;
+      case "edit":
+        EditCommand.encode(message.op.value, writer.uint32(234).fork()).join();
         break;
     }
     return writer;
@@ -1813,6 +1982,25 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "markRead", value: MarkReadCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.op = {
+              $case: "raiseStateVersion",
+              value: RaiseStateVersionCommand.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.op = { $case: "edit", value: EditCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1941,6 +2129,18 @@ export const Command: MessageFns<Command> = {
       case "markRead": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "markRead", value: MarkReadCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "raiseStateVersion": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "raiseStateVersion", value: RaiseStateVersionCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "edit": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "edit", value: EditCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -79,6 +79,8 @@ export interface PeerHello {
   httpAddress: string;
   /** The sender was started as a witness: it keeps no chat state. */
   witness: boolean;
+  /** The newest state version that the sender's program knows; 0 = 1. */
+  stateVersion: number;
 }
 
 /** One server of the cluster. */
@@ -200,7 +202,11 @@ export interface NodeReport {
   /** MemberState. */
   state: number;
   matches: MemberPosition[];
-  storage: MemberStorage | undefined;
+  storage:
+    | MemberStorage
+    | undefined;
+  /** The newest state version that the sender's program knows; 0 = 1. */
+  stateVersion: number;
 }
 
 /** Accounts with a live session on the sender. `full` replaces what was known. */
@@ -219,6 +225,8 @@ export interface AdmissionRequest {
   httpAddress: string;
   /** It was started as a witness. */
   witness: boolean;
+  /** The newest state version that its program knows; 0 = 1. */
+  stateVersion: number;
 }
 
 /** What a server that asks for admission is told. */
@@ -336,6 +344,7 @@ function createBasePeerHello(): PeerHello {
     address: "",
     httpAddress: "",
     witness: false,
+    stateVersion: 0,
   };
 }
 
@@ -376,6 +385,9 @@ export const PeerHello: MessageFns<PeerHello> = {
     }
     if (message.witness !== false) {
       writer.uint32(96).bool(message.witness);
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(104).uint32(message.stateVersion);
     }
     return writer;
   },
@@ -489,6 +501,14 @@ export const PeerHello: MessageFns<PeerHello> = {
             message.witness = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -518,6 +538,7 @@ export const PeerHello: MessageFns<PeerHello> = {
     message.address = object.address ?? "";
     message.httpAddress = object.httpAddress ?? "";
     message.witness = object.witness ?? false;
+    message.stateVersion = object.stateVersion ?? 0;
     return message;
   },
 };
@@ -1684,7 +1705,16 @@ export const MemberPosition: MessageFns<MemberPosition> = {
 };
 
 function createBaseNodeReport(): NodeReport {
-  return { raftId: 0, term: 0, commitIndex: 0, appliedIndex: 0, state: 0, matches: [], storage: undefined };
+  return {
+    raftId: 0,
+    term: 0,
+    commitIndex: 0,
+    appliedIndex: 0,
+    state: 0,
+    matches: [],
+    storage: undefined,
+    stateVersion: 0,
+  };
 }
 
 export const NodeReport: MessageFns<NodeReport> = {
@@ -1709,6 +1739,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     }
     if (message.storage !== undefined) {
       MemberStorage.encode(message.storage, writer.uint32(58).fork()).join();
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(64).uint32(message.stateVersion);
     }
     return writer;
   },
@@ -1782,6 +1815,14 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.storage = MemberStorage.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1808,6 +1849,7 @@ export const NodeReport: MessageFns<NodeReport> = {
     message.storage = (object.storage !== undefined && object.storage !== null)
       ? MemberStorage.fromPartial(object.storage)
       : undefined;
+    message.stateVersion = object.stateVersion ?? 0;
     return message;
   },
 };
@@ -1920,7 +1962,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
 };
 
 function createBaseAdmissionRequest(): AdmissionRequest {
-  return { nodeId: 0, serverUuid: "", address: "", httpAddress: "", witness: false };
+  return { nodeId: 0, serverUuid: "", address: "", httpAddress: "", witness: false, stateVersion: 0 };
 }
 
 export const AdmissionRequest: MessageFns<AdmissionRequest> = {
@@ -1939,6 +1981,9 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
     }
     if (message.witness !== false) {
       writer.uint32(40).bool(message.witness);
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(48).uint32(message.stateVersion);
     }
     return writer;
   },
@@ -1996,6 +2041,14 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
             message.witness = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2018,6 +2071,7 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
     message.address = object.address ?? "";
     message.httpAddress = object.httpAddress ?? "";
     message.witness = object.witness ?? false;
+    message.stateVersion = object.stateVersion ?? 0;
     return message;
   },
 };

@@ -18,6 +18,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  EditRequest,
+  EditResponse,
   Event,
   GetAccountRequest,
   GetAccountResponse,
@@ -164,6 +166,7 @@ export interface Request {
     | { $case: "history"; value: HistoryRequest }
     | { $case: "markRead"; value: MarkReadRequest }
     | { $case: "unread"; value: UnreadRequest }
+    | { $case: "edit"; value: EditRequest }
     | undefined;
 }
 
@@ -199,6 +202,7 @@ export interface Reply {
     | { $case: "history"; value: HistoryResponse }
     | { $case: "markRead"; value: MarkReadResponse }
     | { $case: "unread"; value: UnreadResponse }
+    | { $case: "edit"; value: EditResponse }
     | undefined;
 }
 
@@ -889,6 +893,9 @@ export const Request: MessageFns<Request> = {
       case "unread":
         UnreadRequest.encode(message.op.value, writer.uint32(290).fork()).join();
         break;
+      case "edit":
+        EditRequest.encode(message.op.value, writer.uint32(298).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1138,6 +1145,14 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "unread", value: UnreadRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.op = { $case: "edit", value: EditRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1320,6 +1335,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "edit": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "edit", value: EditRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1418,6 +1439,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "unread":
         UnreadResponse.encode(message.result.value, writer.uint32(290).fork()).join();
+        break;
+      case "edit":
+        EditResponse.encode(message.result.value, writer.uint32(298).fork()).join();
         break;
     }
     return writer;
@@ -1668,6 +1692,14 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "unread", value: UnreadResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.result = { $case: "edit", value: EditResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1852,6 +1884,12 @@ export const Reply: MessageFns<Reply> = {
       case "unread": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "unread", value: UnreadResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "edit": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "edit", value: EditResponse.fromPartial(object.result.value) };
         }
         break;
       }

@@ -1,0 +1,28 @@
+// Rolling upgrades: which program may apply which command. Each version of the program knows the commands of all state
+// versions up to its own. The version that the replicated state has reached is replicated itself, and rises only when every
+// member knows the next one (DESIGN section 5); until then no command that came later is put into the log. So no node ever
+// meets an entry that it can't apply, and the program on a node may go back to the older one until the version has risen.
+import type { Command } from "@parley/protocol";
+
+export type Op = NonNullable<Command["op"]>;
+export type OpName = Op["$case"];
+
+/** The newest state version that this program knows. */
+export const STATE_VERSION = 2;
+/** What a new state has, and what a program knows that says nothing of it. */
+export const STATE_VERSION_FIRST = 1;
+
+/** The state version that an operation came with; what is not listed was there from the first. */
+const SINCE: { readonly [N in OpName]?: number } = { edit: 2 };
+
+/** The state version that an operation needs. */
+export function versionOf(op: OpName): number {
+  return SINCE[op] ?? STATE_VERSION_FIRST;
+}
+
+/** The state version that an encoded command needs, without decoding it; 0 = it is no command. */
+export function versionNeeded(command: Uint8Array): number {
+  // The version stands first in every encoded command, and takes one byte.
+  const version = command[0] === 0x08 ? (command[1] ?? 0) : 0;
+  return version < 0x80 ? version : 0;
+}
