@@ -7,6 +7,7 @@ export * from "./high-water.ts";
 export type { LogEngineOptions, LogInstall } from "./log-engine.ts";
 export { MemoryChatDisk, MemoryChatStore } from "./memory-chat-store.ts";
 export { MemoryLogDisk, MemoryLogStore } from "./memory-log-store.ts";
+export { type DiskSurvey, recoverNode, surveyDisk } from "./recover.ts";
 export { type BackupState, restoreNode, restoreWitness } from "./restore.ts";
 export {
   type ChatFileOwner,

@@ -3,14 +3,13 @@
  * log begins after it. The node is fresh otherwise: it becomes part of a new cluster, whose
  * configured nodes must all have been restored from the same backup.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
-import { basename, dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ChatMachine } from "@parley/chat";
 import { verifyHash, verifyStructure } from "./chat-file.ts";
 import { StorageError } from "./errors.ts";
 import { chatPath, removeWithSidecars, syncDirectoryOf } from "./files.ts";
 import { LogEngine } from "./log-engine.ts";
+import { GENERATION_OF_NEW, mustBeEmpty, syncFile } from "./new-disk.ts";
 
 /** What the backup says of the state in it. */
 export interface BackupState {
@@ -18,9 +17,6 @@ export interface BackupState {
   readonly term: number;
   readonly stateHash: string;
 }
-
-/** A new log's own chat file is generation 1. */
-const GENERATION = 2;
 
 /**
  * Restores into the configured `dbPath`, where nothing may be. `write` is given the path of the chat file to
@@ -32,7 +28,7 @@ export function restoreNode(
   write: (path: string) => void,
 ): void {
   mustBeEmpty(dbPath);
-  const path = chatPath(dbPath, GENERATION);
+  const path = chatPath(dbPath, GENERATION_OF_NEW);
   try {
     write(path);
     prepare(path, expected);
@@ -49,24 +45,11 @@ export function restoreWitness(dbPath: string, expected: BackupState): void {
   beginAfter(dbPath, expected);
 }
 
-function mustBeEmpty(dbPath: string): void {
-  mkdirSync(dirname(dbPath), { recursive: true });
-  const found = readdirSync(dirname(dbPath)).find((name) => name.startsWith(basename(dbPath)));
-  if (found !== undefined) {
-    throw new StorageError(
-      "invalid",
-      dbPath,
-      `${dbPath}: there is data of a node already (${found}). A backup is restored into a new cluster: move the ` +
-        "data away, or name another db_path.",
-    );
-  }
-}
-
 function beginAfter(dbPath: string, { revision, term }: BackupState): void {
   const engine = LogEngine.open(dbPath);
   try {
     engine.install({
-      generation: GENERATION,
+      generation: GENERATION_OF_NEW,
       position: { index: revision, term },
       // The next election must be of a later term than what is in the chat.
       hardState: { term, vote: 0, commit: revision },
@@ -96,11 +79,6 @@ function prepare(path: string, expected: BackupState): void {
   } finally {
     db.close();
   }
-  const fd = openSync(path, "r+");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  syncFile(path);
   syncDirectoryOf(path);
 }

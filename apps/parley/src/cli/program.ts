@@ -9,6 +9,7 @@ import { addClusterCommands } from "./cluster-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addProcessCommands } from "./process-commands.ts";
+import { addRecoverCommand } from "./recover-command.ts";
 import { addRoomCommands } from "./room-commands.ts";
 
 export function buildProgram(): Command {
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
   addClusterCommands(program);
   addMembershipCommands(program);
   addBackupCommands(program);
+  addRecoverCommand(program);
   addAccountCommands(program);
   addRoomCommands(program);
   addMessageCommands(program);

@@ -99,7 +99,7 @@ export class Bootstrap {
     return {
       nodeId: this.#config.nodeId,
       serverUuid: this.#identity.serverUuid,
-      isFresh: this.#adoption === undefined,
+      clusterId: this.#adoption?.record.clusterId ?? "",
     };
   }
 

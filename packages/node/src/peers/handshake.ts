@@ -8,8 +8,8 @@ import type { Membership } from "../ports.ts";
 export interface Self {
   readonly nodeId: number;
   readonly serverUuid: string;
-  /** It belongs to no cluster yet. */
-  readonly isFresh: boolean;
+  /** Empty = it belongs to no cluster yet. */
+  readonly clusterId: string;
 }
 
 /** How a caller is received. */
@@ -39,6 +39,8 @@ export function checkAddressee(hello: PeerHello, self: Self): ParleyError | unde
         "run the same version of Parley on both",
     );
   }
+  const isForeign = hello.clusterId !== "" && hello.clusterId !== self.clusterId;
+  if (isForeign && self.clusterId !== "") return otherCluster(hello, self.clusterId);
   if (hello.toNodeId !== 0 && hello.toNodeId !== self.nodeId) {
     return new ParleyError(
       "WRONG_CLUSTER",
@@ -48,11 +50,18 @@ export function checkAddressee(hello: PeerHello, self: Self): ParleyError | unde
   if (hello.toServerUuid !== "" && hello.toServerUuid !== self.serverUuid) {
     return new ParleyError(
       // Whoever lost its disk hears that from all the others, until they have taken it back.
-      self.isFresh ? "NOT_READY" : "WRONG_CLUSTER",
+      self.clusterId === "" ? "NOT_READY" : "WRONG_CLUSTER",
       `node ${hello.nodeId} expects server ${hello.toServerUuid} here, but this is another one`,
     );
   }
   return undefined;
+}
+
+function otherCluster({ nodeId, clusterId }: PeerHello, ours: string): ParleyError {
+  return new ParleyError(
+    "WRONG_CLUSTER",
+    `node ${nodeId} belongs to cluster ${clusterId || "(none)"}, this is cluster ${ours}`,
+  );
 }
 
 /** For a member of a cluster. */
@@ -62,14 +71,7 @@ export function receiveAsMember(
   membership: Membership,
 ): Reception {
   if (isFresh(hello)) return { kind: "enquirer" };
-  if (hello.clusterId !== clusterId) {
-    return refusedFor(
-      new ParleyError(
-        "WRONG_CLUSTER",
-        `node ${hello.nodeId} belongs to cluster ${hello.clusterId || "(none)"}, this is cluster ${clusterId}`,
-      ),
-    );
-  }
+  if (hello.clusterId !== clusterId) return refusedFor(otherCluster(hello, clusterId));
   const known = serverOfRaftId(membership, hello.raftId);
   if (known === undefined) {
     // Who is expected was added by an entry that this node has not applied yet; only its links bring that entry.
