@@ -89,7 +89,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["commit rule", ...DIVERGED],
-    seedsMax: 4,
+    seedsMax: 12,
   },
   {
     name: "append-truncates",

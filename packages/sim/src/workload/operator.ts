@@ -34,6 +34,10 @@ export interface OperatorParts {
 
 const GAP_US_MEAN = 2_500_000;
 const TIMEOUT_MS = 8_000;
+/** A change that was answered, or given up, may still be on its way to those who apply it. */
+const SETTLING_US = 2_000_000;
+/** Takes a vote away. */
+const SHRINKING: ReadonlySet<string> = new Set(["demoteServer", "removeServer", "replaceServer"]);
 
 type Wish = "add" | "promote" | "demote" | "remove" | "replace" | "transfer" | "wipe" | "recycle";
 
@@ -51,6 +55,8 @@ const WEIGHTS: Readonly<Record<Wish, number>> = {
 export class Operator {
   readonly #parts: OperatorParts;
   #stopped = false;
+  /** Fewer voters may be left than are known of. */
+  #shrinkingUntilUs = 0;
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
@@ -189,6 +195,7 @@ export class Operator {
     const held = new Set(servers.filter(({ damaged }) => !damaged).map(({ raftId }) => raftId));
     const lost = voters.filter((raftId) => !held.has(raftId)).length;
     if (!voters.includes(server.raftId)) return true;
+    if (this.#parts.scheduler.nowUs < this.#shrinkingUntilUs) return false;
     return lost + 1 <= Math.floor((voters.length - 1) / 2);
   }
 
@@ -226,12 +233,15 @@ export class Operator {
   }
 
   #ask(method: Parameters<Server["operate"]>[0], request: Uint8Array, what: string): void {
-    const { random, servers, trace, coverage } = this.#parts;
+    const { random, servers, trace, coverage, scheduler } = this.#parts;
     const serving = servers.filter(({ state, raftId }) => state === "up" && raftId !== 0);
     const through = pick(random, serving);
     if (through === undefined) return;
     trace.add("operator", `asks ${through.name}: ${what}`);
+    const isShrinking = SHRINKING.has(method);
+    if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + TIMEOUT_MS * 1_000 + SETTLING_US;
     through.operate(method, request, TIMEOUT_MS, (reason) => {
+      if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + SETTLING_US;
       trace.add("operator", `${what}: ${reason}`);
       if (reason !== "done") coverage.add("changes-refused");
     });
