@@ -93,7 +93,7 @@ export class Admissions {
     const message =
       `Servers ${wiped.join(", ")} of cluster ${this.#record.clusterId} came back with empty disks. That leaves ${left} of ` +
       `${membership.voters.length} voters, and ${needed} are needed, so nobody can tell what was acknowledged: no new cluster ` +
-      "is made out of this. Bring an old disk back, if there is one; else make a new cluster from a survivor's disk or a backup.";
+      "is made out of this. Bring an old disk back, if there is one; else make a new cluster from a survivor's disk (`parley recover`) or a backup.";
     if (message !== this.#lastWarning) {
       this.#lastWarning = message;
       this.#ports.logger.error({ event: "majority-wiped", wiped, left, needed }, message);
