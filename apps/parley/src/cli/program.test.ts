@@ -57,7 +57,7 @@ describe("the command line", () => {
 
   it("--json and --server are everywhere in the chat's commands", () => {
     for (const command of buildProgram().commands) {
-      const local = ["dev", "dev-control", "server", "certs", "sessions", "restore"];
+      const local = ["dev", "dev-control", "server", "certs", "sessions", "restore", "recover"];
       if (local.includes(command.name())) continue;
       const flags = command.options.map((option) => option.long);
       expect(flags, command.name()).toEqual(expect.arrayContaining(["--json", "--server"]));
