@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { item, outboxStoreContract } from "../test/outbox-store-contract.ts";
 import { FileOutbox } from "./file-outbox.ts";
-import { MemoryOutbox } from "./memory-outbox.ts";
-import type { OutboxItem, OutboxStore } from "./ports.ts";
+import type { OutboxItem } from "./ports.ts";
 
 let folder = "";
 let path = "";
@@ -20,11 +20,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function item(id: string, body = `text of ${id} ☕`): OutboxItem {
-  const whose = { clusterId: "c", accountId: 7, roomId: 1 };
-  return { clientMessageId: id, ...whose, body, replyToSeq: 0, queuedAtMs: 5 };
-}
-
 /** Opens the file, looks, and closes it again. */
 async function left(): Promise<readonly OutboxItem[]> {
   const store = new FileOutbox(path);
@@ -33,32 +28,7 @@ async function left(): Promise<readonly OutboxItem[]> {
   return items;
 }
 
-const stores: Record<string, () => OutboxStore> = {
-  memory: () => memory,
-  file: () => new FileOutbox(path),
-};
-let memory = new MemoryOutbox();
-beforeEach(() => {
-  memory = new MemoryOutbox();
-});
-
-test.each(Object.keys(stores))(
-  "contract, %s: what was put and not removed comes back in order",
-  async (name) => {
-    const make = stores[name] ?? stores.memory;
-    if (make === undefined) throw new Error("no store");
-    const store = make();
-    expect(await store.open()).toEqual([]);
-    await Promise.all(["a", "b", "c"].map((id) => store.put(item(id))));
-    store.remove("b");
-    const failed = { ...item("a"), failure: { reason: "TOO_LARGE", message: "too large" } };
-    await store.put(failed);
-    await store.close();
-    const again = make();
-    expect(await again.open()).toEqual([failed, item("c")]);
-    await again.close();
-  },
-);
+outboxStoreContract("file", () => new FileOutbox(path));
 
 test("a torn last line was never acknowledged: it is cut off, and writing goes on after it", async () => {
   const store = new FileOutbox(path);

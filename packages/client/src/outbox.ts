@@ -345,8 +345,8 @@ export class Outbox {
       // A store that is done at once costs no turn.
       if (writing !== undefined) await writing;
     } catch (cause) {
-      const message = `the outbox can't be written: ${ParleyError.from(cause).message}`;
-      const error = new ParleyError("INTERNAL", message);
+      const { reason, message } = ParleyError.from(cause);
+      const error = new ParleyError(reason, `the outbox can't be written: ${message}`);
       if (this.#entries.get(entry.item.clientMessageId) === entry) {
         this.#drop(entry);
         entry.settle?.({ error });

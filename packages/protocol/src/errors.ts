@@ -96,6 +96,9 @@ export const REASONS = {
   WITNESS_LOG_FULL: StatusCode.RESOURCE_EXHAUSTED,
   // The node that was asked is a witness: it has no chat state.
   WITNESS: StatusCode.UNAVAILABLE,
+  // The device that a client runs on: what it was to keep is not kept.
+  STORAGE_FULL: StatusCode.RESOURCE_EXHAUSTED,
+  STORAGE_UNAVAILABLE: StatusCode.FAILED_PRECONDITION,
   DEADLINE_EXCEEDED: StatusCode.DEADLINE_EXCEEDED,
   CANCELLED: StatusCode.CANCELLED,
   INTERNAL: StatusCode.INTERNAL,

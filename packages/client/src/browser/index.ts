@@ -1,5 +1,13 @@
 // The SDK in a browser: the same client over a WebSocket. Nothing here or below needs Node.
 export * from "../index.ts";
+export { type DurabilityListener, FallbackOutbox } from "./fallback-outbox.ts";
+export {
+  deleteOutbox,
+  IndexedDbOutbox,
+  type Leftover,
+  leftovers,
+  outboxName,
+} from "./indexed-db-outbox.ts";
 export { probeOnWake } from "./wake.ts";
 export {
   SESSION_PATH,
