@@ -188,15 +188,19 @@ export class Operator {
 
   /** Whether as many copies of everything are left without this disk as are promised to be enough. */
   mayLoseDisk(server: Server): boolean {
-    const { servers } = this.#parts;
     const membership = this.#parts.membership();
     if (membership === undefined || membership.votersOutgoing.length > 0) return false;
     const { voters } = membership;
-    const held = new Set(servers.filter(({ damaged }) => !damaged).map(({ raftId }) => raftId));
-    const lost = voters.filter((raftId) => !held.has(raftId)).length;
+    const lost = this.#lostAmong(voters);
     if (!voters.includes(server.raftId)) return true;
     if (this.#parts.scheduler.nowUs < this.#shrinkingUntilUs) return false;
     return lost + 1 <= Math.floor((voters.length - 1) / 2);
+  }
+
+  #lostAmong(voters: readonly number[]): number {
+    const { servers } = this.#parts;
+    const held = new Set(servers.filter(({ damaged }) => !damaged).map(({ raftId }) => raftId));
+    return voters.filter((raftId) => !held.has(raftId)).length;
   }
 
   #wipe(server: Server | undefined): void {
@@ -237,8 +241,10 @@ export class Operator {
     const serving = servers.filter(({ state, raftId }) => state === "up" && raftId !== 0);
     const through = pick(random, serving);
     if (through === undefined) return;
-    trace.add("operator", `asks ${through.name}: ${what}`);
     const isShrinking = SHRINKING.has(method);
+    // For a moment the cluster takes a voter for alive whose disk has just been lost, and would let the vote go.
+    if (isShrinking && this.#lostAmong(this.#parts.membership()?.voters ?? []) > 0) return;
+    trace.add("operator", `asks ${through.name}: ${what}`);
     if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + TIMEOUT_MS * 1_000 + SETTLING_US;
     through.operate(method, request, TIMEOUT_MS, (reason) => {
       if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + SETTLING_US;
