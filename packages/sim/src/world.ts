@@ -164,7 +164,7 @@ export class World {
       clients: this.clients,
       leader: () => this.#leaderServer(),
       garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
-      mayLoseDisk: (server) => options.spares === 0 || this.#operator.mayLoseDisk(server),
+      mayLoseDisk: (server) => this.#operator.mayLoseDisk(server),
     });
 
     this.#p2 = new P2Once(this.#report);

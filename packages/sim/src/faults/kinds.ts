@@ -21,6 +21,8 @@ export interface FaultContext {
   /** Calls `end` after a time of the world, or sooner when everything is healed. */
   during(durationUs: number, end: () => void): void;
   garbleNextFrame(from: string, to: string): void;
+  /** Whether enough copies of everything are left without this one's disk. */
+  mayLoseDisk(server: Server): boolean;
   say(who: string, what: string): void;
 }
 
@@ -163,8 +165,8 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
     fill(world, victim, 0, 4_000_000);
   },
   "chat-file-lost": (world, victim) => {
-    // One at a time: from whom should the last one get it?
-    if (world.servers.some((server) => server.chatFileLost)) return;
+    // What the log does not hold any more is gone with it, as with a whole disk.
+    if (!world.mayLoseDisk(victim)) return;
     world.say(victim.name, "loses its chat file");
     victim.crash("kill");
     victim.loseChatFile();

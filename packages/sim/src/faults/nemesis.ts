@@ -56,6 +56,7 @@ export class Nemesis {
       running: (except) => this.#pickRunning(except),
       during: (durationUs, end) => this.#during(durationUs, end),
       garbleNextFrame: (from, to) => parts.garbleNextFrame(from, to),
+      mayLoseDisk: (server) => parts.mayLoseDisk(server),
       say: (who, what) => parts.trace.add(who, what),
     };
   }

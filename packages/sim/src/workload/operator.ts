@@ -199,7 +199,8 @@ export class Operator {
 
   #lostAmong(voters: readonly number[]): number {
     const { servers } = this.#parts;
-    const held = new Set(servers.filter(({ damaged }) => !damaged).map(({ raftId }) => raftId));
+    const whole = servers.filter(({ damaged, chatFileLost }) => !damaged && !chatFileLost);
+    const held = new Set(whole.map(({ raftId }) => raftId));
     return voters.filter((raftId) => !held.has(raftId)).length;
   }
 
