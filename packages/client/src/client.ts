@@ -28,6 +28,7 @@ import {
   type SendOptions,
   type SendResult,
 } from "./outbox.ts";
+import type { OutboxPeers } from "./outbox-peers.ts";
 import { platformClock, platformRandom } from "./platform.ts";
 import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer } from "./ports.ts";
 import { SignIn } from "./sign-in.ts";
@@ -41,6 +42,8 @@ export interface ClientOptions {
   readonly carrier: Carrier;
   /** In memory by default: unsent messages then die with the process. */
   readonly outbox?: OutboxStore | undefined;
+  /** Other clients that share the outbox, such as those of other tabs: one of them sends. */
+  readonly outboxPeers?: OutboxPeers | undefined;
   readonly outboxBounds?: Partial<OutboxBounds> | undefined;
   /** A token from an earlier sign-in. */
   readonly token?: string | undefined;
@@ -205,6 +208,8 @@ export class ParleyClient {
         clusterId: this.#clusterId,
         accountId: this.#signIn.account?.id ?? 0,
       }),
+      peers: options.outboxPeers,
+      hasQuorum: () => this.#view?.hasQuorum ?? false,
       onChange: (change) => {
         for (const listener of this.#outboxListeners) listener(change);
         this.#changed();
@@ -394,8 +399,11 @@ export class ParleyClient {
     return this.#outbox.items();
   }
 
-  /** Certain before transmission; afterwards `too-late`: delete the message once it is there. */
-  cancelSend(clientMessageId: string): "cancelled" | "too-late" | "unknown" {
+  /**
+   * Certain before transmission; afterwards `too-late`: delete the message once it is there.
+   * `asked`: another client sends from this outbox, and removes it if it is not too late there.
+   */
+  cancelSend(clientMessageId: string): "cancelled" | "too-late" | "asked" | "unknown" {
     return this.#outbox.cancel(clientMessageId);
   }
 

@@ -13,6 +13,7 @@ export type {
   SendOptions,
   SendResult,
 } from "./outbox.ts";
+export type { OutboxNews, OutboxPeerEvents, OutboxPeers } from "./outbox-peers.ts";
 export { platformClock, platformRandom } from "./platform.ts";
 export type {
   Carrier,

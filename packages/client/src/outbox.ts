@@ -15,6 +15,13 @@ import {
   type Outcome,
   speaksAgainstNode,
 } from "./exchange.ts";
+import {
+  failureOf,
+  newsOf,
+  type OutboxNews,
+  type OutboxPeers,
+  StallWatch,
+} from "./outbox-peers.ts";
 import type { Clock, OutboxItem, OutboxStore, Timer } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import { TIMING } from "./timing.ts";
@@ -71,6 +78,10 @@ export interface OutboxOptions {
   /** The node can't serve, for now: another one may. */
   readonly onNodeUnfit: (link: Link, reason: string) => void;
   readonly onChange: (change: OutboxChange) => void;
+  /** Others that share the store; left out: this client alone sends. */
+  readonly peers?: OutboxPeers | undefined;
+  /** The node in use could commit a send. */
+  readonly hasQuorum: () => boolean;
 }
 
 /** Sends in flight for each room. */
@@ -114,6 +125,11 @@ export class Outbox {
   #open = false;
   readonly #opening = Promise.withResolvers<void>();
   #ready = false;
+  /** Of the clients that share the store, this one sends. */
+  #leads = false;
+  /** Rises whenever that changes, so that a change which took its time does not undo a later one. */
+  #turn = 0;
+  readonly #stall: StallWatch;
   #inFlight = 0;
   #bytes = 0;
   #failed = 0;
@@ -124,6 +140,11 @@ export class Outbox {
     this.#clock = options.clock;
     // Nobody may be waiting for it.
     this.#opening.promise.catch(() => {});
+    this.#stall = new StallWatch({
+      clock: options.clock,
+      couldServe: () => this.#couldServe(),
+      onStall: () => options.peers?.claim(),
+    });
   }
 
   /** Messages that wait for their commit; failed ones don't. */
@@ -145,37 +166,59 @@ export class Outbox {
       this.#opening.reject(cause);
       throw cause;
     }
-    // What was written before the outbox was open comes after what it holds.
-    const early = [...this.#entries.values()];
-    this.#entries.clear();
-    this.#rooms.clear();
-    for (const item of items) {
-      const entry = this.#newEntry(item);
-      // Whether the earlier process had sent it is not known.
-      entry.transmitted = true;
-      this.#entries.set(item.clientMessageId, entry);
-      this.#bytes += entry.bytes;
-      if (item.failure === undefined) {
-        entry.state = "ready";
-        this.#append(entry);
-      } else {
-        entry.state = "failed";
-        this.#failed += 1;
-      }
-    }
-    for (const entry of early) {
-      this.#entries.set(entry.item.clientMessageId, entry);
-      this.#append(entry);
-    }
+    this.#load(items);
     this.#open = true;
     this.#opening.resolve();
+    const { peers } = this.#options;
+    this.#leads = peers === undefined;
+    peers?.join({
+      onLead: () => void this.#lead(),
+      onFollow: () => this.#follow(),
+      onNews: (news) => this.#onNews(news),
+    });
+    this.#watchSender();
     this.#pumpAll();
+  }
+
+  /** Takes over what the store holds; what is not in it yet comes after that. */
+  #load(items: readonly OutboxItem[]): void {
+    const known = new Map(this.#entries);
+    this.#entries.clear();
+    for (const room of this.#rooms.values()) room.timer?.cancel();
+    this.#rooms.clear();
+    this.#bytes = 0;
+    this.#failed = 0;
+    for (const item of items) {
+      const mine = known.get(item.clientMessageId);
+      known.delete(item.clientMessageId);
+      const entry = mine ?? this.#newEntry(item);
+      // Whether an earlier sender had sent it is not known.
+      entry.transmitted = true;
+      if (mine?.state !== "storing") {
+        entry.state = "ready";
+        entry.item = item;
+      }
+      this.#insert(entry);
+    }
+    for (const entry of known.values()) this.#insert(entry);
+  }
+
+  /** As the last one of its room, unless it has failed. */
+  #insert(entry: Entry): void {
+    this.#entries.set(entry.item.clientMessageId, entry);
+    this.#bytes += entry.bytes;
+    if (entry.item.failure === undefined) this.#append(entry);
+    else {
+      entry.state = "failed";
+      this.#failed += 1;
+    }
   }
 
   /** Signed in on a session (again), or not any more. */
   setReady(ready: boolean): void {
     this.#ready = ready;
     if (!ready) return;
+    this.#watchSender();
     this.#recall((entry) => !this.#mine(entry.item));
     this.#pumpAll();
   }
@@ -223,22 +266,29 @@ export class Outbox {
     });
     // Whoever waits only for `stored` learns of a failure through `onOutbox`.
     committed.catch(() => {});
-    this.#entries.set(clientMessageId, entry);
-    this.#bytes += entry.bytes;
-    this.#append(entry);
+    this.#insert(entry);
     const stored = this.#store(entry);
     stored.catch(() => {});
     return { clientMessageId, stored, committed };
   }
 
-  /** `cancelled`: it was never sent. `too-late`: a node may have it. `unknown`: it is not here. */
-  cancel(clientMessageId: string): "cancelled" | "too-late" | "unknown" {
+  /**
+   * `cancelled`: it was never sent. `too-late`: a node may have it. `asked`: another client is the
+   * sender; the message is removed if that one is in time. `unknown`: it is not here.
+   */
+  cancel(clientMessageId: string): "cancelled" | "too-late" | "asked" | "unknown" {
     const entry = this.#entries.get(clientMessageId);
     if (entry === undefined) return "unknown";
-    if (entry.state === "failed" || entry.transmitted) return "too-late";
+    if (entry.state === "failed") return "too-late";
+    // While it is being written, no other client knows of it.
+    if (!this.#leads && entry.state !== "storing") {
+      this.#options.peers?.announce({ kind: "cancel", clientMessageId });
+      return "asked";
+    }
+    if (entry.transmitted) return "too-late";
     this.#drop(entry);
-    entry.settle?.({ error: new ParleyError("CANCELLED", "the message was cancelled") });
-    this.#options.onChange({ kind: "removed", item: entry.item });
+    entry.settle?.({ error: cancelled() });
+    this.#changed({ kind: "removed", item: entry.item });
     return "cancelled";
   }
 
@@ -246,9 +296,8 @@ export class Outbox {
   dismiss(clientMessageId: string): boolean {
     const entry = this.#entries.get(clientMessageId);
     if (entry?.state !== "failed") return false;
-    this.#failed -= 1;
     this.#drop(entry);
-    this.#options.onChange({ kind: "removed", item: entry.item });
+    this.#changed({ kind: "removed", item: entry.item });
     return true;
   }
 
@@ -256,13 +305,8 @@ export class Outbox {
   async retry(clientMessageId: string): Promise<boolean> {
     const entry = this.#entries.get(clientMessageId);
     if (entry?.state !== "failed") return false;
-    this.#failed -= 1;
     const { failure: _, ...item } = entry.item;
-    entry.item = { ...item, ...this.#options.account() };
-    entry.attempts = 0;
-    entry.notBeforeMs = 0;
-    entry.state = "storing";
-    this.#append(entry);
+    this.#revive(entry, { ...item, ...this.#options.account() }, "storing");
     await this.#store(entry);
     return true;
   }
@@ -280,9 +324,111 @@ export class Outbox {
   async close(): Promise<void> {
     const error = new ParleyError("CANCELLED", "the client was closed; the message stays queued");
     this.#ready = false;
+    this.#leads = false;
+    this.#turn += 1;
+    this.#stall.stop();
+    this.#options.peers?.leave();
     for (const room of this.#rooms.values()) room.timer?.cancel();
     for (const entry of this.#entries.values()) entry.settle?.({ error });
     await this.#options.store.close();
+  }
+
+  // ---- Sharing ---------------------------------------------------------------------------------
+
+  /** This client sends from now on: first of all what the one before it has left. */
+  async #lead(): Promise<void> {
+    const turn = ++this.#turn;
+    this.#stall.stop();
+    const known = new Set([...this.#entries.values()].filter(({ state }) => state !== "storing"));
+    // A store that can't be read takes nothing away from what is known here.
+    const stored = await this.#options.store.open().catch(() => undefined);
+    if (turn !== this.#turn) return;
+    if (stored !== undefined) {
+      const items = new Set(stored.map(({ clientMessageId }) => clientMessageId));
+      for (const entry of known) {
+        if (!items.has(entry.item.clientMessageId)) this.#vanished(entry);
+      }
+      this.#load(stored);
+    }
+    this.#leads = true;
+    this.#pumpAll();
+  }
+
+  /** Another client sends now; what is in flight here will be repeated by it. */
+  #follow(): void {
+    this.#turn += 1;
+    this.#leads = false;
+    this.#recall(() => true);
+    this.#watchSender();
+  }
+
+  /** The sender before this one took it out of the store, and its news of that did not arrive. */
+  #vanished(entry: Entry): void {
+    // News of it may have come while the store was read.
+    if (this.#entries.get(entry.item.clientMessageId) !== entry) return;
+    this.#forget(entry);
+    const message = "another tab has sent or removed the message and did not say which";
+    entry.settle?.({ error: new ParleyError("OUTCOME_UNKNOWN", message) });
+    this.#options.onChange({ kind: "removed", item: entry.item });
+  }
+
+  #couldServe(): boolean {
+    return !this.#leads && this.#ready && this.pending > 0 && this.#options.hasQuorum();
+  }
+
+  #watchSender(): void {
+    if (this.#open && !this.#leads && this.#ready && this.pending > 0) this.#stall.watch();
+  }
+
+  #onNews(news: OutboxNews): void {
+    if (news.kind === "cancel") {
+      if (this.#leads) this.cancel(news.clientMessageId);
+      return;
+    }
+    const { item } = news;
+    const entry = this.#entries.get(item.clientMessageId);
+    switch (news.kind) {
+      case "queued":
+        if (entry?.state === "failed") this.#revive(entry, item, "ready");
+        else if (entry === undefined) {
+          const added = this.#newEntry(item);
+          added.state = "ready";
+          this.#insert(added);
+        } else return;
+        this.#options.onChange(news);
+        this.#pumpSoon(item.roomId);
+        this.#watchSender();
+        return;
+      case "committed":
+        this.#options.observe(news.result.message.revision);
+        if (entry !== undefined) this.#forget(entry);
+        entry?.settle?.({ value: news.result });
+        this.#options.onChange(news);
+        break;
+      case "failed": {
+        if (entry === undefined || entry.state === "failed") return;
+        const error = failureOf(item);
+        this.#markFailed(entry, item);
+        entry.settle?.({ error });
+        this.#options.onChange({ kind: "failed", item, error });
+        break;
+      }
+      case "removed":
+        if (entry === undefined) return;
+        this.#forget(entry);
+        entry.settle?.({ error: cancelled() });
+        this.#options.onChange(news);
+        break;
+    }
+    if (!this.#leads) {
+      this.#stall.stop();
+      this.#watchSender();
+    }
+  }
+
+  #changed(change: OutboxChange): void {
+    this.#options.peers?.announce(newsOf(change));
+    this.#options.onChange(change);
   }
 
   // ---- Queueing --------------------------------------------------------------------------------
@@ -356,8 +502,9 @@ export class Outbox {
     // It may have been cancelled meanwhile.
     if (entry.state !== "storing" || !this.#entries.has(entry.item.clientMessageId)) return;
     entry.state = "ready";
-    this.#options.onChange({ kind: "queued", item: entry.item });
+    this.#changed({ kind: "queued", item: entry.item });
     this.#pumpSoon(entry.item.roomId);
+    this.#watchSender();
   }
 
   #append(entry: Entry): void {
@@ -398,10 +545,32 @@ export class Outbox {
   }
 
   #drop(entry: Entry): void {
+    this.#forget(entry);
+    this.#options.store.remove(entry.item.clientMessageId);
+  }
+
+  #forget(entry: Entry): void {
+    if (entry.state === "failed") this.#failed -= 1;
     this.#unlink(entry);
     this.#entries.delete(entry.item.clientMessageId);
     this.#bytes -= entry.bytes;
-    this.#options.store.remove(entry.item.clientMessageId);
+  }
+
+  #markFailed(entry: Entry, item: OutboxItem): void {
+    this.#unlink(entry);
+    entry.state = "failed";
+    entry.item = item;
+    this.#failed += 1;
+  }
+
+  /** A failed message goes to the end of its room's queue again. */
+  #revive(entry: Entry, item: OutboxItem, state: "storing" | "ready"): void {
+    this.#failed -= 1;
+    entry.item = item;
+    entry.attempts = 0;
+    entry.notBeforeMs = 0;
+    entry.state = state;
+    this.#append(entry);
   }
 
   #abort(entry: Entry): void {
@@ -423,7 +592,8 @@ export class Outbox {
   }
 
   #schedulePump(): void {
-    if (this.#pumping || !this.#ready || !this.#open || this.#dirty.size === 0) return;
+    const mayPump = this.#leads && this.#ready && this.#open;
+    if (this.#pumping || !mayPump || this.#dirty.size === 0) return;
     this.#pumping = true;
     this.#options.soon(() => {
       this.#pumping = false;
@@ -432,7 +602,7 @@ export class Outbox {
   }
 
   #pump(): void {
-    if (!this.#ready) return;
+    if (!this.#ready || !this.#leads) return;
     for (const roomId of [...this.#dirty]) {
       if (this.#inFlight >= SENDS_IN_FLIGHT_MAX) return;
       this.#dirty.delete(roomId);
@@ -519,7 +689,7 @@ export class Outbox {
     this.#options.observe(sent.message.revision);
     this.#drop(entry);
     entry.settle?.({ value: sent });
-    this.#options.onChange({ kind: "committed", item: entry.item, result: sent });
+    this.#changed({ kind: "committed", item: entry.item, result: sent });
     if (this.#dirty.size > 0) this.#schedulePump();
   }
 
@@ -553,14 +723,15 @@ export class Outbox {
 
   /** It can never succeed: it is kept for its author to see, and blocks nothing else. */
   #fail(entry: Entry, error: ParleyError): void {
-    this.#unlink(entry);
-    entry.state = "failed";
-    this.#failed += 1;
     const failure = { reason: error.reason, message: error.message };
-    entry.item = { ...entry.item, failure };
+    this.#markFailed(entry, { ...entry.item, failure });
     // Not yet marked on disk after a crash, it is sent again and fails again.
     this.#options.store.put(entry.item)?.catch(() => {});
     entry.settle?.({ error });
-    this.#options.onChange({ kind: "failed", item: entry.item, error });
+    this.#changed({ kind: "failed", item: entry.item, error });
   }
+}
+
+function cancelled(): ParleyError {
+  return new ParleyError("CANCELLED", "the message was cancelled");
 }

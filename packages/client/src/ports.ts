@@ -80,7 +80,10 @@ export interface OutboxItem {
  * promise have done it when it resolves. Calls take effect in their order.
  */
 export interface OutboxStore {
-  /** Called once, first: what is left from before, in the order in which it was put. */
+  /**
+   * Called first: what is left from before, in the order in which it was put. Where clients share
+   * the store, again whenever one becomes the sender: what is there now.
+   */
   open(): Promise<readonly OutboxItem[]>;
   /** Adds the item, or replaces the one with its id in place. Durable when done. */
   put(item: OutboxItem): Promise<void> | undefined;

@@ -36,6 +36,8 @@ export const TIMING = {
   relaxedMs: 5_000,
   /** No node had the cursor's revision: how long reads go on without events before another try. */
   resubscribeMs: 5_000,
+  /** A sender of a shared outbox that makes no progress for this long is replaced. */
+  takeOverMs: 2_000,
   readDeadlineMs: 10_000,
   writeDeadlineMs: 30_000,
 } as const;

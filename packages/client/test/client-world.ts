@@ -18,16 +18,16 @@ export interface ClientWorld {
 }
 
 export function newWorld(size: number, options: Partial<ClientOptions> = {}): ClientWorld {
-  const clock = new VirtualClock();
+  const clock = options.clock instanceof VirtualClock ? options.clock : new VirtualClock();
   const cluster = new FakeCluster(clock, size);
   const client = new ParleyClient({
     servers: "node1:1",
     carrier: cluster,
     outbox: new MemoryOutbox(),
     token: "token",
-    clock,
     random: new SeededRandom(1),
     ...options,
+    clock,
   });
   return {
     clock,

@@ -8,6 +8,7 @@ export {
   leftovers,
   outboxName,
 } from "./indexed-db-outbox.ts";
+export { type TabPeersOptions, tabPeers } from "./tab-peers.ts";
 export { probeOnWake } from "./wake.ts";
 export {
   SESSION_PATH,

@@ -1,0 +1,85 @@
+// Several clients of one account that share an outbox store, as the tabs of a browser do: each shows
+// all messages, one of them sends ("Outbox" of the GUI design). Two that send for a moment, because
+// one did not know that it was replaced, do no harm: what arrives twice is stored once (P2).
+import { ParleyError } from "@parley/protocol";
+import type { OutboxChange, SendResult } from "./outbox.ts";
+import type { Clock, OutboxItem, Timer } from "./ports.ts";
+import { TIMING } from "./timing.ts";
+
+/** What one client tells the others of the outbox that they share; plain data. */
+export type OutboxNews =
+  | { readonly kind: "queued"; readonly item: OutboxItem }
+  | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
+  /** The item says why. */
+  | { readonly kind: "failed"; readonly item: OutboxItem }
+  | { readonly kind: "removed"; readonly item: OutboxItem }
+  /** Asks the sender to drop a message that it has not sent yet. */
+  | { readonly kind: "cancel"; readonly clientMessageId: string };
+
+export interface OutboxPeerEvents {
+  /** This client is the sender from now on. */
+  onLead(): void;
+  /** Another one has become the sender. */
+  onFollow(): void;
+  onNews(news: OutboxNews): void;
+}
+
+/** How clients that share a store agree on their sender, of which there is one at a time. */
+export interface OutboxPeers {
+  /** Called once, when the outbox is open; until `onLead` another client may be the sender. */
+  join(events: OutboxPeerEvents): void;
+  announce(news: OutboxNews): void;
+  /** The sender makes no progress: become it, if this client is one that a person looks at. */
+  claim(): void;
+  leave(): void;
+}
+
+export function newsOf(change: OutboxChange): OutboxNews {
+  if (change.kind !== "failed") return change;
+  return { kind: "failed", item: change.item };
+}
+
+/** Why the message failed, as its sender was told. */
+export function failureOf(item: OutboxItem): ParleyError {
+  const { reason = "INTERNAL", message = "the message failed" } = item.failure ?? {};
+  return ParleyError.fromWire({
+    code: 0,
+    reason,
+    message,
+    retryAfterMs: 0,
+    leaderId: 0,
+    revision: 0,
+  });
+}
+
+export interface StallWatchOptions {
+  readonly clock: Clock;
+  /** Something waits, and this client could send it. */
+  readonly couldServe: () => boolean;
+  readonly onStall: () => void;
+}
+
+/** Tells a client that follows when its sender has made no progress for a while. */
+export class StallWatch {
+  readonly #options: StallWatchOptions;
+  #timer: Timer | undefined;
+
+  constructor(options: StallWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to watch, unless it does already. */
+  watch(): void {
+    this.#timer ??= this.#options.clock.after(TIMING.takeOverMs, () => {
+      this.#timer = undefined;
+      if (!this.#options.couldServe()) return;
+      this.#options.onStall();
+      this.watch();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
