@@ -5,7 +5,10 @@ export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
 export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";
 export type { ConnectionState } from "./connection-machine.ts";
+export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
+export { type Health, HealthMonitor } from "./health.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";
+export type { Observable } from "./observable.ts";
 export type {
   OutboxBounds,
   OutboxChange,

@@ -38,6 +38,8 @@ export const TIMING = {
   resubscribeMs: 5_000,
   /** A sender of a shared outbox that makes no progress for this long is replaced. */
   takeOverMs: 2_000,
+  /** A gap in the service that lasts no longer is not shown: it is a failover. */
+  gapShownMs: 1_000,
   readDeadlineMs: 10_000,
   writeDeadlineMs: 30_000,
 } as const;
