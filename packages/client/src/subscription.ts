@@ -141,15 +141,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
   }
 
   next(): Promise<IteratorResult<SubscriptionItem>> {
-    const item = this.#buffer.shift();
-    if (item !== undefined) {
-      this.#handedOut(item);
-      if (this.#paused && this.#buffer.length <= this.#bufferMax / 4 && !this.#closed) {
-        this.#paused = false;
-        this.#onDemand();
-      }
-      return Promise.resolve({ done: false, value: item });
-    }
+    const item = this.#takeOne();
+    if (item !== undefined) return Promise.resolve({ done: false, value: item });
     if (this.#closed) {
       if (this.#error !== undefined) return Promise.reject(this.#error);
       return Promise.resolve({ done: true, value: undefined });
@@ -159,10 +152,34 @@ export class Subscription implements AsyncIterableIterator<SubscriptionItem> {
     });
   }
 
+  /** What has arrived and was not handed out yet, without waiting; for those that work in batches. */
+  takeReady(max: number): readonly SubscriptionItem[] {
+    const items: SubscriptionItem[] = [];
+    while (items.length < max) {
+      const item = this.#takeOne();
+      if (item === undefined) break;
+      items.push(item);
+    }
+    return items;
+  }
+
   return(): Promise<IteratorResult<SubscriptionItem>> {
     this.#buffer.length = 0;
     this.close();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #takeOne(): SubscriptionItem | undefined {
+    const item = this.#buffer.shift();
+    if (item === undefined) return undefined;
+    this.#handedOut(item);
+    // Nothing is left of what was received, what is invisible to the account included.
+    if (this.#buffer.length === 0) this.#cursor = Math.max(this.#cursor, this.#received ?? 0);
+    if (this.#paused && this.#buffer.length <= this.#bufferMax / 4 && !this.#closed) {
+      this.#paused = false;
+      this.#onDemand();
+    }
+    return item;
   }
 
   #deliver(item: SubscriptionItem): void {

@@ -40,6 +40,8 @@ export const TIMING = {
   takeOverMs: 2_000,
   /** A gap in the service that lasts no longer is not shown: it is a failover. */
   gapShownMs: 1_000,
+  /** Between attempts to load the rooms anew. */
+  reloadPauseMs: 1_000,
   readDeadlineMs: 10_000,
   writeDeadlineMs: 30_000,
 } as const;

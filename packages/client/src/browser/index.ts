@@ -1,6 +1,7 @@
 // The SDK in a browser: the same client over a WebSocket. Nothing here or below needs Node.
 export * from "../index.ts";
 export { type DurabilityListener, FallbackOutbox } from "./fallback-outbox.ts";
+export { IndexedDbCache, type IndexedDbCacheOptions } from "./indexed-db-cache.ts";
 export {
   deleteOutbox,
   IndexedDbOutbox,

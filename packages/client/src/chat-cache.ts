@@ -1,0 +1,145 @@
+// What an application keeps of the chat, to paint at once and to go on from a cursor instead of
+// loading everything anew ("Sync" of the GUI design). Pure: how a room's row follows the events. Stores
+// apply it inside the transaction that also moves the cursor, so that rows and cursor agree (P5).
+import type { Event, Message, Room } from "@parley/protocol";
+import { type SeqRanges, withRange } from "./seq-ranges.ts";
+
+/** A room as it was at a revision, and which of its messages are at hand. */
+export interface CachedRoom {
+  readonly room: Room;
+  /** What the row is as new as; an older event says nothing new of it. */
+  readonly revision: number;
+  readonly ranges: SeqRanges;
+  /** What its messages take, roughly. */
+  readonly bytes: number;
+  /** When it was last opened (wall clock); the least recently used are dropped first. */
+  readonly usedAtMs: number;
+}
+
+export interface CacheContents {
+  /** Everything up to here is in the rows; 0 = nothing is. */
+  readonly cursor: number;
+  readonly rooms: readonly CachedRoom[];
+}
+
+/** All events after one cursor up to another, in the order of their revisions. */
+export interface EventBatch {
+  readonly after: number;
+  readonly events: readonly Event[];
+  readonly cursor: number;
+}
+
+export interface HistoryPage {
+  readonly roomId: number;
+  /** Without a gap, ascending. */
+  readonly messages: readonly Message[];
+  /** The page is as of this revision. */
+  readonly revision: number;
+}
+
+/**
+ * Where the cache is. Several tabs may use one: what the store has already is skipped, what does not
+ * join on to it or is older than it is not kept. A cache may fail at any time; nothing depends on it.
+ */
+export interface ChatCacheStore {
+  open(): Promise<CacheContents>;
+  /** Rows and cursor in one transaction. */
+  apply(batch: EventBatch): Promise<void>;
+  /** The cursor was too old, or there was none: these rooms are all there is, as of the cursor. */
+  replace(contents: CacheContents): Promise<void>;
+  keep(page: HistoryPage): Promise<void>;
+  /** Up to `limit` messages below `beforeSeq` without a gap, ascending; empty = not at hand. */
+  messages(roomId: number, beforeSeq: number, limit: number): Promise<readonly Message[]>;
+  /** Everything is forgotten: the account signed out. */
+  wipe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function newCachedRoom(room: Room, revision: number): CachedRoom {
+  return { room, revision, ranges: [], bytes: 0, usedAtMs: 0 };
+}
+
+/** The room that an event is about; 0 = none. */
+export function roomOf(event: Event): number {
+  const change = event.event;
+  switch (change?.$case) {
+    case "message":
+    case "messageChanged":
+    case "roomRemoved":
+    case "membershipChanged":
+    case "readMarker":
+      return change.value.roomId;
+    case "roomChanged":
+      return change.value.id;
+    case "roomReset":
+      return change.value.room?.id ?? 0;
+    case "accountChanged":
+    case undefined:
+      return 0;
+  }
+}
+
+/** The message that an event brings, new or changed. */
+export function messageOf(event: Event): Message | undefined {
+  const change = event.event;
+  return change?.$case === "message" || change?.$case === "messageChanged"
+    ? change.value
+    : undefined;
+}
+
+/** Whether an event takes away what is at hand of its room's messages. */
+export function forgetsMessages(row: CachedRoom | undefined, event: Event): boolean {
+  const change = event.event?.$case;
+  if (change !== "roomReset" && change !== "roomRemoved") return false;
+  return row === undefined || event.revision > row.revision;
+}
+
+/** The room's row after an event; undefined = the room is not in the account's list. */
+export function afterEvent(
+  row: CachedRoom | undefined,
+  event: Event,
+  accountId: number,
+): CachedRoom | undefined {
+  const change = event.event;
+  const { revision } = event;
+  if (change?.$case === "roomReset" && change.value.room !== undefined) {
+    if (row !== undefined && revision <= row.revision) return row;
+    return newCachedRoom(change.value.room, revision);
+  }
+  if (row === undefined) return undefined;
+  const { room } = row;
+  const newer = revision > row.revision;
+  switch (change?.$case) {
+    case "message": {
+      const { seq } = change.value;
+      const lastSeq = Math.max(room.lastSeq, seq);
+      return {
+        ...row,
+        room: { ...room, lastSeq },
+        ranges: withRange(row.ranges, { from: seq, to: seq }),
+      };
+    }
+    case "readMarker": {
+      const readSeq = Math.max(room.readSeq, change.value.seq);
+      return { ...row, room: { ...room, readSeq } };
+    }
+    case "roomRemoved":
+      return newer ? undefined : row;
+    case "roomChanged": {
+      if (!newer) return row;
+      const { name, topic, visibility, deleted } = change.value;
+      return { ...row, revision, room: { ...room, name, topic, visibility, deleted } };
+    }
+    case "membershipChanged": {
+      if (!newer) return row;
+      const { account, role, memberCount } = change.value;
+      const own = account?.id === accountId ? role : room.role;
+      return { ...row, revision, room: { ...room, memberCount, role: own } };
+    }
+    case "roomReset":
+    case "messageChanged":
+    case "accountChanged":
+    case undefined:
+      return row;
+  }
+}
