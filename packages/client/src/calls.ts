@@ -56,7 +56,7 @@ export interface CallsOptions {
 
 interface PendingCall extends Ask {
   readonly name: CallName;
-  readonly request: object;
+  readonly request: { requestId?: string; minRevision?: number };
   readonly write: boolean;
   readonly deadlineAtMs: number;
   readonly startedAtMs: number;
@@ -109,8 +109,7 @@ export class Calls {
       }
       const operation = OPERATIONS[name];
       const write = operation.kind === "write";
-      const request: Record<string, unknown> = { ...operation.request.decode(EMPTY), ...fields };
-      if (write && request.requestId === "") request.requestId = this.#options.newId();
+      const request = { ...operation.request.decode(EMPTY), ...fields };
       const deadlineMs =
         options.deadlineMs ?? (write ? TIMING.writeDeadlineMs : TIMING.readDeadlineMs);
       const nowMs = this.#clock.monotonicMs();
@@ -202,9 +201,11 @@ export class Calls {
     call.transmitted = true;
     const remainingMs = call.deadlineAtMs - this.#clock.monotonicMs();
     const timeoutMs = Math.max(1, Math.min(TIMING.attemptMs, Math.ceil(remainingMs)));
+    // At the first transmission: by now a node has told the time, which the id's age is judged by.
+    if (call.write && call.request.requestId === "") call.request.requestId = this.#options.newId();
     let value = call.request;
     if (!call.write) {
-      const asked = (call.request as { minRevision: number }).minRevision;
+      const asked = call.request.minRevision ?? 0;
       const minRevision = call.relaxed ? 0 : Math.max(asked, this.#options.seenRevision());
       value = { ...call.request, minRevision };
     }

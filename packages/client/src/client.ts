@@ -93,6 +93,8 @@ export interface ClientState {
 
 const OUTBOX_BOUNDS: OutboxBounds = { itemsMax: 10_000, bytesMax: 32 * 1024 * 1024 };
 const CALLS_MAX = 1_024;
+/** A device's clock that differs from the node's by more is not used where its time matters. */
+const CLOCK_TRUSTED_MS = 60 * 60 * 1_000;
 /** A client that wants the leader moves there after up to this, so that not all move at once. */
 const FOLLOW_LEADER_MS_MAX = 1_000;
 
@@ -102,7 +104,8 @@ type Listener<T> = (value: T) => void;
 export class ParleyClient {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #ids: Uuid7Source;
+  readonly #messageIds: Uuid7Source;
+  readonly #requestIds: Uuid7Source;
   readonly #preferLeader: boolean;
   readonly #signIn: SignIn;
   readonly #connection: Connection;
@@ -132,7 +135,9 @@ export class ParleyClient {
   constructor(options: ClientOptions) {
     this.#clock = options.clock ?? platformClock;
     this.#random = options.random ?? platformRandom;
-    this.#ids = new Uuid7Source(this.#clock, this.#random);
+    this.#messageIds = new Uuid7Source(this.#clock, this.#random);
+    const serversClock = { wallMs: () => this.#requestTimeMs() };
+    this.#requestIds = new Uuid7Source(serversClock, this.#random);
     this.#preferLeader = options.preferLeader ?? false;
     this.#clusterId = options.clusterId ?? "";
     this.#seen = options.seenRevision ?? 0;
@@ -182,7 +187,6 @@ export class ParleyClient {
       clock: this.#clock,
       random: this.#random,
       exchange: this.#exchange,
-      newId: () => this.#ids.next(),
       token: () => this.#signIn.token,
       observe: (revision: number) => this.#observe(revision),
       onUnauthenticated: (link: Link, token: string) => this.#onUnauthenticated(link, token),
@@ -193,6 +197,7 @@ export class ParleyClient {
     };
     this.#calls = new Calls({
       ...shared,
+      newId: () => this.#requestIds.next(),
       seenRevision: () => this.#seen,
       seek: (goal) => this.#connection.seek(goal),
       unseek: () => this.#connection.unseek("revision"),
@@ -201,6 +206,7 @@ export class ParleyClient {
     });
     this.#outbox = new Outbox({
       ...shared,
+      newId: () => this.#messageIds.next(),
       soon,
       store: options.outbox ?? new MemoryOutbox(),
       bounds: { ...OUTBOX_BOUNDS, ...options.outboxBounds },
@@ -290,6 +296,15 @@ export class ParleyClient {
       clockOffsetMs: this.#clockOffsetMs,
       problem: this.#connection.lastProblem,
     };
+  }
+
+  /**
+   * Nodes refuse a request id that is a day old or a day ahead (P2), so on a device whose clock is
+   * that wrong it is made by theirs. A smaller difference may as well be a node's fault.
+   */
+  #requestTimeMs(): number {
+    const trusted = Math.abs(this.#clockOffsetMs) < CLOCK_TRUSTED_MS;
+    return this.#clock.wallMs() + (trusted ? 0 : this.#clockOffsetMs);
   }
 
   /** A node tells of a change only, so without a quorum its last word grows old with its data. */

@@ -13,12 +13,12 @@ function hex(bytes: Uint8Array, from: number, to: number): string {
 
 /** A source of ids, each greater than the one before it. */
 export class Uuid7Source {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "wallMs">;
   readonly #random: Random;
   #lastMs = 0;
   #counter = 0;
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Pick<Clock, "wallMs">, random: Random) {
     this.#clock = clock;
     this.#random = random;
   }

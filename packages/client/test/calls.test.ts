@@ -1,6 +1,6 @@
 import type { HistoryRequest } from "@parley/protocol";
 import { expect, test } from "vitest";
-import { startedWorld, watch } from "./client-world.ts";
+import { newWorld, startedWorld, watch } from "./client-world.ts";
 import type { FakeNode, FakeSession, SentRequest } from "./virtual-world.ts";
 
 function history(session: FakeSession, request: SentRequest, revision: number, staleMs = 0): void {
@@ -224,3 +224,34 @@ test("after closing, requests and sends are refused, and what waits is told", as
   await expect(client.send(1, "x")).rejects.toMatchObject({ reason: "CANCELLED" });
   expect(clock.armed).toBe(0);
 });
+
+test.each([
+  ["a day and more behind", 30],
+  ["a day and more ahead", -30],
+  ["about right", 0.5],
+])(
+  "P2: on a device whose clock is %s, a write is as old as the nodes think it is",
+  async (_, hours) => {
+    const { client, clock, cluster, node } = newWorld(1);
+    cluster.wallOffsetMs = hours * 60 * 60 * 1_000;
+    // Asked, and a message written, before a node could tell the time.
+    const early = client.enqueue(1, "hello");
+    void client.call("createRoom", { name: "one" }).catch(() => {});
+    await client.start();
+    await clock.advance(1);
+    void client.call("createRoom", { name: "two" }).catch(() => {});
+    await clock.advance(1);
+    const ids = node(1).session.requests.flatMap(({ op }) =>
+      op.$case === "createRoom" ? [op.value.requestId] : [],
+    );
+    expect(ids).toHaveLength(2);
+    // A message's id has no age; one that is ahead must not draw the requests' ids after it.
+    expect(Math.abs(timeOf(early.clientMessageId) - clock.wallMs())).toBeLessThan(10);
+    const expectedMs = Math.abs(hours) < 1 ? clock.wallMs() : node(1).wallMs();
+    for (const id of ids) expect(Math.abs(timeOf(id) - expectedMs)).toBeLessThan(10);
+  },
+);
+
+function timeOf(uuid: string): number {
+  return Number.parseInt(uuid.replaceAll("-", "").slice(0, 12), 16);
+}

@@ -128,7 +128,8 @@ export class FakeSession {
     }
     if (frame.ping !== undefined) {
       this.pings += 1;
-      if (node.answersPings) this.send({ pong: { nonce: frame.ping.nonce, serverTimeMs: 0 } });
+      if (node.answersPings)
+        this.send({ pong: { nonce: frame.ping.nonce, serverTimeMs: node.wallMs() } });
     }
   }
 
@@ -154,7 +155,7 @@ export class FakeSession {
         account: known ? node.account : undefined,
         cluster: node.view(),
         revision: node.revision,
-        serverTimeMs: 0,
+        serverTimeMs: node.wallMs(),
       },
     });
   }
@@ -210,6 +211,10 @@ export class FakeNode {
     this.address = `node${id}:1`;
   }
 
+  wallMs(): number {
+    return this.#cluster.clock.wallMs() + this.#cluster.wallOffsetMs;
+  }
+
   view(): ClusterView {
     return { ...this.#cluster.view(), hasQuorum: this.hasQuorum };
   }
@@ -233,6 +238,8 @@ export class FakeCluster implements Carrier {
   readonly dials: { readonly atMs: number; readonly address: string }[] = [];
   clusterId = "cluster";
   leaderId = 1;
+  /** The nodes' clocks minus the client's. */
+  wallOffsetMs = 0;
 
   constructor(clock: VirtualClock, size: number) {
     this.clock = clock;

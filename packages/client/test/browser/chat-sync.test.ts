@@ -174,6 +174,24 @@ test("P5: the first page loads the rooms and goes on from there; the next one pa
   expect((await next.sync.history(1, 0, 50)).messages.map(({ seq }) => seq)).toEqual([2, 3]);
 });
 
+test("back after 1,000 rooms × 1,000 messages: a RESYNC, and the sidebar from room summaries alone", async () => {
+  const page = await openPage(chatOf(20, [room(1)]));
+  const { session } = page.serving();
+  const before = session.requests.length;
+  const rooms = Array.from({ length: 1_000 }, (_, at) => room(at + 1, { lastSeq: 1_000 }));
+  chatNode(page.serving(), chatOf(1_000_020, rooms));
+  session.send({ resync: { reason: "TOO_OLD", revision: 1_000_020 } });
+  const startedMs = performance.now();
+  await pass(page, 5);
+  expect(page.sync.rooms.getSnapshot().rooms).toHaveLength(1_000);
+  expect(page.events).toEqual([]);
+  expect(session.requests.slice(before).map(({ op }) => op.$case)).toEqual(["listRooms"]);
+  await expect.poll(async () => (await kept()).rooms.length).toBe(1_000);
+  expect((await kept()).cursor).toBe(1_000_020);
+  // A second is promised on an idle machine; this one is shared.
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
+});
+
 test("P4: a page that paints from its cache asks nodes for nothing older", async () => {
   const first = await openPage(chatOf(20, [room(1)]));
   await send(first, [posted(39, 1)], 40);
