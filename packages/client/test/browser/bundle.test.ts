@@ -1,27 +1,8 @@
 // The browser entry as a bundler for browsers sees it, run where nothing of Node's exists.
-import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
-import { build, type Rollup } from "vite";
+import type { Rollup } from "vite";
 import { expect, test } from "vitest";
-
-async function bundle(entry: string): Promise<Rollup.OutputChunk> {
-  const outputs = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: false,
-      lib: {
-        entry: fileURLToPath(new URL(entry, import.meta.url)),
-        formats: ["iife"],
-        name: "parley",
-      },
-    },
-  });
-  const [output] = Array.isArray(outputs) ? outputs : [outputs];
-  if (output === undefined || !("output" in output)) throw new Error("no bundle");
-  return output.output[0];
-}
+import { BROWSER_ENTRY, bundle } from "./bundle.ts";
 
 /** Modules of Node's that the bundler left out, and the gRPC engine. */
 function foreignIn(chunk: Rollup.OutputChunk): readonly string[] {
@@ -30,7 +11,7 @@ function foreignIn(chunk: Rollup.OutputChunk): readonly string[] {
 }
 
 test("the browser entry is bundled without anything of Node's", async () => {
-  const chunk = await bundle("../../src/browser/index.ts");
+  const chunk = await bundle(BROWSER_ENTRY);
   expect(foreignIn(chunk)).toEqual([]);
   expect(chunk.imports).toEqual([]);
 });
@@ -40,7 +21,7 @@ test("the check finds what it looks for", async () => {
 });
 
 test("the bundle dials and greets with what every browser has, on plain http too", async () => {
-  const { code } = await bundle("../../src/browser/index.ts");
+  const { code } = await bundle(BROWSER_ENTRY);
   const sent: unknown[] = [];
   const urls: string[] = [];
   class FakeWebSocket {

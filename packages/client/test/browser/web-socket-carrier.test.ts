@@ -1,78 +1,22 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ClientFrame, LIMITS, ServerFrame } from "@parley/protocol";
+import { ClientFrame, LIMITS } from "@parley/protocol";
 import { afterEach, expect, test } from "vitest";
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import { ParleyClient, webSocketCarrier } from "../../src/browser/index.ts";
 import { originOf, sessionUrl } from "../../src/browser/web-socket-carrier.ts";
 import type { LinkEnd } from "../../src/ports.ts";
-import { ALICE, messageAt } from "../virtual-world.ts";
+import { Committed, chatty, serveNode } from "./scripted-node.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A real WebSocket server on a port of its own; returns its `host:port` and how to kill it. */
 async function serve(onSession: (socket: ServerSocket) => void): Promise<[string, () => void]> {
-  const http = createServer();
-  const server = new WebSocketServer({ server: http, path: "/session" });
-  server.on("connection", onSession);
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const kill = () => {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-    http.close();
-  };
+  const { address, kill } = await serveNode(onSession);
   cleanups.push(kill);
-  return [`127.0.0.1:${(http.address() as AddressInfo).port}`, kill];
-}
-
-function frame(fields: Partial<ServerFrame>): Uint8Array {
-  return ServerFrame.encode(ServerFrame.create({ ...fields })).finish();
-}
-
-/** What all nodes of one scripted cluster have committed: a repeated id gets its first message. */
-class Committed {
-  readonly messages = new Map<string, ReturnType<typeof messageAt>>();
-
-  commit(value: { roomId: number; body: string; clientMessageId: string }) {
-    const known = this.messages.get(value.clientMessageId);
-    if (known !== undefined) return known;
-    const message = messageAt(this.messages.size + 1, value);
-    this.messages.set(value.clientMessageId, message);
-    return message;
-  }
-
-  get bodies(): readonly string[] {
-    return [...this.messages.values()].map(({ body }) => body);
-  }
-}
-
-/** Answers a hello and commits every send. */
-function chatty(nodeId: number, httpAddresses: () => readonly string[], log = new Committed()) {
-  return (socket: ServerSocket) => {
-    socket.on("error", () => {});
-    socket.on("message", (bytes: Buffer) => {
-      const { hello, requests, ping } = ClientFrame.decode(bytes);
-      if (hello !== undefined) {
-        const nodes = httpAddresses().map((httpAddress, at) => ({
-          id: at + 1,
-          address: `grpc${at}:1`,
-          httpAddress,
-        }));
-        const view = { clusterId: "c", nodes, leaderId: 1, term: 1, hasQuorum: true, staleMs: 0 };
-        const welcome = { protocolVersion: 1, nodeId, revision: 1, serverTimeMs: 0 };
-        socket.send(frame({ welcome: { ...welcome, account: ALICE, cluster: view } }));
-      }
-      for (const { id, op } of requests) {
-        if (op?.$case !== "send") continue;
-        const value = { message: log.commit(op.value), replicas: 2 };
-        socket.send(frame({ replies: [{ id, result: { $case: "send", value } }] }));
-      }
-      if (ping !== undefined) socket.send(frame({ pong: { nonce: ping.nonce, serverTimeMs: 0 } }));
-    });
-  };
+  return [address, kill];
 }
 
 function dial(address: string): Promise<{ end: LinkEnd; detail: string }> {
