@@ -6,6 +6,7 @@ import {
   LIMITS,
   type LoginRequest,
   type LoginResponse,
+  type NodePosition,
   ParleyError,
   PROTOCOL_VERSION,
   type RegisterRequest,
@@ -114,9 +115,12 @@ export class ParleyClient {
   readonly #outbox: Outbox;
   readonly #stateListeners = new Set<Listener<ClientState>>();
   readonly #outboxListeners = new Set<Listener<OutboxChange>>();
+  readonly #positionsListeners = new Set<Listener<void>>();
   readonly #signedOutListeners = new Set<Listener<ParleyError>>();
   #subscription: Subscription | undefined;
   #view: ClusterView | undefined;
+  /** How far each member's disk is, as last told by a node. */
+  #positions: readonly NodePosition[] = [];
   /** When it came; the age in it has grown since. */
   #viewAtMs = 0;
   #clusterId: string;
@@ -326,6 +330,21 @@ export class ParleyClient {
   /** Called for every change of an unsent message, those of earlier processes too. */
   onOutbox(listener: Listener<OutboxChange>): () => void {
     return listen(this.#outboxListeners, listener);
+  }
+
+  /**
+   * On how many of the members' disks `revision` is, as far as the node in use has told; undefined =
+   * it has told nothing. Nodes tell a few times a second at most, while there is a subscription.
+   */
+  spread(revision: number): { readonly replicas: number; readonly nodes: number } | undefined {
+    if (this.#positions.length === 0) return undefined;
+    const replicas = this.#positions.filter((position) => position.revision >= revision).length;
+    return { replicas, nodes: this.#positions.length };
+  }
+
+  /** Called when `spread` may have changed. */
+  onPositions(listener: () => void): () => void {
+    return listen(this.#positionsListeners, listener);
   }
 
   /** The bearer token; "" = nobody is signed in. */
@@ -562,6 +581,10 @@ export class ParleyClient {
       // The application is behind: the node is told to stop, and to go on when it has caught up.
       if (wanted && !subscription.wanted) this.#connection.greetAgain();
     }
+    if (first && frame.positions !== undefined) {
+      this.#positions = frame.positions.nodes;
+      for (const listener of this.#positionsListeners) listener();
+    }
     if (frame.pong !== undefined) {
       this.#clockOffsetMs = frame.pong.serverTimeMs - this.#clock.wallMs();
     }
@@ -611,7 +634,10 @@ export class ParleyClient {
     const known = this.#clusterId !== "";
     this.#clusterId = clusterId;
     // What was seen of another cluster says nothing of this one.
-    if (known) this.#seen = 0;
+    if (known) {
+      this.#seen = 0;
+      this.#positions = [];
+    }
     this.#outbox.clusterChanged(clusterId);
   }
 

@@ -5,7 +5,7 @@ import type { OutboxChange } from "./outbox.ts";
 
 export type Delivery =
   | { readonly kind: "waiting" }
-  /** `replicas` of `nodes` had it on disk when it was acknowledged (P1). */
+  /** `replicas` of `nodes` members have it on disk (P1); it grows for as long as some lack it. */
   | {
       readonly kind: "committed";
       readonly replicas: number;
@@ -29,7 +29,9 @@ export class Deliveries {
   readonly #listeners = new Set<() => void>();
   readonly #unsent = new Map<string, Delivery>();
   readonly #committed = new Map<string, Delivery>();
-  readonly #stop: () => void;
+  /** Committed, and not on every disk yet. */
+  readonly #spreading = new Set<string>();
+  readonly #stops: readonly (() => void)[];
 
   constructor(client: ParleyClient) {
     this.#client = client;
@@ -40,7 +42,10 @@ export class Deliveries {
         failure === undefined ? WAITING : { kind: "failed", ...failure },
       );
     }
-    this.#stop = client.onOutbox((change) => this.#onChange(change));
+    this.#stops = [
+      client.onOutbox((change) => this.#onChange(change)),
+      client.onPositions(() => this.#onPositions()),
+    ];
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -57,7 +62,7 @@ export class Deliveries {
   }
 
   close(): void {
-    this.#stop();
+    for (const stop of this.#stops) stop();
     this.#listeners.clear();
   }
 
@@ -82,13 +87,41 @@ export class Deliveries {
         // A node counts itself, also before it has heard of the others.
         const nodes = Math.max(replicas, this.#client.state.nodes.length);
         this.#committed.set(clientMessageId, { kind: "committed", replicas, nodes, seq, revision });
+        this.#spreading.add(clientMessageId);
+        this.#spread(clientMessageId);
         if (this.#committed.size > COMMITTED_KEPT_MAX) {
           const [oldest = ""] = this.#committed.keys();
           this.#committed.delete(oldest);
+          this.#spreading.delete(oldest);
         }
         break;
       }
     }
+    this.#tell();
+  }
+
+  #onPositions(): void {
+    let changed = false;
+    for (const clientMessageId of [...this.#spreading]) {
+      changed = this.#spread(clientMessageId) || changed;
+    }
+    if (changed) this.#tell();
+  }
+
+  /** Returns whether it is on more disks than was known; a node that knows less takes nothing back. */
+  #spread(clientMessageId: string): boolean {
+    const known = this.#committed.get(clientMessageId);
+    if (known?.kind !== "committed") return false;
+    const now = this.#client.spread(known.revision);
+    const replicas = Math.max(known.replicas, now?.replicas ?? 0);
+    const nodes = Math.max(replicas, now?.nodes ?? known.nodes);
+    if (now !== undefined && replicas === nodes) this.#spreading.delete(clientMessageId);
+    if (replicas === known.replicas && nodes === known.nodes) return false;
+    this.#committed.set(clientMessageId, { ...known, replicas, nodes });
+    return true;
+  }
+
+  #tell(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -157,6 +157,37 @@ test("each message: waiting, committed on k of n, or failed and why", async () =
   deliveries.close();
 });
 
+test("P1: ticks grow as the members' disks follow, and never shrink", async () => {
+  const { client, clock, node } = await startedWorld(3);
+  client.subscribe({ afterRevision: 10 });
+  node(1).onRequest = (session, request) => session.commit(request, 20);
+  const deliveries = new Deliveries(client);
+  const positions = async (...revisions: number[]) => {
+    const nodes = revisions.map((revision, at) => ({ nodeId: at + 1, revision }));
+    node(1).session.send({ positions: { nodes } });
+    await clock.advance(1);
+  };
+  const { clientMessageId } = client.enqueue(1, "hello");
+  await clock.advance(1);
+  let changes = 0;
+  deliveries.subscribe(() => changes++);
+  const tick = () => deliveries.of(clientMessageId);
+  expect(tick()).toMatchObject({ replicas: 2, nodes: 3 });
+  await positions(20, 19, 5);
+  expect(tick()).toMatchObject({ replicas: 2, nodes: 3 });
+  expect(changes).toBe(0);
+  // Two more members, of which one is a witness.
+  await positions(20, 20, 5, 20, 7);
+  expect(tick()).toMatchObject({ replicas: 3, nodes: 5 });
+  await positions(25, 21, 20, 20, 20);
+  expect(tick()).toMatchObject({ replicas: 5, nodes: 5 });
+  expect(changes).toBe(2);
+  await positions(25, 0, 0, 0, 0);
+  expect(tick()).toMatchObject({ replicas: 5, nodes: 5 });
+  // For messages of others, by revision.
+  expect(client.spread(25)).toEqual({ replicas: 1, nodes: 5 });
+});
+
 test("P11: ticks of committed messages are remembered up to a bound", async () => {
   const { client, clock, node } = await startedWorld(1);
   let revision = 10;

@@ -8,6 +8,7 @@ import {
   MemberState,
   type MemberStorage,
   type NodeReport,
+  type Positions,
   type ServerRecord,
   type StatusResponse,
 } from "@parley/protocol";
@@ -79,6 +80,17 @@ export class ClusterObserver {
     let count = 0;
     for (const match of this.#matches.values()) if (match >= revision) count += 1;
     return Math.max(count, majorityOf(this.#roster.membership.voters));
+  }
+
+  /** What `replicasAt` counts, member by member. */
+  positions(): Positions {
+    this.#matches ??= this.#knownMatches();
+    const matches = this.#matches;
+    const nodes = this.#roster.servers().map(({ nodeId, raftId }) => ({
+      nodeId,
+      revision: matches.get(raftId) ?? 0,
+    }));
+    return { nodes };
   }
 
   /** This node's line of gossip; from the leader with everyone's positions. */

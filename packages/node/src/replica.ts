@@ -1,7 +1,7 @@
 // What the chat service sees of the replicated log: a place to put writes, a source of applied
 // entries, and the truth about how fresh this node is.
 import type { Admission, AppliedBatch, AppliedEntry } from "@parley/chat";
-import type { ClusterView, Command, StatusResponse } from "@parley/protocol";
+import type { ClusterView, Command, Positions, StatusResponse } from "@parley/protocol";
 
 export interface ProposeOptions {
   /** On the node's monotonic clock; past it the result is OUTCOME_UNKNOWN or NO_QUORUM. */
@@ -41,6 +41,8 @@ export interface Replica {
 
   /** How many members have `revision` on disk, as far as this node knows. */
   replicasAt(revision: number): number;
+  /** Of each member, what it has on disk, as far as this node knows. */
+  positions(): Positions;
 
   /** 0 while in touch with a leader that has a quorum; else the age of this node's data. */
   staleMs(): number;

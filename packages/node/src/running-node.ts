@@ -7,6 +7,7 @@ import {
   encode,
   ParleyError,
   type PeerFrame,
+  type Positions,
   type StatusResponse,
 } from "@parley/protocol";
 import { type Message, NO_LIMIT, type Snapshot, type Unavailable } from "@parley/raft";
@@ -306,6 +307,10 @@ export class RunningNode implements Replica {
 
   replicasAt(revision: number): number {
     return this.#observer.replicasAt(revision);
+  }
+
+  positions(): Positions {
+    return this.#observer.positions();
   }
 
   staleMs(): number {

@@ -82,6 +82,9 @@ export class ClientHost {
     this.#keepsCursor = random.chance(0.6);
   }
 
+  /** The revision of the newest message of this person's that was acknowledged; 0 = none. */
+  #lastSent = 0;
+
   get accountId(): number {
     return this.#remembered.accountId;
   }
@@ -125,6 +128,12 @@ export class ClientHost {
       } else if (change.kind === "failed") {
         this.#sendFailed(operation, change.error);
       }
+    });
+    sdk.onPositions(() => {
+      const spread = sdk.spread(this.#lastSent);
+      if (!process.alive || this.#lastSent === 0 || spread === undefined) return;
+      this.#world.history.spread(this.name, this.#lastSent, spread.replicas);
+      this.#world.coverage.add("ticks-shown");
     });
     sdk.start().catch((error: unknown) => {
       trace.add(this.name, `could not start: ${String(error)}`);
@@ -298,6 +307,7 @@ export class ClientHost {
     if (operation.kind.kind !== "send") return;
     this.pendingSends.delete(operation.kind.clientMessageId);
     this.#world.history.complete(operation, { kind: "sent", message, replicas });
+    this.#lastSent = Math.max(this.#lastSent, message.id);
     this.#saw(message.id);
   }
 

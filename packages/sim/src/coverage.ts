@@ -6,6 +6,7 @@ export const COVERAGE = [
   "leader-changes",
   "operations",
   "acknowledged-sends",
+  "ticks-shown",
   "retries-answered-once",
   "duplicates-submitted",
   "ids-reused-refused",

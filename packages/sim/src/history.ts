@@ -64,6 +64,11 @@ export class History {
     for (const checker of this.#checkers) checker.onSubscription?.(client, accountId, item);
   }
 
+  spread(client: string, revision: number, replicas: number): void {
+    this.#trace.mix(revision * 8 + replicas);
+    for (const checker of this.#checkers) checker.onSpread?.(client, revision, replicas);
+  }
+
   subscriberLost(client: string): void {
     for (const checker of this.#checkers) checker.onSubscriberLost?.(client);
   }

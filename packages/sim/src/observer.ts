@@ -104,6 +104,8 @@ export interface Checker {
   onInvoke?(operation: Operation): void;
   onOutcome?(operation: Operation, outcome: Outcome, at: number): void;
   onSubscription?(client: string, accountId: number, item: SubscriptionItem): void;
+  /** A client shows that an acknowledged message is on so many members' disks. */
+  onSpread?(client: string, revision: number, replicas: number): void;
   /** A subscriber lost everything that it had (its process died) and starts from nothing. */
   onSubscriberLost?(client: string): void;
   /** After the quiet tail: everything healed, all nodes up and equal. */

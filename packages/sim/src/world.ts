@@ -180,7 +180,11 @@ export class World {
       this.#stateMachine,
       new DurablePromises(this.#report, (nodeId) => this.#durableState(nodeId)),
       new CommitRule(this.#report),
-      new P1Durable(this.#report, (index) => this.#copiesOf(index)),
+      new P1Durable(
+        this.#report,
+        (index) => this.#copiesOf(index),
+        (index) => this.#holdersOf(index).size,
+      ),
       this.#p2,
       new P3Order(this.#report),
       this.#p4,
@@ -402,14 +406,7 @@ export class World {
 
   /** Of a committed entry, under the configuration that it may have been committed in. */
   #copiesOf(index: number): Copies {
-    const term = this.#committedTerms[index - 1];
-    const holders = new Set<number>();
-    for (const server of this.servers) {
-      if (server.logDisk.durableEntry(index)?.term === term) holders.add(server.raftId);
-    }
-    for (const { raftId, log } of this.#lostLogs) {
-      if (log[index - 1]?.term === term) holders.add(raftId);
-    }
+    const holders = this.#holdersOf(index);
     let best: Copies | undefined;
     for (const membership of this.#p8.candidates(index)) {
       const copies = copiesUnder(membership, holders);
@@ -418,6 +415,19 @@ export class World {
       }
     }
     return best ?? { copies: 0, needed: 1 };
+  }
+
+  /** Whose disks have the committed entry at an index synced, or had it when they were lost. */
+  #holdersOf(index: number): ReadonlySet<number> {
+    const term = this.#committedTerms[index - 1];
+    const holders = new Set<number>();
+    for (const server of this.servers) {
+      if (server.logDisk.durableEntry(index)?.term === term) holders.add(server.raftId);
+    }
+    for (const { raftId, log } of this.#lostLogs) {
+      if (log[index - 1]?.term === term) holders.add(raftId);
+    }
+    return holders;
   }
 
   #durableState(raftId: number): DurableState | undefined {

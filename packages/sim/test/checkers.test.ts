@@ -242,20 +242,32 @@ describe("P1 durable", () => {
       [101, 2],
       [102, 1],
     ]);
-    const checker = new P1Durable(report, (index) => ({
-      copies: copies.get(index) ?? 0,
-      needed: 2,
-    }));
+    const copiesOf = (index: number) => ({ copies: copies.get(index) ?? 0, needed: 2 });
+    const checker = new P1Durable(report, copiesOf, () => 3);
     checker.onOutcome(sending("m1"), sent(message(1)));
     expect(found).toEqual([]);
     checker.onOutcome(sending("m2"), sent(message(2)));
     expect(found[0]).toContain("message 102 was acknowledged to c1 with 1 durable copies of 2");
   });
 
+  test("catches ticks that tell of more disks than there are", () => {
+    const copiesOf = () => ({ copies: 2, needed: 2 });
+    const checker = new P1Durable(report, copiesOf, (index) => (index === 101 ? 3 : 2));
+    checker.onSpread("c1", 101, 3);
+    checker.onSpread("c1", 102, 2);
+    expect(found).toEqual([]);
+    checker.onSpread("c1", 102, 3);
+    expect(found[0]).toContain("c1 shows message 102 on 3 disks, and it is on 2");
+  });
+
   test("catches a lost message on any node, and one that moved", () => {
     for (const lost of [[message(1)], [message(1), message(2, { clientMessageId: "other" })]]) {
       found = [];
-      const checker = new P1Durable(report, () => ({ copies: 3, needed: 2 }));
+      const checker = new P1Durable(
+        report,
+        () => ({ copies: 3, needed: 2 }),
+        () => 3,
+      );
       checker.onOutcome(sending("m2"), sent(message(2)));
       checker.atEnd(final([message(1), message(2)], lost));
       expect(found[0]).toContain("acknowledged as room 7 seq 2, is not there on node 2");

@@ -53,7 +53,9 @@ export class ChatService {
     this.#fanOut = new FanOut(replica, clock, parts.fanOutLimits);
     this.#presence = new Presence(replica, clock);
     const turn = new Turn(clock);
-    this.#registry = new SessionRegistry(clock, turn, tuning.sessionsMax);
+    this.#registry = new SessionRegistry(clock, turn, tuning.sessionsMax, () =>
+      replica.positions(),
+    );
     this.#sessionParts = {
       replica,
       chatStore,

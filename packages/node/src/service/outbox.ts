@@ -7,6 +7,7 @@ import {
   LIMITS,
   lengthDelimitedField,
   Pong,
+  Positions,
   type Reason,
   Resync,
   varintField,
@@ -23,6 +24,7 @@ const FIELD = {
   cluster: 6,
   pong: 7,
   goAway: 8,
+  positions: 9,
 } as const;
 /** A frame that has grown past this is closed; one part may overshoot it. */
 const FRAME_BYTES = 512 * 1024;
@@ -34,6 +36,11 @@ export function clusterField(view: ClusterView): Uint8Array {
   return lengthDelimitedField(FIELD.cluster, ClusterView.encode(view).finish());
 }
 
+/** Positions as a field of a ServerFrame: encoded once for all sessions. */
+export function positionsField(positions: Positions): Uint8Array {
+  return lengthDelimitedField(FIELD.positions, Positions.encode(positions).finish());
+}
+
 export class Outbox {
   readonly #sink: FrameSink;
   #frames: Uint8Array[] = [];
@@ -41,6 +48,7 @@ export class Outbox {
   #partsBytes = 0;
   #framesBytes = 0;
   #cluster: Uint8Array | undefined;
+  #positions: Uint8Array | undefined;
   /** The revision of the last event gathered, 0 when the open frame holds none. */
   #openRevision = 0;
   #hasEvents = false;
@@ -107,6 +115,11 @@ export class Outbox {
     this.#cluster = field;
   }
 
+  /** A `positionsField`; it replaces one that was not sent yet. */
+  positions(field: Uint8Array): void {
+    this.#positions = field;
+  }
+
   pong(nonce: number, serverTimeMs: number): void {
     this.#part(lengthDelimitedField(FIELD.pong, Pong.encode({ nonce, serverTimeMs }).finish()));
   }
@@ -119,6 +132,10 @@ export class Outbox {
     if (this.#cluster !== undefined) {
       this.#part(this.#cluster);
       this.#cluster = undefined;
+    }
+    if (this.#positions !== undefined) {
+      this.#part(this.#positions);
+      this.#positions = undefined;
     }
     this.#closeFrame(cursor);
     this.#hasEvents = false;
@@ -147,6 +164,7 @@ export class Outbox {
     this.#partsBytes = 0;
     this.#framesBytes = 0;
     this.#cluster = undefined;
+    this.#positions = undefined;
     this.#openRevision = 0;
     this.#hasEvents = false;
   }

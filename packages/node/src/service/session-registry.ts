@@ -1,8 +1,9 @@
 // All sessions of this node: how many there may be, whose tokens they carry, and what is done to all
 // of them now and then.
-import { type ClusterView, ParleyError } from "@parley/protocol";
+import { type ClusterView, ParleyError, type Positions } from "@parley/protocol";
 import type { Clock, Timer } from "../ports.ts";
-import { clusterField } from "./outbox.ts";
+import { clusterField, positionsField } from "./outbox.ts";
+import { PositionsPush } from "./positions-push.ts";
 import type { Session } from "./session.ts";
 import type { Turn } from "./turn.ts";
 
@@ -23,11 +24,21 @@ export class SessionRegistry {
   #sweepTimer: Timer | undefined;
   #cursorTimer: Timer | undefined;
   #viewTimer: Timer | undefined;
+  readonly #positions: PositionsPush;
   #closing = false;
   #emptied: (() => void) | undefined;
 
-  constructor(clock: Clock, turn: Turn, sessionsMax: number) {
+  constructor(clock: Clock, turn: Turn, sessionsMax: number, positions: () => Positions) {
     this.#clock = clock;
+    this.#positions = new PositionsPush({
+      clock,
+      positions,
+      sessions: () => this.#sessions.size,
+      push: (moved) => {
+        const field = positionsField(moved);
+        for (const session of this.#sessions) session.positions(field);
+      },
+    });
     this.#turn = turn;
     this.#sessionsMax = sessionsMax;
   }
@@ -54,6 +65,7 @@ export class SessionRegistry {
 
   add(session: Session): void {
     this.#sessions.add(session);
+    this.#positions.joined();
     this.#sweepTimer ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 
@@ -94,6 +106,7 @@ export class SessionRegistry {
 
   /** Something was applied: move the cursors of those who saw nothing of it, soon. */
   cursorsMoved(): void {
+    this.#positions.moved();
     if (this.#cursorTimer !== undefined || this.#sessions.size === 0) return;
     const delayMs = Math.max(CURSOR_MS_MIN, this.#sessions.size * CURSOR_MS_PER_SESSION);
     this.#cursorTimer = this.#clock.after(delayMs, () => {

@@ -50,6 +50,31 @@ test("sends pipelined in one frame are proposed in order, without waiting for ea
   expect(seqs).toEqual(requests.map((_, i) => i + 1));
 });
 
+test("P1: subscribers are told how far the members' disks are, together and not message by message", async () => {
+  const { world, ann, roomId } = await worldWithRoom();
+  world.log.others.set(2, 5).set(3, 4);
+  const [shows, asks] = [world.connect(), world.connect()];
+  shows.hello({ token: ann.token, subscribe: true, afterRevision: world.log.appliedRevision });
+  asks.hello({ token: ann.token });
+  const requests = Array.from({ length: 200 }, (_, i) => sendOf(asks, roomId, `m${i}`));
+  for (const request of requests) {
+    asks.frame({ requests: [request] });
+    await world.clock.advance(5);
+  }
+  await world.clock.advance(1_000);
+  const told = shows.frames.flatMap(({ positions }) =>
+    positions === undefined ? [] : [positions],
+  );
+  expect(told.length).toBeGreaterThan(1);
+  expect(told.length).toBeLessThanOrEqual(9);
+  expect(told.at(-1)?.nodes).toEqual([
+    { nodeId: 1, revision: world.log.appliedRevision },
+    { nodeId: 2, revision: 5 },
+    { nodeId: 3, revision: 4 },
+  ]);
+  expect(asks.frames.filter(({ positions }) => positions !== undefined)).toEqual([]);
+});
+
 test("requests behind a hello whose token is not known yet wait for it, in order (P4)", async () => {
   const { world: elsewhere, ann, roomId } = await worldWithRoom();
   const world = await World.start();

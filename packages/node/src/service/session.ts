@@ -289,6 +289,13 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#parts.turn.add(this);
   }
 
+  /** Members' disks moved: a `positionsField`. Only subscribers show it. */
+  positions(field: Uint8Array): void {
+    if (this.#state !== "open" || !this.isLive) return;
+    this.#outbox.positions(field);
+    this.#parts.turn.add(this);
+  }
+
   flush(): void {
     if (this.hasEnded) return;
     if (this.#outbox.tooSlow) {

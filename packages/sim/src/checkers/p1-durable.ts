@@ -1,5 +1,6 @@
 // P1 durable: a send is acknowledged only after a majority of voters has it on disk, and no
-// acknowledged message is ever lost while a majority of disks survives.
+// acknowledged message is ever lost while a majority of disks survives. Nor is one shown to be on more
+// disks than it is or was.
 import type { Message } from "@parley/protocol";
 import type { Checker, FinalState, Operation, Outcome, Report } from "../observer.ts";
 
@@ -15,11 +16,18 @@ export class P1Durable implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #copiesOf: (index: number) => Copies;
+  readonly #disksOf: (index: number) => number;
   readonly #acknowledged: { readonly message: Message; readonly client: string }[] = [];
 
-  constructor(report: Report, copiesOf: (index: number) => Copies) {
+  /** `disksOf`: how many members, voters or not, have or had the committed entry at an index synced. */
+  constructor(
+    report: Report,
+    copiesOf: (index: number) => Copies,
+    disksOf: (index: number) => number,
+  ) {
     this.#report = report;
     this.#copiesOf = copiesOf;
+    this.#disksOf = disksOf;
   }
 
   get acknowledged(): number {
@@ -38,6 +46,15 @@ export class P1Durable implements Checker {
         detail: `message ${message.id} was acknowledged to ${operation.client} with ${copies} durable copies of ${needed}`,
       });
     }
+  }
+
+  onSpread(client: string, revision: number, replicas: number): void {
+    const disks = this.#disksOf(revision);
+    if (replicas <= disks) return;
+    this.#report({
+      property: PROPERTY,
+      detail: `${client} shows message ${revision} on ${replicas} disks, and it is on ${disks}`,
+    });
   }
 
   atEnd(end: FinalState): void {

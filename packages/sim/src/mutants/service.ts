@@ -145,6 +145,24 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "ticks-for-what-was-sent",
+    what: "ticks tell of what was sent to the members, not of what they have on disk",
+    edits: [
+      {
+        file: "packages/node/src/cluster-view.ts",
+        search: "matches.push({ raftId, matchIndex: progress.match });",
+        replacement: "matches.push({ raftId, matchIndex: progress.next - 1 });",
+      },
+      {
+        file: "packages/node/src/cluster-view.ts",
+        search: "matches.set(id, progress.match);",
+        replacement: "matches.set(id, progress.next - 1);",
+      },
+    ],
+    caughtBy: ["P1 durable"],
+    seedsMax: 4,
+  },
+  {
     name: "order-not-linked",
     what: "sends in flight do not name the one before them",
     edits: [

@@ -14,7 +14,13 @@ import {
   STATE_VERSION,
   stampCommand,
 } from "@parley/chat";
-import { type ClusterView, Command, ParleyError, type StatusResponse } from "@parley/protocol";
+import {
+  type ClusterView,
+  Command,
+  ParleyError,
+  type Positions,
+  type StatusResponse,
+} from "@parley/protocol";
 import type { ChatReads } from "../../ports.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "../../replica.ts";
 import type { VirtualClock } from "./virtual-clock.test.support.ts";
@@ -143,6 +149,14 @@ export class SingleLog implements Replica {
       joint: false,
       stateVersion: STATE_VERSION,
     };
+  }
+
+  /** What the other members have on disk; this one has what it has applied. */
+  readonly others = new Map<number, number>();
+
+  positions(): Positions {
+    const others = [...this.others].map(([nodeId, revision]) => ({ nodeId, revision }));
+    return { nodes: [{ nodeId: 1, revision: this.appliedRevision }, ...others] };
   }
 
   replicasAt(): number {

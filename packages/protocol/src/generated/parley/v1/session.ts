@@ -206,6 +206,20 @@ export interface Reply {
     | undefined;
 }
 
+/** How far a member has the log on its disk, as far as the node knows. */
+export interface NodePosition {
+  nodeId: number;
+  revision: number;
+}
+
+/**
+ * Of every member, witnesses too: a message is on as many disks as there are positions at or past its
+ * revision. Pushed to subscribers when it changes, a few times a second at most.
+ */
+export interface Positions {
+  nodes: NodePosition[];
+}
+
 export interface Ping {
   /** Sent back unchanged. */
   nonce: number;
@@ -254,6 +268,7 @@ export interface ServerFrame {
   cluster: ClusterView | undefined;
   pong: Pong | undefined;
   goAway: GoAway | undefined;
+  positions: Positions | undefined;
 }
 
 function createBaseError(): Error {
@@ -1898,6 +1913,128 @@ export const Reply: MessageFns<Reply> = {
   },
 };
 
+function createBaseNodePosition(): NodePosition {
+  return { nodeId: 0, revision: 0 };
+}
+
+export const NodePosition: MessageFns<NodePosition> = {
+  encode(message: NodePosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).uint64(message.nodeId);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodePosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodePosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NodePosition>): NodePosition {
+    return NodePosition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodePosition>): NodePosition {
+    const message = createBaseNodePosition();
+    message.nodeId = object.nodeId ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBasePositions(): Positions {
+  return { nodes: [] };
+}
+
+export const Positions: MessageFns<Positions> = {
+  encode(message: Positions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      NodePosition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Positions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePositions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(NodePosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Positions>): Positions {
+    return Positions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Positions>): Positions {
+    const message = createBasePositions();
+    message.nodes = object.nodes?.map((e) => NodePosition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBasePing(): Ping {
   return { nonce: 0 };
 }
@@ -2255,6 +2392,7 @@ function createBaseServerFrame(): ServerFrame {
     cluster: undefined,
     pong: undefined,
     goAway: undefined,
+    positions: undefined,
   };
 }
 
@@ -2283,6 +2421,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     }
     if (message.goAway !== undefined) {
       GoAway.encode(message.goAway, writer.uint32(66).fork()).join();
+    }
+    if (message.positions !== undefined) {
+      Positions.encode(message.positions, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -2364,6 +2505,14 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             message.goAway = GoAway.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.positions = Positions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2396,6 +2545,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     message.pong = (object.pong !== undefined && object.pong !== null) ? Pong.fromPartial(object.pong) : undefined;
     message.goAway = (object.goAway !== undefined && object.goAway !== null)
       ? GoAway.fromPartial(object.goAway)
+      : undefined;
+    message.positions = (object.positions !== undefined && object.positions !== null)
+      ? Positions.fromPartial(object.positions)
       : undefined;
     return message;
   },
