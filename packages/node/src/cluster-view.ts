@@ -47,6 +47,7 @@ export class ClusterObserver {
   readonly #isConnected: (raftId: number) => boolean;
   readonly #storage: () => MemberStorage;
   readonly #versions: Versions;
+  readonly #priority: () => number;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -58,6 +59,7 @@ export class ClusterObserver {
     isConnected: (raftId: number) => boolean,
     storage: () => MemberStorage,
     versions: Versions,
+    priority: () => number,
   ) {
     this.#clusterId = clusterId;
     this.#roster = roster;
@@ -67,6 +69,7 @@ export class ClusterObserver {
     this.#isConnected = isConnected;
     this.#storage = storage;
     this.#versions = versions;
+    this.#priority = priority;
   }
 
   /** The positions that `replicasAt` counts are out of date. */
@@ -110,6 +113,7 @@ export class ClusterObserver {
       matches,
       storage: this.#storage(),
       stateVersion: this.#versions.known,
+      priority: this.#priority(),
     };
   }
 
@@ -182,6 +186,7 @@ export class ClusterObserver {
       targetRole: server.role,
       storage: report?.storage,
       stateVersion: report === undefined ? 0 : knownVersion(report.stateVersion),
+      priority: report?.priority ?? 0,
     };
   }
 

@@ -52,6 +52,10 @@ export interface NodeTuning {
   readonly copyIdleMs: number;
   /** Writes are refused and leadership is handed over below this much free disk. */
   readonly diskReserveBytes: number;
+  /** A spare learner takes the place of a voter that nothing was heard of for so long; 0 = never. */
+  readonly autopilotDeadMs: number;
+  /** With fewer voters than this nobody is replaced. */
+  readonly autopilotVotersMin: number;
 }
 
 export const DEFAULT_TUNING: NodeTuning = {
@@ -76,6 +80,8 @@ export const DEFAULT_TUNING: NodeTuning = {
   copyChunkBytes: 256 * 1024,
   copyIdleMs: 60_000,
   diskReserveBytes: 32 * 1024 * 1024,
+  autopilotDeadMs: 0,
+  autopilotVotersMin: 3,
 };
 
 export interface NodeConfig {
@@ -84,6 +90,8 @@ export interface NodeConfig {
   readonly nodes: readonly ConfiguredNode[];
   /** Addresses of members of the cluster that this node joins; empty = it is one of the first. */
   readonly join: readonly string[];
+  /** How much this node is preferred as leader; 0 = not more than others. */
+  readonly priority?: number;
   /** This node itself is a witness; as its entry in `nodes` says, where it has one. */
   readonly isWitness?: boolean;
   readonly tuning: NodeTuning;

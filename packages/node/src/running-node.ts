@@ -31,6 +31,7 @@ import { judgePeerMessage } from "./peers/peer-messages.ts";
 import { Presence } from "./peers/presence.ts";
 import { encodeMessage } from "./peers/raft-codec.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
+import { PreferredLeader } from "./preferred-leader.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
 import { AppliedWaiters } from "./replication/applied-waiters.ts";
@@ -88,6 +89,8 @@ export class RunningNode implements Replica {
   readonly #storage: StorageWatch;
   readonly #progress: ProgressWatch;
   readonly #office: MembershipOffice;
+  readonly #preferred: PreferredLeader;
+  readonly #configuredPriority: number;
   readonly #requests: LeaderRequests;
   readonly #admissions: Admissions;
   readonly #listeners: AppliedListener[] = [];
@@ -185,6 +188,7 @@ export class RunningNode implements Replica {
       (peerId) => mesh.isUp(peerId),
       () => this.#storage.now,
       { known: versions.known, state: () => admission.stateVersion },
+      () => this.#priority,
     );
     this.#gossip = new Gossip(
       mesh,
@@ -202,8 +206,17 @@ export class RunningNode implements Replica {
       this.#contacts,
       this.#succession,
       versions,
+      { deadMs: tuning.autopilotDeadMs, votersMin: tuning.autopilotVotersMin },
       (peerId) => mesh.isUp(peerId),
       ports,
+    );
+    this.#configuredPriority = config.priority ?? 0;
+    this.#preferred = new PreferredLeader(
+      roster,
+      this.#driver,
+      this.#contacts,
+      this.#succession,
+      clock,
     );
     this.#requests = new LeaderRequests(this.#driver, mesh, clock, random, this.#office);
     this.#admissions = new Admissions(record, roster, mesh, this.#office, this.#requests, ports);
@@ -731,6 +744,7 @@ export class RunningNode implements Replica {
       this.#contacts.leading(raft.id, raft.status().config);
       this.#office.tick();
       this.#spareDisk();
+      this.#preferred.tick(this.#priority);
     }
     this.#proposals.poke();
     this.#reads.poke(false);
@@ -750,6 +764,12 @@ export class RunningNode implements Replica {
     const { raft } = this.#driver;
     const committed = this.#contacts.reportOf(raft.lead)?.commitIndex ?? 0;
     if (this.#progress.look(this.#applied, committed)) this.#proposals.giveUp();
+  }
+
+  /** What it was told, unless it would hand leadership over again at once. */
+  get #priority(): number {
+    const isUnfit = this.#disk.isLow || this.#driver.diskStallMs() > DISK_STALL_MS / 2;
+    return isUnfit ? 0 : this.#configuredPriority;
   }
 
   /** A leader whose disk is slow or nearly full lets another one lead. */

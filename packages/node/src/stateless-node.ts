@@ -107,6 +107,11 @@ export class StatelessNode implements CopyTaker {
     }
   }
 
+  /** Without a state it hears no leader; whoever has a copy will do. */
+  leads(_peerId: number): boolean {
+    return false;
+  }
+
   async refusal(_peerId: number, { head, message }: CopyOffer): Promise<ParleyError | undefined> {
     // Whatever becomes of the copy, a leader must know what this log has.
     if (message !== undefined) this.#driver.acknowledgeSnapshot(message);

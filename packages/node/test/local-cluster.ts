@@ -122,6 +122,8 @@ export class LocalCluster {
   /** What the nodes logged, with their ids in front. */
   readonly logged: string[] = [];
   readonly #tuning: NodeTuning;
+  /** By id; 0 where none is said. */
+  readonly priorities = new Map<number, number>();
   /** Ids of those that are witnesses. */
   readonly witnesses: ReadonlySet<number>;
 
@@ -158,6 +160,7 @@ export class LocalCluster {
         nodes: join.length === 0 ? this.configured : [],
         join: join.map((one) => `node-${one}:1`),
         isWitness: this.witnesses.has(id),
+        priority: this.priorities.get(id) ?? 0,
         tuning: this.#tuning,
         statusRequiresLogin: false,
         operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),

@@ -1,4 +1,6 @@
 // P8 and P9 on real time: servers come, go, and lose their disks while the cluster is written to.
+
+import type { NodeTuning } from "@parley/node";
 import {
   AddServerRequest,
   CreateRoomRequest,
@@ -25,8 +27,13 @@ import { LocalCluster, OPERATOR_TOKEN } from "./local-cluster.ts";
 let cluster: LocalCluster;
 afterEach(() => cluster.close());
 
-async function boot(size: number): Promise<LocalCluster> {
-  cluster = new LocalCluster(size);
+async function boot(
+  size: number,
+  tuning: Partial<NodeTuning> = {},
+  preferred = 0,
+): Promise<LocalCluster> {
+  cluster = new LocalCluster(size, tuning);
+  if (preferred > 0) cluster.priorities.set(preferred, 10);
   await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
   await cluster.leader();
   return cluster;
@@ -309,6 +316,52 @@ describe("P8: leaving", () => {
       await cluster.services(1).cluster.transferLeadership(request, asOperator());
       expect(await cluster.leader()).toBe(toId);
     }
+  });
+});
+
+describe("what the leader does by itself", () => {
+  async function rolesSeenBy(id: number): Promise<Readonly<Record<number, MemberRole>>> {
+    const { members } = await statusOf(id);
+    return Object.fromEntries(members.map((member) => [member.id, member.role]));
+  }
+
+  test("autopilot: a spare votes in the place of a voter that is dead for long, which is a spare when it is back", async () => {
+    await boot(3, { autopilotDeadMs: 1_500 });
+    const chatter = await Chatter.start();
+    const adding = add(1, 4, { learner: true });
+    await cluster.start(4, [1, 2, 3]);
+    await adding;
+    const leader = await cluster.leader();
+    const [dead, other] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
+    await cluster.kill(dead);
+    await until(
+      async () => (await votersSeenBy(leader)).join() === [leader, other, 4].sort().join(),
+      "the spare to vote",
+    );
+    expect((await rolesSeenBy(leader))[dead]).toBe(MemberRole.MEMBER_ROLE_LEARNER);
+    await cluster.start(dead);
+    await chatter.progress();
+    // Its turn comes when another one dies.
+    await cluster.kill(other);
+    await until(
+      async () => (await votersSeenBy(leader)).join() === [leader, dead, 4].sort().join(),
+      "the former voter to vote again",
+    );
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("P7: leadership goes to the preferred server, and back to it when it has caught up, unnoticed", async () => {
+    await boot(3, {}, 2);
+    const chatter = await Chatter.start();
+    await until(async () => (await cluster.leader()) === 2, "the preferred one to lead");
+    await cluster.kill(2);
+    expect(await cluster.leader()).not.toBe(2);
+    await chatter.progress();
+    await cluster.start(2);
+    await until(async () => (await cluster.leader()) === 2, "the preferred one to lead again");
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
   });
 });
 

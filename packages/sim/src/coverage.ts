@@ -69,6 +69,8 @@ export const COVERAGE = [
   "joint-configurations",
   "leaders-removed",
   "leadership-transfers",
+  "leadership-to-the-preferred",
+  "dead-voters-replaced",
   "disks-wiped",
   "servers-upgraded",
   "state-versions-raised",

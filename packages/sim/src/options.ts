@@ -144,6 +144,7 @@ export function optionsOf(seed: number): WorldOptions {
       copyBytesPerSecond: random.pick([1_000_000, 3_000_000, 10_000_000]),
       copyChunkBytes: random.pick([8 * 1024, 64 * 1024]),
       copyIdleMs: random.pick([3_000, 10_000]),
+      ...(spares > 0 ? { autopilotDeadMs: random.pick([0, 2_000, 5_000]) } : {}),
     },
     operationGapUs: clients * random.between(36_000, 50_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),

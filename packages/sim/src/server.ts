@@ -75,6 +75,7 @@ export class Server {
   readonly chatDisk: ChatDisk;
   readonly #world: ServerWorld;
   readonly #nodes: readonly ConfiguredNode[];
+  readonly #priority: number;
   /** Whom it asks when its disk is empty; undefined = one of the first, which know one another. */
   join: readonly string[] | undefined;
   /** What its program knows; see RollingUpgrade. */
@@ -112,6 +113,7 @@ export class Server {
     const random = world.random;
     this.stateVersion = options.upgradeAfterUs === undefined ? STATE_VERSION : STATE_VERSION_FIRST;
     network.addMachine(this.name);
+    this.#priority = random.branch("priority").pick([0, 0, 0, 10, 20]);
     this.clock = new MachineClock(scheduler, random.branch("clock"), options.clock);
     this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
       onWrite: (write) => {
@@ -167,6 +169,7 @@ export class Server {
         nodeId: this.id,
         nodes: this.join === undefined ? this.#nodes : [],
         join: this.join ?? [],
+        priority: this.#priority,
         tuning: this.#tuning(),
         stateVersion,
         statusRequiresLogin: false,
@@ -270,6 +273,7 @@ export class Server {
 
   forgetCrash(): void {
     this.#crashAtWrite = undefined;
+    this.chatDisk.copyDisk.forgetCrash();
   }
 
   #written(): void {
@@ -388,7 +392,10 @@ export class Server {
     else if (message.startsWith("the leader's process is gone")) coverage.add("death-notices");
     else if (message.startsWith("this server has been removed"))
       coverage.add("servers-told-of-removal");
-    else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
+    else if (message.includes("another server is preferred")) {
+      coverage.add("leadership-to-the-preferred");
+    } else if (message.startsWith("handing leadership over")) coverage.add("hand-overs");
+    else if (message.includes("votes in the place of")) coverage.add("dead-voters-replaced");
   }
 }
 

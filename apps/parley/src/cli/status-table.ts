@@ -33,7 +33,8 @@ function roleText(member: Member): string {
   const isJoining =
     member.role === MemberRole.MEMBER_ROLE_LEARNER &&
     member.targetRole !== MemberRole.MEMBER_ROLE_LEARNER;
-  return isJoining ? `${role} → ${memberRoleName(member.targetRole)}` : role;
+  const preference = member.priority > 0 ? ` (priority ${member.priority})` : "";
+  return isJoining ? `${role} → ${memberRoleName(member.targetRole)}` : role + preference;
 }
 
 function health(member: Member): string {

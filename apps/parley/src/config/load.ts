@@ -15,6 +15,8 @@ export const HTTP_PORT_OFFSET = 1_000;
 /** A configuration larger than this is a mistake (P11). */
 const FILE_BYTES_MAX = 1024 * 1024;
 const PROBLEMS_SHOWN_MAX = 20;
+/** Longer than a server takes to be started again. */
+const AUTOPILOT_DEAD_SECONDS = 60;
 
 export interface ServerNode extends ConfiguredNode {
   /** As others reach it. */
@@ -25,6 +27,7 @@ export interface ServerNode extends ConfiguredNode {
   /** 0 = no HTTP. */
   readonly httpPort: number;
   readonly isWitness: boolean;
+  readonly priority: number;
   /** Absolute. */
   readonly dbPath: string;
 }
@@ -280,6 +283,11 @@ function tuningOf(file: ConfigFile, source: Source): NodeTuning {
     copyBytesPerSecond: compaction.copy_bytes_per_second ?? base.copyBytesPerSecond,
     copyIdleMs: compaction.copy_idle_ms ?? base.copyIdleMs,
     diskReserveBytes: limits.disk_reserve_bytes ?? base.diskReserveBytes,
+    autopilotDeadMs:
+      file.autopilot === undefined
+        ? base.autopilotDeadMs
+        : 1_000 * (file.autopilot.dead_after_seconds ?? AUTOPILOT_DEAD_SECONDS),
+    autopilotVotersMin: file.autopilot?.min_voters ?? base.autopilotVotersMin,
   };
 }
 
@@ -327,6 +335,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
       port: node.port,
       httpPort,
       isWitness: node.role === "witness",
+      priority: node.priority ?? 0,
       dbPath: resolve(folder, node.db_path),
     };
   });
@@ -380,6 +389,7 @@ export function ownNode(config: ClusterConfig, id: number): ServerNode | undefin
     port: 0,
     httpPort: 0,
     isWitness: false,
+    priority: 0,
     dbPath: resolve(config.dataFolder, "parley.db"),
   };
 }

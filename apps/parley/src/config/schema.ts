@@ -21,6 +21,8 @@ const node = z.strictObject({
   db_path: z.string("db_path is a path, as text").min(1, "db_path is empty; write a path"),
   /** Default: voter. A witness votes and keeps the log, has no chat and serves no clients. */
   role: z.enum(["voter", "witness"], "role is voter or witness").optional(),
+  /** How much the server is preferred as leader; default 0, not more than others. */
+  priority: z.int("priority is a whole number of 0–100").min(0).max(100).optional(),
   /** 0 = no HTTP. Default: port + 1000. */
   http_port: z.int().min(0, "http_port is 0 (none) or 1–65535").max(65_535).optional(),
   /** The address to listen on, where that is not `host` (behind a NAT, or 0.0.0.0). */
@@ -50,6 +52,12 @@ const compaction = z.strictObject({
     .min(64 * 1024)
     .optional(),
   copy_idle_ms: positive("copy_idle_ms").optional(),
+});
+
+/** With this section, a spare learner takes the place of a voter that has been dead for long. */
+const autopilot = z.strictObject({
+  dead_after_seconds: positive("dead_after_seconds").max(86_400).optional(),
+  min_voters: positive("min_voters").max(64).optional(),
 });
 
 const timing = z.strictObject({
@@ -90,6 +98,7 @@ export const fileSchema = z.strictObject({
   limits: limits.optional(),
   timing: timing.optional(),
   compaction: compaction.optional(),
+  autopilot: autopilot.optional(),
   log: log.optional(),
 });
 

@@ -33,6 +33,9 @@ function existingConfig(folder: string): ClusterConfig | undefined {
 /** Sections below this line are the user's, and stay from run to run. */
 const KEPT_BELOW = "# Settings below this line are kept.";
 
+/** A server that was killed for longer gives its vote to a spare (`parley add-server … --learner`). */
+const DEV_SETTINGS = "\nautopilot: {dead_after_seconds: 30}\n";
+
 function keptSettings(folder: string): string {
   if (!existsSync(configPath(folder))) return "";
   const text = readFileSync(configPath(folder), "utf8");
@@ -45,7 +48,7 @@ function renderConfig(base: number, dataNodes: number, nodeCount: number, kept: 
     const role = id > dataNodes ? ", role: witness" : "";
     return `  - {id: ${id}, host: ${HOST}, port: ${grpcPort(base, id)}, db_path: n${id}/parley.db, http_port: ${httpPort(base, id)}${role}}`;
   });
-  const settings = kept === "" ? "\n" : kept;
+  const settings = kept === "" ? DEV_SETTINGS : kept;
   return `# Written by \`parley dev\`.\nnodes:\n${nodes.join("\n")}\n${KEPT_BELOW}${settings}`;
 }
 

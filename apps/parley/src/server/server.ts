@@ -76,6 +76,7 @@ export class ParleyServer {
         nodes: config.nodes,
         join: config.join,
         isWitness: self.isWitness,
+        priority: self.priority,
         tuning: config.tuning,
         // Asked when the node begins to serve: by then it knows where it listens.
         get statusRequiresLogin() {

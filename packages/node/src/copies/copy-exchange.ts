@@ -123,6 +123,10 @@ export class CopyExchange implements CopyTaker {
       .finally(() => this.#serving.delete(peerId));
   }
 
+  leads(peerId: number): boolean {
+    return this.#driver.raft.lead === peerId;
+  }
+
   async refusal(_peerId: number, { head, message }: CopyOffer): Promise<ParleyError | undefined> {
     if (this.#isWitness)
       return new ParleyError("WITNESS", "this node is a witness and keeps no chat");

@@ -32,6 +32,8 @@ const VERIFYING_MS = 2_000;
 
 /** Who wants copies: the node as it runs, or while it has no chat state. */
 export interface CopyTaker {
+  /** Whether that peer leads, as far as this node knows. */
+  leads(peerId: number): boolean;
   /** Why an offer is refused; undefined = it is welcome. */
   refusal(peerId: number, offer: CopyOffer): Promise<ParleyError | undefined>;
   /** The copy is on disk, verified. Resolves once it is installed, or with false when it is of no use. */
@@ -103,8 +105,7 @@ export class CopyReceiver {
     const taker = this.#taker;
     if (taker === undefined) throw new ParleyError("NOT_READY", "the node is still starting");
     const current = this.#current;
-    // The same sender again: what it had begun hangs, and it goes on with the copy that is partly here.
-    if (current !== undefined && (current.peerId !== reception.peerId || current.isFinishing)) {
+    if (current !== undefined && !givesWay(current, reception, taker)) {
       throw new ParleyError("OVERLOADED", "another copy is being received");
     }
     this.#current = reception;
@@ -144,6 +145,16 @@ interface ReceptionEvents {
 }
 
 /** One link with a copy on it. */
+/**
+ * To the same sender: what it had begun hangs, and it goes on with the copy that is partly here. And to the leader, because whoever
+ * began may have lost the lead, or its life, long before that shows here, and a majority may be waiting for this node (P7).
+ */
+function givesWay(current: Reception, next: Reception, taker: CopyTaker): boolean {
+  if (current.isFinishing) return false;
+  if (current.peerId === next.peerId) return true;
+  return taker.leads(next.peerId) && !taker.leads(current.peerId);
+}
+
 class Reception {
   /** 0 = it has not greeted. */
   peerId = 0;

@@ -25,6 +25,7 @@ import { whoListensAt } from "../peers/greeting.ts";
 import type { Clock, Logger, PeerTransport, Random } from "../ports.ts";
 import type { Driver } from "../replication/driver.ts";
 import type { Succession } from "../succession.ts";
+import { type AutopilotSettings, planOfAutopilot } from "./autopilot.ts";
 import {
   CAUGHT_UP_ENTRIES,
   type Plan,
@@ -78,6 +79,7 @@ export class MembershipOffice implements LeaderOffice {
   readonly #contacts: Contacts;
   readonly #succession: Succession;
   readonly #versions: StateVersions;
+  readonly #autopilot: AutopilotSettings;
   readonly #isConnected: (raftId: number) => boolean;
   readonly #ports: OfficePorts;
   readonly #invitations = new Map<number, Invitation>();
@@ -98,6 +100,7 @@ export class MembershipOffice implements LeaderOffice {
     contacts: Contacts,
     succession: Succession,
     versions: StateVersions,
+    autopilot: AutopilotSettings,
     isConnected: (raftId: number) => boolean,
     ports: OfficePorts,
   ) {
@@ -107,6 +110,7 @@ export class MembershipOffice implements LeaderOffice {
     this.#contacts = contacts;
     this.#succession = succession;
     this.#versions = versions;
+    this.#autopilot = autopilot;
     this.#isConnected = isConnected;
     this.#ports = ports;
   }
@@ -342,6 +346,14 @@ export class MembershipOffice implements LeaderOffice {
       if (now - since < STEADY_MS || this.#underWay() !== undefined) continue;
       this.#carryOut(planPromote(situation, { id: nodeId }), uuidV4(this.#ports.random));
     }
+    this.#replaceDead(situation);
+  }
+
+  #replaceDead(situation: Situation): void {
+    if (this.#underWay() !== undefined) return;
+    const silentMs = (raftId: number) => this.#contacts.lastContactMs(raftId);
+    const plan = planOfAutopilot(situation, this.#autopilot, silentMs);
+    if (plan !== undefined) this.#carryOut(plan, uuidV4(this.#ports.random));
   }
 
   /**

@@ -3,6 +3,7 @@ import { MemberRole, type ServerRecord } from "@parley/protocol";
 import type { ConfChange, ConfState } from "@parley/raft";
 import { describe, expect, test } from "vitest";
 import type { Membership } from "../ports.ts";
+import { planOfAutopilot } from "./autopilot.ts";
 import {
   planAdd,
   planDemote,
@@ -157,6 +158,52 @@ describe("a plan", () => {
       error: { reason: "NOT_CAUGHT_UP" },
     });
     expect(planPromote(situation(), { id: 2 })).toMatchObject({ error: { reason: "ID_EXISTS" } });
+  });
+
+  describe("of the autopilot", () => {
+    const spare = server(4, 4, MemberRole.MEMBER_ROLE_LEARNER);
+    const withSpare = afterChange(GENESIS, change("a", [spare]), conf({ learners: [4] }));
+    const settings = { deadMs: 60_000, votersMin: 3 };
+    const silentFor = (ms: number) => (raftId: number) => (raftId === 3 ? ms : 0);
+    const plan = (dead: readonly number[], membership = withSpare, silentMs = 60_000) =>
+      planOfAutopilot(situation(dead, membership), settings, silentFor(silentMs));
+
+    test("a spare votes in the place of a dead voter, in one joint change that keeps the number", () => {
+      expect(plan([3])).toMatchObject({
+        changes: [
+          { kind: "add-learner", nodeId: 3 },
+          { kind: "add-voter", nodeId: 4 },
+        ],
+        servers: [
+          { nodeId: 3, role: MemberRole.MEMBER_ROLE_LEARNER },
+          { nodeId: 4, role: MemberRole.MEMBER_ROLE_VOTER },
+        ],
+      });
+    });
+
+    test("nothing is done too soon, without a spare that has caught up, or below the minimum", () => {
+      expect(plan([])).toBeUndefined();
+      expect(plan([3], withSpare, 59_999)).toBeUndefined();
+      expect(plan([3], GENESIS)).toBeUndefined();
+      expect(plan([3, 4])).toBeUndefined();
+      expect(plan([3], withLearner), "one that is on its way to a vote").toBeUndefined();
+      const behind = afterChange(
+        GENESIS,
+        change("a", [server(4, 9, MemberRole.MEMBER_ROLE_LEARNER)]),
+        conf({ learners: [9] }),
+      );
+      expect(plan([3], behind)).toBeUndefined();
+      const off = { ...settings, deadMs: 0 };
+      expect(planOfAutopilot(situation([3], withSpare), off, silentFor(1e9))).toBeUndefined();
+      const five = { ...settings, votersMin: 5 };
+      expect(planOfAutopilot(situation([3], withSpare), five, silentFor(1e9))).toBeUndefined();
+    });
+
+    test("P6: nor what the cluster could not do without", () => {
+      expect(plan([2, 3])).toMatchObject({ kind: "change" });
+      const lost = { ...situation([2, 3], withSpare), isLive: (raftId: number) => raftId === 4 };
+      expect(planOfAutopilot(lost, settings, silentFor(1e9))).toBeUndefined();
+    });
   });
 
   test("a replacement is one joint change", () => {

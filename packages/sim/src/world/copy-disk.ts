@@ -100,6 +100,10 @@ export class CopyDisk {
     this.#crash = { stepsLeft: steps, then };
   }
 
+  forgetCrash(): void {
+    this.#crash = undefined;
+  }
+
   #step(): void {
     const crash = this.#crash;
     if (crash === undefined) return;

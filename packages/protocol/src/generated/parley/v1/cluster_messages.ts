@@ -75,6 +75,8 @@ export interface Member {
     | undefined;
   /** The newest state version that its program knows; 0 = not known. */
   stateVersion: number;
+  /** How much the operator prefers it as leader; 0 = not more than others. */
+  priority: number;
 }
 
 /** What a member has on its disk; told about once a second. */
@@ -244,6 +246,7 @@ function createBaseMember(): Member {
     targetRole: 0,
     storage: undefined,
     stateVersion: 0,
+    priority: 0,
   };
 }
 
@@ -299,6 +302,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.stateVersion !== 0) {
       writer.uint32(136).uint32(message.stateVersion);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(144).uint32(message.priority);
     }
     return writer;
   },
@@ -452,6 +458,14 @@ export const Member: MessageFns<Member> = {
             message.stateVersion = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -488,6 +502,7 @@ export const Member: MessageFns<Member> = {
       ? MemberStorage.fromPartial(object.storage)
       : undefined;
     message.stateVersion = object.stateVersion ?? 0;
+    message.priority = object.priority ?? 0;
     return message;
   },
 };

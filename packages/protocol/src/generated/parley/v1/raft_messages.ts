@@ -207,6 +207,8 @@ export interface NodeReport {
     | undefined;
   /** The newest state version that the sender's program knows; 0 = 1. */
   stateVersion: number;
+  /** How much the operator prefers it as leader, now: 0 while its disk is slow or nearly full. */
+  priority: number;
 }
 
 /** Accounts with a live session on the sender. `full` replaces what was known. */
@@ -1714,6 +1716,7 @@ function createBaseNodeReport(): NodeReport {
     matches: [],
     storage: undefined,
     stateVersion: 0,
+    priority: 0,
   };
 }
 
@@ -1742,6 +1745,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     }
     if (message.stateVersion !== 0) {
       writer.uint32(64).uint32(message.stateVersion);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(72).uint32(message.priority);
     }
     return writer;
   },
@@ -1823,6 +1829,14 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.stateVersion = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1850,6 +1864,7 @@ export const NodeReport: MessageFns<NodeReport> = {
       ? MemberStorage.fromPartial(object.storage)
       : undefined;
     message.stateVersion = object.stateVersion ?? 0;
+    message.priority = object.priority ?? 0;
     return message;
   },
 };
