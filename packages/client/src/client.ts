@@ -21,17 +21,11 @@ import { Connection, type Link } from "./connection.ts";
 import type { ConnectionState } from "./connection-machine.ts";
 import { Exchange } from "./exchange.ts";
 import { MemoryOutbox } from "./memory-outbox.ts";
-import {
-  Outbox,
-  type OutboxBounds,
-  type OutboxChange,
-  type QueuedSend,
-  type SendOptions,
-  type SendResult,
-} from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import type { OutboxPeers } from "./outbox-peers.ts";
 import { platformClock, platformRandom } from "./platform.ts";
 import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer } from "./ports.ts";
+import type { OutboxBounds, OutboxChange, QueuedSend, SendOptions, SendResult } from "./sends.ts";
 import { SignIn } from "./sign-in.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { TIMING } from "./timing.ts";

@@ -1,7 +1,7 @@
 // What became of each message that was written here: waiting, committed on so many of so many
 // nodes, or failed and why. For the ticks beside messages, found by client message id.
 import type { ParleyClient } from "./client.ts";
-import type { OutboxChange } from "./outbox.ts";
+import type { OutboxChange } from "./sends.ts";
 
 export type Delivery =
   | { readonly kind: "waiting" }

@@ -11,13 +11,6 @@ export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
 export { type Health, HealthMonitor } from "./health.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";
 export type { Observable } from "./observable.ts";
-export type {
-  OutboxBounds,
-  OutboxChange,
-  QueuedSend,
-  SendOptions,
-  SendResult,
-} from "./outbox.ts";
 export type { OutboxNews, OutboxPeerEvents, OutboxPeers } from "./outbox-peers.ts";
 export { platformClock, platformRandom } from "./platform.ts";
 export type {
@@ -32,4 +25,11 @@ export type {
   Random,
   Timer,
 } from "./ports.ts";
+export type {
+  OutboxBounds,
+  OutboxChange,
+  QueuedSend,
+  SendOptions,
+  SendResult,
+} from "./sends.ts";
 export { type SubscribeOptions, Subscription, type SubscriptionItem } from "./subscription.ts";

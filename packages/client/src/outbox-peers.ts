@@ -2,8 +2,8 @@
 // all messages, one of them sends ("Outbox" of the GUI design). Two that send for a moment, because
 // one did not know that it was replaced, do no harm: what arrives twice is stored once (P2).
 import { ParleyError } from "@parley/protocol";
-import type { OutboxChange, SendResult } from "./outbox.ts";
 import type { Clock, OutboxItem, Timer } from "./ports.ts";
+import type { OutboxChange, SendResult } from "./sends.ts";
 import { TIMING } from "./timing.ts";
 
 /** What one client tells the others of the outbox that they share; plain data. */

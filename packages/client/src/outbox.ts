@@ -5,10 +5,9 @@
 // so that it is refused rather than stored too early. The link is made anew at every transmission
 // from what is then ahead in the queue: the successor of a message that failed for good names the one
 // before that, and the successor of a committed one needs no link, since its place is taken already.
-import { LIMITS, type Message, ParleyError } from "@parley/protocol";
+import { ParleyError } from "@parley/protocol";
 import type { Link } from "./connection.ts";
 import {
-  type Ask,
   type Exchange,
   isTransient,
   type Op,
@@ -22,45 +21,19 @@ import {
   type OutboxPeers,
   StallWatch,
 } from "./outbox-peers.ts";
-import type { Clock, OutboxItem, OutboxStore, Timer } from "./ports.ts";
+import type { Clock, OutboxItem, OutboxStore } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
+import { type Entry, RoomQueue } from "./room-queue.ts";
+import {
+  type OutboxBounds,
+  type OutboxChange,
+  type QueuedSend,
+  refusalOf,
+  type SendOptions,
+  type SendResult,
+  sizeOf,
+} from "./sends.ts";
 import { TIMING } from "./timing.ts";
-
-export interface SendResult {
-  readonly message: Message;
-  /** How many members held it on disk when it was answered. */
-  readonly replicas: number;
-}
-
-export interface SendOptions {
-  readonly replyToSeq?: number | undefined;
-  /** Made by the client when left out. */
-  readonly clientMessageId?: string | undefined;
-  /** Before transmission it cancels the message; later it only ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface QueuedSend {
-  readonly clientMessageId: string;
-  /** The message is durable in the outbox: it will be sent, even by a later process. */
-  readonly stored: Promise<void>;
-  /** The message is committed, or has failed for good (rejects with a ParleyError). */
-  readonly committed: Promise<SendResult>;
-}
-
-/** What became of a message; for those that show it, also after a restart. */
-export type OutboxChange =
-  | { readonly kind: "queued"; readonly item: OutboxItem }
-  | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
-  | { readonly kind: "failed"; readonly item: OutboxItem; readonly error: ParleyError }
-  | { readonly kind: "removed"; readonly item: OutboxItem };
-
-export interface OutboxBounds {
-  /** Messages that wait or have failed. */
-  readonly itemsMax: number;
-  /** Bytes of their texts. */
-  readonly bytesMax: number;
-}
 
 export interface OutboxOptions {
   readonly store: OutboxStore;
@@ -88,32 +61,6 @@ export interface OutboxOptions {
 export const ROOM_WINDOW = 64;
 /** Sends in flight in all rooms together; below the session's bound on unanswered requests. */
 export const SENDS_IN_FLIGHT_MAX = 1_024;
-
-interface Entry extends Ask {
-  item: OutboxItem;
-  readonly bytes: number;
-  state: "storing" | "ready" | "sent" | "failed";
-  /** Whether a node may have it. */
-  transmitted: boolean;
-  exchangeId: number;
-  attempts: number;
-  notBeforeMs: number;
-  /** Numbers of the last transmission and of the last one known when it was refused. */
-  sentSerial: number;
-  refusedSerial: number;
-  token: string;
-  previous: Entry | undefined;
-  next: Entry | undefined;
-  settle: ((result: { value: SendResult } | { error: ParleyError }) => void) | undefined;
-}
-
-interface RoomQueue {
-  head: Entry | undefined;
-  tail: Entry | undefined;
-  timer: Timer | undefined;
-}
-
-const encoder = new TextEncoder();
 
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -436,7 +383,7 @@ export class Outbox {
   #newEntry(item: OutboxItem): Entry {
     const entry: Entry = {
       item,
-      bytes: encoder.encode(item.body).length,
+      bytes: sizeOf(item.body),
       state: "storing",
       transmitted: false,
       exchangeId: 0,
@@ -455,31 +402,12 @@ export class Outbox {
   }
 
   #refusal(entry: Entry, signal: AbortSignal | undefined): ParleyError | undefined {
-    const { item, bytes } = entry;
-    const { itemsMax, bytesMax } = this.#options.bounds;
-    const idBytes = encoder.encode(item.clientMessageId).length;
-    if (signal?.aborted === true) {
-      return new ParleyError("CANCELLED", "the message was cancelled");
-    }
-    if (bytes === 0) return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
-    if (!item.body.isWellFormed()) {
-      return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode");
-    }
-    if (bytes > LIMITS.bodyBytesMax) {
-      const message = `a message has at most ${LIMITS.bodyBytesMax} bytes, this one has ${bytes}`;
-      return new ParleyError("TOO_LARGE", message);
-    }
-    if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
-      return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
-    }
-    if (this.#entries.has(item.clientMessageId)) {
+    if (signal?.aborted === true) return cancelled();
+    if (this.#entries.has(entry.item.clientMessageId)) {
       return new ParleyError("ID_REUSED", "a message with this id is in the outbox already");
     }
-    if (this.#entries.size >= itemsMax || this.#bytes + bytes > bytesMax) {
-      const message = `the outbox is full (${this.#entries.size} messages, ${this.#bytes} bytes)`;
-      return new ParleyError("LIMIT_REACHED", message);
-    }
-    return undefined;
+    const load = { items: this.#entries.size, bytes: this.#bytes };
+    return refusalOf(entry.item, load, this.#options.bounds);
   }
 
   async #store(entry: Entry): Promise<void> {
@@ -510,27 +438,17 @@ export class Outbox {
   #append(entry: Entry): void {
     let room = this.#rooms.get(entry.item.roomId);
     if (room === undefined) {
-      room = { head: undefined, tail: undefined, timer: undefined };
+      room = new RoomQueue();
       this.#rooms.set(entry.item.roomId, room);
     }
-    entry.previous = room.tail;
-    entry.next = undefined;
-    if (room.tail === undefined) room.head = entry;
-    else room.tail.next = entry;
-    room.tail = entry;
+    room.append(entry);
   }
 
   /** Takes it out of its room's queue, out of flight, but leaves it in the outbox. */
   #unlink(entry: Entry): void {
     this.#land(entry);
     const room = this.#rooms.get(entry.item.roomId);
-    if (room === undefined || (room.head !== entry && entry.previous === undefined)) return;
-    if (entry.previous === undefined) room.head = entry.next;
-    else entry.previous.next = entry.next;
-    if (entry.next === undefined) room.tail = entry.previous;
-    else entry.next.previous = entry.previous;
-    entry.previous = undefined;
-    entry.next = undefined;
+    if (room?.remove(entry) !== true) return;
     if (room.head === undefined) {
       room.timer?.cancel();
       this.#rooms.delete(entry.item.roomId);

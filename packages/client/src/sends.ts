@@ -1,0 +1,78 @@
+// What a send is to the application: what it gives, what it gets, what becomes of it.
+import { LIMITS, type Message, ParleyError } from "@parley/protocol";
+import type { OutboxItem } from "./ports.ts";
+
+export interface SendResult {
+  readonly message: Message;
+  /** How many members held it on disk when it was answered. */
+  readonly replicas: number;
+}
+
+export interface SendOptions {
+  readonly replyToSeq?: number | undefined;
+  /** Made by the client when left out. */
+  readonly clientMessageId?: string | undefined;
+  /** Before transmission it cancels the message; later it only ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface QueuedSend {
+  readonly clientMessageId: string;
+  /** The message is durable in the outbox: it will be sent, even by a later process. */
+  readonly stored: Promise<void>;
+  /** The message is committed, or has failed for good (rejects with a ParleyError). */
+  readonly committed: Promise<SendResult>;
+}
+
+/** What became of a message; for those that show it, also after a restart. */
+export type OutboxChange =
+  | { readonly kind: "queued"; readonly item: OutboxItem }
+  | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
+  | { readonly kind: "failed"; readonly item: OutboxItem; readonly error: ParleyError }
+  | { readonly kind: "removed"; readonly item: OutboxItem };
+
+export interface OutboxBounds {
+  /** Messages that wait or have failed. */
+  readonly itemsMax: number;
+  /** Bytes of their texts. */
+  readonly bytesMax: number;
+}
+
+/** What the outbox holds already. */
+export interface OutboxLoad {
+  readonly items: number;
+  readonly bytes: number;
+}
+
+const encoder = new TextEncoder();
+
+/** Bytes of a text as they travel. */
+export function sizeOf(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** Why a message can't be taken, before anything is stored; undefined = it can (P11). */
+export function refusalOf(
+  item: OutboxItem,
+  load: OutboxLoad,
+  bounds: OutboxBounds,
+): ParleyError | undefined {
+  const bytes = sizeOf(item.body);
+  const idBytes = sizeOf(item.clientMessageId);
+  if (bytes === 0) return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
+  if (!item.body.isWellFormed()) {
+    return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode");
+  }
+  if (bytes > LIMITS.bodyBytesMax) {
+    const message = `a message has at most ${LIMITS.bodyBytesMax} bytes, this one has ${bytes}`;
+    return new ParleyError("TOO_LARGE", message);
+  }
+  if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
+    return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
+  }
+  if (load.items >= bounds.itemsMax || load.bytes + bytes > bounds.bytesMax) {
+    const message = `the outbox is full (${load.items} messages, ${load.bytes} bytes)`;
+    return new ParleyError("LIMIT_REACHED", message);
+  }
+  return undefined;
+}
