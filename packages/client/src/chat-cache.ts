@@ -1,7 +1,7 @@
 // What an application keeps of the chat, to paint at once and to go on from a cursor instead of
 // loading everything anew ("Sync" of the GUI design). Pure: how a room's row follows the events. Stores
 // apply it inside the transaction that also moves the cursor, so that rows and cursor agree (P5).
-import type { Event, Message, Room } from "@parley/protocol";
+import type { Account, Event, Message, Room } from "@parley/protocol";
 import { type SeqRanges, withRange } from "./seq-ranges.ts";
 
 /** A room as it was at a revision, and which of its messages are at hand. */
@@ -85,6 +85,17 @@ export function messageOf(event: Event): Message | undefined {
   return change?.$case === "message" || change?.$case === "messageChanged"
     ? change.value
     : undefined;
+}
+
+/** The account that an event gives a new profile, or takes away. */
+export function accountOf(event: Event): Account | undefined {
+  return event.event?.$case === "accountChanged" ? event.event.value : undefined;
+}
+
+/** A direct room is shown by the name of whom it is with. The same object when it is with others. */
+export function withAccount(row: CachedRoom, account: Account): CachedRoom {
+  if (row.room.peer?.id !== account.id) return row;
+  return { ...row, room: { ...row.room, peer: account } };
 }
 
 /** Whether an event takes away what is at hand of its room's messages. */

@@ -2,12 +2,14 @@
 // from its cursor, loads anew when the cursor is too old (RESYNC), without gaps or repeats (P5).
 import { type Event, type Message, ParleyError, type Room } from "@parley/protocol";
 import {
+  accountOf,
   afterEvent,
   type CacheContents,
   type CachedRoom,
   type ChatCacheStore,
   newCachedRoom,
   roomOf,
+  withAccount,
 } from "./chat-cache.ts";
 import type { ParleyClient } from "./client.ts";
 import { type Observable, ObservableValue } from "./observable.ts";
@@ -179,6 +181,11 @@ export class ChatSync {
   async #apply(events: readonly Event[], cursor: number): Promise<void> {
     if (events.length === 0 && cursor <= this.#cursor) return;
     for (const event of events) {
+      const account = accountOf(event);
+      if (account !== undefined) {
+        for (const [roomId, row] of this.#rows) this.#rows.set(roomId, withAccount(row, account));
+        continue;
+      }
       const roomId = roomOf(event);
       const row = afterEvent(this.#rows.get(roomId), event, this.#options.accountId);
       if (row === undefined) this.#rows.delete(roomId);

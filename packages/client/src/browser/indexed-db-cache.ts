@@ -1,8 +1,9 @@
 // The cache of the chat in IndexedDB. Its durability is relaxed: what is lost with the power is
 // loaded again, from the cursor that was lost with it.
-import type { Message } from "@parley/protocol";
+import type { Account, Message } from "@parley/protocol";
 import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
 import {
+  accountOf,
   afterEvent,
   type CacheContents,
   type CachedRoom,
@@ -12,6 +13,7 @@ import {
   type HistoryPage,
   messageOf,
   roomOf,
+  withAccount,
 } from "../chat-cache.ts";
 import { rangeAt, withRange } from "../seq-ranges.ts";
 import { storageError } from "./storage-error.ts";
@@ -88,6 +90,13 @@ export class IndexedDbCache implements ChatCacheStore {
       const rooms = new RowsAtHand(change);
       for (const event of batch.events) {
         if (event.revision <= have) continue;
+        const account = accountOf(event);
+        if (account !== undefined) {
+          await rooms.write();
+          await putAccount(change, account);
+          rooms.forget();
+          continue;
+        }
         const roomId = roomOf(event);
         if (roomId === 0) continue;
         const row = await rooms.get(roomId);
@@ -220,6 +229,22 @@ async function putMessage(
   return { ...row, bytes };
 }
 
+/** Names are kept beside messages, and a deleted account's must not stay there. Rare, so all are looked at. */
+async function putAccount(change: Change, account: Account): Promise<void> {
+  for (const row of await change.objectStore("rooms").getAll()) {
+    const next = withAccount(row, account);
+    if (next !== row) await change.objectStore("rooms").put(next, row.room.id);
+  }
+  let at = await change.objectStore("messages").openCursor();
+  while (at !== null) {
+    const message = at.value;
+    if (message.authorId === account.id && message.author !== account.username) {
+      await at.update({ ...message, author: account.username });
+    }
+    at = await at.continue();
+  }
+}
+
 /** The rooms that a transaction is about: each is read once and written once. */
 class RowsAtHand {
   readonly #change: Change;
@@ -238,6 +263,11 @@ class RowsAtHand {
 
   set(roomId: number, row: CachedRoom | undefined): void {
     this.#rows.set(roomId, row);
+  }
+
+  /** Whatever was written is read anew. */
+  forget(): void {
+    this.#rows.clear();
   }
 
   async write(): Promise<void> {

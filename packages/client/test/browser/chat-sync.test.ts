@@ -350,6 +350,53 @@ test("kicked: the room and everything in it leave the cache", async () => {
   expect(messages).toEqual([]);
 });
 
+test("a deleted account's name leaves the cache, from its messages and from its direct room", async () => {
+  const bob = { ...ALICE, id: 9, username: "bob", displayName: "Bob" };
+  const direct = room(2, { visibility: 3, peer: bob });
+  const page = await openPage(chatOf(20, [room(1), direct]));
+  const byBob = message(21, 1, { authorId: 9, author: "bob" });
+  const gone = {
+    ...bob,
+    username: "deleted account",
+    displayName: "deleted account",
+    deleted: true,
+  };
+  await send(
+    page,
+    [
+      event(21, { $case: "message", value: byBob }),
+      posted(22, 2),
+      event(23, { $case: "accountChanged", value: gone }),
+      posted(24, 3),
+    ],
+    24,
+  );
+  const names = page.sync.rooms.getSnapshot().rooms.map(({ peer }) => peer?.username);
+  expect(names).toEqual([undefined, "deleted account"]);
+  const { cursor, rooms, messages } = await kept();
+  expect(cursor).toBe(24);
+  expect(rooms.map((row) => [row.room.lastSeq, row.room.peer?.username])).toEqual([
+    [3, undefined],
+    [0, "deleted account"],
+  ]);
+  expect(messages.map(({ author }) => author)).toEqual(["deleted account", "alice", "alice"]);
+});
+
+test("signing out wipes the cache under every tab; the others go on without", async () => {
+  const [leaving, staying] = [
+    await openPage(chatOf(20, [room(1)])),
+    await openPage(chatOf(20, [room(1)])),
+  ];
+  await send(leaving, [posted(21, 1)], 21);
+  await leaving.sync.close();
+  await new IndexedDbCache(WHOSE).wipe();
+  expect(await kept()).toMatchObject({ cursor: 0, rooms: [], messages: [] });
+  await send(staying, [posted(21, 1), posted(22, 2)], 22);
+  expect(staying.sync.rooms.getSnapshot().rooms).toMatchObject([{ lastSeq: 2 }]);
+  expect(staying.problems).toEqual(["STORAGE_UNAVAILABLE"]);
+  expect(await kept()).toMatchObject({ cursor: 0, rooms: [] });
+});
+
 test.each([
   ["forbidden", "SecurityError", "STORAGE_UNAVAILABLE"],
   ["full", "QuotaExceededError", "STORAGE_FULL"],
