@@ -1,7 +1,7 @@
 // Writers and subscribers through the SDK, as an application would use it: no error handling, because
 // there must be nothing to handle.
 import { ParleyClient } from "@parley/client";
-import { grpcCarrier } from "@parley/client/grpc";
+import { grpcCarrier, type TlsOptions } from "@parley/client/grpc";
 import { type Event, RoomVisibility } from "@parley/protocol";
 import type { Acknowledged } from "./oracle.ts";
 
@@ -10,6 +10,10 @@ export interface CrowdOptions {
   readonly writers: number;
   readonly subscribers: number;
   readonly rooms: number;
+  /** Left out: plain text. */
+  readonly tls?: TlsOptions | undefined;
+  /** What the first account of an instance beyond loopback needs. */
+  readonly setupToken?: string | undefined;
 }
 
 export class Crowd {
@@ -28,10 +32,11 @@ export class Crowd {
   }
 
   static async gather(options: CrowdOptions): Promise<Crowd> {
+    const { servers, tls, setupToken = "" } = options;
     const connect = async (name: string) => {
-      const client = new ParleyClient({ servers: options.servers, carrier: grpcCarrier() });
+      const client = new ParleyClient({ servers, carrier: grpcCarrier({ tls }) });
       await client.start();
-      await client.register({ username: name, password: "a long password" });
+      await client.register({ username: name, password: "a long password", setupToken });
       return client;
     };
     const first = await connect("owner");

@@ -1,5 +1,6 @@
 // One node alone, over unary gRPC: what this very node says, without the SDK's moving elsewhere.
-import { credentials, Metadata } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
+import { channelSecurity, hostOf, type TlsOptions } from "@parley/client/grpc";
 import { HistoryRequest, type HistoryResponse, type Message } from "@parley/protocol";
 import { ChatClient } from "@parley/protocol/services";
 
@@ -7,8 +8,9 @@ export class DirectNode {
   readonly #client: ChatClient;
   readonly #metadata = new Metadata();
 
-  constructor(address: string, token: string) {
-    this.#client = new ChatClient(address, credentials.createInsecure());
+  constructor(address: string, token: string, tls?: TlsOptions) {
+    const { credentials, options } = channelSecurity(hostOf(address), tls);
+    this.#client = new ChatClient(address, credentials, options);
     this.#metadata.set("authorization", `Bearer ${token}`);
   }
 

@@ -12,10 +12,17 @@ export class ServerProcess {
 
   /** Starts it; `env` beside this process' own variables. */
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
-    const child = spawn(process.execPath, [PARLEY, "server", ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
-    });
+    this.follow(
+      spawn(process.execPath, [PARLEY, "server", ...args], {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, ...env },
+      }),
+    );
+  }
+
+  /** One that was started elsewhere, with pipes for its output. */
+  follow(child: ChildProcess): void {
+    if (child.stdout === null || child.stderr === null) throw new Error("it has no pipes");
     this.#child = child;
     const take = (line: string) => {
       this.output.push(line);

@@ -82,6 +82,11 @@ describe("P10: a node's certificate", () => {
     const { warnings } = readTlsMaterial(files, OWNER, Date.now());
     expect(warnings[0]).toMatch(/does not name 127\.0\.0\.1/);
     expect(warnings[1]).toMatch(/chmod 600/);
+    const warned = (host: string) =>
+      readTlsMaterial(files, { ...OWNER, host }, Date.now()).warnings.join();
+    expect(warned("chat.example")).toMatch(/does not name chat\.example/);
+    expect(warned("10.9.8.7")).not.toMatch(/does not name/);
+    expect(warned(""), "one that is told later where it listens").not.toMatch(/does not name/);
   });
 
   it("is vouched for by either authority while one replaces the other", async () => {

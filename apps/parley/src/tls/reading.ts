@@ -1,6 +1,7 @@
 // Certificates as they lie in files: read, and judged before anything is trusted to them.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
 import { type CertifiedName, certifiedNameOf, describeName } from "./certified-name.ts";
 
 /** Files that cannot be used; the message names the file, what is wrong with it and what to do. */
@@ -93,7 +94,10 @@ export interface ExpectedOwner {
 }
 
 function hostWarning(certificate: X509Certificate, host: string): readonly string[] {
-  if (certificate.checkHost(host) ?? certificate.checkIP(host)) return [];
+  // One that joins without a line of its own is told later where it listens.
+  if (host === "") return [];
+  const names = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
+  if (names !== undefined) return [];
   return [`the certificate does not name ${host}: clients that dial it there will refuse it`];
 }
 
