@@ -8,7 +8,8 @@ import { TIMING } from "./timing.ts";
 
 /** What one client tells the others of the outbox that they share; plain data. */
 export type OutboxNews =
-  | { readonly kind: "queued"; readonly item: OutboxItem }
+  /** `lasts`: it is in the store that all share; otherwise in its writer's memory alone. */
+  | { readonly kind: "queued"; readonly item: OutboxItem; readonly lasts: boolean }
   | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
   /** The item says why. */
   | { readonly kind: "failed"; readonly item: OutboxItem }
@@ -34,9 +35,10 @@ export interface OutboxPeers {
   leave(): void;
 }
 
-export function newsOf(change: OutboxChange): OutboxNews {
-  if (change.kind !== "failed") return change;
-  return { kind: "failed", item: change.item };
+export function newsOf(change: OutboxChange, lasts: boolean): OutboxNews {
+  if (change.kind === "queued") return { ...change, lasts };
+  if (change.kind === "failed") return { kind: "failed", item: change.item };
+  return change;
 }
 
 /** Why the message failed, as its sender was told. */

@@ -139,6 +139,7 @@ export class Outbox {
       const mine = known.get(item.clientMessageId);
       known.delete(item.clientMessageId);
       const entry = mine ?? this.#newEntry(item);
+      entry.lasts = this.#lasts(item);
       // Whether an earlier sender had sent it is not known.
       entry.transmitted = true;
       if (mine?.state !== "storing") {
@@ -148,6 +149,10 @@ export class Outbox {
       this.#insert(entry);
     }
     for (const entry of known.values()) this.#insert(entry);
+  }
+
+  #lasts(item: OutboxItem): boolean {
+    return this.#options.store.lasts?.(item.clientMessageId) ?? true;
   }
 
   /** As the last one of its room, unless it has failed. */
@@ -286,7 +291,9 @@ export class Outbox {
   async #lead(): Promise<void> {
     const turn = ++this.#turn;
     this.#stall.stop();
-    const known = new Set([...this.#entries.values()].filter(({ state }) => state !== "storing"));
+    const known = [...this.#entries.values()].filter(
+      ({ state, lasts }) => state !== "storing" && lasts,
+    );
     // A store that can't be read takes nothing away from what is known here.
     const stored = await this.#options.store.open().catch(() => undefined);
     if (turn !== this.#turn) return;
@@ -340,9 +347,10 @@ export class Outbox {
         else if (entry === undefined) {
           const added = this.#newEntry(item);
           added.state = "ready";
+          added.lasts = news.lasts;
           this.#insert(added);
         } else return;
-        this.#options.onChange(news);
+        this.#options.onChange({ kind: "queued", item });
         this.#pumpSoon(item.roomId);
         this.#watchSender();
         return;
@@ -374,7 +382,8 @@ export class Outbox {
   }
 
   #changed(change: OutboxChange): void {
-    this.#options.peers?.announce(newsOf(change));
+    const lasts = this.#entries.get(change.item.clientMessageId)?.lasts ?? true;
+    this.#options.peers?.announce(newsOf(change, lasts));
     this.#options.onChange(change);
   }
 
@@ -385,6 +394,7 @@ export class Outbox {
       item,
       bytes: sizeOf(item.body),
       state: "storing",
+      lasts: false,
       transmitted: false,
       exchangeId: 0,
       attempts: 0,
@@ -430,6 +440,7 @@ export class Outbox {
     // It may have been cancelled meanwhile.
     if (entry.state !== "storing" || !this.#entries.has(entry.item.clientMessageId)) return;
     entry.state = "ready";
+    entry.lasts = this.#lasts(entry.item);
     this.#changed({ kind: "queued", item: entry.item });
     this.#pumpSoon(entry.item.roomId);
     this.#watchSender();

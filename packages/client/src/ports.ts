@@ -87,6 +87,11 @@ export interface OutboxStore {
   open(): Promise<readonly OutboxItem[]>;
   /** Adds the item, or replaces the one with its id in place. Durable when done. */
   put(item: OutboxItem): Promise<void> | undefined;
+  /**
+   * Whether what was put outlives this process; a store that makes do without room may keep it in
+   * memory. Left out: it does.
+   */
+  lasts?(clientMessageId: string): boolean;
   /** Forgets the item. May become durable later: a repeated send is stored once (P2). */
   remove(clientMessageId: string): void;
   close(): Promise<void>;

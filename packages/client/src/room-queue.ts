@@ -9,6 +9,8 @@ export interface Entry extends Ask {
   item: OutboxItem;
   readonly bytes: number;
   state: "storing" | "ready" | "sent" | "failed";
+  /** It is in the store; whoever finds it missing there knows that it was dealt with. */
+  lasts: boolean;
   /** Whether a node may have it. */
   transmitted: boolean;
   exchangeId: number;

@@ -50,6 +50,10 @@ export class FallbackOutbox implements OutboxStore {
     return this.#save();
   }
 
+  lasts(clientMessageId: string): boolean {
+    return !this.#unsaved.has(clientMessageId);
+  }
+
   remove(clientMessageId: string): void {
     this.#unsaved.delete(clientMessageId);
     if (this.#unopened) return;

@@ -3,8 +3,10 @@ import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
+  FallbackOutbox,
   IndexedDbOutbox,
   type OutboxChange,
+  type OutboxStore,
   outboxName,
   type ParleyClient,
   tabPeers,
@@ -39,14 +41,17 @@ beforeEach(() => {
 afterEach(async () => {
   for (const { client } of tabs) await client.close();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 /** Each tab has a network of its own to the one cluster, so that one tab can be cut off. */
-async function openTab(options: { online?: boolean; visible?: boolean } = {}): Promise<Tab> {
+async function openTab(
+  options: { online?: boolean; visible?: boolean; outbox?: OutboxStore } = {},
+): Promise<Tab> {
   const { online = true, visible = true } = options;
   const tab: { visible: boolean } = { visible };
   const world = newWorld(1, {
-    outbox: new IndexedDbOutbox(name),
+    outbox: options.outbox ?? new IndexedDbOutbox(name),
     outboxPeers: tabPeers(name, { visible: () => tab.visible }),
     clusterId: "cluster",
     clock,
@@ -265,6 +270,22 @@ test("what was cancelled while a tab slept is not sent when it wakes up as the s
   expect(outcome.error).toMatchObject({ reason: "OUTCOME_UNKNOWN" });
   expect(bodies()).toEqual([]);
   expect(second.client.outbox()).toEqual([]);
+});
+
+test("with storage that is full, what the closed tab had in memory is sent by those that know of it", async () => {
+  vi.spyOn(IDBObjectStore.prototype, "add").mockImplementation(() => {
+    throw new DOMException("no room", "QuotaExceededError");
+  });
+  const outbox = () => new FallbackOutbox(new IndexedDbOutbox(name), () => {});
+  const first = await openTab({ online: false, outbox: outbox() });
+  const second = await openTab({ visible: false, outbox: outbox() });
+  await first.client.enqueue(1, "of the first").stored;
+  await second.client.enqueue(1, "of the second").stored;
+  await until(() => first.client.outbox().length === 2 && second.client.outbox().length === 2);
+  await first.client.close();
+  await until(() => stored.size === 2);
+  expect(bodies().sort()).toEqual(["of the first", "of the second"]);
+  expect(sentTwice()).toEqual([]);
 });
 
 test("where there are no Web Locks, every tab sends for itself", () => {
