@@ -1,8 +1,9 @@
-// HTTP for operators: `/livez` (the process answers), `/readyz` (it can serve requests) and `/metrics`
-// (for Prometheus).
+// HTTP: for operators `/livez` (the process answers), `/readyz` (it can serve requests) and `/metrics`
+// (for Prometheus); for browsers the session, a WebSocket at `/session`.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { NodeTls } from "../tls/node-tls.ts";
+import type { SessionSockets } from "./session-socket.ts";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -14,6 +15,8 @@ export interface HttpParts {
   readonly readiness: () => Readiness;
   /** The exposition, and its content type. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** Of browsers. */
+  readonly sessions: SessionSockets;
   /** Left out: plain HTTP. */
   readonly tls?: NodeTls | undefined;
 }
@@ -65,7 +68,9 @@ function handle(request: IncomingMessage, response: ServerResponse, parts: HttpP
     );
     return;
   }
-  answer(response, 404, { error: "nothing here; there are /livez, /readyz and /metrics" });
+  answer(response, 404, {
+    error: "nothing here; there are /livez, /readyz, /metrics and the WebSocket /session",
+  });
 }
 
 const SERVER_OPTIONS = {
@@ -78,6 +83,7 @@ const SERVER_OPTIONS = {
 
 export class HttpServer {
   readonly #server: Server | HttpsServer;
+  readonly #sessions: SessionSockets;
 
   constructor(parts: HttpParts) {
     const { tls } = parts;
@@ -92,6 +98,10 @@ export class HttpServer {
       tls.onChange((changed) => server.setSecureContext(changed));
       this.#server = server;
     }
+    this.#sessions = parts.sessions;
+    this.#server.on("upgrade", (request, socket, head) =>
+      parts.sessions.upgrade(request, socket, head),
+    );
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.maxRequestsPerSocket = 1_000;
   }
@@ -109,6 +119,7 @@ export class HttpServer {
   }
 
   close(): void {
+    this.#sessions.close();
     this.#server.close();
     this.#server.closeAllConnections();
   }

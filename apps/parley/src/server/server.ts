@@ -8,6 +8,7 @@ import { type ClusterConfig, defaultHttpPort, type ServerNode } from "../config/
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
 import { HttpServer, type Readiness } from "../http/http-server.ts";
+import { SessionSockets } from "../http/session-socket.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { ProcessLogger } from "../platform/logger.ts";
@@ -100,8 +101,9 @@ export class ParleyServer {
         onFatal: options.onFatal,
       },
     );
+    const services = () => (this.#phase === "starting" ? undefined : this.#node.services);
     this.#grpc = new GrpcServer({
-      services: () => (this.#phase === "starting" ? undefined : this.#node.services),
+      services,
       transport,
       clock: systemClock,
       logger,
@@ -109,7 +111,12 @@ export class ParleyServer {
       tls,
     });
     const readiness = () => this.#readiness();
-    this.#http = new HttpServer({ readiness, metrics: this.#metrics, tls });
+    const sessions = new SessionSockets({
+      services,
+      httpAddresses: () => this.#httpAddresses(),
+      isSecure: tls !== undefined,
+    });
+    this.#http = new HttpServer({ readiness, metrics: this.#metrics, sessions, tls });
   }
 
   /**
@@ -167,6 +174,13 @@ export class ParleyServer {
       this.#metrics.close();
       this.#tls?.close();
     }
+  }
+
+  /** The origins that a page of this cluster may come from, this node's own first. */
+  #httpAddresses(): readonly string[] {
+    const members = this.#node.replica?.view().nodes ?? [];
+    const all = [this.#options.self.httpAddress, ...members.map((node) => node.httpAddress)];
+    return all.filter((address) => address !== "");
   }
 
   #isStopping(): boolean {
