@@ -77,6 +77,7 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
   HistoryResponse: ["repeated Message messages"],
   MarkReadRequest: ["uint64 room_id", "uint64 seq"],
   DeleteRequest: ["uint64 room_id", "repeated uint64 seqs"],
+  EditRequest: ["uint64 room_id", "uint64 seq", "string body", "uint32 expected_version"],
   SubscribeRequest: ["uint64 after_revision"],
   Event: ["uint64 revision", "Message message", "Message message_changed"],
   Message: [

@@ -112,7 +112,7 @@ export class World {
     for (let i = 1; i <= options.clients; i++) {
       this.clients.push(this.#makeClient(`c${i}`, addresses, random));
     }
-    this.#p8 = new P8SafeGrowth(this.#report, coverage);
+    this.#p8 = new P8SafeGrowth(this.#report, coverage, () => scheduler.nowUs);
     this.#health = new Health(
       this.servers,
       this.clients,
@@ -128,6 +128,7 @@ export class World {
       servers: this.servers,
       founders: options.nodes,
       membership: () => this.#p8.newest,
+      membershipsSince: (us) => this.#p8.since(us),
       leader: () => this.#leaderServer(),
       onWipe: (server) => this.#wiped(server),
     });

@@ -15,18 +15,31 @@ export class P8SafeGrowth implements Checker {
   readonly #report: Report;
   readonly #coverage: Coverage;
   /** In the order of their indices; the first is what the cluster began with. */
-  readonly #history: { readonly index: number; readonly membership: Membership }[] = [];
+  readonly #history: {
+    readonly index: number;
+    readonly membership: Membership;
+    readonly sinceUs: number;
+  }[] = [];
   readonly #texts = new Map<number, string>();
   /** Which server a raft id was given to. */
   readonly #uuids = new Map<number, string>();
+  readonly #now: () => number;
 
-  constructor(report: Report, coverage: Coverage) {
+  constructor(report: Report, coverage: Coverage, now: () => number = () => 0) {
     this.#report = report;
     this.#coverage = coverage;
+    this.#now = now;
   }
 
   get newest(): Membership | undefined {
     return this.#history.at(-1)?.membership;
+  }
+
+  /** The newest, and those that were the newest since then: some members may not have learnt of a later one. */
+  since(us: number): readonly Membership[] {
+    const later = this.#history.findIndex(({ sinceUs }) => sinceUs > us);
+    const from = later < 0 ? this.#history.length - 1 : later - 1;
+    return this.#history.slice(Math.max(0, from)).map(({ membership }) => membership);
   }
 
   /** The memberships under which an entry may have been committed: the newest up to it, and the one before. */
@@ -52,7 +65,7 @@ export class P8SafeGrowth implements Checker {
       return;
     }
     this.#texts.set(index, text);
-    this.#history.push({ index, membership });
+    this.#history.push({ index, membership, sinceUs: this.#now() });
     for (const { raftId, serverUuid } of membership.servers) {
       const owner = this.#uuids.get(raftId);
       if (owner !== undefined && owner !== serverUuid) {

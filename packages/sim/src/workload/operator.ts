@@ -27,6 +27,8 @@ export interface OperatorParts {
   readonly founders: number;
   /** The newest membership that anybody has applied. */
   membership(): Membership | undefined;
+  /** The newest, and those that were it since that time. */
+  membershipsSince(us: number): readonly Membership[];
   leader(): Server | undefined;
   /** Its disk is about to be lost. */
   onWipe(server: Server): void;
@@ -36,6 +38,8 @@ const GAP_US_MEAN = 2_500_000;
 const TIMEOUT_MS = 8_000;
 /** A change that was answered, or given up, may still be on its way to those who apply it. */
 const SETTLING_US = 2_000_000;
+/** By then every member that may be needed knows of a change. */
+const KNOWN_EVERYWHERE_US = 10_000_000;
 /** Takes a vote away. */
 const SHRINKING: ReadonlySet<string> = new Set(["demoteServer", "removeServer", "replaceServer"]);
 
@@ -190,11 +194,15 @@ export class Operator {
   mayLoseDisk(server: Server): boolean {
     const membership = this.#parts.membership();
     if (membership === undefined || membership.votersOutgoing.length > 0) return false;
-    const { voters } = membership;
-    const lost = this.#lostAmong(voters);
-    if (!voters.includes(server.raftId)) return true;
-    if (this.#parts.scheduler.nowUs < this.#shrinkingUntilUs) return false;
-    return lost + 1 <= Math.floor((voters.length - 1) / 2);
+    const { nowUs } = this.#parts.scheduler;
+    if (membership.voters.includes(server.raftId) && nowUs < this.#shrinkingUntilUs) return false;
+    // Those that are left may have to elect somebody by an earlier membership: that of the last entry that they know to be
+    // committed.
+    return this.#parts
+      .membershipsSince(nowUs - KNOWN_EVERYWHERE_US)
+      .flatMap(({ voters, votersOutgoing }) => [voters, votersOutgoing])
+      .filter((voters) => voters.includes(server.raftId))
+      .every((voters) => this.#lostAmong(voters) + 1 <= Math.floor((voters.length - 1) / 2));
   }
 
   #lostAmong(voters: readonly number[]): number {
@@ -218,7 +226,7 @@ export class Operator {
 
   /** A machine that was taken out is emptied, for its next use. */
   #recycle(server: Server | undefined): void {
-    if (server === undefined || server.raftId === 0) return;
+    if (server === undefined || server.raftId === 0 || !this.mayLoseDisk(server)) return;
     server.crash("kill");
     this.#lose(server);
   }
