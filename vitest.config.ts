@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: [
       "packages/*/{src,test}/**/*.test.ts",
-      "apps/*/{src,test}/**/*.test.ts",
+      "apps/*/{src,test}/**/*.test.{ts,tsx}",
       "tests/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**"],

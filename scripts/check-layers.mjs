@@ -16,6 +16,16 @@ const LAYERS = {
   "packages/client": ["@parley/protocol"],
   "packages/sim": ["@parley/*", "node:*"],
   "apps/parley": ["@parley/*", "node:*", "*"],
+  "apps/web": [
+    "@parley/client/browser",
+    "react",
+    "react-dom",
+    "@tanstack/react-virtual",
+    "mdast",
+    "mdast-util-from-markdown",
+    "mdast-util-gfm",
+    "micromark-extension-gfm",
+  ],
 };
 
 /** Files of the client that adapt it to one platform. */

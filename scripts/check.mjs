@@ -10,6 +10,8 @@ const steps = [
   ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
   ["types", bin("tsc"), ["--noEmit"]],
   ["types in a browser", bin("tsc"), ["--noEmit", "-p", "packages/client/tsconfig.browser.json"]],
+  ["types of the web app", bin("tsc"), ["--noEmit", "-p", "apps/web/tsconfig.json"]],
+  ["types of its worker", bin("tsc"), ["--noEmit", "-p", "apps/web/tsconfig.worker.json"]],
   ["layers", process.execPath, [join(root, "scripts/check-layers.mjs")]],
   ["generated code", process.execPath, [join(root, "scripts/generate.mjs"), "--check"]],
 ];

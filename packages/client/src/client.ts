@@ -341,6 +341,16 @@ export class ParleyClient {
     return listen(this.#positionsListeners, listener);
   }
 
+  /** What a node last said of the cluster; undefined = none has yet. */
+  get cluster(): ClusterView | undefined {
+    return this.#view;
+  }
+
+  /** How far each member's disk has the log, witnesses too, as last told; see `spread`. */
+  get positions(): readonly NodePosition[] {
+    return this.#positions;
+  }
+
   /** The bearer token; "" = nobody is signed in. */
   get token(): string {
     return this.#signIn.token;

@@ -1,6 +1,20 @@
 // The fault-tolerant client of a Parley cluster. Carriers and durable outboxes are in entries of
 // their own (`@parley/client/grpc`, `@parley/client/file-outbox`), so that a browser loads neither.
-export { ParleyError, type Reason } from "@parley/protocol";
+export {
+  type Account,
+  type ClusterView,
+  type Event,
+  LIMITS,
+  type Message,
+  type NodePosition,
+  ParleyError,
+  type Reason,
+  type Room,
+  type RoomMember,
+  RoomRemovalReason,
+  RoomRole,
+  RoomVisibility,
+} from "@parley/protocol";
 export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
 export type { CacheContents, CachedRoom, ChatCacheStore } from "./chat-cache.ts";

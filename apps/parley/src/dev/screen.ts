@@ -62,10 +62,11 @@ export function summaryLines(
   const witnesses = config.nodes.filter(({ isWitness }) => isWitness).length;
   const dataNodes = count - witnesses;
   const tolerated = Math.floor((count - 1) / 2);
+  const scheme = config.tls === undefined ? "http" : "https";
   const nodes = config.nodes.map((node) => {
     const gRPC = node.address.padEnd(18);
     const role = node.isWitness ? "   witness: votes, keeps no messages" : "";
-    return `  n${node.id}  gRPC ${gRPC} HTTP ${config.tls === undefined ? "http" : "https"}://${node.httpAddress}${role}`;
+    return `  n${node.id}  gRPC ${gRPC} HTTP ${scheme}://${node.httpAddress}${role}`;
   });
   const where = shownFolder(folder);
   const survive =
@@ -89,7 +90,8 @@ export function summaryLines(
     `  Data, logs and addresses (cluster.json): ${where}/`,
     "",
     pc.bold("Next"),
-    `  chat      ${pc.cyan(chat)}   in other terminals, as many as you like`,
+    `  browser   ${pc.cyan(`${scheme}://${serving[0]?.httpAddress ?? ""}`)}   or any other HTTP address above`,
+    `  terminal  ${pc.cyan(chat)}   in other terminals, as many as you like`,
     `  look      ${pc.cyan(status)}`,
     `  break it  ${pc.cyan(kill)}${isInteractive ? "   or with the keys below" : ""}`,
     `  ${survive}`,

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { NodeTls } from "../tls/node-tls.ts";
 import type { SessionSockets } from "./session-socket.ts";
+import type { WebApp } from "./web-app.ts";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -17,6 +18,8 @@ export interface HttpParts {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Of browsers. */
   readonly sessions: SessionSockets;
+  /** Left out: it was not built, or this node serves no clients. */
+  readonly webApp?: WebApp | undefined;
   /** Left out: plain HTTP. */
   readonly tls?: NodeTls | undefined;
 }
@@ -41,6 +44,27 @@ function answerText(response: ServerResponse, code: number, type: string, text: 
   response.end(text);
 }
 
+/** The page is for those who ask for this node by its name: not for what a stranger points here. */
+function answerWithWebApp(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { sessions, webApp }: HttpParts,
+  path: string,
+): boolean {
+  if (webApp === undefined) {
+    if (path !== "/") return false;
+    const error = "the web app is not built on this machine: `npm start` builds it";
+    answer(response, 404, { error });
+    return true;
+  }
+  if (!sessions.isKnownHost(request.headers.host)) {
+    const error = "no member of this cluster has that name";
+    answer(response, 421, { error });
+    return true;
+  }
+  return webApp.answer(request, response, path, sessions.socketOrigins());
+}
+
 function handle(request: IncomingMessage, response: ServerResponse, parts: HttpParts): void {
   // Nothing here takes a body; what comes is thrown away, and a long one ends the connection.
   request.resume();
@@ -50,7 +74,7 @@ function handle(request: IncomingMessage, response: ServerResponse, parts: HttpP
     answer(response, 405, { error: "only GET is served here" });
     return;
   }
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const [path = "/"] = (request.url ?? "/").split("?", 1);
   if (path === "/livez") {
     answer(response, 200, { live: true });
     return;
@@ -68,6 +92,7 @@ function handle(request: IncomingMessage, response: ServerResponse, parts: HttpP
     );
     return;
   }
+  if (answerWithWebApp(request, response, parts, path)) return;
   answer(response, 404, {
     error: "nothing here; there are /livez, /readyz, /metrics and the WebSocket /session",
   });

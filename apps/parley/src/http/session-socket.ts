@@ -54,9 +54,24 @@ export class SessionSockets {
     this.#server.close();
   }
 
+  /** Whether a member is called so, host:port. */
+  isKnownHost(host: string | undefined): boolean {
+    return host !== undefined && this.#hosts().has(host);
+  }
+
+  /** What a page of this cluster may dial. */
+  socketOrigins(): readonly string[] {
+    const scheme = this.#parts.isSecure ? "wss://" : "ws://";
+    return [...new Set(this.#parts.httpAddresses())].map((address) => scheme + address);
+  }
+
+  #hosts(): ReadonlySet<string> {
+    return new Set(this.#parts.httpAddresses().flatMap(namesOf));
+  }
+
   /** The page came from a member, and asked for one by its own name: not by one that a stranger points here. */
   #isAllowed({ headers }: IncomingMessage): boolean {
-    const hosts = new Set(this.#parts.httpAddresses().flatMap(namesOf));
+    const hosts = this.#hosts();
     if (!hosts.has(headers.host ?? "")) return false;
     // What is no browser says none, and could say any.
     if (headers.origin === undefined) return true;

@@ -9,6 +9,7 @@ import { GrpcServer } from "../grpc/grpc-server.ts";
 import { GrpcPeerTransport } from "../grpc/peer-transport.ts";
 import { HttpServer, type Readiness } from "../http/http-server.ts";
 import { SessionSockets } from "../http/session-socket.ts";
+import { WebApp } from "../http/web-app.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { ProcessLogger } from "../platform/logger.ts";
@@ -116,7 +117,8 @@ export class ParleyServer {
       httpAddresses: () => this.#httpAddresses(),
       isSecure: tls !== undefined,
     });
-    this.#http = new HttpServer({ readiness, metrics: this.#metrics, sessions, tls });
+    const webApp = self.isWitness ? undefined : WebApp.load();
+    this.#http = new HttpServer({ readiness, metrics: this.#metrics, sessions, webApp, tls });
   }
 
   /**

@@ -1,0 +1,185 @@
+// The signed-in chat: the SDK's client with its outbox, cache and monitors, put together for a page.
+import {
+  ChatSync,
+  Deliveries,
+  deleteOutbox,
+  FallbackOutbox,
+  HealthMonitor,
+  IndexedDbCache,
+  IndexedDbOutbox,
+  outboxName,
+  ParleyClient,
+  type ParleyError,
+  probeOnWake,
+  tabPeers,
+  webSocketCarrier,
+} from "@parley/client/browser";
+import { ClusterWatch } from "./cluster-watch.ts";
+import { NodesOfPage } from "./nodes-of-page.ts";
+import { OutboxView } from "./outbox-view.ts";
+import { ReadMarks } from "./read-marks.ts";
+import { forgetDrafts, type SavedSignIn, savedServers, saveSignIn, scopeOf } from "./saved.ts";
+import { Timeline, type TimelineSource } from "./timeline.ts";
+
+export interface ChatEvents {
+  /** The session is over: revoked, expired, or the nodes are another cluster's now. */
+  readonly onSignedOut: (why: string) => void;
+  /** Why messages live no longer than the page; undefined = they are durable. */
+  readonly onDurability: (problem: ParleyError | undefined) => void;
+}
+
+/** Rooms whose messages stay in memory; the cache has the others. */
+const TIMELINES_MAX = 30;
+
+export class Chat {
+  readonly signIn: SavedSignIn;
+  readonly scope: string;
+  readonly client: ParleyClient;
+  readonly sync: ChatSync;
+  readonly deliveries: Deliveries;
+  readonly health: HealthMonitor;
+  readonly outbox: OutboxView;
+  readonly cluster: ClusterWatch;
+  readonly reads: ReadMarks;
+  readonly #cache: IndexedDbCache;
+  readonly #timelines = new Map<number, Timeline>();
+  readonly #stops: (() => void)[];
+
+  private constructor(
+    signIn: SavedSignIn,
+    client: ParleyClient,
+    sync: ChatSync,
+    cache: IndexedDbCache,
+  ) {
+    this.signIn = signIn;
+    this.scope = scopeOf(signIn);
+    this.client = client;
+    this.sync = sync;
+    this.#cache = cache;
+    this.deliveries = new Deliveries(client);
+    this.health = new HealthMonitor(client);
+    this.outbox = new OutboxView(client);
+    this.cluster = new ClusterWatch(client);
+    this.reads = new ReadMarks(client);
+    const nodes = new NodesOfPage(client);
+    this.#stops = [
+      probeOnWake(client),
+      () => nodes.close(),
+      sync.onEvents((events) => {
+        for (const event of events) {
+          for (const timeline of this.#timelines.values()) {
+            if (roomIdOf(event) === timeline.roomId) timeline.apply(event);
+          }
+        }
+      }),
+      sync.onReset(() => {
+        for (const timeline of this.#timelines.values()) timeline.reset();
+      }),
+      // Whichever comes first, the answer or the event: the row never goes away in between.
+      client.onOutbox((change) => {
+        if (change.kind !== "committed") return;
+        const { message } = change.result;
+        this.#timelines.get(message.roomId)?.add(message);
+      }),
+    ];
+  }
+
+  /** Paints from the cache at once; connects by itself. Rejects only when the outbox can't be opened at all. */
+  static async open(signIn: SavedSignIn, events: ChatEvents): Promise<Chat> {
+    const { clusterId, accountId, token, tokenRevision } = signIn;
+    const name = outboxName(clusterId, accountId);
+    const cache = new IndexedDbCache({ clusterId, accountId });
+    const contents = await cache.open().catch(() => undefined);
+    const client = new ParleyClient({
+      servers: savedServers(),
+      carrier: webSocketCarrier(),
+      outbox: new FallbackOutbox(new IndexedDbOutbox(name), events.onDurability),
+      outboxPeers: tabPeers(name),
+      token,
+      tokenRevision,
+      clusterId,
+      seenRevision: contents?.cursor ?? 0,
+    });
+    let chat: Chat | undefined;
+    const signedOut = (why: string) => {
+      saveSignIn(undefined);
+      events.onSignedOut(why);
+      void chat?.close();
+    };
+    const sync = new ChatSync({
+      client,
+      clusterId,
+      accountId,
+      store: contents === undefined ? undefined : cache,
+      contents,
+      onOtherCluster: () =>
+        signedOut(
+          "These servers hold another cluster now. Sign in again; unsent messages are kept.",
+        ),
+    });
+    client.onSignedOut(() => signedOut("You were signed out. Unsent messages are kept."));
+    await client.start();
+    chat = new Chat(signIn, client, sync, cache);
+    sync.start();
+    return chat;
+  }
+
+  get accountId(): number {
+    return this.signIn.accountId;
+  }
+
+  /** The same object for the same room, for as long as it is among the last that were opened. */
+  timeline(roomId: number): Timeline {
+    let timeline = this.#timelines.get(roomId);
+    if (timeline === undefined) timeline = new Timeline(roomId, this.#source);
+    // The last one opened is the last in the map.
+    this.#timelines.delete(roomId);
+    this.#timelines.set(roomId, timeline);
+    const [oldest] = this.#timelines.keys();
+    if (this.#timelines.size > TIMELINES_MAX && oldest !== undefined)
+      this.#timelines.delete(oldest);
+    return timeline;
+  }
+
+  readonly #source: TimelineSource = {
+    older: (roomId, beforeSeq, limit) => this.sync.history(roomId, beforeSeq, limit),
+    newer: async (roomId, afterSeq, limit) => {
+      const { messages } = await this.client.call("history", { roomId, afterSeq, limit });
+      return messages;
+    },
+  };
+
+  /** Ends the session on the servers if they can be reached, and wipes what the browser keeps of it. */
+  async signOut(): Promise<void> {
+    saveSignIn(undefined);
+    await this.client.logout({ deadlineMs: 2_000 }).catch(() => {});
+    await this.close();
+    forgetDrafts(this.scope);
+    await this.#cache.wipe().catch(() => {});
+    await deleteOutbox(outboxName(this.signIn.clusterId, this.accountId)).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#stops) stop();
+    this.cluster.close();
+    this.reads.close();
+    this.deliveries.close();
+    this.health.close();
+    this.outbox.close();
+    await this.sync.close();
+    await this.client.close();
+  }
+}
+
+function roomIdOf(event: Parameters<Timeline["apply"]>[0]): number {
+  const change = event.event;
+  switch (change?.$case) {
+    case "message":
+    case "messageChanged":
+      return change.value.roomId;
+    case "roomReset":
+      return change.value.room?.id ?? 0;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,120 @@
+// The cluster as the page knows it, and what happened to it while the page was open: for the view behind the health pill.
+import { type Observable, type ParleyClient, platformClock } from "@parley/client/browser";
+
+export interface NodePicture {
+  readonly id: number;
+  readonly address: string;
+  readonly isLeader: boolean;
+  /** The one that this page is connected to. */
+  readonly isOurs: boolean;
+  /** How far its disk has the log; undefined = not told. */
+  readonly position: number | undefined;
+  /** Revisions behind the farthest. */
+  readonly lag: number;
+}
+
+export interface ClusterHappening {
+  readonly key: number;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export interface ClusterPicture {
+  readonly nodes: readonly NodePicture[];
+  readonly leaderId: number;
+  readonly term: number;
+  readonly hasQuorum: boolean;
+  /** The newest last. */
+  readonly happenings: readonly ClusterHappening[];
+}
+
+const HAPPENINGS_MAX = 50;
+const EMPTY: ClusterPicture = { nodes: [], leaderId: 0, term: 0, hasQuorum: false, happenings: [] };
+
+export class ClusterWatch implements Observable<ClusterPicture> {
+  readonly #client: ParleyClient;
+  readonly #listeners = new Set<() => void>();
+  readonly #stops: readonly (() => void)[];
+  #picture = EMPTY;
+  #ours = 0;
+  #key = 0;
+
+  constructor(client: ParleyClient) {
+    this.#client = client;
+    this.#stops = [client.onState(() => this.#look()), client.onPositions(() => this.#look())];
+    this.#look();
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  };
+
+  readonly getSnapshot = (): ClusterPicture => this.#picture;
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    this.#listeners.clear();
+  }
+
+  #look(): void {
+    const { cluster, positions, state } = this.#client;
+    if (cluster === undefined) return;
+    const isOnline = state.phase === "online";
+    const ours = isOnline ? state.nodeId : 0;
+    const at = new Map(positions.map(({ nodeId, revision }) => [nodeId, revision]));
+    const farthest = Math.max(0, ...at.values());
+    // Members that serve no clients, witnesses, are known by their positions alone.
+    const addresses = new Map(cluster.nodes.map(({ id, address }) => [id, address]));
+    for (const id of at.keys()) if (!addresses.has(id)) addresses.set(id, "");
+    const nodes = [...addresses]
+      .sort(([one], [other]) => one - other)
+      .map(([id, address]) => ({
+        id,
+        address,
+        isLeader: id === cluster.leaderId,
+        isOurs: id === ours,
+        position: at.get(id),
+        lag: farthest - (at.get(id) ?? farthest),
+      }));
+    const hasQuorum = isOnline && cluster.hasQuorum;
+    const { leaderId, term } = cluster;
+    const happenings = [
+      ...this.#picture.happenings,
+      ...this.#changes(leaderId, term, hasQuorum, ours),
+    ];
+    this.#ours = ours;
+    this.#picture = {
+      nodes,
+      leaderId,
+      term,
+      hasQuorum,
+      happenings: happenings.slice(-HAPPENINGS_MAX),
+    };
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #changes(leaderId: number, term: number, hasQuorum: boolean, ours: number): ClusterHappening[] {
+    const before = this.#picture;
+    const texts: string[] = [];
+    if (ours !== this.#ours) {
+      texts.push(
+        ours === 0 ? `lost node ${this.#ours}, looking for another` : `connected to node ${ours}`,
+      );
+    }
+    if (before.term > 0 && term > before.term) texts.push(`election: term ${term}`);
+    if (leaderId !== before.leaderId) {
+      texts.push(leaderId === 0 ? "no leader" : `node ${leaderId} leads (term ${term})`);
+    }
+    if (before.term > 0 && ours !== 0 && hasQuorum !== before.hasQuorum && this.#ours !== 0) {
+      texts.push(hasQuorum ? "a majority is back" : "no majority: read-only");
+    }
+    const atMs = platformClock.wallMs() + this.#client.state.clockOffsetMs;
+    return texts.map((text) => {
+      this.#key += 1;
+      return { key: this.#key, atMs, text };
+    });
+  }
+}

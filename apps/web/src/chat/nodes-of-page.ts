@@ -1,0 +1,68 @@
+// A page may dial only the nodes that its policy lists. So that the next one lists today's, the worker is told of them; and a page that may
+// not dial a new member reloads itself when nobody is using it. Drafts and unsent messages are kept by then.
+import type { ParleyClient } from "@parley/client/browser";
+import { saveServers } from "./saved.ts";
+
+const IDLE_MS = 10_000;
+const RELOADED_AT = "parley:reloaded-at";
+const RELOAD_PAUSE_MS = 60_000;
+
+export class NodesOfPage {
+  readonly #client: ParleyClient;
+  readonly #stops: readonly (() => void)[];
+  #told = "";
+  #usedAtMs = performance.now();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(client: ParleyClient) {
+    this.#client = client;
+    const listening = new AbortController();
+    const { signal } = listening;
+    const used = () => {
+      this.#usedAtMs = performance.now();
+    };
+    window.addEventListener("keydown", used, { signal, capture: true });
+    window.addEventListener("pointerdown", used, { signal, capture: true });
+    document.addEventListener("securitypolicyviolation", (event) => this.#onRefused(event), {
+      signal,
+    });
+    this.#stops = [() => listening.abort(), client.onState(() => this.#tell())];
+    this.#tell();
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    clearInterval(this.#timer);
+  }
+
+  #tell(): void {
+    const nodes = this.#client.state.nodes.filter((node) => /^https?:/.test(node));
+    const text = nodes.join();
+    if (nodes.length === 0 || text === this.#told) return;
+    this.#told = text;
+    saveServers(nodes);
+    navigator.serviceWorker?.ready
+      .then(({ active }) => active?.postMessage({ nodes }))
+      .catch(() => {});
+  }
+
+  #onRefused(event: SecurityPolicyViolationEvent): void {
+    if (event.effectiveDirective !== "connect-src" || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => {
+      const isIdle = performance.now() - this.#usedAtMs > IDLE_MS || document.hidden;
+      if (isIdle && this.#client.state.phase === "online" && this.#mayReload()) location.reload();
+    }, 1_000);
+  }
+
+  /** Never in a circle. */
+  #mayReload(): boolean {
+    try {
+      const before = Number(sessionStorage.getItem(RELOADED_AT) ?? 0);
+      if (Math.abs(Date.now() - before) < RELOAD_PAUSE_MS) return false;
+      sessionStorage.setItem(RELOADED_AT, String(Date.now()));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,111 @@
+// What the page keeps between loads beside the databases of the SDK: who is signed in, where the nodes are, drafts. In local storage of this
+// origin, which no other origin can read; where storage is forbidden, in memory.
+
+export interface SavedSignIn {
+  readonly token: string;
+  readonly tokenRevision: number;
+  readonly clusterId: string;
+  readonly accountId: number;
+  readonly username: string;
+}
+
+const SIGN_IN = "parley:sign-in";
+const SERVERS = "parley:servers";
+const DRAFT = "parley:draft:";
+const SERVERS_MAX = 64;
+const DRAFT_CHARACTERS_MAX = 65_536;
+
+const memory = new Map<string, string>();
+
+function read(key: string): string | undefined {
+  try {
+    return localStorage.getItem(key) ?? memory.get(key);
+  } catch {
+    return memory.get(key);
+  }
+}
+
+function write(key: string, value: string | undefined): void {
+  if (value === undefined) memory.delete(key);
+  else memory.set(key, value);
+  try {
+    if (value === undefined) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    // Full or forbidden: it lives as long as the page.
+  }
+}
+
+function parsed(key: string): unknown {
+  try {
+    return JSON.parse(read(key) ?? "null");
+  } catch {
+    return undefined;
+  }
+}
+
+export function savedSignIn(): SavedSignIn | undefined {
+  const value = parsed(SIGN_IN) as Partial<SavedSignIn> | null | undefined;
+  const complete =
+    typeof value?.token === "string" &&
+    value.token !== "" &&
+    typeof value.tokenRevision === "number" &&
+    typeof value.clusterId === "string" &&
+    typeof value.accountId === "number" &&
+    typeof value.username === "string";
+  return complete ? (value as SavedSignIn) : undefined;
+}
+
+export function saveSignIn(signIn: SavedSignIn | undefined): void {
+  write(SIGN_IN, signIn === undefined ? undefined : JSON.stringify(signIn));
+}
+
+/** Calls `listener` when another tab signs in or out. Returns how to stop it. */
+export function onSignInElsewhere(listener: () => void): () => void {
+  const onStorage = (event: StorageEvent) => {
+    if (event.key === SIGN_IN || event.key === null) listener();
+  };
+  window.addEventListener("storage", onStorage);
+  return () => window.removeEventListener("storage", onStorage);
+}
+
+/** The node that served the page first, then those that it has told of. */
+export function savedServers(): readonly string[] {
+  const value = parsed(SERVERS);
+  const servers = Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+  return [...new Set([location.origin, ...servers])].slice(0, SERVERS_MAX);
+}
+
+export function saveServers(servers: readonly string[]): void {
+  write(SERVERS, JSON.stringify(servers.slice(0, SERVERS_MAX)));
+}
+
+function draftKey(scope: string, roomId: number): string {
+  return `${DRAFT}${scope}:${roomId}`;
+}
+
+/** `scope`: of whom the draft is, see `scopeOf`. */
+export function draftOf(scope: string, roomId: number): string {
+  return read(draftKey(scope, roomId)) ?? "";
+}
+
+export function saveDraft(scope: string, roomId: number, text: string): void {
+  const kept = text === "" ? undefined : text.slice(0, DRAFT_CHARACTERS_MAX);
+  write(draftKey(scope, roomId), kept);
+}
+
+export function forgetDrafts(scope: string): void {
+  const prefix = `${DRAFT}${scope}:`;
+  const keys = new Set(memory.keys());
+  try {
+    for (const key of Object.keys(localStorage)) keys.add(key);
+  } catch {
+    // Forbidden: there is none but those in memory.
+  }
+  for (const key of keys) if (key.startsWith(prefix)) write(key, undefined);
+}
+
+/** Browser data is kept apart by cluster and account. */
+export function scopeOf({ clusterId, accountId }: SavedSignIn): string {
+  return `${clusterId}:${accountId}`;
+}

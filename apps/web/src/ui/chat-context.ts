@@ -1,0 +1,39 @@
+// The signed-in chat, for everything below the shell.
+
+import type { Health, OutboxItem, Room } from "@parley/client/browser";
+import { createContext, useContext, useSyncExternalStore } from "react";
+import type { Chat } from "../chat/chat.ts";
+import type { ClusterPicture } from "../chat/cluster-watch.ts";
+
+export const ChatContext = createContext<Chat | undefined>(undefined);
+
+export function useChat(): Chat {
+  const chat = useContext(ChatContext);
+  if (chat === undefined) throw new Error("no chat above this component");
+  return chat;
+}
+
+export function useRooms(): { readonly loaded: boolean; readonly rooms: readonly Room[] } {
+  const { rooms } = useChat().sync;
+  return useSyncExternalStore(rooms.subscribe, rooms.getSnapshot);
+}
+
+export function useHealth(): Health {
+  const { health } = useChat();
+  return useSyncExternalStore(health.subscribe, health.getSnapshot);
+}
+
+export function useOutbox(): readonly OutboxItem[] {
+  const { outbox } = useChat();
+  return useSyncExternalStore(outbox.subscribe, outbox.getSnapshot);
+}
+
+export function useCluster(): ClusterPicture {
+  const { cluster } = useChat();
+  return useSyncExternalStore(cluster.subscribe, cluster.getSnapshot);
+}
+
+/** The servers' time; this device's clock may be wrong by a day. Milliseconds since the Unix epoch. */
+export function serverNowMs(chat: Chat): number {
+  return Date.now() + chat.client.state.clockOffsetMs;
+}

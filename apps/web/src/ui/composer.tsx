@@ -1,0 +1,141 @@
+// Where one writes. What is typed is kept with every key; what is sent leaves the field once it is durable in the outbox.
+import type { Message, Room } from "@parley/client/browser";
+import {
+  type KeyboardEvent,
+  type Ref,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
+import { draftOf, saveDraft } from "../chat/saved.ts";
+import { useChat } from "./chat-context.ts";
+import { problemText } from "./format.ts";
+
+interface ComposerProps {
+  readonly ref: Ref<HTMLTextAreaElement>;
+  readonly room: Room;
+  readonly name: string;
+  /** The message that is edited; undefined = a new one is written. */
+  readonly editing: Message | undefined;
+  readonly onDone: () => void;
+  readonly onEditLast: () => void;
+  readonly onSent: () => void;
+}
+
+const HEIGHT_PX_MAX = 240;
+
+export function Composer({ ref, room, name, editing, onDone, onEditLast, onSent }: ComposerProps) {
+  const chat = useChat();
+  const [text, setText] = useState(() => editing?.body ?? draftOf(chat.scope, room.id));
+  const [problem, setProblem] = useState("");
+  const field = useRef<HTMLTextAreaElement>(null);
+  const isStoring = useRef(false);
+  useImperativeHandle(ref, () => field.current as HTMLTextAreaElement);
+  useEffect(() => {
+    // On a phone the keyboard would cover the room that was just opened.
+    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
+    const { length } = field.current?.value ?? "";
+    field.current?.setSelectionRange(length, length);
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it grow
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (element === null) return;
+    element.style.height = "auto";
+    element.style.height = `${Math.min(element.scrollHeight + 2, HEIGHT_PX_MAX)}px`;
+  }, [text]);
+  const change = (next: string) => {
+    setText(next);
+    setProblem("");
+    if (editing === undefined) saveDraft(chat.scope, room.id, next);
+  };
+  async function send() {
+    if (text.trim() === "" || isStoring.current) return;
+    isStoring.current = true;
+    try {
+      const { stored, committed } = chat.client.enqueue(room.id, text);
+      // What becomes of it stands at its row.
+      committed.catch(() => {});
+      await stored;
+      // What was typed meanwhile stays.
+      const now = field.current?.value ?? text;
+      change(now.startsWith(text) ? now.slice(text.length) : now);
+      onSent();
+    } catch (cause) {
+      setProblem(problemText(cause));
+    } finally {
+      isStoring.current = false;
+    }
+  }
+  async function edit(message: Message) {
+    const body = text.trim();
+    if (body === "" || isStoring.current) return;
+    if (body === message.body) return onDone();
+    isStoring.current = true;
+    try {
+      await chat.client.call("edit", {
+        roomId: room.id,
+        seq: message.seq,
+        body,
+        expectedVersion: message.version,
+      });
+      onDone();
+    } catch (cause) {
+      setProblem(problemText(cause));
+    } finally {
+      isStoring.current = false;
+    }
+  }
+  const submit = () => void (editing === undefined ? send() : edit(editing));
+  const onKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    // 229: some browsers tell of the Enter that ends a composition after the composition.
+    const isComposing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (event.key === "Enter" && !event.shiftKey && !isComposing) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "Escape" && editing !== undefined) {
+      event.preventDefault();
+      onDone();
+    } else if (event.key === "ArrowUp" && text === "" && editing === undefined && !event.altKey) {
+      event.preventDefault();
+      onEditLast();
+    }
+  };
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      {editing !== undefined && (
+        <p className="editing">
+          Editing a message. <kbd>Enter</kbd> saves, <kbd>Escape</kbd> leaves it as it was.
+        </p>
+      )}
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div className="field">
+        <textarea
+          ref={field}
+          rows={1}
+          dir="auto"
+          value={text}
+          aria-label={editing === undefined ? `Message to ${name}` : "The message's text"}
+          placeholder={`Message to ${name}`}
+          onChange={(event) => change(event.target.value)}
+          onKeyDown={onKey}
+        />
+        <button className="primary" type="submit" disabled={text.trim() === ""}>
+          {editing === undefined ? "Send" : "Save"}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,128 @@
+// Public rooms to join, and people to write to.
+import type { Account, Room } from "@parley/client/browser";
+import { useEffect, useId, useState } from "react";
+import { useChat } from "./chat-context.ts";
+import { plainName, problemText } from "./format.ts";
+import { Modal } from "./modal.tsx";
+import { goTo } from "./route.ts";
+
+const TYPING_PAUSE_MS = 150;
+const SHOWN_MAX = 50;
+
+/** What is typed stands for itself, anywhere in the name. */
+function globOf(text: string): string {
+  const plain = text.trim().replace(/[*?]/g, "?");
+  return plain === "" ? "" : `*${plain}*`;
+}
+
+export function Directory({ onClose }: { readonly onClose: () => void }) {
+  const chat = useChat();
+  const [text, setText] = useState("");
+  const [rooms, setRooms] = useState<readonly Room[]>([]);
+  const [people, setPeople] = useState<readonly Account[]>([]);
+  const [isLoaded, setIsLoaded] = useState(false);
+  const [problem, setProblem] = useState("");
+  const id = useId();
+  useEffect(() => {
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    const timer = setTimeout(async () => {
+      const pattern = globOf(text);
+      try {
+        const [found, accounts] = await Promise.all([
+          chat.client.call("listRooms", { public: true, pattern, pageSize: SHOWN_MAX }, { signal }),
+          chat.client.call("listAccounts", { pattern, pageSize: SHOWN_MAX }, { signal }),
+        ]);
+        if (signal.aborted) return;
+        setRooms(found.rooms);
+        setPeople(accounts.accounts.filter((account) => !account.deleted));
+        setIsLoaded(true);
+        setProblem("");
+      } catch (cause) {
+        if (!signal.aborted) setProblem(problemText(cause));
+      }
+    }, TYPING_PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      stopping.abort();
+    };
+  }, [chat, text]);
+  async function enter(open: () => Promise<{ readonly room?: Room | undefined }>) {
+    try {
+      const { room } = await open();
+      onClose();
+      goTo(room?.id ?? 0);
+    } catch (cause) {
+      setProblem(problemText(cause));
+    }
+  }
+  return (
+    <Modal title="Find rooms and people" onClose={onClose} className="wide">
+      <label htmlFor={id} className="sr-only">
+        Name
+      </label>
+      <input
+        id={id}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        placeholder="Part of a name"
+        autoComplete="off"
+        data-first-focus
+      />
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <h3>Rooms you are not in</h3>
+      {isLoaded && rooms.length === 0 && (
+        <p className="empty">None{text === "" ? "" : " by that name"}.</p>
+      )}
+      <ul className="picks">
+        {rooms.map((room) => (
+          <li key={room.id}>
+            <button
+              type="button"
+              onClick={() => void enter(() => chat.client.call("joinRoom", { roomId: room.id }))}
+            >
+              <span className="mark" aria-hidden="true">
+                #
+              </span>
+              <bdi>{plainName(room.name)}</bdi>
+              <small>
+                {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
+              </small>
+              <span className="action">Join</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      <h3>People</h3>
+      {isLoaded && people.length === 0 && <p className="empty">Nobody by that name.</p>}
+      <ul className="picks">
+        {people.map((account) => (
+          <li key={account.id}>
+            <button
+              type="button"
+              onClick={() =>
+                void enter(() => chat.client.call("openDirect", { username: account.username }))
+              }
+            >
+              <span className="mark" aria-hidden="true">
+                {account.online ? "●" : "○"}
+              </span>
+              <bdi>
+                {plainName(account.displayName === "" ? account.username : account.displayName)}
+              </bdi>
+              <small>
+                @{plainName(account.username)}
+                {account.online ? ", online" : ""}
+              </small>
+              <span className="action">Write</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Modal>
+  );
+}

@@ -1,0 +1,124 @@
+// What people write, as elements. The parser makes a tree, and each kind of node that is known here becomes an element: HTML never exists, so
+// nothing that somebody writes can run. What is not known is shown as text.
+import type { Nodes, RootContent } from "mdast";
+import { fromMarkdown } from "mdast-util-from-markdown";
+import { gfmFromMarkdown } from "mdast-util-gfm";
+import { gfm } from "micromark-extension-gfm";
+import { Fragment, memo, type ReactNode } from "react";
+
+/** Deeper than this it is shown as it was written. */
+const DEPTH_MAX = 12;
+/** A parser may take long over what is not meant to be read. */
+const MARKS_MAX = 2_000;
+const SAFE_LINK = /^(?:https?:|mailto:)/i;
+
+export const Markdown = memo(function Markdown({ text }: { readonly text: string }) {
+  const tree = parsed(text);
+  if (tree === undefined) return <p className="plain">{text}</p>;
+  return <>{childrenOf(tree, text, 0)}</>;
+});
+
+function parsed(text: string): Nodes | undefined {
+  if ((text.match(/[*_`[\]<>~|#]/g)?.length ?? 0) > MARKS_MAX) return undefined;
+  try {
+    return fromMarkdown(text, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
+  } catch {
+    return undefined;
+  }
+}
+
+function childrenOf(node: Nodes, source: string, depth: number): ReactNode {
+  if (!("children" in node)) return null;
+  if (depth > DEPTH_MAX) return sourceOf(node, source);
+  const children: readonly RootContent[] = node.children;
+  // Positions in the text are the order itself, and do not change under a message.
+  return children.map((child, at) => (
+    <Fragment key={child.position?.start.offset ?? at}>
+      {elementOf(child, source, depth + 1)}
+    </Fragment>
+  ));
+}
+
+function sourceOf(node: Nodes, source: string): string {
+  const { position } = node;
+  return source.slice(position?.start.offset ?? 0, position?.end.offset ?? 0);
+}
+
+function elementOf(node: RootContent, source: string, depth: number): ReactNode {
+  const inside = () => childrenOf(node, source, depth);
+  switch (node.type) {
+    case "text":
+      return node.value;
+    case "paragraph":
+      return <p>{inside()}</p>;
+    case "strong":
+      return <strong>{inside()}</strong>;
+    case "emphasis":
+      return <em>{inside()}</em>;
+    case "delete":
+      return <del>{inside()}</del>;
+    case "inlineCode":
+      return <code>{node.value}</code>;
+    case "code":
+      return (
+        <pre>
+          <code>{node.value}</code>
+        </pre>
+      );
+    case "break":
+      return <br />;
+    case "blockquote":
+      return <blockquote>{inside()}</blockquote>;
+    case "list":
+      return node.ordered === true ? (
+        <ol start={node.start ?? 1}>{inside()}</ol>
+      ) : (
+        <ul>{inside()}</ul>
+      );
+    case "listItem":
+      return <li>{inside()}</li>;
+    case "heading":
+      return (
+        <p>
+          <strong>{inside()}</strong>
+        </p>
+      );
+    case "thematicBreak":
+      return <hr />;
+    case "link":
+      return SAFE_LINK.test(node.url) ? (
+        <Link url={node.url}>{inside()}</Link>
+      ) : (
+        sourceOf(node, source)
+      );
+    // Loading it would tell its server who reads this, and when.
+    case "image":
+      return SAFE_LINK.test(node.url) ? (
+        <Link url={node.url}>{node.alt === "" || node.alt === null ? node.url : node.alt}</Link>
+      ) : (
+        sourceOf(node, source)
+      );
+    case "table":
+      return (
+        <div className="table">
+          <table>
+            <tbody>{inside()}</tbody>
+          </table>
+        </div>
+      );
+    case "tableRow":
+      return <tr>{inside()}</tr>;
+    case "tableCell":
+      return <td>{inside()}</td>;
+    default:
+      return sourceOf(node, source);
+  }
+}
+
+function Link({ url, children }: { readonly url: string; readonly children: ReactNode }) {
+  return (
+    <a href={url} target="_blank" rel="noopener noreferrer nofollow" title={url}>
+      {children}
+    </a>
+  );
+}

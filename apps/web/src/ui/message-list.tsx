@@ -1,0 +1,225 @@
+// What was said, newest at the end. Only what can be seen is mounted; pages of older messages come in above without a jump.
+import type { Message, Room } from "@parley/client/browser";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import type { Timeline, TimelineView } from "../chat/timeline.ts";
+import { serverNowMs, useChat, useOutbox } from "./chat-context.ts";
+import { dayName, roomName } from "./format.ts";
+import { MessageRow, UnsentRow } from "./message-row.tsx";
+import { goTo } from "./route.ts";
+import { type Row, rowsOf } from "./rows.ts";
+
+interface MessageListProps {
+  readonly room: Room;
+  readonly timeline: Timeline;
+  readonly view: TimelineView;
+  readonly unreadAfter: number;
+  readonly target: number;
+  readonly onEdit: (message: Message) => void;
+  readonly onDelete: (message: Message) => void;
+}
+
+const ROW_PX_ESTIMATE = 44;
+/** Nearer to an edge than this, the next page is loaded. */
+const ROWS_AHEAD = 8;
+
+export function MessageList({
+  room,
+  timeline,
+  view,
+  unreadAfter,
+  target,
+  onEdit,
+  onDelete,
+}: MessageListProps) {
+  const chat = useChat();
+  const outbox = useOutbox();
+  const scroller = useRef<HTMLDivElement>(null);
+  const ownId = chat.accountId;
+  const unsent = useMemo(
+    () => (view.atEnd ? outbox.filter(({ roomId }) => roomId === room.id) : []),
+    [outbox, room.id, view.atEnd],
+  );
+  const rows = useMemo(
+    () => rowsOf({ messages: view.messages, unsent, ownId, unreadAfter }),
+    [view.messages, unsent, ownId, unreadAfter],
+  );
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PX_ESTIMATE,
+    getItemKey: (at) => rows[at]?.key ?? at,
+    overscan: 10,
+    anchorTo: "end",
+    followOnAppend: true,
+    scrollEndThreshold: 40,
+  });
+  // Once there is something to show: at the message of the address, the first unread, or the end. Then only when the address changes.
+  const placedFor = useRef(-1);
+  useLayoutEffect(() => {
+    if (placedFor.current === target || !view.loaded || rows.length === 0) return;
+    const at = rows.findIndex((row) =>
+      target > 0 ? row.kind === "message" && row.message.seq === target : row.kind === "unread",
+    );
+    // The surroundings of the message are being loaded.
+    if (target > 0 && at < 0 && view.loading) return;
+    const isFirst = placedFor.current < 0;
+    placedFor.current = target;
+    if (at >= 0) virtualizer.scrollToIndex(at, { align: target > 0 ? "center" : "start" });
+    else if (isFirst) virtualizer.scrollToEnd();
+  }, [rows, target, view.loaded, view.loading, virtualizer]);
+  const items = virtualizer.getVirtualItems();
+  const first = items[0]?.index ?? 0;
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (placedFor.current < 0) return;
+    if (first < ROWS_AHEAD && view.hasOlder && view.problem === "") void timeline.loadOlder();
+    if (last > rows.length - ROWS_AHEAD && !view.atEnd && view.problem === "")
+      void timeline.loadNewer();
+  }, [first, last, rows.length, timeline, view.hasOlder, view.atEnd, view.problem]);
+  const isAtEnd = useAtEnd(scroller, rows.length);
+  useReadMark(room, rows, isAtEnd && view.atEnd);
+  const toPresent = useCallback(() => {
+    void timeline.show(0).then(() => requestAnimationFrame(() => virtualizer.scrollToEnd()));
+    if (target > 0) goTo(room.id);
+  }, [timeline, virtualizer, room.id, target]);
+  const nowMs = serverNowMs(chat);
+  return (
+    <div className="messages">
+      <div
+        className="scroller"
+        ref={scroller}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        role="log"
+        aria-label={`Messages in ${roomName(room, ownId)}`}
+      >
+        {view.loaded && !view.hasOlder && rows.length === 0 && (
+          <p className="empty">Nothing was said here yet. The first word is yours.</p>
+        )}
+        {!view.loaded && view.problem === "" && (
+          <p className="empty" role="status">
+            Loading …
+          </p>
+        )}
+        {view.problem !== "" && (
+          <p className="problem" role="alert">
+            {view.problem}{" "}
+            <button type="button" className="quiet" onClick={() => void timeline.show(target)}>
+              Try again
+            </button>
+          </p>
+        )}
+        <div className="all" style={{ height: virtualizer.getTotalSize() }}>
+          <div style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
+            {items.map(({ key, index }) => {
+              const row = rows[index];
+              return row === undefined ? null : (
+                <div key={key} data-index={index} ref={virtualizer.measureElement}>
+                  <RowView
+                    row={row}
+                    target={target}
+                    nowMs={nowMs}
+                    onEdit={onEdit}
+                    onDelete={onDelete}
+                  />
+                </div>
+              );
+            })}
+          </div>
+        </div>
+      </div>
+      {view.loaded && !(isAtEnd && view.atEnd) && (
+        <button type="button" className="to-present" onClick={toPresent}>
+          ↓ To the newest
+          {room.lastSeq > room.readSeq ? ` (${room.lastSeq - room.readSeq} unread)` : ""}
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface RowViewProps {
+  readonly row: Row;
+  readonly target: number;
+  readonly nowMs: number;
+  readonly onEdit: (message: Message) => void;
+  readonly onDelete: (message: Message) => void;
+}
+
+function RowView({ row, target, nowMs, onEdit, onDelete }: RowViewProps) {
+  switch (row.kind) {
+    case "day":
+      return (
+        <div className="day">
+          <span>{dayName(row.atMs, nowMs)}</span>
+        </div>
+      );
+    case "unread":
+      return (
+        <div className="unread-line">
+          <span>New</span>
+        </div>
+      );
+    case "message":
+      return (
+        <MessageRow
+          message={row.message}
+          isGrouped={row.isGrouped}
+          isTarget={row.message.seq === target}
+          onEdit={onEdit}
+          onDelete={onDelete}
+        />
+      );
+    case "unsent":
+      return <UnsentRow item={row.item} />;
+  }
+}
+
+/** Whether the end of the list can be seen. */
+function useAtEnd(scroller: { readonly current: HTMLDivElement | null }, count: number): boolean {
+  const [isAtEnd, setIsAtEnd] = useState(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another number of rows is another end
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const look = () =>
+      setIsAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < 60);
+    const frame = requestAnimationFrame(look);
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      cancelAnimationFrame(frame);
+      element.removeEventListener("scroll", look);
+    };
+  }, [scroller, count]);
+  return isAtEnd;
+}
+
+/** What stands at the end of a list that somebody looks at is read. */
+function useReadMark(room: Room, rows: readonly Row[], isAtEnd: boolean): void {
+  const chat = useChat();
+  const isLooking = useLooking();
+  const newest = rows.findLast((row) => row.kind === "message");
+  const seq = newest?.kind === "message" ? newest.message.seq : 0;
+  useEffect(() => {
+    if (isLooking && isAtEnd && seq > room.readSeq) chat.reads.seen(room.id, seq);
+  }, [chat, room.id, room.readSeq, seq, isAtEnd, isLooking]);
+}
+
+function isLookedAt(): boolean {
+  return document.visibilityState === "visible" && document.hasFocus();
+}
+
+function useLooking(): boolean {
+  const [isLooking, setIsLooking] = useState(isLookedAt);
+  useEffect(() => {
+    const update = () => setIsLooking(isLookedAt());
+    const listening = new AbortController();
+    const { signal } = listening;
+    window.addEventListener("focus", update, { signal });
+    window.addEventListener("blur", update, { signal });
+    document.addEventListener("visibilitychange", update, { signal });
+    return () => listening.abort();
+  }, []);
+  return isLooking;
+}

@@ -1,0 +1,166 @@
+// One message, and what became of it.
+import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
+import { memo, type ReactNode, useSyncExternalStore } from "react";
+import { useChat } from "./chat-context.ts";
+import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
+import { Markdown } from "./markdown.tsx";
+import { goTo, pathOf } from "./route.ts";
+
+interface MessageRowProps {
+  readonly message: Message;
+  readonly isGrouped: boolean;
+  readonly isTarget: boolean;
+  readonly onEdit: (message: Message) => void;
+  readonly onDelete: (message: Message) => void;
+}
+
+export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
+  const { message, isGrouped, isTarget, onEdit, onDelete } = props;
+  const { accountId } = useChat();
+  const isOwn = message.authorId === accountId;
+  const link = pathOf({ roomId: message.roomId, seq: message.seq });
+  return (
+    <article
+      className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}`}
+      data-seq={message.seq}
+    >
+      {!isGrouped && <Avatar id={message.authorId} name={message.author} />}
+      <div className="content">
+        {!isGrouped && (
+          <header>
+            <bdi className="author">{plainName(message.author)}</bdi>
+            <a
+              className="time"
+              href={link}
+              title={fullTime(message.sentAtMs)}
+              onClick={(event) => {
+                if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+                event.preventDefault();
+                goTo(message.roomId, message.seq);
+              }}
+            >
+              <time dateTime={new Date(message.sentAtMs).toISOString()}>
+                {clockTime(message.sentAtMs)}
+              </time>
+            </a>
+          </header>
+        )}
+        <div className="body" dir="auto">
+          {message.deleted ? (
+            <p className="deleted">This message was deleted.</p>
+          ) : (
+            <Markdown text={message.body} />
+          )}
+          {message.version > 0 && !message.deleted && (
+            <small className="edited" title={fullTime(message.editedAtMs)}>
+              (edited)
+            </small>
+          )}
+        </div>
+      </div>
+      {isOwn && <Tick clientMessageId={message.clientMessageId} isCommitted />}
+      {isOwn && !message.deleted && (
+        <div className="actions">
+          <button type="button" onClick={() => onEdit(message)}>
+            Edit
+          </button>
+          <button type="button" onClick={() => onDelete(message)}>
+            Delete
+          </button>
+        </div>
+      )}
+    </article>
+  );
+});
+
+export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: OutboxItem }) {
+  const { client, signIn } = useChat();
+  const { failure, clientMessageId } = item;
+  return (
+    <article className={`message unsent${failure === undefined ? "" : " failed"}`}>
+      <Avatar id={signIn.accountId} name={signIn.username} />
+      <div className="content">
+        <header>
+          <bdi className="author">{plainName(signIn.username)}</bdi>
+          <span className="time">{failure === undefined ? "waiting" : "not sent"}</span>
+        </header>
+        <div className="body" dir="auto">
+          <Markdown text={item.body} />
+        </div>
+        {failure !== undefined && (
+          <p className="problem" role="alert">
+            Not sent: {failure.message}
+          </p>
+        )}
+      </div>
+      <Tick clientMessageId={clientMessageId} isCommitted={false} />
+      <div className="actions">
+        {failure === undefined ? (
+          <button type="button" onClick={() => client.cancelSend(clientMessageId)}>
+            Cancel
+          </button>
+        ) : (
+          <>
+            <button type="button" onClick={() => void client.retryFailed(clientMessageId)}>
+              Try again
+            </button>
+            <button type="button" onClick={() => void navigator.clipboard?.writeText(item.body)}>
+              Copy
+            </button>
+            <button type="button" onClick={() => client.dismissFailed(clientMessageId)}>
+              Delete
+            </button>
+          </>
+        )}
+      </div>
+    </article>
+  );
+});
+
+function Avatar({ id, name }: { readonly id: number; readonly name: string }) {
+  return (
+    <span className="avatar" data-hue={Math.floor(hueOf(id) / 30)} aria-hidden="true">
+      {[...plainName(name)][0]?.toUpperCase()}
+    </span>
+  );
+}
+
+/** Waiting, committed, on how many of the nodes' disks (P1). */
+function Tick({
+  clientMessageId,
+  isCommitted,
+}: {
+  readonly clientMessageId: string;
+  readonly isCommitted: boolean;
+}) {
+  const { deliveries } = useChat();
+  const delivery = useSyncExternalStore(deliveries.subscribe, () => deliveries.of(clientMessageId));
+  const [mark, text] = tickOf(delivery, isCommitted);
+  if (mark === undefined) return null;
+  return (
+    <span className="tick" data-kind={delivery?.kind} title={text}>
+      <span aria-hidden="true">{mark}</span>
+      <span className="sr-only">{text}</span>
+    </span>
+  );
+}
+
+function tickOf(delivery: Delivery | undefined, isCommitted: boolean): [ReactNode, string] {
+  if (delivery === undefined || (isCommitted && delivery.kind === "waiting")) {
+    return isCommitted ? ["✓", "committed"] : ["◷", "waiting"];
+  }
+  switch (delivery.kind) {
+    case "waiting":
+      return ["◷", "waiting; it is kept until a majority of the nodes has it"];
+    case "failed":
+      return ["!", `not sent: ${delivery.message}`];
+    case "committed": {
+      const { replicas, nodes } = delivery;
+      const everywhere = replicas >= nodes;
+      return [
+        everywhere ? "✓✓" : `✓ ${replicas}/${nodes}`,
+        `committed; on the disks of ${replicas} of ${nodes} nodes`,
+      ];
+    }
+  }
+}

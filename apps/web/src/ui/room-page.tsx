@@ -1,0 +1,132 @@
+// One room: its name, what was said, and where one writes.
+import type { Message, Room } from "@parley/client/browser";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useChat } from "./chat-context.ts";
+import { Composer } from "./composer.tsx";
+import { isDirect, plainName, problemText, roomName } from "./format.ts";
+import { MessageList } from "./message-list.tsx";
+import { goTo } from "./route.ts";
+import type { Dialog } from "./shell.tsx";
+
+interface RoomPageProps {
+  readonly room: Room;
+  /** The message that the address points at; 0 = none. */
+  readonly seq: number;
+  readonly onDialog: (dialog: Dialog) => void;
+}
+
+export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
+  const chat = useChat();
+  const timeline = useMemo(() => chat.timeline(room.id), [chat, room.id]);
+  const view = useSyncExternalStore(timeline.subscribe, timeline.getSnapshot);
+  const [editing, setEditing] = useState<Message>();
+  const [problem, setProblem] = useState("");
+  // As it was when the room was opened: the line does not move while one reads.
+  const [unreadAfter] = useState(room.lastSeq > room.readSeq ? room.readSeq : 0);
+  const composer = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (seq === 0) timeline.open();
+    else void timeline.show(seq);
+  }, [timeline, seq]);
+  const name = roomName(room, chat.accountId);
+  const editLast = () => {
+    const last = view.messages.findLast(
+      ({ authorId, deleted }) => authorId === chat.accountId && !deleted,
+    );
+    if (last !== undefined) setEditing(last);
+  };
+  const remove = async (message: Message) => {
+    if (!confirm("Delete this message for everybody?")) return;
+    try {
+      await chat.client.call("delete", { roomId: room.id, seqs: [message.seq] });
+    } catch (cause) {
+      setProblem(problemText(cause));
+    }
+  };
+  return (
+    <section className="room-page" aria-label={name}>
+      <header>
+        <button type="button" className="quiet back" aria-label="All rooms" onClick={() => goTo(0)}>
+          ‹
+        </button>
+        <h1>
+          <span className="mark" aria-hidden="true">
+            {isDirect(room) ? "@" : "#"}
+          </span>
+          <bdi>{name}</bdi>
+        </h1>
+        <p className="topic">
+          <bdi>{plainTopic(room.topic)}</bdi>
+        </p>
+        {!isDirect(room) && <Invite room={room} />}
+        <button
+          type="button"
+          className="quiet"
+          aria-label="Keyboard shortcuts"
+          onClick={() => onDialog("shortcuts")}
+        >
+          ?
+        </button>
+      </header>
+      <MessageList
+        key={`${room.id}`}
+        room={room}
+        timeline={timeline}
+        view={view}
+        unreadAfter={unreadAfter}
+        target={seq}
+        onEdit={setEditing}
+        onDelete={(message) => void remove(message)}
+      />
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}{" "}
+          <button type="button" className="quiet" onClick={() => setProblem("")}>
+            OK
+          </button>
+        </p>
+      )}
+      <Composer
+        key={editing === undefined ? "new" : `edit:${editing.seq}`}
+        ref={composer}
+        room={room}
+        name={name}
+        editing={editing}
+        onDone={() => setEditing(undefined)}
+        onEditLast={editLast}
+        onSent={() => {
+          if (!view.atEnd) void timeline.show(0);
+        }}
+      />
+    </section>
+  );
+}
+
+function plainTopic(topic: string): string {
+  return topic === "" ? "" : plainName(topic);
+}
+
+function Invite({ room }: { readonly room: Room }) {
+  const chat = useChat();
+  const [said, setSaid] = useState("");
+  async function invite() {
+    const username = prompt(`Whom do you want in #${room.name}? (username)`)?.trim() ?? "";
+    if (username === "") return;
+    try {
+      await chat.client.call("inviteMember", { roomId: room.id, username });
+      setSaid(`${username} is in.`);
+    } catch (cause) {
+      setSaid(problemText(cause));
+    }
+  }
+  return (
+    <>
+      <span role="status" className="said">
+        {said}
+      </span>
+      <button type="button" className="quiet" onClick={() => void invite()}>
+        {room.memberCount} {room.memberCount === 1 ? "member" : "members"} · Invite
+      </button>
+    </>
+  );
+}

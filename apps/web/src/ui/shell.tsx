@@ -1,0 +1,123 @@
+// The signed-in page: sidebar, room, and what opens above them.
+import type { ParleyError } from "@parley/client/browser";
+import { useEffect, useState } from "react";
+import { useChat, useRooms } from "./chat-context.ts";
+import { ClusterDialog } from "./cluster-dialog.tsx";
+import { Directory } from "./directory.tsx";
+import { unreadOf } from "./format.ts";
+import { NewRoom } from "./new-room.tsx";
+import { QuickSwitcher } from "./quick-switcher.tsx";
+import { RoomPage } from "./room-page.tsx";
+import { goTo, useRoute } from "./route.ts";
+import { Shortcuts } from "./shortcuts.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { SignOut } from "./sign-out.tsx";
+import { Welcome } from "./welcome.tsx";
+
+export type Dialog = "switcher" | "directory" | "new-room" | "cluster" | "shortcuts" | "sign-out";
+
+interface ShellProps {
+  readonly durability: ParleyError | undefined;
+  readonly onSignOut: () => void;
+}
+
+export function Shell({ durability, onSignOut }: ShellProps) {
+  const route = useRoute();
+  const { loaded, rooms } = useRooms();
+  const [dialog, setDialog] = useState<Dialog>();
+  const close = () => setDialog(undefined);
+  const room = rooms.find(({ id }) => id === route.roomId);
+  useShortcuts(setDialog);
+  useTitle();
+  useRoomRemoved();
+  return (
+    <div className="shell" data-in-room={room !== undefined}>
+      <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
+      <main>
+        {durability !== undefined && (
+          <p className="banner" role="status">
+            This browser can't store messages ({durability.message}). They are sent all the same,
+            but what is unsent is lost when this tab closes.
+          </p>
+        )}
+        {room !== undefined ? (
+          <RoomPage key={room.id} room={room} seq={route.seq} onDialog={setDialog} />
+        ) : (
+          <Welcome isLoaded={loaded} isMissing={route.roomId !== 0} onDialog={setDialog} />
+        )}
+      </main>
+      {dialog === "switcher" && <QuickSwitcher onClose={close} />}
+      {dialog === "directory" && <Directory onClose={close} />}
+      {dialog === "new-room" && <NewRoom onClose={close} />}
+      {dialog === "cluster" && <ClusterDialog onClose={close} />}
+      {dialog === "shortcuts" && <Shortcuts onClose={close} />}
+      {dialog === "sign-out" && <SignOut onClose={close} onSignOut={onSignOut} />}
+    </div>
+  );
+}
+
+function useShortcuts(open: (dialog: Dialog) => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+        event.preventDefault();
+        toNeighbour(event.key === "ArrowUp" ? -1 : 1);
+        return;
+      }
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        open("switcher");
+      } else if ((event.ctrlKey || event.metaKey) && event.key === "/") {
+        event.preventDefault();
+        open("shortcuts");
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [open]);
+}
+
+/** The room above or below in the sidebar, as it is shown. */
+function toNeighbour(step: number): void {
+  const links = [...document.querySelectorAll<HTMLAnchorElement>(".sidebar a.room")];
+  const at = links.findIndex((link) => link.getAttribute("aria-current") === "page");
+  links[at < 0 ? 0 : (at + step + links.length) % links.length]?.click();
+}
+
+/** The number of unread messages stands in the tab. */
+function useTitle(): void {
+  const { rooms } = useRooms();
+  const unread = rooms.reduce((sum, room) => sum + unreadOf(room), 0);
+  useEffect(() => {
+    document.title = unread === 0 ? "Parley" : `(${unread > 999 ? "999+" : unread}) Parley`;
+  }, [unread]);
+}
+
+const REASONS = [
+  "",
+  "You left the room.",
+  "You were removed from the room.",
+  "You were banned from the room.",
+  "The room was deleted.",
+];
+
+/** Closes the room that one is no longer in, with one sentence. */
+function useRoomRemoved(): void {
+  const chat = useChat();
+  useEffect(
+    () =>
+      chat.sync.onEvents((events) => {
+        for (const { event } of events) {
+          if (event?.$case !== "roomRemoved") continue;
+          const { roomId, reason } = event.value;
+          if (location.pathname.startsWith(`/r/${roomId}`)) {
+            goTo(0);
+            window.dispatchEvent(
+              new CustomEvent("parley:notice", { detail: REASONS[reason] ?? "" }),
+            );
+          }
+        }
+      }),
+    [chat],
+  );
+}

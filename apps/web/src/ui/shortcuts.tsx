@@ -1,0 +1,28 @@
+import { Modal } from "./modal.tsx";
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ["Ctrl K", "Jump to a room or person"],
+  ["Ctrl /", "This list"],
+  ["Enter", "Send"],
+  ["Shift Enter", "New line"],
+  ["↑", "Edit your last message (in an empty field)"],
+  ["Escape", "Leave editing, close a dialog"],
+  ["Alt ↑ / Alt ↓", "Previous, next room"],
+];
+
+export function Shortcuts({ onClose }: { readonly onClose: () => void }) {
+  return (
+    <Modal title="Keyboard" onClose={onClose}>
+      <dl className="keys">
+        {KEYS.map(([keys, what]) => (
+          <div key={keys}>
+            <dt>
+              <kbd>{keys}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  );
+}

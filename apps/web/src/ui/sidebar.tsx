@@ -1,0 +1,129 @@
+// Rooms and people, what is unread, and how the connection is.
+import type { Room } from "@parley/client/browser";
+import { memo } from "react";
+import { useChat, useRooms } from "./chat-context.ts";
+import { hueOf, isDirect, plainName, roomName, unreadOf } from "./format.ts";
+import { HealthPill } from "./health-pill.tsx";
+import { goTo } from "./route.ts";
+import type { Dialog } from "./shell.tsx";
+
+interface SidebarProps {
+  readonly openRoomId: number;
+  readonly onDialog: (dialog: Dialog) => void;
+}
+
+export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
+  const chat = useChat();
+  const { rooms } = useRooms();
+  const sorted = rooms.toSorted((one, other) =>
+    roomName(one, chat.accountId).localeCompare(roomName(other, chat.accountId)),
+  );
+  const direct = sorted.filter(isDirect);
+  const others = sorted.filter((room) => !isDirect(room));
+  const hasUnread = rooms.some((room) => unreadOf(room) > 0);
+  return (
+    <nav className="sidebar" aria-label="Rooms and people">
+      <header>
+        <button type="button" className="switch" onClick={() => onDialog("switcher")}>
+          Jump to … <kbd>Ctrl K</kbd>
+        </button>
+      </header>
+      <div className="lists">
+        <Section title="Rooms" rooms={others} openRoomId={openRoomId} />
+        <div className="row-buttons">
+          <button type="button" className="quiet" onClick={() => onDialog("new-room")}>
+            + New room
+          </button>
+          <button type="button" className="quiet" onClick={() => onDialog("directory")}>
+            Find rooms and people
+          </button>
+        </div>
+        <Section title="Direct messages" rooms={direct} openRoomId={openRoomId} />
+      </div>
+      <footer>
+        <HealthPill onOpen={() => onDialog("cluster")} />
+        <div className="me">
+          <span
+            className="avatar"
+            data-hue={Math.floor(hueOf(chat.accountId) / 30)}
+            aria-hidden="true"
+          >
+            {[...plainName(chat.signIn.username)][0]?.toUpperCase()}
+          </span>
+          <bdi>{plainName(chat.signIn.username)}</bdi>
+          {hasUnread && (
+            <button
+              type="button"
+              className="quiet"
+              onClick={() => {
+                for (const room of rooms)
+                  if (unreadOf(room) > 0) chat.reads.seen(room.id, room.lastSeq);
+              }}
+            >
+              Mark all read
+            </button>
+          )}
+          <button type="button" className="quiet" onClick={() => onDialog("sign-out")}>
+            Sign out
+          </button>
+        </div>
+      </footer>
+    </nav>
+  );
+}
+
+interface SectionProps {
+  readonly title: string;
+  readonly rooms: readonly Room[];
+  readonly openRoomId: number;
+}
+
+function Section({ title, rooms, openRoomId }: SectionProps) {
+  if (rooms.length === 0) return null;
+  return (
+    <section>
+      <h2>{title}</h2>
+      <ul>
+        {rooms.map((room) => (
+          <RoomLink key={room.id} room={room} isOpen={room.id === openRoomId} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const RoomLink = memo(function RoomLink({
+  room,
+  isOpen,
+}: {
+  readonly room: Room;
+  readonly isOpen: boolean;
+}) {
+  const chat = useChat();
+  const unread = unreadOf(room);
+  return (
+    <li>
+      <a
+        href={`/r/${room.id}`}
+        aria-current={isOpen ? "page" : undefined}
+        className={unread > 0 ? "room unread" : "room"}
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          goTo(room.id);
+        }}
+      >
+        <span className="mark" aria-hidden="true">
+          {isDirect(room) ? (room.peer?.online === true ? "●" : "○") : "#"}
+        </span>
+        <bdi className="name">{roomName(room, chat.accountId)}</bdi>
+        {unread > 0 && (
+          <span className="badge">
+            {unread > 99 ? "99+" : unread}
+            <span className="sr-only"> unread</span>
+          </span>
+        )}
+      </a>
+    </li>
+  );
+});

@@ -1,0 +1,304 @@
+// The page in a real Chromium, against real server processes that are really killed: the journeys that people take.
+import { AxeBuilder } from "@axe-core/playwright";
+import { ParleyClient } from "@parley/client";
+import { grpcCarrier } from "@parley/client/grpc";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  bodies,
+  CHROMIUM,
+  committed,
+  composer,
+  launchChromium,
+  PATIENCE_MS,
+  Person,
+  say,
+} from "../harness/chromium.ts";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+
+let cluster: DevCluster;
+let browser: Browser;
+
+const originOf = (id: number) => `http://${cluster.node(id).http}`;
+
+/** The node that a page is connected to, as its pill says. */
+async function servingNode(page: Page): Promise<number> {
+  const text = await page.locator(".pill").textContent();
+  return Number(/node (\d+)/.exec(text ?? "")?.[1] ?? 0);
+}
+
+/** What the page has no button for. */
+async function asPerson(name: string, act: (client: ParleyClient) => Promise<void>) {
+  const client = new ParleyClient({ servers: cluster.addresses, carrier: grpcCarrier() });
+  await client.start();
+  await client.login({ username: name, password: "a long password" });
+  await act(client);
+  await client.close();
+}
+
+async function hasNoViolations(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
+}
+
+describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () => {
+  beforeAll(async () => {
+    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await cluster?.destroy();
+  }, 60_000);
+
+  test("from the link to the first message: two fields, three clicks; axe finds nothing", async () => {
+    const ada = await Person.arrive(browser, "ada", originOf(1));
+    await hasNoViolations(ada.page);
+    expect(await ada.page.locator("input").count()).toBeLessThanOrEqual(3);
+    await ada.signUp();
+    await ada.page.getByRole("button", { name: "Open #general" }).click();
+    await say(ada.page, "Hello, **world**");
+    await committed(ada.page, "Hello, world").waitFor();
+    expect(await ada.page.locator(".message strong").textContent()).toBe("world");
+    await hasNoViolations(ada.page);
+    await ada.page.locator(".pill").click();
+    await ada.page.getByRole("dialog").waitFor();
+    await hasNoViolations(ada.page);
+    expect(ada.complaints).toEqual([]);
+    await ada.context.close();
+  });
+
+  test("P7: the node that serves the page dies while somebody types: not a letter lost, nothing in the way", async () => {
+    const [bea, carl] = await Promise.all([
+      Person.arrive(browser, "bea", originOf(2)),
+      Person.arrive(browser, "carl", originOf(3)),
+    ]);
+    await Promise.all([bea.signUp(), carl.signUp()]);
+    await bea.createRoom("harbour");
+    await carl.joinRoom("harbour");
+    await say(bea.page, "before");
+    await carl.page.getByText("before", { exact: true }).waitFor();
+    const serving = await servingNode(bea.page);
+    expect(serving).toBeGreaterThan(0);
+    const text = "typed while the server dies, letter by letter, and then sent";
+    const half = Math.floor(text.length / 2);
+    await composer(bea.page).pressSequentially(text.slice(0, half));
+    cluster.kill(serving);
+    await composer(bea.page).pressSequentially(text.slice(half));
+    expect(await composer(bea.page).inputValue()).toBe(text);
+    await composer(bea.page).press("Enter");
+    await committed(bea.page, text).waitFor();
+    await carl.page.getByText(text, { exact: true }).waitFor();
+    expect(bea.modals).toEqual([]);
+    expect(await bea.page.locator(".message.unsent").count()).toBe(0);
+    // The node that served the page is dead: a reload still shows it, and goes on with another.
+    await bea.page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
+    await bea.page.reload();
+    await bea.page.getByText(text, { exact: true }).waitFor();
+    await say(bea.page, "after the reload");
+    await committed(bea.page, "after the reload").waitFor();
+    await carl.page.getByText("after the reload", { exact: true }).waitFor();
+    expect((await bodies(carl.page)).map((body) => body.trim())).toEqual([
+      "before",
+      text,
+      "after the reload",
+    ]);
+    expect([...bea.complaints, ...carl.complaints]).toEqual([]);
+    await cluster.restart(serving);
+    await Promise.all([bea.context.close(), carl.context.close()]);
+  });
+
+  test("P2, P3, P6: without a majority two tabs go on writing; when it is back, everything is there, in order, once", async () => {
+    const dora = await Person.arrive(browser, "dora", originOf(1));
+    await dora.signUp();
+    await dora.createRoom("waiting room");
+    const one = dora.page;
+    const two = await dora.tab(one.url());
+    await composer(two).waitFor();
+    await say(one, "zero");
+    await committed(one, "zero").waitFor();
+    cluster.kill(2);
+    cluster.kill(3);
+    await one.locator('.pill:not([data-kind="online"])').waitFor();
+    for (let at = 1; at <= 10; at += 1) {
+      await say(one, `one ${at}`);
+      await say(two, `two ${at}`);
+    }
+    // Both tabs show all that waits; the page stays as it is over a reload.
+    await until(async () => (await one.locator(".message.unsent").count()) === 20, "20 in one");
+    await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 in two");
+    await two.reload();
+    await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 again");
+    await Promise.all([cluster.restart(2), cluster.restart(3)]);
+    await until(async () => (await one.locator(".message.unsent").count()) === 0, "all sent");
+    const expected = ["zero"];
+    for (let at = 1; at <= 10; at += 1) expected.push(`one ${at}`, `two ${at}`);
+    const shown = async (page: Page) => (await bodies(page)).map((body) => body.trim());
+    await until(async () => (await shown(two)).length === expected.length, "all in two");
+    expect(await shown(one)).toEqual(expected);
+    expect(await shown(two)).toEqual(expected);
+    expect(dora.modals).toEqual([]);
+    expect(dora.complaints).toEqual([]);
+    await dora.context.close();
+  });
+
+  test("a long history opens at its end, mounts few rows, and older pages come without a jump", async () => {
+    const eve = await Person.arrive(browser, "eve", originOf(1));
+    await eve.signUp();
+    await eve.createRoom("archive");
+    // Written by the outbox of the page itself, many at a time.
+    for (let at = 1; at <= 160; at += 1) await say(eve.page, `message ${at}`);
+    await committed(eve.page, "message 160").waitFor();
+    await eve.page.reload();
+    await eve.page.getByText("message 160", { exact: true }).waitFor();
+    const mounted = () => eve.page.locator(".message").count();
+    expect(await mounted()).toBeLessThanOrEqual(100);
+    const scroller = eve.page.getByRole("log");
+    let seen = false;
+    for (let page = 0; page < 40 && !seen; page += 1) {
+      // The first row that is seen stays where it is while others come in above.
+      await scroller.evaluate((element) => {
+        element.scrollTop = Math.max(0, element.scrollTop - element.clientHeight / 2);
+      });
+      await eve.page.evaluate(() => new Promise(requestAnimationFrame));
+      seen = await eve.page.getByText("message 1", { exact: true }).isVisible();
+      expect(await mounted()).toBeLessThanOrEqual(100);
+    }
+    await eve.page.getByText("message 1", { exact: true }).waitFor();
+    await eve.page.getByRole("button", { name: "To the newest" }).click();
+    await eve.page.getByText("message 160", { exact: true }).waitFor();
+    // A link to one message works on any node, and back leads back.
+    const room = new URL(eve.page.url()).pathname;
+    await eve.page.goto(`${originOf(1)}${room}/20`);
+    await eve.page.locator(".message.target", { hasText: "message 20" }).waitFor();
+    await eve.context.close();
+  });
+
+  test("edit, delete, an input method's Enter, and drafts that survive", async () => {
+    const finn = await Person.arrive(browser, "finn", originOf(2));
+    await finn.signUp();
+    await finn.createRoom("workbench");
+    const { page } = finn;
+    await say(page, "frist");
+    await committed(page, "frist").waitFor();
+    await composer(page).press("ArrowUp");
+    expect(await composer(page).inputValue()).toBe("frist");
+    await composer(page).fill("first");
+    await composer(page).press("Enter");
+    await page.getByText("(edited)").waitFor();
+    expect((await bodies(page))[0]).toContain("first");
+    // Enter that ends a composition is not Enter.
+    await composer(page).fill("にほん");
+    await composer(page).evaluate((field) => {
+      const init = { key: "Enter", bubbles: true, cancelable: true, isComposing: true };
+      field.dispatchEvent(new KeyboardEvent("keydown", init));
+    });
+    await composer(page).press("Shift+Enter");
+    expect(await composer(page).inputValue()).toBe("にほん\n");
+    await page.reload();
+    await composer(page).waitFor();
+    expect(await composer(page).inputValue()).toBe("にほん\n");
+    await composer(page).fill("");
+    await page.locator(".message").hover();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("This message was deleted.").waitFor();
+    expect(finn.complaints).toEqual([]);
+    await finn.context.close();
+  });
+
+  test("Ctrl-K and a few letters open any room; someone who is removed is told, in every tab", async () => {
+    const [gus, hal] = await Promise.all([
+      Person.arrive(browser, "gus", originOf(1)),
+      Person.arrive(browser, "hal", originOf(2)),
+    ]);
+    await Promise.all([gus.signUp(), hal.signUp()]);
+    for (const name of ["alpha", "beta", "gamma"]) await gus.createRoom(name);
+    await gus.page.keyboard.press("Control+k");
+    await gus.page.keyboard.type("be");
+    await gus.page.keyboard.press("Enter");
+    await gus.page.getByRole("heading", { name: "beta" }).waitFor();
+    await hal.joinRoom("beta");
+    const tab = await hal.tab(hal.page.url());
+    await composer(tab).waitFor();
+    await asPerson("gus", async (client) => {
+      const roomId = Number(/\d+/.exec(new URL(gus.page.url()).pathname)?.[0]);
+      await client.call("removeMember", { roomId, username: "hal" });
+    });
+    for (const page of [hal.page, tab]) await page.getByText("You were removed").waitFor();
+    expect(hal.complaints).toEqual([]);
+    await Promise.all([gus.context.close(), hal.context.close()]);
+  });
+
+  test("hostile texts and names stay texts and names", async () => {
+    const ida = await Person.arrive(browser, "ida", originOf(1));
+    await ida.signUp();
+    await ida.createRoom("<img src=x onerror=alert(1)>");
+    const { page } = ida;
+    const hostile = [
+      "<script>alert(1)</script>",
+      "[click](javascript:alert(1))",
+      "![x](javascript:alert(1))",
+      "![pixel](https://tracker.example/pixel.png)",
+      "<svg onload=alert(1)>",
+      "[data](data:text/html,<script>alert(1)</script>)",
+      `${">".repeat(500)} deep`,
+      `${"*".repeat(3_000)}many marks${"_".repeat(3_000)}`,
+      "\u202Egnp.exe\u202C",
+    ];
+    for (const text of hostile) await say(page, text);
+    await committed(page, "gnp.exe").waitFor();
+    expect(await page.locator(".messages :is(script, img, svg, iframe, object)").count()).toBe(0);
+    const links = await page
+      .locator(".messages .body a")
+      .evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).protocol));
+    expect(links.every((protocol) => protocol === "https:")).toBe(true);
+    expect(ida.modals).toEqual([]);
+    // Too large: said at once, and the text stays.
+    const paste = "x".repeat(1024 * 1024);
+    await composer(page).fill(paste);
+    await composer(page).press("Enter");
+    await page.getByText(/at most 16384 bytes/).waitFor();
+    expect((await composer(page).inputValue()).length).toBe(paste.length);
+    await composer(page).fill("");
+    await ida.context.close();
+  });
+
+  test("P10: the page has a strict policy, and only those who ask for a member by its name get it", async () => {
+    const response = await fetch(originOf(1));
+    const policy = response.headers.get("content-security-policy") ?? "";
+    expect(response.status).toBe(200);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toContain("unsafe");
+    expect(policy).toContain("frame-ancestors 'none'");
+    for (const node of cluster.nodes) expect(policy).toContain(`ws://${node.http}`);
+    const page = await response.text();
+    expect(page).not.toMatch(/<script(?![^>]*\bsrc=)/);
+    const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "";
+    const asset = await fetch(`${originOf(1)}${script}`);
+    expect(asset.headers.get("cache-control")).toContain("immutable");
+    expect(asset.headers.get("content-type")).toContain("text/javascript");
+    for (const path of ["/../package.json", "/assets/../../package.json", "/r/1/2/3", "/r/x"]) {
+      expect((await fetch(`${originOf(1)}${path}`)).status, path).toBe(404);
+    }
+  });
+
+  test("on a phone: the rooms, or one of them", async () => {
+    const context = await browser.newContext({ viewport: { width: 380, height: 700 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    await page.goto(originOf(1));
+    await page.getByRole("button", { name: "I am new here" }).click();
+    await page.getByLabel("Username").fill("jo");
+    await page.getByLabel("Password").fill("a long password");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByRole("button", { name: "Open #general" }).click();
+    await composer(page).waitFor();
+    expect(await page.getByRole("navigation").isVisible()).toBe(false);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBeLessThanOrEqual(380);
+    await page.getByRole("button", { name: "All rooms" }).click();
+    await page.getByRole("navigation").waitFor();
+    await context.close();
+  });
+});

@@ -1,0 +1,114 @@
+// A real Chromium, and people in it who use the page as people do.
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** Undefined = there is none here, and tests in it skip (npm test says so before it begins). */
+export const CHROMIUM = [
+  process.env.PARLEY_CHROMIUM ?? "",
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path !== "" && existsSync(path));
+
+export function launchChromium(): Promise<Browser> {
+  const args = ["--no-sandbox", "--disable-background-networking"];
+  return chromium.launch({ executablePath: CHROMIUM ?? "", args });
+}
+
+/** Generous: the machines are slow at times. */
+export const PATIENCE_MS = 30_000;
+
+/** A person with a browser of their own: storage, workers and tabs are shared with nobody. */
+export class Person {
+  readonly name: string;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** What the pages complained about. */
+  readonly complaints: string[] = [];
+  /** `alert`, `confirm`, `prompt`: what stood in the way. */
+  readonly modals: string[] = [];
+
+  private constructor(name: string, context: BrowserContext, page: Page) {
+    this.name = name;
+    this.context = context;
+    this.page = page;
+    this.#watch(page);
+  }
+
+  static async arrive(browser: Browser, name: string, origin: string): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 1200, height: 760 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const person = new Person(name, context, await context.newPage());
+    await person.page.goto(origin);
+    return person;
+  }
+
+  /** Another tab of the same browser. */
+  async tab(url: string): Promise<Page> {
+    const page = await this.context.newPage();
+    this.#watch(page);
+    await page.goto(url);
+    return page;
+  }
+
+  #watch(page: Page): void {
+    page.on("pageerror", (error) => this.complaints.push(error.message));
+    page.on("dialog", (dialog) => {
+      this.modals.push(dialog.message());
+      void dialog.accept();
+    });
+  }
+
+  async signUp(): Promise<void> {
+    const { page } = this;
+    await page.getByRole("button", { name: "I am new here" }).click();
+    await page.getByLabel("Username").fill(this.name);
+    await page.getByLabel("Password").fill("a long password");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByRole("navigation").waitFor();
+  }
+
+  async createRoom(name: string): Promise<void> {
+    const { page } = this;
+    await page.getByRole("navigation").getByRole("button", { name: "New room" }).click();
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await page.getByRole("button", { name: "Create room" }).click();
+    await composer(page).waitFor();
+  }
+
+  async joinRoom(name: string): Promise<void> {
+    const { page } = this;
+    await page.getByRole("navigation").getByRole("button", { name: "Find rooms" }).click();
+    await page.getByPlaceholder("Part of a name").fill(name);
+    await page
+      .getByRole("button", { name: `${name} ` })
+      .first()
+      .click();
+    await composer(page).waitFor();
+  }
+}
+
+export function composer(page: Page) {
+  return page.locator(".composer textarea");
+}
+
+/** Types and presses Enter; resolves when the field is empty again, which means durable in the outbox. */
+export async function say(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+  await page.waitForFunction(
+    () => document.querySelector<HTMLTextAreaElement>(".composer textarea")?.value === "",
+  );
+}
+
+/** The bodies of the messages that are mounted, in their order. */
+export function bodies(page: Page): Promise<readonly string[]> {
+  return page.locator(".message .body").allTextContents();
+}
+
+/** The message with this text has been committed. */
+export function committed(page: Page, text: string) {
+  return page
+    .locator(".message:not(.unsent)", { hasText: text })
+    .locator('.tick[data-kind="committed"]');
+}
