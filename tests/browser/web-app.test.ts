@@ -4,6 +4,7 @@ import { ParleyClient } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
 import {
   bodies,
   CHROMIUM,
@@ -13,8 +14,7 @@ import {
   PATIENCE_MS,
   Person,
   say,
-} from "../harness/chromium.ts";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
+} from "./chromium.ts";
 
 let cluster: DevCluster;
 let browser: Browser;

@@ -25,7 +25,8 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const route = useRoute();
   const { loaded, rooms } = useRooms();
   const [dialog, setDialog] = useState<Dialog>();
-  const close = () => setDialog(undefined);
+  // One that ends later than the person waited for it closes itself alone.
+  const closing = (one: Dialog) => () => setDialog((now) => (now === one ? undefined : now));
   const room = rooms.find(({ id }) => id === route.roomId);
   useShortcuts(setDialog);
   useTitle();
@@ -46,12 +47,12 @@ export function Shell({ durability, onSignOut }: ShellProps) {
           <Welcome isLoaded={loaded} isMissing={route.roomId !== 0} onDialog={setDialog} />
         )}
       </main>
-      {dialog === "switcher" && <QuickSwitcher onClose={close} />}
-      {dialog === "directory" && <Directory onClose={close} />}
-      {dialog === "new-room" && <NewRoom onClose={close} />}
-      {dialog === "cluster" && <ClusterDialog onClose={close} />}
-      {dialog === "shortcuts" && <Shortcuts onClose={close} />}
-      {dialog === "sign-out" && <SignOut onClose={close} onSignOut={onSignOut} />}
+      {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
+      {dialog === "directory" && <Directory onClose={closing("directory")} />}
+      {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
+      {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
+      {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
+      {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
     </div>
   );
 }

@@ -73,7 +73,7 @@ export class Person {
     await page.getByRole("navigation").getByRole("button", { name: "New room" }).click();
     await page.getByLabel("Name", { exact: true }).fill(name);
     await page.getByRole("button", { name: "Create room" }).click();
-    await composer(page).waitFor();
+    await page.getByRole("heading", { name }).waitFor();
   }
 
   async joinRoom(name: string): Promise<void> {
