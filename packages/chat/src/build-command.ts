@@ -14,6 +14,7 @@ import type {
   LoginRequest,
   MarkReadRequest,
   OpenDirectRequest,
+  ReactRequest,
   RegisterRequest,
   RemoveMemberRequest,
   SendRequest,
@@ -29,6 +30,7 @@ import {
   validateBody,
   validateDevice,
   validateDisplayName,
+  validateEmoji,
   validateRoomName,
   validateTopic,
   validateUsername,
@@ -273,6 +275,13 @@ export function editCommand(request: EditRequest, actor: Actor): Command {
     $case: "edit",
     value: { roomId, seq, body, expectedVersion },
   });
+}
+
+/** Gives a message an emoji, or takes it back. */
+export function reactCommand(request: ReactRequest, actor: Actor): Command {
+  const { roomId, seq, add } = request;
+  const emoji = validateEmoji(request.emoji);
+  return command(actor, request.requestId, { $case: "react", value: { roomId, seq, emoji, add } });
 }
 
 /** The leader's own: every member knows commands of this version. */

@@ -11,6 +11,7 @@ import {
   normaliseUsername,
   validateBody,
   validateDisplayName,
+  validateEmoji,
   validateRoomName,
   validateTopic,
   validateUsername,
@@ -249,6 +250,12 @@ function opProblem(op: Op): ParleyError | undefined {
           ? undefined
           : invalid("A sequence number or version is out of bounds."))
       );
+    case "react":
+      return (
+        roomProblem(op.value.roomId) ??
+        (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds.")) ??
+        lineProblem("The emoji", op.value.emoji, 1, LIMITS.emojiBytesMax)
+      );
     case "raiseStateVersion":
       return isId(op.value.stateVersion) ? undefined : invalid("A version is a positive number.");
     case "markRead":
@@ -297,6 +304,9 @@ function formsProblem(command: Command): ParleyError | undefined {
       case "send":
       case "edit":
         validateBody(op.value.body);
+        return undefined;
+      case "react":
+        validateEmoji(op.value.emoji);
         return undefined;
       default:
         return undefined;

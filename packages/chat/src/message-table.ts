@@ -20,8 +20,8 @@ export class MessageTable {
       `INSERT INTO messages (${columns}) VALUES (${MESSAGES.columns.map(() => "?").join(", ")})`,
     );
     this.#update = db.prepare(
-      `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?
-       WHERE id = ?`,
+      `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?,
+       reactions = ? WHERE id = ?`,
     );
     this.#byClientId = prepareArrays(
       db,
@@ -50,14 +50,14 @@ export class MessageTable {
     this.#sum.add(this.#hasher.a, this.#hasher.b);
   }
 
-  /** Replaces `before` with a later form of it: body, tombstone, edits and change revision. */
+  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions and change revision. */
   replace(before: MessageRow, after: MessageRow): void {
     this.#hash(MESSAGES.values(before));
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
     this.#hash(MESSAGES.values(after));
     this.#sum.add(this.#hasher.a, this.#hasher.b);
-    const { id, body, deleted, changedRevision, version, editedAtMs } = after;
-    this.#update.run(body, deleted ? 1 : 0, changedRevision, version, editedAtMs, id);
+    const { id, body, deleted, changedRevision, version, editedAtMs, reactions } = after;
+    this.#update.run(body, deleted ? 1 : 0, changedRevision, version, editedAtMs, reactions, id);
   }
 
   #hash(values: readonly SqlValue[]): void {

@@ -321,6 +321,8 @@ export interface MessageRow {
   /** How often it was edited, and when last. */
   readonly version: number;
   readonly editedAtMs: number;
+  /** What it shows of its reactions, an encoded ReactionList; null = it has none. */
+  readonly reactions: Uint8Array | null;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -343,8 +345,9 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "author_prev_seq",
     "version",
     "edited_at_ms",
+    "reactions",
   ],
-  added: [0, 0],
+  added: [0, 0, null],
   values: (row) => [
     row.id,
     row.roomId,
@@ -361,6 +364,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.authorPrevSeq,
     row.version,
     row.editedAtMs,
+    row.reactions,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -378,6 +382,29 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     authorPrevSeq: values[12] as number,
     version: values[13] as number,
     editedAtMs: values[14] as number,
+    reactions: values[15] as Uint8Array | null,
+  }),
+};
+
+export interface ReactionRow {
+  /** The revision that gave it. */
+  readonly id: number;
+  readonly messageId: number;
+  readonly emoji: string;
+  readonly accountId: number;
+}
+
+export const REACTIONS: TableDefinition<ReactionRow> = {
+  tag: 8,
+  name: "reactions",
+  key: ["id"],
+  columns: ["id", "message_id", "emoji", "account_id"],
+  values: (row) => [row.id, row.messageId, row.emoji, row.accountId],
+  row: (values) => ({
+    id: values[0] as number,
+    messageId: values[1] as number,
+    emoji: values[2] as string,
+    accountId: values[3] as number,
   }),
 };
 

@@ -7,6 +7,7 @@ import {
   ACCOUNTS,
   MEMBERS,
   MESSAGES,
+  REACTIONS,
   REQUESTS,
   ROOMS,
   SENDERS,
@@ -138,9 +139,29 @@ INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaCh
  * them alone, so a node may go back to it until the state version rises.
  */
 const ADDED_COLUMNS = [
-  { table: "meta", column: "state_version", preset: STATE_VERSION_FIRST },
-  { table: "messages", column: "version", preset: 0 },
-  { table: "messages", column: "edited_at_ms", preset: 0 },
+  {
+    table: "meta",
+    column: "state_version",
+    type: `INTEGER NOT NULL DEFAULT ${STATE_VERSION_FIRST}`,
+  },
+  { table: "messages", column: "version", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "reactions", type: "BLOB" },
+] as const;
+
+/** Tables that came later, likewise: a program that does not know them leaves them empty. */
+const ADDED_TABLES = [
+  {
+    table: "reactions",
+    sql: `CREATE TABLE reactions (
+      id INTEGER PRIMARY KEY,
+      message_id INTEGER NOT NULL,
+      emoji TEXT NOT NULL,
+      account_id INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX reactions_by_account ON reactions (message_id, emoji, account_id);
+    CREATE INDEX reactions_in_order ON reactions (message_id, emoji);`,
+  },
 ] as const;
 
 /**
@@ -157,7 +178,7 @@ export function metaChecksum(values: readonly SqlValue[]): number {
 export const REPLICATED_TABLES: readonly Pick<
   TableDefinition<unknown>,
   "tag" | "name" | "columns" | "added"
->[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS];
+>[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS, REACTIONS];
 
 /** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */
 export function openSchema(db: ChatDatabase): void {
@@ -180,15 +201,20 @@ export function openSchema(db: ChatDatabase): void {
   if (missing !== "") db.exec(`BEGIN IMMEDIATE; ${missing} COMMIT;`);
 }
 
-/** Adds the columns that the file does not have. */
+/** Adds the columns and tables that the file does not have. */
 function added(db: ChatDatabase): string {
-  const find = prepareArrays(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
-  return ADDED_COLUMNS.filter(({ table, column }) => firstArray(find, table, column) === undefined)
-    .map(
-      ({ table, column, preset }) =>
-        `ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT ${preset};`,
-    )
-    .join(" ");
+  const findColumn = prepareArrays(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+  const findTable = prepareArrays(
+    db,
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
+  );
+  const columns = ADDED_COLUMNS.filter(
+    ({ table, column }) => firstArray(findColumn, table, column) === undefined,
+  ).map(({ table, column, type }) => `ALTER TABLE ${table} ADD COLUMN ${column} ${type};`);
+  const tables = ADDED_TABLES.filter(({ table }) => firstArray(findTable, table) === undefined).map(
+    ({ sql }) => sql,
+  );
+  return [...columns, ...tables].join(" ");
 }
 
 /** Columns as a list for a statement, each optionally prefixed by an alias. */

@@ -5,6 +5,7 @@ import { CachedTable } from "./cached-table.ts";
 import type { ChatDatabase } from "./database.ts";
 import { HashSum, RowHasher } from "./hash.ts";
 import { MessageTable } from "./message-table.ts";
+import { ReactionTable } from "./reaction-table.ts";
 import { RequestTable } from "./request-table.ts";
 import {
   ACCOUNTS,
@@ -26,6 +27,7 @@ export class ChatState {
   readonly hasher = new RowHasher();
   readonly sum: HashSum;
   readonly messages: MessageTable;
+  readonly reactions: ReactionTable;
   readonly requests: RequestTable;
   /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
   stampMs: number;
@@ -70,6 +72,7 @@ export class ChatState {
     this.stateVersion = meta.stateVersion;
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher);
+    this.reactions = new ReactionTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);
     this.#accountTable = new CachedTable(db, ACCOUNTS);
     this.#sessionTable = new CachedTable(db, SESSIONS);

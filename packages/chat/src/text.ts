@@ -186,6 +186,18 @@ export function validateBody(body: string): string {
 }
 
 /**
+ * An emoji, as it was given: 1–32 bytes with something to see in them and without spaces. Which characters are emoji is not looked
+ * at: there are new ones every year. Throws a ParleyError.
+ */
+export function validateEmoji(emoji: string): string {
+  check(lineProblem("The emoji", emoji, 1, LIMITS.emojiBytesMax));
+  if (/\s/u.test(emoji) || !VISIBLE.test(emoji)) {
+    throw new ParleyError("INVALID_ARGUMENT", "An emoji is something to see, without spaces.");
+  }
+  return emoji;
+}
+
+/**
  * A password of 8–1,024 bytes in NFKC (so that it can be typed on any keyboard), to be hashed.
  * Throws a ParleyError.
  */

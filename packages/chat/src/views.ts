@@ -7,6 +7,8 @@ import {
   lengthDelimitedField,
   MembershipChanged,
   type Message as MessageView,
+  type Reaction,
+  ReactionList,
   ReadMarker,
   Room,
   RoomRemoved,
@@ -75,7 +77,12 @@ export function messageView(row: MessageRow, author: string): MessageView {
     replyToSeq: row.replyToSeq,
     version: row.version,
     editedAtMs: row.editedAtMs,
+    reactions: reactionsOf(row),
   };
+}
+
+export function reactionsOf(row: MessageRow): Reaction[] {
+  return row.reactions === null ? [] : ReactionList.decode(row.reactions).reactions;
 }
 
 export function authorName(account: AccountRow | undefined): string {

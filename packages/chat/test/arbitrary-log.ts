@@ -109,7 +109,11 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       expectedVersion: fc.oneof({ weight: 6, arbitrary: fc.constantFrom(0, 1) }, fc.nat()),
     }),
   },
-  op1("raiseStateVersion", { stateVersion: fc.constantFrom(0, 1, STATE_VERSION) }),
+  {
+    weight: 4,
+    arbitrary: op1("react", { roomId, seq, emoji: text("+1", "\u2764\ufe0f"), add: fc.boolean() }),
+  },
+  op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
   { weight: 2, arbitrary: op1("markRead", { roomId, seq }) },
 );
 

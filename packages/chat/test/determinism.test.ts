@@ -88,17 +88,19 @@ test("the mirror for admission follows the changes to where a snapshot leads", (
 test("the random logs reach every kind of outcome (or the properties above say little)", () => {
   const seen = new Map<string, number>();
   for (const commands of fc.sample(arbitraryLog, { numRuns: 120, seed: 1 })) {
-    const { machine } = fresh();
+    const { db, machine } = fresh();
     for (const { outcome, deliveries } of applyAll(machine, [asEntries(commands)])) {
       const kind = outcome.kind === "refused" ? outcome.error.reason : outcome.kind;
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
       if (deliveries.length > 0) seen.set("events", (seen.get("events") ?? 0) + 1);
     }
+    if (db.prepare("SELECT id FROM reactions").get() !== undefined) seen.set("reactions", 1);
   }
   const reasons = [
     "ok",
     "empty",
     "events",
+    "reactions",
     "MALFORMED",
     "INVALID_ARGUMENT",
     "TOO_LARGE",

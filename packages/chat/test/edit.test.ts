@@ -8,6 +8,7 @@ import {
   editCommand,
   joinRoomCommand,
   leaveRoomCommand,
+  STATE_VERSION,
 } from "../src/index.ts";
 import { firstArray, metaChecksum, prepareArrays } from "../src/schema.ts";
 import { HOUR_MS, World } from "./world.ts";
@@ -97,6 +98,8 @@ test("P3: until the state has its version an edit is refused, the same on every 
 function asOlder(db: DatabaseSync): void {
   db.exec("ALTER TABLE messages DROP COLUMN version");
   db.exec("ALTER TABLE messages DROP COLUMN edited_at_ms");
+  db.exec("ALTER TABLE messages DROP COLUMN reactions");
+  db.exec("DROP TABLE reactions");
   db.exec("ALTER TABLE meta DROP COLUMN state_version");
 }
 
@@ -113,7 +116,7 @@ test("rolling upgrade: an older program's file is opened, has the same hash, and
   world.ok(edit(anna, "two", 0));
   expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
   world.reopen();
-  expect(world.admission.stateVersion).toBe(2);
+  expect(world.admission.stateVersion).toBe(STATE_VERSION);
 });
 
 test("a program that is too old for the state does not start, and says so", () => {
@@ -124,5 +127,5 @@ test("a program that is too old for the state does not start, and says so", () =
   );
   const checksum = metaChecksum([...(firstArray(meta) ?? []), 99]);
   world.db.exec(`UPDATE meta SET state_version = 99, checksum = ${checksum}`);
-  expect(() => world.reopen()).toThrow("this program knows versions up to 2");
+  expect(() => world.reopen()).toThrow(`this program knows versions up to ${STATE_VERSION}`);
 });

@@ -1,5 +1,5 @@
 // What the SDK is asked to bear: each has a clear error or none at all, and nothing is lost (P11).
-import { LIMITS } from "@parley/protocol";
+import { LIMITS, Message } from "@parley/protocol";
 import { expect, test } from "vitest";
 import { newWorld, startedWorld, watch } from "./client-world.ts";
 import { SeededRandom } from "./virtual-world.ts";
@@ -123,6 +123,6 @@ test.each([1, 2, 3, 4, 5])(
 
 function eventMessage(revision: number, body: string, roomId: number) {
   const whose = { authorId: 7, author: "alice", clientMessageId: `r${revision}` };
-  const what = { id: revision, seq: revision, revision, roomId, body, sentAtMs: 0 };
-  return { ...whose, ...what, deleted: false, replyToSeq: 0, version: 0, editedAtMs: 0 };
+  const what = { id: revision, seq: revision, revision, roomId, body };
+  return Message.fromPartial({ ...whose, ...what });
 }

@@ -6,7 +6,7 @@ import {
   type ClusterView,
   type Event,
   type Hello,
-  type Message,
+  Message,
   type Reply,
   type Request,
   ServerFrame,
@@ -288,7 +288,7 @@ export function messageAt(
   revision: number,
   fields: { roomId: number; body: string; clientMessageId: string },
 ): Message {
-  return {
+  return Message.fromPartial({
     id: revision,
     roomId: fields.roomId,
     seq: revision,
@@ -296,13 +296,8 @@ export function messageAt(
     authorId: ALICE.id,
     author: "alice",
     body: fields.body,
-    sentAtMs: 0,
     clientMessageId: fields.clientMessageId,
-    deleted: false,
-    replyToSeq: 0,
-    version: 0,
-    editedAtMs: 0,
-  };
+  });
 }
 
 export function messageEvent(revision: number, body = `m${revision}`): Event {

@@ -15,6 +15,13 @@ export const LIMITS = {
   patternBytesMax: 128,
   pageTokenBytesMax: 256,
   deleteSeqsMax: 100,
+  emojiBytesMax: 32,
+  /** Different emoji on one message. */
+  emojiPerMessageMax: 20,
+  /** Accounts times emoji on one message. */
+  reactionsPerMessageMax: 2_000,
+  /** Accounts that a message names for each emoji; the others are counted. */
+  reactionAccountsShownMax: 50,
   accountsPageMax: 200,
   accountsPageDefault: 50,
   membersPageMax: 200,

@@ -40,6 +40,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  ReactRequest,
+  ReactResponse,
   RegisterRequest,
   RegisterResponse,
   RemoveMemberRequest,
@@ -218,6 +220,7 @@ export const OPERATIONS = {
   markRead: operation(35, "MarkRead", "write", "account", MarkReadRequest, MarkReadResponse),
   unread: operation(36, "Unread", "read", "account", UnreadRequest, UnreadResponse),
   edit: operation(37, "Edit", "write", "account", EditRequest, EditResponse),
+  react: operation(38, "React", "write", "account", ReactRequest, ReactResponse),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -75,7 +75,8 @@ export const COVERAGE = [
   "servers-upgraded",
   "state-versions-raised",
   "edits",
-  "edits-refused-as-too-new",
+  "reactions",
+  "writes-refused-as-too-new",
   "changes-refused",
 ] as const;
 export type CoverageName = (typeof COVERAGE)[number];

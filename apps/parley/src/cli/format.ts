@@ -1,6 +1,6 @@
 // How messages, times and people look on a terminal.
 import { stripVTControlCharacters } from "node:util";
-import type { Account, Message } from "@parley/protocol";
+import type { Account, Message, Reaction } from "@parley/protocol";
 import pc from "picocolors";
 
 /** What others wrote must not steer the terminal: escapes and control characters are shown, not obeyed. */
@@ -53,7 +53,14 @@ export function bodyText(message: Message): string {
   if (message.deleted) return pc.dim("(deleted)");
   // The lines of one message stand under its first one.
   const body = printable(message.body).replaceAll("\n", `\n${" ".repeat(BODY_INDENT)}`);
-  return message.version === 0 ? body : `${body} ${pc.dim("(edited)")}`;
+  const edited = message.version === 0 ? "" : ` ${pc.dim("(edited)")}`;
+  const reactions = reactionsText(message.reactions);
+  return `${body}${edited}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+}
+
+/** 👍 3 🎉 1 */
+export function reactionsText(reactions: readonly Reaction[]): string {
+  return reactions.map(({ emoji, count }) => `${printable(emoji)} ${count}`).join(" ");
 }
 
 export function messageLine(message: Message, time = shortTime(message.sentAtMs)): string {

@@ -13,7 +13,7 @@ import type { Command } from "commander";
 import { wholeNumber } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
-import { messageLine, printable, staleRemark } from "./format.ts";
+import { messageLine, printable, reactionsText, staleRemark } from "./format.ts";
 import { chatJson } from "./json.ts";
 import { ownRoom, roomTitle } from "./rooms.ts";
 import { UsageError } from "./usage-error.ts";
@@ -210,6 +210,10 @@ function addHistory(program: Command): void {
     });
 }
 
+interface ReactFlags extends CommonFlags {
+  readonly remove: boolean;
+}
+
 function addChanges(program: Command): void {
   addAccountOptions(program.command("read"))
     .description("mark a room as read")
@@ -249,6 +253,26 @@ function addChanges(program: Command): void {
         });
       },
     );
+
+  addAccountOptions(program.command("react"))
+    .description("give a message an emoji, or take it back")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message>", "its number")
+    .argument("<emoji>")
+    .option("--remove", "take it back", false)
+    .action(async (reference: string, word: string, emoji: string, flags: ReactFlags) => {
+      const seq = SEQ(word.replace(/^#/, ""));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, seq, emoji, add: !flags.remove };
+        const reply = await client.call("react", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`#${seq} has ${reactionsText(reply.reactions) || "no reactions"}.`],
+        );
+      });
+    });
 
   addAccountOptions(program.command("delete"))
     .description("delete messages")

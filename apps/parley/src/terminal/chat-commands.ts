@@ -136,6 +136,19 @@ async function status(chat: Chat): Promise<void> {
   for (const line of statusLines(answer, { withHttp: false })) chat.print(line);
 }
 
+/** What one has given already is taken back. */
+async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
+  const { client } = chat;
+  const roomId = chat.open.require().id;
+  const { messages } = await client.call("history", { roomId, afterSeq: seq - 1, limit: 1 });
+  const [message] = messages;
+  const given = message?.seq === seq ? message.reactions : [];
+  const isGiven = given.some(
+    (reaction) => reaction.emoji === emoji && reaction.accountIds.includes(chat.ownId),
+  );
+  await client.call("react", { roomId, seq, emoji, add: !isGiven });
+}
+
 /** Rejects with a ParleyError whose message is for the person. */
 export async function runChatCommand(
   chat: Chat,
@@ -176,6 +189,10 @@ export async function runChatCommand(
       const expectedVersion = await versionOf(client, roomId, seq);
       await client.call("edit", { roomId, seq, body, expectedVersion });
       return;
+    }
+    case "react": {
+      const seq = wholeNumber(first, "react", Number.MAX_SAFE_INTEGER);
+      return await react(chat, seq, requireText(others, "react"));
     }
     case "delete": {
       const words = requireText(rest, "delete").split(/[\s,]+/);

@@ -16,6 +16,7 @@ export const CHAT_COMMANDS = [
   { name: "read", usage: "/read", text: "mark this room as read; /read all marks every room" },
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
   { name: "edit", usage: "/edit N TEXT", text: "change what message N says" },
+  { name: "react", usage: "/react N EMOJI", text: "give message N an emoji; again takes it back" },
   { name: "delete", usage: "/delete N …", text: "delete messages" },
   { name: "invite", usage: "/invite ACCOUNT", text: "bring somebody into this room" },
   { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },

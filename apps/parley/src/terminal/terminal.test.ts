@@ -1,5 +1,5 @@
 import type { ClientState } from "@parley/client";
-import { type Event, Room } from "@parley/protocol";
+import { type Event, Message, Room } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../testing/running-server.ts";
 import { keyboard, TinyTerminal } from "../testing/tiny-terminal.ts";
@@ -99,10 +99,7 @@ describe("the rooms that a chat knows", () => {
   const message = (roomId: number, seq: number, authorId: number) =>
     event({
       $case: "message",
-      value: {
-        ...{ id: seq, roomId, seq, revision: seq, authorId, author: "x", body: "b", sentAtMs: 1 },
-        ...{ clientMessageId: "c", deleted: false, replyToSeq: 0, version: 0, editedAtMs: 0 },
-      },
+      value: Message.fromPartial({ id: seq, roomId, seq, revision: seq, authorId, body: "b" }),
     });
 
   it("count what is unread; what one wrote oneself is read", () => {

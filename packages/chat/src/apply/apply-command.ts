@@ -17,6 +17,7 @@ import { deleteAccount, register, setPassword, updateProfile } from "./accounts.
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
+import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
 
@@ -90,6 +91,10 @@ function identifyingContent(op: Op): SqlValue[] {
     case "edit": {
       const { roomId, seq, body, expectedVersion } = op.value;
       return [op.$case, roomId, seq, body, expectedVersion];
+    }
+    case "react": {
+      const { roomId, seq, emoji, add } = op.value;
+      return [op.$case, roomId, seq, emoji, add ? 1 : 0];
     }
     case "send":
     case "markRead":
@@ -208,6 +213,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return deleteMessages(context, account, op.value);
     case "edit":
       return editMessage(context, account, op.value);
+    case "react":
+      return react(context, account, op.value);
     case "createSession":
       return createSession(context, account, op.value);
     case "endSession":

@@ -98,6 +98,7 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     authorPrevSeq: sender.lastSeq,
     version: 0,
     editedAtMs: 0,
+    reactions: null,
   };
   state.messages.append(row);
   sender.sentCount = row.authorSeq;
@@ -132,8 +133,15 @@ export function deleteMessages(
   }
   rows.sort((x, y) => x.seq - y.seq);
   for (const row of rows) {
-    const after: MessageRow = { ...row, body: "", deleted: true, changedRevision: revision };
+    const after: MessageRow = {
+      ...row,
+      body: "",
+      deleted: true,
+      changedRevision: revision,
+      reactions: null,
+    };
     state.messages.replace(row, after);
+    if (row.reactions !== null) state.reactions.drop(row.id);
     const author = authorName(state.account(row.authorId));
     const message = encode(Message, messageView(after, author));
     context.toRoom(room.id, messageChangedEvent(revision, message));

@@ -83,6 +83,8 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "unread", { consistency: Consistency.CONSISTENCY_LINEARIZABLE });
   await say("ann", "edit", { roomId, seq: 1, body: "uno", expectedVersion: 0 });
   await say("bob", "edit", { roomId, seq: 1, body: "mine now", expectedVersion: 1 });
+  await say("bob", "react", { roomId, seq: 1, emoji: "👍", add: true });
+  await say("bob", "react", { roomId, seq: 1, emoji: "not one word", add: true });
   await say("ann", "delete", { roomId, seqs: [2] });
   await say("bob", "history", { roomId });
   await say("eve", "history", { roomId: secret.room?.id ?? 0 });
@@ -159,6 +161,7 @@ test("the answers of the script are what they should be", async () => {
       "removeMember ACCOUNT_NOT_FOUND",
       "send NOT_A_MEMBER",
       "edit PERMISSION_DENIED",
+      "react INVALID_ARGUMENT",
       "history NOT_A_MEMBER",
       "deleteAccount WRONG_CREDENTIALS",
     ].sort(),
@@ -175,6 +178,11 @@ test("the answers of the script are what they should be", async () => {
     [2, true],
     [3, false],
   ]);
+  const bob = (answers.get("register") as ResponseOf<"register">[])[1]?.account?.id;
+  expect(history?.messages[0]).toMatchObject({
+    version: 1,
+    reactions: [{ emoji: "👍", count: 1, accountIds: [bob] }],
+  });
 });
 
 test("a login says how much is unread, per room and in all", async () => {

@@ -10,6 +10,7 @@ import {
   leaveRoomCommand,
   markReadCommand,
   openDirectCommand,
+  reactCommand,
   removeMemberCommand,
   sendCommand,
   setRoleCommand,
@@ -143,6 +144,7 @@ export class Operations {
       openDirect: (request, caller) => this.#writeAbout(request, caller, openDirectCommand),
       delete: (request, caller) => this.#write(request, caller, deleteCommand),
       edit: (request, caller) => this.#write(request, caller, editCommand),
+      react: (request, caller) => this.#react(request, caller),
       markRead: (request, caller) => {
         const requestId = request.requestId === "" ? "" : this.#requestId(request.requestId);
         const command = markReadCommand({ ...request, requestId }, caller.identity);
@@ -192,6 +194,14 @@ export class Operations {
       const replicas = this.#parts.replica.replicasAt(revision);
       return joinBytes([response, varintField(SEND_RESPONSE_REPLICAS, replicas)]);
     });
+  }
+
+  /** Each is told to the whole room, as a message is: they share the account's allowance. */
+  #react(request: RequestOf<"react">, caller: SignedIn): Promise<Uint8Array> {
+    const requestId = this.#requestId(request.requestId);
+    const command = reactCommand({ ...request, requestId }, caller.identity);
+    this.#rate.take(caller.identity.accountId);
+    return this.#submit(command, caller);
   }
 
   #submit(command: Command, caller: Caller): Promise<Uint8Array> {

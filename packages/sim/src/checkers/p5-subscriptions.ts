@@ -174,6 +174,15 @@ function sameMessage(a: Message, b: Message): boolean {
     a.editedAtMs === b.editedAtMs &&
     a.clientMessageId === b.clientMessageId &&
     a.replyToSeq === b.replyToSeq &&
-    a.sentAtMs === b.sentAtMs
+    a.sentAtMs === b.sentAtMs &&
+    reactionsText(a) === reactionsText(b)
   );
+}
+
+/** Which of them was there first is not kept once some are taken back. */
+function reactionsText({ reactions }: Message): string {
+  return reactions
+    .map(({ emoji, count, accountIds }) => `${emoji} ${count} ${accountIds}`)
+    .sort()
+    .join("; ");
 }

@@ -1,10 +1,14 @@
 // Rolling upgrades: the state's version only rises, and once somebody was served what came with it, nobody who asks later is told
 // that it is too early. (That no program meets what it doesn't know shows in the servers themselves: they would stop.)
 import type { AppliedBatch } from "@parley/chat";
-import type { Coverage } from "../coverage.ts";
+import type { CallName } from "@parley/client";
+import type { Coverage, CoverageName } from "../coverage.ts";
 import type { Checker, Operation, Outcome, Report } from "../observer.ts";
 
 const PROPERTY = "rolling upgrade";
+
+/** What came after the first state version, and what it counts as. */
+const LATER: { readonly [N in CallName]?: CoverageName } = { edit: "edits", react: "reactions" };
 
 export class StateVersion implements Checker {
   readonly property = PROPERTY;
@@ -12,8 +16,8 @@ export class StateVersion implements Checker {
   readonly #coverage: Coverage;
   /** The version that each member has applied, by raft id. */
   readonly #applied = new Map<number, number>();
-  /** When the first edit was acknowledged. */
-  #servedAt = Number.POSITIVE_INFINITY;
+  /** When the first of each was acknowledged. */
+  readonly #servedAt = new Map<string, number>();
 
   constructor(report: Report, coverage: Coverage) {
     this.#report = report;
@@ -36,14 +40,16 @@ export class StateVersion implements Checker {
   }
 
   onOutcome({ kind, invokedAt, client }: Operation, outcome: Outcome, at: number): void {
-    if (kind.kind !== "write" || kind.name !== "edit") return;
+    const counted = kind.kind === "write" ? LATER[kind.name] : undefined;
+    if (counted === undefined || kind.kind !== "write") return;
+    const servedAt = this.#servedAt.get(kind.name) ?? Number.POSITIVE_INFINITY;
     if (outcome.kind === "written") {
-      this.#coverage.add("edits");
-      this.#servedAt = Math.min(this.#servedAt, at);
+      this.#coverage.add(counted);
+      this.#servedAt.set(kind.name, Math.min(servedAt, at));
     } else if (outcome.kind === "refused" && outcome.reason === "NOT_YET_SUPPORTED") {
-      this.#coverage.add("edits-refused-as-too-new");
-      if (invokedAt > this.#servedAt) {
-        this.#violated(`${client} is refused an edit, after somebody's was made`);
+      this.#coverage.add("writes-refused-as-too-new");
+      if (invokedAt > servedAt) {
+        this.#violated(`${client} is refused ${kind.name}, after somebody was served it`);
       }
     }
   }

@@ -19,6 +19,7 @@ const WEIGHTS = {
   "mark-read": 6,
   delete: 4,
   edit: 4,
+  react: 5,
   "create-room": 2,
   "join-room": 4,
   "leave-room": 1,
@@ -33,6 +34,8 @@ const WEIGHTS = {
   "list-members": 1,
 } as const;
 type Activity = keyof typeof WEIGHTS;
+
+const EMOJI = ["👍", "🎉", "❤️"] as const;
 
 export class People {
   readonly #clients: readonly ClientHost[];
@@ -149,6 +152,9 @@ export class People {
       case "edit":
         settle(this.#edit(client, roomId));
         break;
+      case "react":
+        settle(this.#react(client, roomId));
+        break;
       case "leave-room":
         rooms.delete(roomId);
         settle(client.write("leaveRoom", { roomId }));
@@ -245,6 +251,14 @@ export class People {
     const { seq, version } = client.random.pick(own);
     const body = `${client.name} puts it better ${this.#words++}`;
     await client.write("edit", { roomId, seq, body, expectedVersion: version });
+  }
+
+  async #react(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 6 });
+    if (messages.length === 0) return;
+    const { seq } = client.random.pick(messages);
+    const emoji = client.random.pick(EMOJI);
+    await client.write("react", { roomId, seq, emoji, add: client.random.chance(0.7) });
   }
 
   #other(client: ClientHost): ClientHost {

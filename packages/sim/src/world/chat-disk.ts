@@ -20,7 +20,7 @@ import type {
   InstalledCopy,
   Membership,
 } from "@parley/node";
-import { Command, type Message } from "@parley/protocol";
+import { Command, type Message, type Reaction } from "@parley/protocol";
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
@@ -120,6 +120,7 @@ export class ChatDisk {
   /** All messages by room, in the order of their numbers, straight from the table. */
   messages(): Map<number, Message[]> {
     const rooms = new Map<number, Message[]>();
+    const reactions = this.#reactions();
     const rows = this.#current?.db
       ?.prepare(
         `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
@@ -139,6 +140,7 @@ export class ChatDisk {
         deleted: Number(row.deleted) !== 0,
         version: Number(row.version),
         editedAtMs: Number(row.edited_at_ms),
+        reactions: reactions.get(Number(row.id)) ?? [],
         // Not the message's own: the first follows the account, the second its changes.
         author: "",
         revision: 0,
@@ -148,6 +150,27 @@ export class ChatDisk {
       else room.push(message);
     }
     return rooms;
+  }
+
+  /** By message, from who gave what and not from what the message's row says of it. */
+  #reactions(): Map<number, Reaction[]> {
+    const messages = new Map<number, Reaction[]>();
+    const rows = this.#current?.db
+      ?.prepare("SELECT message_id, emoji, account_id FROM reactions ORDER BY id")
+      .all();
+    for (const row of rows ?? []) {
+      const reactions = messages.get(Number(row.message_id)) ?? [];
+      messages.set(Number(row.message_id), reactions);
+      const emoji = String(row.emoji);
+      let reaction = reactions.find((one) => one.emoji === emoji);
+      if (reaction === undefined) {
+        reaction = { emoji, count: 0, accountIds: [] };
+        reactions.push(reaction);
+      }
+      reaction.count += 1;
+      reaction.accountIds.push(Number(row.account_id));
+    }
+    return messages;
   }
 
   /** The rooms of each account, straight from the tables. */

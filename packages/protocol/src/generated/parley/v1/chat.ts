@@ -61,6 +61,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  ReactRequest,
+  ReactResponse,
   RegisterRequest,
   RegisterResponse,
   RemoveMemberRequest,
@@ -290,6 +292,14 @@ export const ChatDefinition = {
       requestType: DeleteRequest as typeof DeleteRequest,
       requestStream: false,
       responseType: DeleteResponse as typeof DeleteResponse,
+      responseStream: false,
+      options: {},
+    },
+    react: {
+      name: "React",
+      requestType: ReactRequest as typeof ReactRequest,
+      requestStream: false,
+      responseType: ReactResponse as typeof ReactResponse,
       responseStream: false,
       options: {},
     },
@@ -580,6 +590,15 @@ export const ChatService = {
     responseSerialize: (value: DeleteResponse): Buffer => Buffer.from(DeleteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteResponse => DeleteResponse.decode(value),
   },
+  react: {
+    path: "/parley.v1.Chat/React" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReactRequest): Buffer => Buffer.from(ReactRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReactRequest => ReactRequest.decode(value),
+    responseSerialize: (value: ReactResponse): Buffer => Buffer.from(ReactResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReactResponse => ReactResponse.decode(value),
+  },
   history: {
     path: "/parley.v1.Chat/History" as const,
     requestStream: false as const,
@@ -655,6 +674,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   send: handleUnaryCall<SendRequest, SendResponse>;
   edit: handleUnaryCall<EditRequest, EditResponse>;
   delete: handleUnaryCall<DeleteRequest, DeleteResponse>;
+  react: handleUnaryCall<ReactRequest, ReactResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
@@ -1033,6 +1053,21 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteResponse) => void,
+  ): ClientUnaryCall;
+  react(
+    request: ReactRequest,
+    callback: (error: ServiceError | null, response: ReactResponse) => void,
+  ): ClientUnaryCall;
+  react(
+    request: ReactRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReactResponse) => void,
+  ): ClientUnaryCall;
+  react(
+    request: ReactRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReactResponse) => void,
   ): ClientUnaryCall;
   history(
     request: HistoryRequest,

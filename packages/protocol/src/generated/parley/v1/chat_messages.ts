@@ -145,6 +145,16 @@ export interface Message {
   /** How often it was edited, and when last; 0 = as it was sent. */
   version: number;
   editedAtMs: number;
+  /** In the order in which they were first given; a deleted message has none. They neither make a message unread nor count as an edit. */
+  reactions: Reaction[];
+}
+
+/** One emoji on a message, and who gave it. */
+export interface Reaction {
+  emoji: string;
+  count: number;
+  /** The first 50 of them, in the order in which they gave it. */
+  accountIds: number[];
 }
 
 export interface RoomMember {
@@ -551,6 +561,23 @@ export interface EditResponse {
   revision: number;
 }
 
+/** Gives a message an emoji, or takes back one's own; a repeat changes nothing. At most 20 different emoji on a message. */
+export interface ReactRequest {
+  roomId: number;
+  seq: number;
+  /** 1–32 bytes of UTF-8 without spaces and control characters. */
+  emoji: string;
+  /** False takes it back. */
+  add: boolean;
+  requestId: string;
+}
+
+export interface ReactResponse {
+  /** All that the message has now. */
+  reactions: Reaction[];
+  revision: number;
+}
+
 /**
  * Messages in ascending sequence. With `before_seq` the last ones before it; with `after_seq` the
  * first ones after it; with both, the first ones between; with neither, the newest.
@@ -940,6 +967,7 @@ function createBaseMessage(): Message {
     replyToSeq: 0,
     version: 0,
     editedAtMs: 0,
+    reactions: [],
   };
 }
 
@@ -983,6 +1011,9 @@ export const Message: MessageFns<Message> = {
     }
     if (message.editedAtMs !== 0) {
       writer.uint32(104).uint64(message.editedAtMs);
+    }
+    for (const v of message.reactions) {
+      Reaction.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1104,6 +1135,14 @@ export const Message: MessageFns<Message> = {
             message.editedAtMs = longToNumber(reader.uint64());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.reactions.push(Reaction.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1134,6 +1173,100 @@ export const Message: MessageFns<Message> = {
     message.replyToSeq = object.replyToSeq ?? 0;
     message.version = object.version ?? 0;
     message.editedAtMs = object.editedAtMs ?? 0;
+    message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReaction(): Reaction {
+  return { emoji: "", count: 0, accountIds: [] };
+}
+
+export const Reaction: MessageFns<Reaction> = {
+  encode(message: Reaction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.emoji !== "") {
+      writer.uint32(10).string(message.emoji);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    if (message.accountIds.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.accountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reaction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReaction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.emoji = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.accountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.accountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Reaction>): Reaction {
+    return Reaction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Reaction>): Reaction {
+    const message = createBaseReaction();
+    message.emoji = object.emoji ?? "";
+    message.count = object.count ?? 0;
+    message.accountIds = object.accountIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -5690,6 +5823,176 @@ export const EditResponse: MessageFns<EditResponse> = {
     message.message = (object.message !== undefined && object.message !== null)
       ? Message.fromPartial(object.message)
       : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseReactRequest(): ReactRequest {
+  return { roomId: 0, seq: 0, emoji: "", add: false, requestId: "" };
+}
+
+export const ReactRequest: MessageFns<ReactRequest> = {
+  encode(message: ReactRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.emoji !== "") {
+      writer.uint32(26).string(message.emoji);
+    }
+    if (message.add !== false) {
+      writer.uint32(32).bool(message.add);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReactRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReactRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.emoji = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.add = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReactRequest>): ReactRequest {
+    return ReactRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReactRequest>): ReactRequest {
+    const message = createBaseReactRequest();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.emoji = object.emoji ?? "";
+    message.add = object.add ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseReactResponse(): ReactResponse {
+  return { reactions: [], revision: 0 };
+}
+
+export const ReactResponse: MessageFns<ReactResponse> = {
+  encode(message: ReactResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reactions) {
+      Reaction.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReactResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReactResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reactions.push(Reaction.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReactResponse>): ReactResponse {
+    return ReactResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReactResponse>): ReactResponse {
+    const message = createBaseReactResponse();
+    message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
     message.revision = object.revision ?? 0;
     return message;
   },

@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { RoomRole, RoomVisibility } from "./chat_messages.ts";
+import { Reaction, RoomRole, RoomVisibility } from "./chat_messages.ts";
 
 export interface RegisterCommand {
   username: string;
@@ -130,6 +130,18 @@ export interface EditCommand {
   expectedVersion: number;
 }
 
+export interface ReactCommand {
+  roomId: number;
+  seq: number;
+  emoji: string;
+  add: boolean;
+}
+
+/** How a message's row keeps its reactions; no command. */
+export interface ReactionList {
+  reactions: Reaction[];
+}
+
 export interface Command {
   /**
    * The state version that came with the operation: it is proposed only once the state has that version, and a
@@ -165,6 +177,7 @@ export interface Command {
     | { $case: "markRead"; value: MarkReadCommand }
     | { $case: "raiseStateVersion"; value: RaiseStateVersionCommand }
     | { $case: "edit"; value: EditCommand }
+    | { $case: "react"; value: ReactCommand }
     | undefined;
 }
 
@@ -1699,6 +1712,152 @@ export const EditCommand: MessageFns<EditCommand> = {
   },
 };
 
+function createBaseReactCommand(): ReactCommand {
+  return { roomId: 0, seq: 0, emoji: "", add: false };
+}
+
+export const ReactCommand: MessageFns<ReactCommand> = {
+  encode(message: ReactCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.emoji !== "") {
+      writer.uint32(26).string(message.emoji);
+    }
+    if (message.add !== false) {
+      writer.uint32(32).bool(message.add);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReactCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReactCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.emoji = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.add = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReactCommand>): ReactCommand {
+    return ReactCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReactCommand>): ReactCommand {
+    const message = createBaseReactCommand();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.emoji = object.emoji ?? "";
+    message.add = object.add ?? false;
+    return message;
+  },
+};
+
+function createBaseReactionList(): ReactionList {
+  return { reactions: [] };
+}
+
+export const ReactionList: MessageFns<ReactionList> = {
+  encode(message: ReactionList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reactions) {
+      Reaction.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReactionList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReactionList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reactions.push(Reaction.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReactionList>): ReactionList {
+    return ReactionList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReactionList>): ReactionList {
+    const message = createBaseReactionList();
+    message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseCommand(): Command {
   return { version: 0, stampMs: 0, accountId: 0, sessionId: 0, requestId: "", op: undefined };
 }
@@ -1780,6 +1939,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "edit":
         EditCommand.encode(message.op.value, writer.uint32(234).fork()).join();
+        break;
+      case "react":
+        ReactCommand.encode(message.op.value, writer.uint32(242).fork()).join();
         break;
     }
     return writer;
@@ -2001,6 +2163,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "edit", value: EditCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.op = { $case: "react", value: ReactCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2141,6 +2311,12 @@ export const Command: MessageFns<Command> = {
       case "edit": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "edit", value: EditCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "react": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "react", value: ReactCommand.fromPartial(object.op.value) };
         }
         break;
       }

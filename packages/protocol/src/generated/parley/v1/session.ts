@@ -47,6 +47,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  ReactRequest,
+  ReactResponse,
   RegisterRequest,
   RegisterResponse,
   RemoveMemberRequest,
@@ -167,6 +169,7 @@ export interface Request {
     | { $case: "markRead"; value: MarkReadRequest }
     | { $case: "unread"; value: UnreadRequest }
     | { $case: "edit"; value: EditRequest }
+    | { $case: "react"; value: ReactRequest }
     | undefined;
 }
 
@@ -203,6 +206,7 @@ export interface Reply {
     | { $case: "markRead"; value: MarkReadResponse }
     | { $case: "unread"; value: UnreadResponse }
     | { $case: "edit"; value: EditResponse }
+    | { $case: "react"; value: ReactResponse }
     | undefined;
 }
 
@@ -911,6 +915,9 @@ export const Request: MessageFns<Request> = {
       case "edit":
         EditRequest.encode(message.op.value, writer.uint32(298).fork()).join();
         break;
+      case "react":
+        ReactRequest.encode(message.op.value, writer.uint32(306).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1168,6 +1175,14 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "edit", value: EditRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 38: {
+            if (tag !== 306) {
+              break;
+            }
+
+            message.op = { $case: "react", value: ReactRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1356,6 +1371,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "react": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "react", value: ReactRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1457,6 +1478,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "edit":
         EditResponse.encode(message.result.value, writer.uint32(298).fork()).join();
+        break;
+      case "react":
+        ReactResponse.encode(message.result.value, writer.uint32(306).fork()).join();
         break;
     }
     return writer;
@@ -1715,6 +1739,14 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "edit", value: EditResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 38: {
+            if (tag !== 306) {
+              break;
+            }
+
+            message.result = { $case: "react", value: ReactResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1905,6 +1937,12 @@ export const Reply: MessageFns<Reply> = {
       case "edit": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "edit", value: EditResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "react": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "react", value: ReactResponse.fromPartial(object.result.value) };
         }
         break;
       }
