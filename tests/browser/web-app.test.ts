@@ -1,7 +1,5 @@
 // The page in a real Chromium, against real server processes that are really killed: the journeys that people take.
 import { AxeBuilder } from "@axe-core/playwright";
-import { ParleyClient } from "@parley/client";
-import { grpcCarrier } from "@parley/client/grpc";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
@@ -25,15 +23,6 @@ const originOf = (id: number) => `http://${cluster.node(id).http}`;
 async function servingNode(page: Page): Promise<number> {
   const text = await page.locator(".pill").textContent();
   return Number(/node (\d+)/.exec(text ?? "")?.[1] ?? 0);
-}
-
-/** What the page has no button for. */
-async function asPerson(name: string, act: (client: ParleyClient) => Promise<void>) {
-  const client = new ParleyClient({ servers: cluster.addresses, carrier: grpcCarrier() });
-  await client.start();
-  await client.login({ username: name, password: "a long password" });
-  await act(client);
-  await client.close();
 }
 
 async function hasNoViolations(page: Page): Promise<void> {
@@ -220,11 +209,16 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () 
     await hal.joinRoom("beta");
     const tab = await hal.tab(hal.page.url());
     await composer(tab).waitFor();
-    await asPerson("gus", async (client) => {
-      const roomId = Number(/\d+/.exec(new URL(gus.page.url()).pathname)?.[0]);
-      await client.call("removeMember", { roomId, username: "hal" });
-    });
+    await gus.page.getByRole("button", { name: "2 members" }).click();
+    await gus.page.getByRole("dialog").getByText("@hal").waitFor();
+    await hasNoViolations(gus.page);
+    await gus.page.getByRole("button", { name: "Remove" }).click();
     for (const page of [hal.page, tab]) await page.getByText("You were removed").waitFor();
+    await gus.page.getByText("hal was removed.").waitFor();
+    await gus.page.keyboard.press("Escape");
+    await gus.page.getByRole("button", { name: "Account" }).click();
+    await gus.page.getByText("this one").waitFor();
+    await hasNoViolations(gus.page);
     expect(hal.complaints).toEqual([]);
     await Promise.all([gus.context.close(), hal.context.close()]);
   });

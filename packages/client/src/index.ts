@@ -5,6 +5,7 @@ export {
   type ClusterView,
   type Event,
   LIMITS,
+  type LoginSession,
   type Message,
   type NodePosition,
   ParleyError,

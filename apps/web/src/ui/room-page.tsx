@@ -58,7 +58,11 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         <p className="topic">
           <bdi>{plainTopic(room.topic)}</bdi>
         </p>
-        {!isDirect(room) && <Invite room={room} />}
+        {!isDirect(room) && (
+          <button type="button" className="quiet" onClick={() => onDialog("members")}>
+            {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
+          </button>
+        )}
         <button
           type="button"
           className="quiet"
@@ -104,29 +108,4 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
 
 function plainTopic(topic: string): string {
   return topic === "" ? "" : plainName(topic);
-}
-
-function Invite({ room }: { readonly room: Room }) {
-  const chat = useChat();
-  const [said, setSaid] = useState("");
-  async function invite() {
-    const username = prompt(`Whom do you want in #${room.name}? (username)`)?.trim() ?? "";
-    if (username === "") return;
-    try {
-      await chat.client.call("inviteMember", { roomId: room.id, username });
-      setSaid(`${username} is in.`);
-    } catch (cause) {
-      setSaid(problemText(cause));
-    }
-  }
-  return (
-    <>
-      <span role="status" className="said">
-        {said}
-      </span>
-      <button type="button" className="quiet" onClick={() => void invite()}>
-        {room.memberCount} {room.memberCount === 1 ? "member" : "members"} · Invite
-      </button>
-    </>
-  );
 }

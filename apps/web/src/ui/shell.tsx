@@ -5,16 +5,26 @@ import { useChat, useRooms } from "./chat-context.ts";
 import { ClusterDialog } from "./cluster-dialog.tsx";
 import { Directory } from "./directory.tsx";
 import { unreadOf } from "./format.ts";
+import { MembersDialog } from "./members-dialog.tsx";
 import { NewRoom } from "./new-room.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, useRoute } from "./route.ts";
+import { SettingsDialog } from "./settings-dialog.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { SignOut } from "./sign-out.tsx";
 import { Welcome } from "./welcome.tsx";
 
-export type Dialog = "switcher" | "directory" | "new-room" | "cluster" | "shortcuts" | "sign-out";
+export type Dialog =
+  | "switcher"
+  | "directory"
+  | "new-room"
+  | "cluster"
+  | "shortcuts"
+  | "members"
+  | "settings"
+  | "sign-out";
 
 interface ShellProps {
   readonly durability: ParleyError | undefined;
@@ -30,7 +40,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const room = rooms.find(({ id }) => id === route.roomId);
   useShortcuts(setDialog);
   useTitle();
-  useRoomRemoved();
+  const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
       <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
@@ -44,7 +54,12 @@ export function Shell({ durability, onSignOut }: ShellProps) {
         {room !== undefined ? (
           <RoomPage key={room.id} room={room} seq={route.seq} onDialog={setDialog} />
         ) : (
-          <Welcome isLoaded={loaded} isMissing={route.roomId !== 0} onDialog={setDialog} />
+          <Welcome
+            isLoaded={loaded}
+            isMissing={route.roomId !== 0}
+            notice={notice}
+            onDialog={setDialog}
+          />
         )}
       </main>
       {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
@@ -52,6 +67,12 @@ export function Shell({ durability, onSignOut }: ShellProps) {
       {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
       {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
       {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
+      {dialog === "members" && room !== undefined && (
+        <MembersDialog room={room} onClose={closing("members")} />
+      )}
+      {dialog === "settings" && (
+        <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
+      )}
       {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
     </div>
   );
@@ -102,23 +123,20 @@ const REASONS = [
   "The room was deleted.",
 ];
 
-/** Closes the room that one is no longer in, with one sentence. */
-function useRoomRemoved(): void {
+/** Closes the room that one is no longer in; what is to be said of it, until another one is opened. */
+function useRoomRemoved(openRoomId: number): string {
   const chat = useChat();
+  const [notice, setNotice] = useState("");
   useEffect(
     () =>
       chat.sync.onEvents((events) => {
         for (const { event } of events) {
-          if (event?.$case !== "roomRemoved") continue;
-          const { roomId, reason } = event.value;
-          if (location.pathname.startsWith(`/r/${roomId}`)) {
-            goTo(0);
-            window.dispatchEvent(
-              new CustomEvent("parley:notice", { detail: REASONS[reason] ?? "" }),
-            );
-          }
+          if (event?.$case !== "roomRemoved" || event.value.roomId !== openRoomId) continue;
+          setNotice(REASONS[event.value.reason] ?? "You are no longer in the room.");
+          goTo(0);
         }
       }),
-    [chat],
+    [chat, openRoomId],
   );
+  return openRoomId === 0 ? notice : "";
 }

@@ -63,6 +63,9 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
               Mark all read
             </button>
           )}
+          <button type="button" className="quiet" onClick={() => onDialog("settings")}>
+            Account
+          </button>
           <button type="button" className="quiet" onClick={() => onDialog("sign-out")}>
             Sign out
           </button>

@@ -1,6 +1,6 @@
 // Where no room is open: what to do next.
 import { RoomVisibility } from "@parley/client/browser";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useChat, useRooms } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { goTo } from "./route.ts";
@@ -10,19 +10,15 @@ interface WelcomeProps {
   readonly isLoaded: boolean;
   /** The address names a room that one is not in. */
   readonly isMissing: boolean;
+  /** Why one is here. */
+  readonly notice: string;
   readonly onDialog: (dialog: Dialog) => void;
 }
 
-export function Welcome({ isLoaded, isMissing, onDialog }: WelcomeProps) {
+export function Welcome({ isLoaded, isMissing, notice, onDialog }: WelcomeProps) {
   const chat = useChat();
   const { rooms } = useRooms();
-  const [notice, setNotice] = useState("");
   const [problem, setProblem] = useState("");
-  useEffect(() => {
-    const onNotice = (event: Event) => setNotice(String((event as CustomEvent).detail));
-    window.addEventListener("parley:notice", onNotice);
-    return () => window.removeEventListener("parley:notice", onNotice);
-  }, []);
   async function start() {
     try {
       const { room } = await chat.client.call("createRoom", {

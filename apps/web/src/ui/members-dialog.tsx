@@ -1,0 +1,174 @@
+// Who is in a room, and what may be done about it.
+import { type Room, type RoomMember, RoomRole } from "@parley/client/browser";
+import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import { useChat } from "./chat-context.ts";
+import { plainName, problemText } from "./format.ts";
+import { Modal } from "./modal.tsx";
+
+const PAGE = 200;
+const ROLE_NAMES: Readonly<Record<number, string>> = { 1: "", 2: "admin", 3: "owner" };
+
+interface MembersDialogProps {
+  readonly room: Room;
+  readonly onClose: () => void;
+}
+
+export function MembersDialog({ room, onClose }: MembersDialogProps) {
+  const chat = useChat();
+  const [members, setMembers] = useState<readonly RoomMember[]>([]);
+  const [problem, setProblem] = useState("");
+  const [said, setSaid] = useState("");
+  const id = useId();
+  const load = useCallback(async () => {
+    const page = await chat.client.call("listMembers", { roomId: room.id, pageSize: PAGE });
+    setMembers(page.members);
+  }, [chat, room.id]);
+  useEffect(() => {
+    load().catch((cause: unknown) => setProblem(problemText(cause)));
+  }, [load]);
+  async function act(what: string, action: () => Promise<unknown>) {
+    setProblem("");
+    setSaid("");
+    try {
+      await action();
+      await load();
+      setSaid(what);
+    } catch (cause) {
+      setProblem(problemText(cause));
+    }
+  }
+  async function invite(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const username = String(new FormData(form).get("username") ?? "").trim();
+    if (username === "") return;
+    await act(`${username} is in.`, async () => {
+      await chat.client.call("inviteMember", { roomId: room.id, username });
+      form.reset();
+    });
+  }
+  const isAdmin = room.role >= RoomRole.ROOM_ROLE_ADMIN;
+  const isOwner = room.role === RoomRole.ROOM_ROLE_OWNER;
+  async function leave(operation: "leaveRoom" | "deleteRoom", question: string) {
+    if (!confirm(question)) return;
+    try {
+      await chat.client.call(operation, { roomId: room.id });
+      onClose();
+    } catch (cause) {
+      setProblem(problemText(cause));
+    }
+  }
+  return (
+    <Modal title={`Members of ${plainName(room.name)}`} onClose={onClose} className="wide">
+      <form className="line" onSubmit={(event) => void invite(event)}>
+        <label htmlFor={id}>Invite by username</label>
+        <input id={id} name="username" autoComplete="off" autoCapitalize="none" data-first-focus />
+        <button type="submit" className="primary">
+          Invite
+        </button>
+      </form>
+      <p role="status">{said}</p>
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <ul className="people">
+        {members.map(({ account, role }) =>
+          account === undefined ? null : (
+            <li key={account.id}>
+              <span className="mark" aria-hidden="true">
+                {account.online ? "●" : "○"}
+              </span>
+              <bdi>
+                {plainName(account.displayName === "" ? account.username : account.displayName)}
+              </bdi>
+              <small>
+                @{plainName(account.username)} {ROLE_NAMES[role] ?? ""}
+              </small>
+              <span className="spacer" />
+              {isOwner && account.id !== chat.accountId && role !== RoomRole.ROOM_ROLE_OWNER && (
+                <button
+                  type="button"
+                  className="quiet"
+                  onClick={() =>
+                    void act("Done.", () =>
+                      chat.client.call("setRole", {
+                        roomId: room.id,
+                        username: account.username,
+                        role:
+                          role === RoomRole.ROOM_ROLE_ADMIN
+                            ? RoomRole.ROOM_ROLE_MEMBER
+                            : RoomRole.ROOM_ROLE_ADMIN,
+                      }),
+                    )
+                  }
+                >
+                  {role === RoomRole.ROOM_ROLE_ADMIN ? "Make a member" : "Make an admin"}
+                </button>
+              )}
+              {isAdmin && account.id !== chat.accountId && role < room.role && (
+                <>
+                  <button
+                    type="button"
+                    className="quiet"
+                    onClick={() =>
+                      void act(`${account.username} was removed.`, () =>
+                        chat.client.call("removeMember", {
+                          roomId: room.id,
+                          username: account.username,
+                        }),
+                      )
+                    }
+                  >
+                    Remove
+                  </button>
+                  <button
+                    type="button"
+                    className="quiet"
+                    onClick={() =>
+                      void act(`${account.username} was banned.`, () =>
+                        chat.client.call("removeMember", {
+                          roomId: room.id,
+                          username: account.username,
+                          ban: true,
+                        }),
+                      )
+                    }
+                  >
+                    Ban
+                  </button>
+                </>
+              )}
+            </li>
+          ),
+        )}
+      </ul>
+      {room.memberCount > PAGE && (
+        <p className="empty">
+          The first {PAGE} of {room.memberCount}.
+        </p>
+      )}
+      <footer className="row-buttons">
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => void leave("leaveRoom", `Leave #${room.name}?`)}
+        >
+          Leave the room
+        </button>
+        {isOwner && (
+          <button
+            type="button"
+            className="quiet"
+            onClick={() =>
+              void leave("deleteRoom", `Delete #${room.name} and everything in it, for everybody?`)
+            }
+          >
+            Delete the room
+          </button>
+        )}
+      </footer>
+    </Modal>
+  );
+}

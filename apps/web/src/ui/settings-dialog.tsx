@@ -1,0 +1,175 @@
+// One's own account: name, password, sign-ins on other devices, and its end.
+import { LIMITS, type LoginSession } from "@parley/client/browser";
+import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import { useChat } from "./chat-context.ts";
+import { fullTime, plainName, problemText } from "./format.ts";
+import { Modal } from "./modal.tsx";
+
+interface SettingsDialogProps {
+  readonly onClose: () => void;
+  /** The account is gone. */
+  readonly onDeleted: () => void;
+}
+
+export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
+  const chat = useChat();
+  const [problem, setProblem] = useState("");
+  const [said, setSaid] = useState("");
+  async function act(what: string, action: () => Promise<unknown>): Promise<boolean> {
+    setProblem("");
+    setSaid("");
+    try {
+      await action();
+      setSaid(what);
+      return true;
+    } catch (cause) {
+      setProblem(problemText(cause));
+      return false;
+    }
+  }
+  return (
+    <Modal
+      title={`Account of ${plainName(chat.signIn.username)}`}
+      onClose={onClose}
+      className="wide"
+    >
+      <p role="status">{said}</p>
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <DisplayName act={act} />
+      <Password act={act} />
+      <Sessions act={act} />
+      <EndOfAccount act={act} onDeleted={onDeleted} />
+    </Modal>
+  );
+}
+
+interface PartProps {
+  readonly act: (what: string, action: () => Promise<unknown>) => Promise<boolean>;
+}
+
+function DisplayName({ act }: PartProps) {
+  const chat = useChat();
+  const id = useId();
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const displayName = String(new FormData(event.currentTarget).get("name") ?? "").trim();
+    void act("The name is changed.", () => chat.client.call("updateProfile", { displayName }));
+  };
+  return (
+    <form className="line" onSubmit={submit}>
+      <label htmlFor={id}>Name that others see</label>
+      <input
+        id={id}
+        name="name"
+        required
+        maxLength={LIMITS.displayNameBytesMax}
+        defaultValue={chat.client.account?.displayName ?? ""}
+        autoComplete="name"
+        data-first-focus
+      />
+      <button type="submit">Change</button>
+    </form>
+  );
+}
+
+function Password({ act }: PartProps) {
+  const chat = useChat();
+  const ids = { old: useId(), fresh: useId() };
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const data = new FormData(form);
+    const isDone = await act("The password is changed; your other sign-ins are ended.", () =>
+      chat.client.call("changePassword", {
+        password: String(data.get("old")),
+        newPassword: String(data.get("fresh")),
+      }),
+    );
+    if (isDone) form.reset();
+  };
+  return (
+    <form className="line" onSubmit={(event) => void submit(event)}>
+      <label htmlFor={ids.old}>Password now</label>
+      <input id={ids.old} name="old" type="password" required autoComplete="current-password" />
+      <label htmlFor={ids.fresh}>New password</label>
+      <input
+        id={ids.fresh}
+        name="fresh"
+        type="password"
+        required
+        minLength={LIMITS.passwordBytesMin}
+        maxLength={LIMITS.passwordBytesMax}
+        autoComplete="new-password"
+      />
+      <button type="submit">Change</button>
+    </form>
+  );
+}
+
+function Sessions({ act }: PartProps) {
+  const chat = useChat();
+  const [sessions, setSessions] = useState<readonly LoginSession[]>([]);
+  const load = useCallback(async () => {
+    const { sessions: found } = await chat.client.call("listSessions");
+    setSessions(found);
+  }, [chat]);
+  useEffect(() => {
+    load().catch(() => {});
+  }, [load]);
+  const end = (session: LoginSession) =>
+    void act("It is ended.", async () => {
+      await chat.client.call("revokeSession", { sessionId: session.id });
+      await load();
+    });
+  return (
+    <section>
+      <h3>Where you are signed in</h3>
+      <ul className="people">
+        {sessions.map((session) => (
+          <li key={session.id}>
+            <bdi>{session.device === "" ? "unnamed device" : plainName(session.device)}</bdi>
+            <small>since {fullTime(session.createdAtMs)}</small>
+            <span className="spacer" />
+            {session.current ? (
+              <small>this one</small>
+            ) : (
+              <button type="button" className="quiet" onClick={() => end(session)}>
+                End it
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function EndOfAccount({ act, onDeleted }: PartProps & { readonly onDeleted: () => void }) {
+  const chat = useChat();
+  const id = useId();
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const password = String(new FormData(event.currentTarget).get("password"));
+    if (!confirm("Delete your account for good?")) return;
+    const isDone = await act("", () => chat.client.call("deleteAccount", { password }));
+    if (isDone) onDeleted();
+  };
+  return (
+    <details>
+      <summary>Delete the account</summary>
+      <p>
+        Your messages stay readable for others, under the name “deleted account”; you leave all
+        rooms, all your sign-ins end, and the username becomes free. It can't be undone.
+      </p>
+      <form className="line" onSubmit={(event) => void submit(event)}>
+        <label htmlFor={id}>Password</label>
+        <input id={id} name="password" type="password" required autoComplete="current-password" />
+        <button type="submit">Delete my account</button>
+      </form>
+    </details>
+  );
+}
