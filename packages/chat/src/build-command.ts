@@ -14,6 +14,7 @@ import type {
   LoginRequest,
   MarkReadRequest,
   OpenDirectRequest,
+  PinRequest,
   ReactRequest,
   RegisterRequest,
   RemoveMemberRequest,
@@ -282,6 +283,12 @@ export function reactCommand(request: ReactRequest, actor: Actor): Command {
   const { roomId, seq, add } = request;
   const emoji = validateEmoji(request.emoji);
   return command(actor, request.requestId, { $case: "react", value: { roomId, seq, emoji, add } });
+}
+
+/** Pins a message to its room, or unpins it. */
+export function pinCommand(request: PinRequest, actor: Actor): Command {
+  const { roomId, seq, pinned } = request;
+  return command(actor, request.requestId, { $case: "pin", value: { roomId, seq, pinned } });
 }
 
 /** The leader's own: every member knows commands of this version. */

@@ -256,6 +256,11 @@ function opProblem(op: Op): ParleyError | undefined {
         (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds.")) ??
         lineProblem("The emoji", op.value.emoji, 1, LIMITS.emojiBytesMax)
       );
+    case "pin":
+      return (
+        roomProblem(op.value.roomId) ??
+        (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
+      );
     case "raiseStateVersion":
       return isId(op.value.stateVersion) ? undefined : invalid("A version is a positive number.");
     case "markRead":

@@ -11,6 +11,7 @@ export class MessageTable {
   readonly #update: Statement;
   readonly #byClientId: Statement;
   readonly #bySeq: Statement;
+  readonly #pinCount: Statement;
 
   constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
     this.#sum = sum;
@@ -21,7 +22,7 @@ export class MessageTable {
     );
     this.#update = db.prepare(
       `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?,
-       reactions = ? WHERE id = ?`,
+       reactions = ?, pinned_revision = ? WHERE id = ?`,
     );
     this.#byClientId = prepareArrays(
       db,
@@ -30,6 +31,10 @@ export class MessageTable {
     this.#bySeq = prepareArrays(
       db,
       `SELECT ${columns} FROM messages WHERE room_id = ? AND seq = ?`,
+    );
+    this.#pinCount = prepareArrays(
+      db,
+      "SELECT count(*) FROM messages WHERE room_id = ? AND pinned_revision > 0",
     );
   }
 
@@ -43,6 +48,11 @@ export class MessageTable {
     return values === undefined ? undefined : MESSAGES.row(values);
   }
 
+  /** How many of a room's are pinned. */
+  pinCount(roomId: number): number {
+    return firstArray(this.#pinCount, roomId)?.[0] as number;
+  }
+
   append(message: MessageRow): void {
     const values = MESSAGES.values(message);
     this.#insert.run(...values);
@@ -50,14 +60,17 @@ export class MessageTable {
     this.#sum.add(this.#hasher.a, this.#hasher.b);
   }
 
-  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions and change revision. */
+  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin and change revision. */
   replace(before: MessageRow, after: MessageRow): void {
     this.#hash(MESSAGES.values(before));
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
     this.#hash(MESSAGES.values(after));
     this.#sum.add(this.#hasher.a, this.#hasher.b);
-    const { id, body, deleted, changedRevision, version, editedAtMs, reactions } = after;
-    this.#update.run(body, deleted ? 1 : 0, changedRevision, version, editedAtMs, reactions, id);
+    const { id, body, deleted, changedRevision, version, editedAtMs } = after;
+    const { reactions, pinnedRevision } = after;
+    const isDeleted = deleted ? 1 : 0;
+    const values = [body, isDeleted, changedRevision, version, editedAtMs];
+    this.#update.run(...values, reactions, pinnedRevision, id);
   }
 
   #hash(values: readonly SqlValue[]): void {

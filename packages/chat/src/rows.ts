@@ -323,6 +323,8 @@ export interface MessageRow {
   readonly editedAtMs: number;
   /** What it shows of its reactions, an encoded ReactionList; null = it has none. */
   readonly reactions: Uint8Array | null;
+  /** The revision that pinned it; 0 = it is not pinned. */
+  readonly pinnedRevision: number;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -346,8 +348,9 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "version",
     "edited_at_ms",
     "reactions",
+    "pinned_revision",
   ],
-  added: [0, 0, null],
+  added: [0, 0, null, 0],
   values: (row) => [
     row.id,
     row.roomId,
@@ -365,6 +368,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.version,
     row.editedAtMs,
     row.reactions,
+    row.pinnedRevision,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -383,6 +387,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     version: values[13] as number,
     editedAtMs: values[14] as number,
     reactions: values[15] as Uint8Array | null,
+    pinnedRevision: values[16] as number,
   }),
 };
 

@@ -147,20 +147,31 @@ const ADDED_COLUMNS = [
   { table: "messages", column: "version", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "reactions", type: "BLOB" },
+  { table: "messages", column: "pinned_revision", type: "INTEGER NOT NULL DEFAULT 0" },
 ] as const;
 
-/** Tables that came later, likewise: a program that does not know them leaves them empty. */
-const ADDED_TABLES = [
+/** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */
+const ADDED_OBJECTS = [
   {
-    table: "reactions",
+    name: "reactions",
     sql: `CREATE TABLE reactions (
       id INTEGER PRIMARY KEY,
       message_id INTEGER NOT NULL,
       emoji TEXT NOT NULL,
       account_id INTEGER NOT NULL
-    ) STRICT;
-    CREATE UNIQUE INDEX reactions_by_account ON reactions (message_id, emoji, account_id);
-    CREATE INDEX reactions_in_order ON reactions (message_id, emoji);`,
+    ) STRICT`,
+  },
+  {
+    name: "reactions_by_account",
+    sql: "CREATE UNIQUE INDEX reactions_by_account ON reactions (message_id, emoji, account_id)",
+  },
+  {
+    name: "reactions_in_order",
+    sql: "CREATE INDEX reactions_in_order ON reactions (message_id, emoji)",
+  },
+  {
+    name: "messages_pinned",
+    sql: "CREATE INDEX messages_pinned ON messages (room_id, pinned_revision) WHERE pinned_revision > 0",
   },
 ] as const;
 
@@ -201,20 +212,17 @@ export function openSchema(db: ChatDatabase): void {
   if (missing !== "") db.exec(`BEGIN IMMEDIATE; ${missing} COMMIT;`);
 }
 
-/** Adds the columns and tables that the file does not have. */
+/** Adds what the file does not have: columns first, because indexes are over them. */
 function added(db: ChatDatabase): string {
   const findColumn = prepareArrays(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
-  const findTable = prepareArrays(
-    db,
-    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
-  );
+  const findObject = prepareArrays(db, "SELECT 1 FROM sqlite_schema WHERE name = ?");
   const columns = ADDED_COLUMNS.filter(
     ({ table, column }) => firstArray(findColumn, table, column) === undefined,
   ).map(({ table, column, type }) => `ALTER TABLE ${table} ADD COLUMN ${column} ${type};`);
-  const tables = ADDED_TABLES.filter(({ table }) => firstArray(findTable, table) === undefined).map(
-    ({ sql }) => sql,
-  );
-  return [...columns, ...tables].join(" ");
+  const objects = ADDED_OBJECTS.filter(
+    ({ name }) => firstArray(findObject, name) === undefined,
+  ).map(({ sql }) => `${sql};`);
+  return [...columns, ...objects].join(" ");
 }
 
 /** Columns as a list for a statement, each optionally prefixed by an alias. */

@@ -8,12 +8,12 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
-const SINCE: { readonly [N in OpName]?: number } = { edit: 2, react: 3 };
+const SINCE: { readonly [N in OpName]?: number } = { edit: 2, react: 3, pin: 4 };
 
 /** The state version that an operation needs. */
 export function versionOf(op: OpName): number {

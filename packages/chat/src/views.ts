@@ -78,6 +78,7 @@ export function messageView(row: MessageRow, author: string): MessageView {
     version: row.version,
     editedAtMs: row.editedAtMs,
     reactions: reactionsOf(row),
+    pinned: row.pinnedRevision > 0,
   };
 }
 

@@ -113,6 +113,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     weight: 4,
     arbitrary: op1("react", { roomId, seq, emoji: text("+1", "\u2764\ufe0f"), add: fc.boolean() }),
   },
+  { weight: 3, arbitrary: op1("pin", { roomId, seq, pinned: fc.boolean() }) },
   op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
   { weight: 2, arbitrary: op1("markRead", { roomId, seq }) },
 );

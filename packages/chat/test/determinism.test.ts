@@ -95,12 +95,15 @@ test("the random logs reach every kind of outcome (or the properties above say l
       if (deliveries.length > 0) seen.set("events", (seen.get("events") ?? 0) + 1);
     }
     if (db.prepare("SELECT id FROM reactions").get() !== undefined) seen.set("reactions", 1);
+    const pinned = "SELECT id FROM messages WHERE pinned_revision > 0";
+    if (db.prepare(pinned).get() !== undefined) seen.set("pins", 1);
   }
   const reasons = [
     "ok",
     "empty",
     "events",
     "reactions",
+    "pins",
     "MALFORMED",
     "INVALID_ARGUMENT",
     "TOO_LARGE",

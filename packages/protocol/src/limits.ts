@@ -15,6 +15,9 @@ export const LIMITS = {
   patternBytesMax: 128,
   pageTokenBytesMax: 256,
   deleteSeqsMax: 100,
+  pinsPerRoomMax: 50,
+  pinsPageMax: 50,
+  pinsPageDefault: 50,
   emojiBytesMax: 32,
   /** Different emoji on one message. */
   emojiPerMessageMax: 20,

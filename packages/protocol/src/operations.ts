@@ -28,6 +28,8 @@ import {
   ListAccountsResponse,
   ListMembersRequest,
   ListMembersResponse,
+  ListPinsRequest,
+  ListPinsResponse,
   ListRoomsRequest,
   ListRoomsResponse,
   ListSessionsRequest,
@@ -40,6 +42,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  PinRequest,
+  PinResponse,
   ReactRequest,
   ReactResponse,
   RegisterRequest,
@@ -221,6 +225,8 @@ export const OPERATIONS = {
   unread: operation(36, "Unread", "read", "account", UnreadRequest, UnreadResponse),
   edit: operation(37, "Edit", "write", "account", EditRequest, EditResponse),
   react: operation(38, "React", "write", "account", ReactRequest, ReactResponse),
+  pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
+  listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -230,7 +230,7 @@ export class ClientHost {
   }
 
   /** Any read whose content is not looked at: its revision must not go back. */
-  async look<N extends "listRooms" | "listAccounts" | "listMembers" | "getAccount">(
+  async look<N extends "listRooms" | "listAccounts" | "listMembers" | "getAccount" | "listPins">(
     name: N,
     fields: Partial<RequestOf<N>>,
   ): Promise<CallResult<N> | undefined> {

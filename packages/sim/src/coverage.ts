@@ -76,6 +76,7 @@ export const COVERAGE = [
   "state-versions-raised",
   "edits",
   "reactions",
+  "pins",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

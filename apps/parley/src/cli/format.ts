@@ -55,7 +55,8 @@ export function bodyText(message: Message): string {
   const body = printable(message.body).replaceAll("\n", `\n${" ".repeat(BODY_INDENT)}`);
   const edited = message.version === 0 ? "" : ` ${pc.dim("(edited)")}`;
   const reactions = reactionsText(message.reactions);
-  return `${body}${edited}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+  const pinned = message.pinned ? ` ${pc.dim("(pinned)")}` : "";
+  return `${body}${edited}${pinned}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
 }
 
 /** 👍 3 🎉 1 */

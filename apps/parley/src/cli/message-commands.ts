@@ -210,6 +210,49 @@ function addHistory(program: Command): void {
     });
 }
 
+interface PinFlags extends CommonFlags {
+  readonly remove: boolean;
+}
+
+function addPins(program: Command): void {
+  addAccountOptions(program.command("pin"))
+    .description("pin a message to its room, for everybody to find")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message>", "its number")
+    .option("--remove", "unpin it", false)
+    .action(async (reference: string, word: string, flags: PinFlags) => {
+      const seq = SEQ(word.replace(/^#/, ""));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, seq, pinned: !flags.remove };
+        const reply = await client.call("pin", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`#${seq} is ${flags.remove ? "not " : ""}pinned.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("pins"))
+    .description("a room's pinned messages, the one pinned last first")
+    .argument("<room>", "its name or number, or @account")
+    .action(async (reference: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const reply = await client.call("listPins", { roomId: room.id }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [
+            ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
+            ...reply.messages.map((message) => messageLine(message)),
+          ],
+        );
+      });
+    });
+}
+
 interface ReactFlags extends CommonFlags {
   readonly remove: boolean;
 }
@@ -273,6 +316,8 @@ function addChanges(program: Command): void {
         );
       });
     });
+
+  addPins(program);
 
   addAccountOptions(program.command("delete"))
     .description("delete messages")

@@ -2,7 +2,7 @@
 import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
-import { accountText, lastSeen, printable } from "../cli/format.ts";
+import { accountText, lastSeen, messageLine, printable } from "../cli/format.ts";
 import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
 import { joinableRoom, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
@@ -136,6 +136,12 @@ async function status(chat: Chat): Promise<void> {
   for (const line of statusLines(answer, { withHttp: false })) chat.print(line);
 }
 
+async function showPins(chat: Chat): Promise<void> {
+  const { messages } = await chat.client.call("listPins", { roomId: chat.open.require().id });
+  if (messages.length === 0) chat.note("nothing is pinned here");
+  for (const message of messages) chat.print(messageLine(message));
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -194,6 +200,14 @@ export async function runChatCommand(
       const seq = wholeNumber(first, "react", Number.MAX_SAFE_INTEGER);
       return await react(chat, seq, requireText(others, "react"));
     }
+    case "pin": {
+      const seq = wholeNumber(first, "pin", Number.MAX_SAFE_INTEGER);
+      const pinned = others.toLowerCase() !== "off";
+      await client.call("pin", { roomId: chat.open.require().id, seq, pinned });
+      return;
+    }
+    case "pins":
+      return await showPins(chat);
     case "delete": {
       const words = requireText(rest, "delete").split(/[\s,]+/);
       const seqs = words.map((word) => wholeNumber(word, "delete", Number.MAX_SAFE_INTEGER));

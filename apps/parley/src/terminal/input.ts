@@ -17,6 +17,12 @@ export const CHAT_COMMANDS = [
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
   { name: "edit", usage: "/edit N TEXT", text: "change what message N says" },
   { name: "react", usage: "/react N EMOJI", text: "give message N an emoji; again takes it back" },
+  {
+    name: "pin",
+    usage: "/pin N [off]",
+    text: "pin message N for everybody to find; with off, unpin it",
+  },
+  { name: "pins", usage: "/pins", text: "what is pinned in this room" },
   { name: "delete", usage: "/delete N …", text: "delete messages" },
   { name: "invite", usage: "/invite ACCOUNT", text: "bring somebody into this room" },
   { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },

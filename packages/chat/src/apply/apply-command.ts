@@ -17,6 +17,7 @@ import { deleteAccount, register, setPassword, updateProfile } from "./accounts.
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
+import { pin } from "./pins.ts";
 import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
@@ -96,6 +97,8 @@ function identifyingContent(op: Op): SqlValue[] {
       const { roomId, seq, emoji, add } = op.value;
       return [op.$case, roomId, seq, emoji, add ? 1 : 0];
     }
+    case "pin":
+      return [op.$case, op.value.roomId, op.value.seq, op.value.pinned ? 1 : 0];
     case "send":
     case "markRead":
     case "raiseStateVersion":
@@ -215,6 +218,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return editMessage(context, account, op.value);
     case "react":
       return react(context, account, op.value);
+    case "pin":
+      return pin(context, account, op.value);
     case "createSession":
       return createSession(context, account, op.value);
     case "endSession":

@@ -99,6 +99,7 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     version: 0,
     editedAtMs: 0,
     reactions: null,
+    pinnedRevision: 0,
   };
   state.messages.append(row);
   sender.sentCount = row.authorSeq;
@@ -139,6 +140,7 @@ export function deleteMessages(
       deleted: true,
       changedRevision: revision,
       reactions: null,
+      pinnedRevision: 0,
     };
     state.messages.replace(row, after);
     if (row.reactions !== null) state.reactions.drop(row.id);

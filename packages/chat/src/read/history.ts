@@ -1,12 +1,19 @@
-// A room's messages by sequence.
-import { type HistoryRequest, HistoryResponse, LIMITS, type Message } from "@parley/protocol";
+// A room's messages: by sequence, and those that are pinned.
+import {
+  type HistoryRequest,
+  HistoryResponse,
+  LIMITS,
+  type ListPinsRequest,
+  ListPinsResponse,
+  type Message,
+} from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
 import type { SqlValue } from "../hash.ts";
 import { MESSAGES } from "../rows.ts";
 import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
 import { DELETED_ACCOUNT_NAME, messageView } from "../views.ts";
 import { readableRoom } from "./access.ts";
-import { pageSize } from "./paging.ts";
+import { pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
 
 /** A message with its author's name, for statements that end in `AUTHOR_COLUMNS`. */
@@ -23,13 +30,19 @@ export class HistoryReads {
   readonly #rows: RowSource;
   readonly #ascending: Statement;
   readonly #descending: Statement;
+  readonly #pinned: Statement;
 
   constructor(db: ChatDatabase, rows: RowSource) {
     this.#rows = rows;
-    const between = `SELECT ${MESSAGE_COLUMNS} FROM messages m JOIN accounts a ON a.id = m.author_id
-       WHERE m.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq`;
+    const messages = `SELECT ${MESSAGE_COLUMNS} FROM messages m JOIN accounts a ON a.id = m.author_id`;
+    const between = `${messages} WHERE m.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq`;
     this.#ascending = prepareArrays(db, `${between} LIMIT ?`);
     this.#descending = prepareArrays(db, `${between} DESC LIMIT ?`);
+    this.#pinned = prepareArrays(
+      db,
+      `${messages} WHERE m.room_id = ? AND m.pinned_revision > 0 AND m.pinned_revision < ?
+       ORDER BY m.pinned_revision DESC LIMIT ?`,
+    );
   }
 
   /**
@@ -49,6 +62,28 @@ export class HistoryReads {
       revision,
       staleMs: 0,
       lastSeq: room.lastSeq,
+    }).finish();
+  }
+
+  /** The one pinned last first. */
+  pins(request: ListPinsRequest, accountId: number, revision: number): Uint8Array {
+    const size = pageSize(request.pageSize, LIMITS.pinsPageDefault, LIMITS.pinsPageMax);
+    const list = ["pins", request.roomId];
+    const before = positionOf(list, request.pageToken);
+    const room = readableRoom(this.#rows, request.roomId, accountId);
+    const found = allArrays(
+      this.#pinned,
+      room.id,
+      before === "" ? Number.MAX_SAFE_INTEGER : Number(before),
+      size + 1,
+    ).map((values) => ({ message: messageOf(values), ...MESSAGES.row(values) }));
+    const page = found.slice(0, size);
+    const last = page.at(-1)?.pinnedRevision ?? 0;
+    return ListPinsResponse.encode({
+      messages: page.map(({ message }) => message),
+      nextPageToken: found.length > size ? pageToken(list, String(last)) : "",
+      revision,
+      staleMs: 0,
     }).finish();
   }
 }

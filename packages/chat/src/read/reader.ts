@@ -5,6 +5,7 @@ import {
   HistoryRequest,
   ListAccountsRequest,
   ListMembersRequest,
+  ListPinsRequest,
   ListRoomsRequest,
   ParleyError,
 } from "@parley/protocol";
@@ -118,6 +119,8 @@ export class ChatReader {
         return this.#rooms.members(decode(ListMembersRequest, query.request), accountId, revision);
       case "history":
         return this.#history.history(decode(HistoryRequest, query.request), accountId, revision);
+      case "listPins":
+        return this.#history.pins(decode(ListPinsRequest, query.request), accountId, revision);
       case "unread":
         return this.#unread.unread(accountId, revision);
       default:

@@ -85,7 +85,11 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "edit", { roomId, seq: 1, body: "mine now", expectedVersion: 1 });
   await say("bob", "react", { roomId, seq: 1, emoji: "👍", add: true });
   await say("bob", "react", { roomId, seq: 1, emoji: "not one word", add: true });
+  await say("ann", "pin", { roomId, seq: 2, pinned: true });
+  await say("ann", "pin", { roomId, seq: 3, pinned: true });
+  await say("eve", "pin", { roomId, seq: 3, pinned: false });
   await say("ann", "delete", { roomId, seqs: [2] });
+  await say("bob", "listPins", { roomId });
   await say("bob", "history", { roomId });
   await say("eve", "history", { roomId: secret.room?.id ?? 0 });
   await say("bob", "openDirect", { username: "ann" });
@@ -162,6 +166,7 @@ test("the answers of the script are what they should be", async () => {
       "send NOT_A_MEMBER",
       "edit PERMISSION_DENIED",
       "react INVALID_ARGUMENT",
+      "pin NOT_A_MEMBER",
       "history NOT_A_MEMBER",
       "deleteAccount WRONG_CREDENTIALS",
     ].sort(),
@@ -183,6 +188,8 @@ test("the answers of the script are what they should be", async () => {
     version: 1,
     reactions: [{ emoji: "👍", count: 1, accountIds: [bob] }],
   });
+  const [pins] = answers.get("listPins") as ResponseOf<"listPins">[];
+  expect(pins?.messages).toMatchObject([{ seq: 3, body: "three", pinned: true }]);
 });
 
 test("a login says how much is unread, per room and in all", async () => {

@@ -10,6 +10,7 @@ import {
   leaveRoomCommand,
   markReadCommand,
   openDirectCommand,
+  pinCommand,
   reactCommand,
   removeMemberCommand,
   sendCommand,
@@ -145,6 +146,7 @@ export class Operations {
       delete: (request, caller) => this.#write(request, caller, deleteCommand),
       edit: (request, caller) => this.#write(request, caller, editCommand),
       react: (request, caller) => this.#react(request, caller),
+      pin: (request, caller) => this.#write(request, caller, pinCommand),
       markRead: (request, caller) => {
         const requestId = request.requestId === "" ? "" : this.#requestId(request.requestId);
         const command = markReadCommand({ ...request, requestId }, caller.identity);
@@ -157,6 +159,7 @@ export class Operations {
       getAccount: (request, caller) => this.#read("getAccount", request, caller),
       listRooms: (request, caller) => this.#read("listRooms", request, caller),
       listMembers: (request, caller) => this.#read("listMembers", request, caller),
+      listPins: (request, caller) => this.#read("listPins", request, caller),
       unread: (request, caller) => this.#read("unread", request, caller),
     };
   }

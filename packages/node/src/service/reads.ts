@@ -26,6 +26,7 @@ const STALE_FIELD = {
   listRooms: 4,
   listMembers: 4,
   history: 3,
+  listPins: 4,
   unread: 4,
 } as const satisfies Partial<Record<OperationName, number>>;
 export type ReadName = keyof typeof STALE_FIELD;

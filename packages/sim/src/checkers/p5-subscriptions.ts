@@ -175,7 +175,8 @@ function sameMessage(a: Message, b: Message): boolean {
     a.clientMessageId === b.clientMessageId &&
     a.replyToSeq === b.replyToSeq &&
     a.sentAtMs === b.sentAtMs &&
-    reactionsText(a) === reactionsText(b)
+    reactionsText(a) === reactionsText(b) &&
+    a.pinned === b.pinned
   );
 }
 

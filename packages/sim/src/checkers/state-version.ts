@@ -8,7 +8,11 @@ import type { Checker, Operation, Outcome, Report } from "../observer.ts";
 const PROPERTY = "rolling upgrade";
 
 /** What came after the first state version, and what it counts as. */
-const LATER: { readonly [N in CallName]?: CoverageName } = { edit: "edits", react: "reactions" };
+const LATER: { readonly [N in CallName]?: CoverageName } = {
+  edit: "edits",
+  react: "reactions",
+  pin: "pins",
+};
 
 export class StateVersion implements Checker {
   readonly property = PROPERTY;

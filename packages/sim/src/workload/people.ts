@@ -20,6 +20,7 @@ const WEIGHTS = {
   delete: 4,
   edit: 4,
   react: 5,
+  pin: 3,
   "create-room": 2,
   "join-room": 4,
   "leave-room": 1,
@@ -32,6 +33,7 @@ const WEIGHTS = {
   "list-rooms": 2,
   "list-accounts": 1,
   "list-members": 1,
+  "list-pins": 1,
 } as const;
 type Activity = keyof typeof WEIGHTS;
 
@@ -155,6 +157,12 @@ export class People {
       case "react":
         settle(this.#react(client, roomId));
         break;
+      case "pin":
+        settle(this.#pin(client, roomId));
+        break;
+      case "list-pins":
+        settle(client.look("listPins", { roomId }));
+        break;
       case "leave-room":
         rooms.delete(roomId);
         settle(client.write("leaveRoom", { roomId }));
@@ -259,6 +267,13 @@ export class People {
     const { seq } = client.random.pick(messages);
     const emoji = client.random.pick(EMOJI);
     await client.write("react", { roomId, seq, emoji, add: client.random.chance(0.7) });
+  }
+
+  async #pin(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 6 });
+    if (messages.length === 0) return;
+    const { seq } = client.random.pick(messages);
+    await client.write("pin", { roomId, seq, pinned: client.random.chance(0.7) });
   }
 
   #other(client: ClientHost): ClientHost {

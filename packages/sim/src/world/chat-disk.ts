@@ -124,7 +124,7 @@ export class ChatDisk {
     const rows = this.#current?.db
       ?.prepare(
         `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
-         version, edited_at_ms FROM messages ORDER BY room_id, seq`,
+         version, edited_at_ms, pinned_revision FROM messages ORDER BY room_id, seq`,
       )
       .all();
     for (const row of rows ?? []) {
@@ -140,6 +140,7 @@ export class ChatDisk {
         deleted: Number(row.deleted) !== 0,
         version: Number(row.version),
         editedAtMs: Number(row.edited_at_ms),
+        pinned: Number(row.pinned_revision) !== 0,
         reactions: reactions.get(Number(row.id)) ?? [],
         // Not the message's own: the first follows the account, the second its changes.
         author: "",

@@ -49,6 +49,8 @@ import {
   ListAccountsResponse,
   ListMembersRequest,
   ListMembersResponse,
+  ListPinsRequest,
+  ListPinsResponse,
   ListRoomsRequest,
   ListRoomsResponse,
   ListSessionsRequest,
@@ -61,6 +63,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  PinRequest,
+  PinResponse,
   ReactRequest,
   ReactResponse,
   RegisterRequest,
@@ -300,6 +304,22 @@ export const ChatDefinition = {
       requestType: ReactRequest as typeof ReactRequest,
       requestStream: false,
       responseType: ReactResponse as typeof ReactResponse,
+      responseStream: false,
+      options: {},
+    },
+    pin: {
+      name: "Pin",
+      requestType: PinRequest as typeof PinRequest,
+      requestStream: false,
+      responseType: PinResponse as typeof PinResponse,
+      responseStream: false,
+      options: {},
+    },
+    listPins: {
+      name: "ListPins",
+      requestType: ListPinsRequest as typeof ListPinsRequest,
+      requestStream: false,
+      responseType: ListPinsResponse as typeof ListPinsResponse,
       responseStream: false,
       options: {},
     },
@@ -599,6 +619,24 @@ export const ChatService = {
     responseSerialize: (value: ReactResponse): Buffer => Buffer.from(ReactResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReactResponse => ReactResponse.decode(value),
   },
+  pin: {
+    path: "/parley.v1.Chat/Pin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinRequest): Buffer => Buffer.from(PinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinRequest => PinRequest.decode(value),
+    responseSerialize: (value: PinResponse): Buffer => Buffer.from(PinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinResponse => PinResponse.decode(value),
+  },
+  listPins: {
+    path: "/parley.v1.Chat/ListPins" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPinsRequest): Buffer => Buffer.from(ListPinsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPinsRequest => ListPinsRequest.decode(value),
+    responseSerialize: (value: ListPinsResponse): Buffer => Buffer.from(ListPinsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPinsResponse => ListPinsResponse.decode(value),
+  },
   history: {
     path: "/parley.v1.Chat/History" as const,
     requestStream: false as const,
@@ -675,6 +713,8 @@ export interface ChatServer extends UntypedServiceImplementation {
   edit: handleUnaryCall<EditRequest, EditResponse>;
   delete: handleUnaryCall<DeleteRequest, DeleteResponse>;
   react: handleUnaryCall<ReactRequest, ReactResponse>;
+  pin: handleUnaryCall<PinRequest, PinResponse>;
+  listPins: handleUnaryCall<ListPinsRequest, ListPinsResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
@@ -1068,6 +1108,33 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReactResponse) => void,
+  ): ClientUnaryCall;
+  pin(request: PinRequest, callback: (error: ServiceError | null, response: PinResponse) => void): ClientUnaryCall;
+  pin(
+    request: PinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinResponse) => void,
+  ): ClientUnaryCall;
+  pin(
+    request: PinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinResponse) => void,
+  ): ClientUnaryCall;
+  listPins(
+    request: ListPinsRequest,
+    callback: (error: ServiceError | null, response: ListPinsResponse) => void,
+  ): ClientUnaryCall;
+  listPins(
+    request: ListPinsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPinsResponse) => void,
+  ): ClientUnaryCall;
+  listPins(
+    request: ListPinsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPinsResponse) => void,
   ): ClientUnaryCall;
   history(
     request: HistoryRequest,

@@ -147,6 +147,8 @@ export interface Message {
   editedAtMs: number;
   /** In the order in which they were first given; a deleted message has none. They neither make a message unread nor count as an edit. */
   reactions: Reaction[];
+  /** One of the messages that ListPins gives. */
+  pinned: boolean;
 }
 
 /** One emoji on a message, and who gave it. */
@@ -579,6 +581,39 @@ export interface ReactResponse {
 }
 
 /**
+ * Pins a message to its room, or unpins it: for admins and owners, in a direct conversation for both. A repeat changes nothing. At
+ * most 50 in a room.
+ */
+export interface PinRequest {
+  roomId: number;
+  seq: number;
+  /** False unpins it. */
+  pinned: boolean;
+  requestId: string;
+}
+
+export interface PinResponse {
+  revision: number;
+}
+
+/** A room's pinned messages, the one pinned last first. */
+export interface ListPinsRequest {
+  roomId: number;
+  /** 1–50; 0 = 50. */
+  pageSize: number;
+  pageToken: string;
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface ListPinsResponse {
+  messages: Message[];
+  nextPageToken: string;
+  revision: number;
+  staleMs: number;
+}
+
+/**
  * Messages in ascending sequence. With `before_seq` the last ones before it; with `after_seq` the
  * first ones after it; with both, the first ones between; with neither, the newest.
  */
@@ -968,6 +1003,7 @@ function createBaseMessage(): Message {
     version: 0,
     editedAtMs: 0,
     reactions: [],
+    pinned: false,
   };
 }
 
@@ -1014,6 +1050,9 @@ export const Message: MessageFns<Message> = {
     }
     for (const v of message.reactions) {
       Reaction.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.pinned !== false) {
+      writer.uint32(120).bool(message.pinned);
     }
     return writer;
   },
@@ -1143,6 +1182,14 @@ export const Message: MessageFns<Message> = {
             message.reactions.push(Reaction.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1174,6 +1221,7 @@ export const Message: MessageFns<Message> = {
     message.version = object.version ?? 0;
     message.editedAtMs = object.editedAtMs ?? 0;
     message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
+    message.pinned = object.pinned ?? false;
     return message;
   },
 };
@@ -5994,6 +6042,346 @@ export const ReactResponse: MessageFns<ReactResponse> = {
     const message = createBaseReactResponse();
     message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
     message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBasePinRequest(): PinRequest {
+  return { roomId: 0, seq: 0, pinned: false, requestId: "" };
+}
+
+export const PinRequest: MessageFns<PinRequest> = {
+  encode(message: PinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(24).bool(message.pinned);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PinRequest>): PinRequest {
+    return PinRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinRequest>): PinRequest {
+    const message = createBasePinRequest();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.pinned = object.pinned ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBasePinResponse(): PinResponse {
+  return { revision: 0 };
+}
+
+export const PinResponse: MessageFns<PinResponse> = {
+  encode(message: PinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PinResponse>): PinResponse {
+    return PinResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinResponse>): PinResponse {
+    const message = createBasePinResponse();
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListPinsRequest(): ListPinsRequest {
+  return { roomId: 0, pageSize: 0, pageToken: "", consistency: 0, minRevision: 0 };
+}
+
+export const ListPinsRequest: MessageFns<ListPinsRequest> = {
+  encode(message: ListPinsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).uint32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    if (message.consistency !== 0) {
+      writer.uint32(32).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(40).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPinsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPinsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPinsRequest>): ListPinsRequest {
+    return ListPinsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPinsRequest>): ListPinsRequest {
+    const message = createBaseListPinsRequest();
+    message.roomId = object.roomId ?? 0;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListPinsResponse(): ListPinsResponse {
+  return { messages: [], nextPageToken: "", revision: 0, staleMs: 0 };
+}
+
+export const ListPinsResponse: MessageFns<ListPinsResponse> = {
+  encode(message: ListPinsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.messages) {
+      Message.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(32).uint64(message.staleMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPinsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPinsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messages.push(Message.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPinsResponse>): ListPinsResponse {
+    return ListPinsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPinsResponse>): ListPinsResponse {
+    const message = createBaseListPinsResponse();
+    message.messages = object.messages?.map((e) => Message.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
     return message;
   },
 };

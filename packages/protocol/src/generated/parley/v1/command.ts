@@ -137,6 +137,12 @@ export interface ReactCommand {
   add: boolean;
 }
 
+export interface PinCommand {
+  roomId: number;
+  seq: number;
+  pinned: boolean;
+}
+
 /** How a message's row keeps its reactions; no command. */
 export interface ReactionList {
   reactions: Reaction[];
@@ -178,6 +184,7 @@ export interface Command {
     | { $case: "raiseStateVersion"; value: RaiseStateVersionCommand }
     | { $case: "edit"; value: EditCommand }
     | { $case: "react"; value: ReactCommand }
+    | { $case: "pin"; value: PinCommand }
     | undefined;
 }
 
@@ -1803,6 +1810,85 @@ export const ReactCommand: MessageFns<ReactCommand> = {
   },
 };
 
+function createBasePinCommand(): PinCommand {
+  return { roomId: 0, seq: 0, pinned: false };
+}
+
+export const PinCommand: MessageFns<PinCommand> = {
+  encode(message: PinCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(24).bool(message.pinned);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PinCommand>): PinCommand {
+    return PinCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinCommand>): PinCommand {
+    const message = createBasePinCommand();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.pinned = object.pinned ?? false;
+    return message;
+  },
+};
+
 function createBaseReactionList(): ReactionList {
   return { reactions: [] };
 }
@@ -1942,6 +2028,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "react":
         ReactCommand.encode(message.op.value, writer.uint32(242).fork()).join();
+        break;
+      case "pin":
+        PinCommand.encode(message.op.value, writer.uint32(250).fork()).join();
         break;
     }
     return writer;
@@ -2171,6 +2260,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "react", value: ReactCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.op = { $case: "pin", value: PinCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2317,6 +2414,12 @@ export const Command: MessageFns<Command> = {
       case "react": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "react", value: ReactCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "pin": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "pin", value: PinCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -35,6 +35,8 @@ import {
   ListAccountsResponse,
   ListMembersRequest,
   ListMembersResponse,
+  ListPinsRequest,
+  ListPinsResponse,
   ListRoomsRequest,
   ListRoomsResponse,
   ListSessionsRequest,
@@ -47,6 +49,8 @@ import {
   MarkReadResponse,
   OpenDirectRequest,
   OpenDirectResponse,
+  PinRequest,
+  PinResponse,
   ReactRequest,
   ReactResponse,
   RegisterRequest,
@@ -170,6 +174,8 @@ export interface Request {
     | { $case: "unread"; value: UnreadRequest }
     | { $case: "edit"; value: EditRequest }
     | { $case: "react"; value: ReactRequest }
+    | { $case: "pin"; value: PinRequest }
+    | { $case: "listPins"; value: ListPinsRequest }
     | undefined;
 }
 
@@ -207,6 +213,8 @@ export interface Reply {
     | { $case: "unread"; value: UnreadResponse }
     | { $case: "edit"; value: EditResponse }
     | { $case: "react"; value: ReactResponse }
+    | { $case: "pin"; value: PinResponse }
+    | { $case: "listPins"; value: ListPinsResponse }
     | undefined;
 }
 
@@ -918,6 +926,12 @@ export const Request: MessageFns<Request> = {
       case "react":
         ReactRequest.encode(message.op.value, writer.uint32(306).fork()).join();
         break;
+      case "pin":
+        PinRequest.encode(message.op.value, writer.uint32(314).fork()).join();
+        break;
+      case "listPins":
+        ListPinsRequest.encode(message.op.value, writer.uint32(322).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1183,6 +1197,22 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "react", value: ReactRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 39: {
+            if (tag !== 314) {
+              break;
+            }
+
+            message.op = { $case: "pin", value: PinRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.op = { $case: "listPins", value: ListPinsRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1377,6 +1407,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "pin": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "pin", value: PinRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "listPins": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "listPins", value: ListPinsRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1481,6 +1523,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "react":
         ReactResponse.encode(message.result.value, writer.uint32(306).fork()).join();
+        break;
+      case "pin":
+        PinResponse.encode(message.result.value, writer.uint32(314).fork()).join();
+        break;
+      case "listPins":
+        ListPinsResponse.encode(message.result.value, writer.uint32(322).fork()).join();
         break;
     }
     return writer;
@@ -1747,6 +1795,22 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "react", value: ReactResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 39: {
+            if (tag !== 314) {
+              break;
+            }
+
+            message.result = { $case: "pin", value: PinResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.result = { $case: "listPins", value: ListPinsResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1943,6 +2007,18 @@ export const Reply: MessageFns<Reply> = {
       case "react": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "react", value: ReactResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "pin": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "pin", value: PinResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "listPins": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "listPins", value: ListPinsResponse.fromPartial(object.result.value) };
         }
         break;
       }
