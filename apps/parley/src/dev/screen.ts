@@ -52,12 +52,18 @@ export function shownFolder(folder: string): string {
   return path.startsWith("..") ? folder : path;
 }
 
-/** Shown once the cluster serves. `isInteractive`: keys are listened to. */
-export function summaryLines(
-  config: ClusterConfig,
-  folder: string,
-  isInteractive: boolean,
-): readonly string[] {
+export interface SummaryOf {
+  readonly config: ClusterConfig;
+  readonly folder: string;
+  /** Keys are listened to. */
+  readonly isInteractive: boolean;
+  /** The link of the chaos panel. */
+  readonly panel: string;
+}
+
+/** Shown once the cluster serves. */
+export function summaryLines(summary: SummaryOf): readonly string[] {
+  const { config, folder, isInteractive, panel } = summary;
   const count = config.nodes.length;
   const witnesses = config.nodes.filter(({ isWitness }) => isWitness).length;
   const dataNodes = count - witnesses;
@@ -93,7 +99,8 @@ export function summaryLines(
     `  browser   ${pc.cyan(`${scheme}://${serving[0]?.httpAddress ?? ""}`)}   or any other HTTP address above`,
     `  terminal  ${pc.cyan(chat)}   in other terminals, as many as you like`,
     `  look      ${pc.cyan(status)}`,
-    `  break it  ${pc.cyan(kill)}${isInteractive ? "   or with the keys below" : ""}`,
+    `  break it  ${pc.cyan(panel)}   a page to kill, pause and restart nodes, with a checker that counts`,
+    `            ${pc.cyan(kill)}${isInteractive ? "   or with the keys below" : ""}`,
     `  ${survive}`,
     ...(isInteractive ? ["", ...helpLines(count)] : []),
     "",

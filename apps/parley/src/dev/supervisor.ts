@@ -5,6 +5,7 @@ import { ExitCode } from "../cli/exit-codes.ts";
 import { statusLines } from "../cli/status-table.ts";
 import { tlsOfConfig } from "../cli/trust.ts";
 import type { ClusterConfig } from "../config/load.ts";
+import { ChaosPanel } from "./chaos-panel.ts";
 import { writeClusterFile } from "./cluster-file.ts";
 import {
   type ControlReply,
@@ -14,6 +15,7 @@ import {
 } from "./control.ts";
 import { logPath } from "./data-folder.ts";
 import { type KeyActions, listenToKeys } from "./keys.ts";
+import { LiveChecker } from "./live-checker.ts";
 import { LogFile } from "./log-file.ts";
 import { LogReader } from "./log-line.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -45,6 +47,7 @@ export class Supervisor {
   readonly #nodes: readonly NodeProcess[];
   readonly #done = Promise.withResolvers<number>();
   #control: ControlServer | undefined;
+  #panel: ChaosPanel | undefined;
   #stopListening: (() => void) | undefined;
   #selected = 1;
   #hadMajority = true;
@@ -172,8 +175,23 @@ export class Supervisor {
           .map((node) => node.address)
           .join(" "),
     );
-    this.#screen.lines(summaryLines(config, folder, isInteractive));
+    this.#screen.lines(
+      summaryLines({ config, folder, isInteractive, panel: await this.#openPanel() }),
+    );
     if (isInteractive) this.#stopListening = listenToKeys(process.stdin, this.#keyActions());
+  }
+
+  /** Where the chaos panel is. */
+  async #openPanel(): Promise<string> {
+    const { config, folder } = this.#options;
+    const serving = config.nodes.filter(({ isWitness }) => !isWitness);
+    const checker = new LiveChecker({
+      folder,
+      servers: serving.map(({ address }) => address),
+      tls: tlsOfConfig(config),
+    });
+    this.#panel = new ChaosPanel({ handle: (request) => this.handle(request), checker });
+    return await this.#panel.listen();
   }
 
   // ---- Being told -------------------------------------------------------------------------------
@@ -300,6 +318,7 @@ export class Supervisor {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#screen.note("stopping all nodes …");
+    await this.#panel?.close();
     await Promise.all(this.#nodes.map((node) => node.stop()));
     this.#writeFile();
     this.#stopListening?.();

@@ -1,0 +1,199 @@
+// Writes and reads through the SDK while somebody breaks the cluster, and counts: what was sent, what was acknowledged, what is lost (P1) and what
+// is doubled (P2). Its messages are in a private room of an account of its own.
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ParleyClient, ParleyError, RoomVisibility } from "@parley/client";
+import { grpcCarrier, type TlsOptions } from "@parley/client/grpc";
+
+export interface CheckerCounts {
+  readonly isRunning: boolean;
+  readonly sent: number;
+  readonly acknowledged: number;
+  /** Acknowledged, and not among what the subscriber was told up to its revision. */
+  readonly lost: number;
+  /** Told as new more than once. */
+  readonly doubled: number;
+  /** The longest time from a send to its acknowledgement. */
+  readonly longestWaitMs: number;
+  /** Why it does not run; "" = it does, or was not asked to. */
+  readonly problem: string;
+}
+
+export interface LiveCheckerOptions {
+  /** Where its password is kept. */
+  readonly folder: string;
+  readonly servers: readonly string[];
+  readonly tls?: TlsOptions | undefined;
+}
+
+const USERNAME = "live-checker";
+const ROOM = "live-checker";
+const PAUSE_MS = 100;
+/** It ends by itself. */
+const SENDS_MAX = 6_000;
+const WAITING_MAX = 1_000;
+
+export class LiveChecker {
+  readonly #options: LiveCheckerOptions;
+  readonly #told = new Set<string>();
+  /** Acknowledged and not told yet: the revision of each. */
+  readonly #owed = new Map<string, number>();
+  #clients: readonly ParleyClient[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isStarting = false;
+  #sent = 0;
+  #acknowledged = 0;
+  #lost = 0;
+  #doubled = 0;
+  #longestWaitMs = 0;
+  #problem = "";
+
+  constructor(options: LiveCheckerOptions) {
+    this.#options = options;
+  }
+
+  get counts(): CheckerCounts {
+    return {
+      isRunning: this.#timer !== undefined,
+      sent: this.#sent,
+      acknowledged: this.#acknowledged,
+      lost: this.#lost,
+      doubled: this.#doubled,
+      longestWaitMs: Math.round(this.#longestWaitMs),
+      problem: this.#problem,
+    };
+  }
+
+  /** Begins, or goes on. What keeps it from running is in `counts`. */
+  async start(): Promise<void> {
+    if (this.#timer !== undefined || this.#isStarting) return;
+    this.#isStarting = true;
+    this.#problem = "";
+    try {
+      const writer = await this.#signIn();
+      const roomId = await roomOf(writer);
+      const reader = this.#client(writer.token);
+      await reader.start();
+      this.#clients = [writer, reader];
+      void this.#read(reader, roomId);
+      this.#timer = setInterval(() => this.#write(writer, roomId), PAUSE_MS);
+    } catch (cause) {
+      this.#problem = cause instanceof Error ? cause.message : String(cause);
+      await this.stop();
+    } finally {
+      this.#isStarting = false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    const clients = this.#clients;
+    this.#clients = [];
+    await Promise.all(clients.map((client) => client.close()));
+  }
+
+  #client(token?: string): ParleyClient {
+    const client = new ParleyClient({
+      servers: this.#options.servers,
+      carrier: grpcCarrier({ tls: this.#options.tls }),
+      token,
+    });
+    this.#clients = [...this.#clients, client];
+    return client;
+  }
+
+  async #signIn(): Promise<ParleyClient> {
+    const client = this.#client();
+    await client.start();
+    const fields = { username: USERNAME, password: this.#password() };
+    try {
+      await client.login(fields);
+      return client;
+    } catch (cause) {
+      if (!(cause instanceof ParleyError) || cause.reason !== "WRONG_CREDENTIALS") throw cause;
+    }
+    const { account } = await client.register(fields);
+    if (account?.owner !== true) return client;
+    // The first account owns the instance, and that is to be a person's.
+    await client.call("deleteAccount", { password: fields.password });
+    throw new Error("make an account of your own first: the first one owns this instance");
+  }
+
+  #password(): string {
+    const path = join(this.#options.folder, "checker.token");
+    if (existsSync(path)) return readFileSync(path, "utf8").trim();
+    const password = randomBytes(24).toString("base64url");
+    writeFileSync(path, `${password}\n`, { mode: 0o600 });
+    return password;
+  }
+
+  #write(writer: ParleyClient, roomId: number): void {
+    // Without a majority they wait; not without end (P11).
+    if (this.#sent - this.#acknowledged >= WAITING_MAX) return;
+    if (this.#sent >= SENDS_MAX) {
+      void this.stop();
+      return;
+    }
+    this.#sent += 1;
+    const startedMs = performance.now();
+    const { clientMessageId, committed } = writer.enqueue(roomId, `${this.#sent}`);
+    committed.then(
+      ({ message }) => {
+        this.#acknowledged += 1;
+        this.#longestWaitMs = Math.max(this.#longestWaitMs, performance.now() - startedMs);
+        if (!this.#told.has(clientMessageId)) this.#owed.set(clientMessageId, message.revision);
+      },
+      (cause: unknown) => {
+        if (cause instanceof ParleyError && cause.reason === "CANCELLED") return;
+        this.#problem = cause instanceof Error ? cause.message : String(cause);
+      },
+    );
+  }
+
+  async #read(reader: ParleyClient, roomId: number): Promise<void> {
+    const subscription = reader.subscribe();
+    try {
+      for await (const item of subscription) {
+        if (item.kind === "resync") {
+          this.#owed.clear();
+          this.#problem = "the reader had to begin anew; what it did not see before is not counted";
+          continue;
+        }
+        const change = item.event.event;
+        if (change?.$case === "message" && change.value.roomId === roomId) {
+          const { clientMessageId } = change.value;
+          if (this.#told.has(clientMessageId)) this.#doubled += 1;
+          this.#told.add(clientMessageId);
+          this.#owed.delete(clientMessageId);
+        }
+        this.#settle(item.cursor);
+      }
+    } catch {
+      // The subscription ended with its client.
+    }
+  }
+
+  /** The subscriber was told everything up to `cursor`: what it should have had by then and has not is lost. */
+  #settle(cursor: number): void {
+    for (const [id, revision] of this.#owed) {
+      if (revision > cursor) continue;
+      this.#owed.delete(id);
+      this.#lost += 1;
+    }
+  }
+}
+
+async function roomOf(client: ParleyClient): Promise<number> {
+  const { rooms } = await client.call("listRooms", { pattern: ROOM });
+  const [known] = rooms;
+  if (known !== undefined) return known.id;
+  const { room } = await client.call("createRoom", {
+    name: ROOM,
+    topic: "Written by the chaos panel, to count what is lost",
+    visibility: RoomVisibility.ROOM_VISIBILITY_PRIVATE,
+  });
+  if (room === undefined) throw new Error("the room could not be made");
+  return room.id;
+}

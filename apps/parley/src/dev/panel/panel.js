@@ -1,0 +1,101 @@
+// Shows what the supervisor says, four times a second, and tells it what to do.
+const POLL_MS = 250;
+const BUTTONS = [
+  ["kill", "Kill -9", (state) => state !== "dead"],
+  ["pause", "Pause", (state) => state === "running"],
+  ["resume", "Resume", (state) => state === "paused"],
+  ["restart", "Restart", () => true],
+];
+
+const $ = (id) => document.getElementById(id);
+const nodes = new Map();
+
+function element(name, text = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+}
+
+async function act(what) {
+  const response = await fetch("act", { method: "POST", body: JSON.stringify(what) });
+  const reply = await response.json();
+  show(reply.ok ? "" : reply.error);
+}
+
+function show(problem) {
+  $("problem").textContent = problem;
+  $("problem").hidden = problem === "";
+}
+
+function cardOf(id) {
+  const known = nodes.get(id);
+  if (known !== undefined) return known;
+  const item = element("li");
+  const role = element("span");
+  item.append(element("strong", `node ${id}`), role, element("br"));
+  const buttons = BUTTONS.map(([cmd, label]) => {
+    const button = element("button", label);
+    button.type = "button";
+    button.setAttribute("aria-label", `${label} node ${id}`);
+    button.addEventListener("click", () => void act({ cmd, node: id }));
+    item.append(button);
+    return button;
+  });
+  $("nodes").append(item);
+  const card = { item, role, buttons };
+  nodes.set(id, card);
+  return card;
+}
+
+function draw({ leader, term, nodes: all, checker }) {
+  const running = all.filter(({ state }) => state === "running").length;
+  const majority =
+    running > all.length / 2
+      ? "a majority: the chat goes on"
+      : "no majority: the chat is read-only, and what is sent waits";
+  $("summary").textContent =
+    `${running} of ${all.length} nodes run, ${majority}. ` +
+    (leader === 0 ? "Nobody leads." : `Node ${leader} leads, term ${term}.`);
+  for (const { id, state } of all) {
+    const { item, role, buttons } = cardOf(id);
+    item.dataset.state = state;
+    role.textContent = state === "running" ? (id === leader ? "leads" : "follows") : state;
+    BUTTONS.forEach(([, , isPossible], at) => {
+      buttons[at].disabled = !isPossible(state);
+    });
+  }
+  $("checker").textContent = checker.isRunning ? "Stop the checker" : "Start the checker";
+  $("checker").dataset.to = checker.isRunning ? "stop" : "start";
+  if (checker.problem !== "") show(checker.problem);
+  const counts = [
+    ["sent", checker.sent],
+    ["acknowledged", checker.acknowledged],
+    ["waiting", checker.sent - checker.acknowledged],
+    ["lost", checker.lost, checker.lost > 0],
+    ["doubled", checker.doubled, checker.doubled > 0],
+    ["longest wait, ms", checker.longestWaitMs],
+  ];
+  $("counts").replaceChildren(
+    ...counts.map(([name, value, isBad]) => {
+      const pair = element("div");
+      const number = element("dd", value.toLocaleString());
+      number.dataset.count = name;
+      if (isBad) number.className = "bad";
+      pair.append(element("dt", name), number);
+      return pair;
+    }),
+  );
+}
+
+$("checker").addEventListener("click", () => void act({ checker: $("checker").dataset.to }));
+
+async function poll() {
+  try {
+    const response = await fetch("state");
+    draw(await response.json());
+  } catch {
+    $("summary").textContent = "The development cluster has stopped.";
+  }
+  setTimeout(poll, POLL_MS);
+}
+void poll();

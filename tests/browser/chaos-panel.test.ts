@@ -1,0 +1,88 @@
+// The chaos panel of `parley dev` in a real Chromium: nodes are killed by its buttons while the checker counts.
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, launchChromium, PATIENCE_MS, Person } from "./chromium.ts";
+
+let cluster: DevCluster;
+let browser: Browser;
+
+describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 180_000 }, () => {
+  beforeAll(async () => {
+    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await cluster?.destroy();
+  }, 60_000);
+
+  const link = () => /http:\/\/127\.0\.0\.1:\d+\/[\w-]{20,}\//.exec(cluster.tail)?.[0] ?? "";
+
+  test("P1, P2: kills and restarts by its buttons; nothing lost, nothing doubled, and the nodes are told apart", async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await page.goto(link());
+    const checker = page.locator("#checker");
+    // The first account of an instance is to be a person's.
+    await checker.click();
+    await page.getByText("make an account of your own first").waitFor();
+    const owner = await Person.arrive(browser, "owner", `http://${cluster.node(1).http}`);
+    await owner.signUp();
+    await checker.click();
+    const count = async (name: string) => {
+      const text = await page.locator(`[data-count="${name}"]`).textContent();
+      return Number((text ?? "").replace(/\D/g, ""));
+    };
+    await until(async () => (await count("acknowledged")) > 5, "the checker to write");
+    const leader = await page.locator("li", { hasText: "leads" }).locator("strong").textContent();
+    await page.getByRole("button", { name: `Kill -9 ${leader}` }).click();
+    await page.locator('li[data-state="dead"]', { hasText: leader ?? "" }).waitFor();
+    await until(async () => {
+      const now = page.locator("li", { hasText: "leads" }).locator("strong");
+      return (await now.count()) === 1 && (await now.textContent()) !== leader;
+    }, "another one to lead");
+    const before = await count("acknowledged");
+    await until(async () => (await count("acknowledged")) > before + 10, "it to go on");
+    await page.getByRole("button", { name: `Restart ${leader}` }).click();
+    await page.locator('li[data-state="running"]', { hasText: leader ?? "" }).waitFor();
+    const paused = page.locator("li", { hasText: "follows" }).first();
+    const name = (await paused.locator("strong").textContent()) ?? "";
+    await page.getByRole("button", { name: `Pause ${name}` }).click();
+    await page.locator('li[data-state="paused"]').waitFor();
+    const during = await count("acknowledged");
+    await until(async () => (await count("acknowledged")) > during + 10, "it to go on again");
+    await page.getByRole("button", { name: `Resume ${name}` }).click();
+    await until(async () => (await page.locator('li[data-state="paused"]').count()) === 0, "it");
+    await checker.click();
+    await page.getByRole("button", { name: "Start the checker" }).waitFor();
+    expect(await count("lost")).toBe(0);
+    expect(await count("doubled")).toBe(0);
+    expect(await count("sent")).toBeGreaterThan(25);
+    expect(complaints).toEqual([]);
+    await owner.context.close();
+    await page.close();
+  });
+
+  test("P10: only under its link, by its own name, from its own page", async () => {
+    const { origin, host } = new URL(link());
+    const status = async (url: string, init?: RequestInit) => (await fetch(url, init)).status;
+    expect(await status(link())).toBe(200);
+    expect(await status(`${origin}/`)).toBe(404);
+    expect(await status(`${origin}/guess/state`)).toBe(404);
+    const act = (headers: Readonly<Record<string, string>>) =>
+      status(`${link()}act`, { method: "POST", headers, body: '{"cmd":"kill","node":1}' });
+    expect(await act({})).toBe(404);
+    expect(await act({ origin: "http://evil.example" })).toBe(404);
+    expect(await act({ origin: `http://localhost:${host.split(":")[1]}` })).toBe(404);
+    expect(cluster.node(1).pid).not.toBeNull();
+    const answer = await fetch(`${link()}act`, {
+      method: "POST",
+      headers: { origin },
+      body: JSON.stringify({ cmd: "kill", node: "x".repeat(5_000) }),
+    });
+    expect(await answer.json()).toMatchObject({ ok: false });
+  });
+});
