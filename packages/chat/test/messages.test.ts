@@ -41,6 +41,25 @@ test("P3: each room counts 1, 2, 3 … without a gap, refused sends included", (
   expect(world.send(anna, roomId, "d")).toMatchObject({ seq: 3, id: world.revision });
 });
 
+test("a reply answers a message of its room that is there; that it was deleted since does not matter", () => {
+  const { world, anna, bob, roomId } = pair();
+  const other = world.room(anna, "Other");
+  world.send(anna, roomId, "a");
+  world.send(anna, roomId, "b");
+  expect(world.send(bob, roomId, "to b", { replyToSeq: 2 })).toMatchObject({ replyToSeq: 2 });
+  for (const replyToSeq of [4, 5, Number.MAX_SAFE_INTEGER]) {
+    expect(world.reason(world.sendOf(bob, roomId, "to the future", { replyToSeq }))).toBe(
+      "MESSAGE_NOT_FOUND",
+    );
+  }
+  // Two messages there, none here.
+  expect(world.reason(world.sendOf(anna, other, "to the other room", { replyToSeq: 1 }))).toBe(
+    "MESSAGE_NOT_FOUND",
+  );
+  world.ok(deleteCommand({ roomId, seqs: [1], requestId: world.id() }, anna));
+  expect(world.reason(world.sendOf(bob, roomId, "to a", { replyToSeq: 1 }))).toBe("ok");
+});
+
 test("P3: sent_at never decreases in a room, whatever the leaders' clocks do", () => {
   const { world, anna, roomId } = pair();
   const first = world.send(anna, roomId, "a");

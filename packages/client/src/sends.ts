@@ -9,6 +9,7 @@ export interface SendResult {
 }
 
 export interface SendOptions {
+  /** The number of the message that this one answers; 0 or left out = none. */
   readonly replyToSeq?: number | undefined;
   /** Made by the client when left out. */
   readonly clientMessageId?: string | undefined;
@@ -69,6 +70,9 @@ export function refusalOf(
   }
   if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
     return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
+  }
+  if (!Number.isSafeInteger(item.replyToSeq) || item.replyToSeq < 0) {
+    return new ParleyError("INVALID_ARGUMENT", "a message answers another one by its number");
   }
   if (load.items >= bounds.itemsMax || load.bytes + bytes > bounds.bytesMax) {
     const message = `the outbox is full (${load.items} messages, ${load.bytes} bytes)`;

@@ -24,10 +24,12 @@ export function outboxStoreContract(name: string, make: (fresh: boolean) => Outb
     expect(await store.open()).toEqual([]);
     await Promise.all(["a", "b", "c"].map((id) => store.put(item(id))));
     store.remove("b");
+    const reply = { ...item("d"), replyToSeq: 12 };
+    await store.put(reply);
     const failed = { ...item("a"), failure: { reason: "TOO_LARGE", message: "too large" } };
     await store.put(failed);
     await store.close();
-    expect(await left()).toEqual([failed, item("c")]);
+    expect(await left()).toEqual([failed, item("c"), reply]);
   });
 
   test(`contract, ${name}: the order is that of the calls, not of the ids or of the waiting`, async () => {

@@ -40,6 +40,23 @@ test("P3: each send names the unanswered one before it in its room; what is sent
   expect(node(1).session.frames.filter(({ requests }) => requests.length > 0)).toHaveLength(1);
 });
 
+test("a reply says what it answers, also when an earlier process wrote it", async () => {
+  const store = new MemoryOutbox();
+  const { clock, client, node } = await startedWorld(1, { outbox: store });
+  void client.send(1, "yes", { replyToSeq: 12 }).catch(() => {});
+  await clock.advance(1);
+  expect(sends(node(1).session.requests)).toMatchObject([{ body: "yes", replyToSeq: 12 }]);
+  await client.close();
+  const later = await startedWorld(1, { outbox: store });
+  await later.clock.advance(1);
+  expect(sends(later.node(1).session.requests)).toMatchObject([{ body: "yes", replyToSeq: 12 }]);
+  for (const replyToSeq of [-1, 1.5, Number.NaN, 2 ** 60]) {
+    await expect(later.client.send(1, "no", { replyToSeq })).rejects.toMatchObject({
+      reason: "INVALID_ARGUMENT",
+    });
+  }
+});
+
 test("P3: after a commit the next send needs no predecessor", async () => {
   const { clock, client, node } = await startedWorld(1);
   new Keeper().attach(node(1));

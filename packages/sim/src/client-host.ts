@@ -170,11 +170,11 @@ export class ClientHost {
     this.#remembered.seenRevision = this.seenRevision;
   }
 
-  send(roomId: number, body: string): void {
+  send(roomId: number, body: string, replyToSeq = 0): void {
     const sdk = this.sdk;
     const process = this.process;
     if (sdk === undefined || process === undefined) return;
-    const queued = sdk.enqueue(roomId, body);
+    const queued = sdk.enqueue(roomId, body, { replyToSeq });
     if (queued.clientMessageId === "") return;
     const operation = this.#invoke({
       kind: "send",

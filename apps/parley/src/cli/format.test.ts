@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { Message } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 import { clockTime, messageLine, printable, shortTime } from "./format.ts";
@@ -17,5 +18,17 @@ describe("text for a terminal", () => {
   it("lets the lines of one message stand under its first one", () => {
     const message = Message.fromPartial({ seq: 7, author: "ann", authorId: 1, body: "one\ntwo" });
     expect(messageLine(message, "12:00").split("\n")[1]).toBe("        two");
+  });
+  it("shows with a reply the first words of what it answers", () => {
+    const reply = Message.fromPartial({ seq: 8, author: "bob", body: "yes", replyToSeq: 7 });
+    const line = (quoted: Partial<Message>) =>
+      stripVTControlCharacters(
+        messageLine(reply, "12:00", Message.fromPartial({ seq: 7, author: "ann", ...quoted })),
+      );
+    expect(line({ body: "shall we?\nI would" })).toBe("12:00 #8 bob (to #7 ann: shall we?): yes");
+    expect(line({ body: "x".repeat(99) })).toContain(`(to #7 ann: ${"x".repeat(39)}…)`);
+    expect(line({ body: "\u001b[2Jgone" })).toContain("(to #7 ann: gone)");
+    expect(line({ deleted: true })).toContain("(to #7 ann: (deleted))");
+    expect(stripVTControlCharacters(messageLine(reply, "12:00"))).toContain("bob (to #7): yes");
   });
 });

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { Account, Message, Reaction } from "@parley/protocol";
 import pc from "picocolors";
+import { truncate } from "../terminal/width.ts";
 
 /** What others wrote must not steer the terminal: escapes and control characters are shown, not obeyed. */
 export function printable(text: string): string {
@@ -64,9 +65,25 @@ export function reactionsText(reactions: readonly Reaction[]): string {
   return reactions.map(({ emoji, count }) => `${printable(emoji)} ${count}`).join(" ");
 }
 
-export function messageLine(message: Message, time = shortTime(message.sentAtMs)): string {
+const QUOTE_COLUMNS = 40;
+
+/** The first words of the message that another one answers. */
+function quoteText(quoted: Message | undefined): string {
+  if (quoted === undefined) return "";
+  const [line = ""] = quoted.body.trim().split("\n");
+  const words = quoted.deleted ? "(deleted)" : truncate(printable(line), QUOTE_COLUMNS);
+  return ` ${printable(quoted.author)}: ${words}`;
+}
+
+/** `quoted`: what it answers, where that is known. */
+export function messageLine(
+  message: Message,
+  time = shortTime(message.sentAtMs),
+  quoted?: Message,
+): string {
   const seq = pc.dim(`#${message.seq}`);
-  const reply = message.replyToSeq > 0 ? pc.dim(` (to #${message.replyToSeq})`) : "";
+  const { replyToSeq } = message;
+  const reply = replyToSeq > 0 ? pc.dim(` (to #${replyToSeq}${quoteText(quoted)})`) : "";
   const author = authorText(message.authorId, message.author);
   return `${pc.dim(time)} ${seq} ${author}${reply}: ${bodyText(message)}`;
 }

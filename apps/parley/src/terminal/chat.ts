@@ -272,6 +272,7 @@ export class Chat {
         this.#showMessage(what.value);
         return;
       case "messageChanged":
+        this.open.changed(what.value);
         if (what.value.roomId === this.open.id) {
           const { seq, deleted } = what.value;
           this.note(deleted ? `#${seq} was deleted` : `#${seq} is now: ${bodyText(what.value)}`);

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { ParleyClient } from "@parley/client";
 import { Message, Room } from "@parley/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { OpenRoom } from "./open-room.ts";
 import { RoomBook } from "./room-book.ts";
 
@@ -104,6 +104,26 @@ describe("the open room (P5)", () => {
       "── back to now ──",
       "text 5",
     ]);
+  });
+
+  it("shows what a reply answers: of what was shown at once, of other messages when it was looked up", async () => {
+    const { room, replyWith, reply, printed, asked } = setUp();
+    const opened = room.open(ROOM);
+    reply(8, 9);
+    await opened;
+    room.show({ ...message(10), replyToSeq: 9 }, "");
+    expect(printed.at(-1)).toContain("#10 ann (to #9 ann: text 9): text 10");
+    room.show({ ...message(11), replyToSeq: 3 }, "");
+    room.show(message(12), "");
+    expect(printed.at(-1)).toContain("text 10");
+    expect(asked.at(-1)).toMatchObject({ afterSeq: 2, beforeSeq: 4 });
+    replyWith({ ...message(3), deleted: true });
+    await vi.waitFor(() => expect(printed.at(-1)).toContain("text 12"));
+    expect(printed.at(-2)).toContain("#11 ann (to #3 ann: (deleted)): text 11");
+    room.changed({ ...message(9), body: "better", version: 1 });
+    room.show({ ...message(13), replyToSeq: 9 }, "");
+    room.stop();
+    expect(printed.at(-1)).toContain("(to #9 ann: better)");
   });
 
   it("shows nothing of other rooms, and says what to do when none is open", async () => {

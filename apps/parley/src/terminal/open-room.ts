@@ -4,6 +4,7 @@ import type { Message, Room } from "@parley/protocol";
 import pc from "picocolors";
 import { clockTime, dayName, formatAge, messageLine, printable } from "../cli/format.ts";
 import { roomTitle } from "../cli/rooms.ts";
+import { Quotes } from "./quotes.ts";
 import type { RoomBook } from "./room-book.ts";
 
 const MARK_READ_DELAY_MS = 500;
@@ -20,6 +21,11 @@ export interface OpenRoomParts {
   readonly onChange: () => void;
 }
 
+interface Early {
+  readonly message: Message;
+  readonly suffix: string;
+}
+
 export class OpenRoom {
   readonly #parts: OpenRoomParts;
   #room: Room | undefined;
@@ -28,12 +34,14 @@ export class OpenRoom {
   #newestShown = 0;
   /** The day of the message that was shown last. */
   #day = "";
-  /** Messages that came while the history was on its way. */
-  #early: { readonly message: Message; readonly suffix: string }[] | undefined;
+  /** Messages that came while the history, or what one of them answers, was on its way. */
+  #early: Early[] | undefined;
+  readonly #quotes: Quotes;
   #markTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: OpenRoomParts) {
     this.#parts = parts;
+    this.#quotes = new Quotes(parts.client);
   }
 
   /** 0 = none is open. */
@@ -60,17 +68,24 @@ export class OpenRoom {
     this.#oldestShown = 0;
     this.#newestShown = 0;
     this.#day = dayName(Date.now());
-    this.#early = [];
+    const early: Early[] = [];
+    this.#early = early;
+    this.#quotes.reset(room.id);
     this.#parts.onChange();
     print(pc.bold(`${this.title}${room.topic === "" ? "" : `: ${printable(room.topic)}`}`));
     try {
       await this.#showNewest();
     } finally {
-      const early = this.#early ?? [];
-      this.#early = undefined;
-      for (const { message, suffix } of early) this.show(message, suffix);
+      this.#showEarly(early);
     }
     this.#markReadSoon();
+  }
+
+  /** What has waited in `early`, unless another room was opened meanwhile. */
+  #showEarly(early: readonly Early[]): void {
+    if (this.#early !== early) return;
+    this.#early = undefined;
+    for (const { message, suffix } of early) this.show(message, suffix);
   }
 
   close(): void {
@@ -90,17 +105,31 @@ export class OpenRoom {
       this.#early.push({ message, suffix });
       return;
     }
+    if (this.#quotes.lacks(message)) {
+      const early = [{ message, suffix }];
+      this.#early = early;
+      void this.#quotes.lookUp([message]).then(() => this.#showEarly(early));
+      return;
+    }
     if (this.#oldestShown === 0) this.#oldestShown = message.seq;
     this.#newestShown = message.seq;
     this.#print(message, suffix);
     this.#markReadSoon();
   }
 
+  /** A message of this room is other than it was shown. */
+  changed(message: Message): void {
+    if (message.roomId === this.id) this.#quotes.changed(message);
+  }
+
   #print(message: Message, suffix = ""): void {
+    this.#quotes.keep(message);
     const day = dayName(message.sentAtMs);
     if (day !== this.#day) this.#rule(day);
     this.#day = day;
-    this.#parts.print(`${messageLine(message, clockTime(message.sentAtMs))}${suffix}`);
+    const quoted = this.#quotes.of(message);
+    const line = messageLine(message, clockTime(message.sentAtMs), quoted);
+    this.#parts.print(`${line}${suffix}`);
   }
 
   #rule(text: string): void {
@@ -153,6 +182,8 @@ export class OpenRoom {
     if (reply.staleMs > 0) print(pc.yellow(`(as of ${formatAge(reply.staleMs)} ago)`));
     this.#oldestShown = reply.messages[0]?.seq ?? this.#oldestShown;
     this.#newestShown = Math.max(this.#newestShown, reply.messages.at(-1)?.seq ?? 0);
+    for (const message of reply.messages) this.#quotes.keep(message);
+    await this.#quotes.lookUp(reply.messages);
     return reply.messages;
   }
 

@@ -12,6 +12,7 @@ const PENDING_SENDS_MAX = 60;
 
 const WEIGHTS = {
   send: 56,
+  reply: 4,
   history: 9,
   "history-linearizable": 5,
   unread: 2,
@@ -145,6 +146,9 @@ export class People {
   #inRoom(client: ClientHost, rooms: Set<number>, roomId: number, activity: Activity): void {
     const other = this.#other(client);
     switch (activity) {
+      case "reply":
+        settle(this.#reply(client, roomId));
+        break;
       case "mark-read":
         settle(client.write("markRead", { roomId, seq: client.random.between(1, 60) }));
         break;
@@ -199,6 +203,13 @@ export class People {
       const length = client.random.between(1, this.#options.bodyBytesMax);
       client.send(roomId, `${client.name} says ${this.#words++} ${"·".repeat(length / 2)}`);
     }
+  }
+
+  async #reply(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 6 });
+    if (messages.length === 0 || client.pendingSends.size >= PENDING_SENDS_MAX) return;
+    const { seq } = client.random.pick(messages);
+    client.send(roomId, `${client.name} answers ${this.#words++}`, seq);
   }
 
   #readHistory(client: ClientHost, roomId: number, linearizable: boolean): void {
