@@ -176,6 +176,20 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () 
     await composer(page).press("Enter");
     await page.getByText("(edited)").waitFor();
     expect((await bodies(page))[0]).toContain("first");
+    await page.locator(".message").hover();
+    await page.getByRole("button", { name: "React with 🎉" }).click();
+    await page.getByRole("button", { name: "🎉, 1" }).waitFor();
+    await page.locator(".message").hover();
+    await page.getByRole("button", { name: "Reply" }).click();
+    await say(page, "an answer");
+    await committed(page, "an answer").waitFor();
+    expect(await page.locator(".message .quote").textContent()).toContain("first");
+    await hasNoViolations(page);
+    await page.getByRole("button", { name: "🎉, 1" }).click();
+    await until(
+      async () => (await page.locator(".reactions").count()) === 0,
+      "it to be taken back",
+    );
     // Enter that ends a composition is not Enter.
     await composer(page).fill("にほん");
     await composer(page).evaluate((field) => {
@@ -188,8 +202,8 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () 
     await composer(page).waitFor();
     expect(await composer(page).inputValue()).toBe("にほん\n");
     await composer(page).fill("");
-    await page.locator(".message").hover();
-    await page.getByRole("button", { name: "Delete" }).click();
+    await page.locator(".message").first().hover();
+    await page.getByRole("button", { name: "Delete" }).first().click();
     await page.getByText("This message was deleted.").waitFor();
     expect(finn.complaints).toEqual([]);
     await finn.context.close();

@@ -11,7 +11,8 @@ import {
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
 import { useChat } from "./chat-context.ts";
-import { problemText } from "./format.ts";
+import { plainName, problemText } from "./format.ts";
+import { excerptOf } from "./message-row.tsx";
 
 interface ComposerProps {
   readonly ref: Ref<HTMLTextAreaElement>;
@@ -19,6 +20,9 @@ interface ComposerProps {
   readonly name: string;
   /** The message that is edited; undefined = a new one is written. */
   readonly editing: Message | undefined;
+  /** The message that is answered; undefined = none. */
+  readonly replying: Message | undefined;
+  readonly onNoReply: () => void;
   readonly onDone: () => void;
   readonly onEditLast: () => void;
   readonly onSent: () => void;
@@ -26,7 +30,8 @@ interface ComposerProps {
 
 const HEIGHT_PX_MAX = 240;
 
-export function Composer({ ref, room, name, editing, onDone, onEditLast, onSent }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { ref, room, name, editing, replying, onNoReply, onDone, onEditLast, onSent } = props;
   const chat = useChat();
   const [text, setText] = useState(() => editing?.body ?? draftOf(chat.scope, room.id));
   const [problem, setProblem] = useState("");
@@ -55,7 +60,9 @@ export function Composer({ ref, room, name, editing, onDone, onEditLast, onSent 
     if (text.trim() === "" || isStoring.current) return;
     isStoring.current = true;
     try {
-      const { stored, committed } = chat.client.enqueue(room.id, text);
+      const { stored, committed } = chat.client.enqueue(room.id, text, {
+        replyToSeq: replying?.seq,
+      });
       // What becomes of it stands at its row.
       committed.catch(() => {});
       await stored;
@@ -98,6 +105,9 @@ export function Composer({ ref, room, name, editing, onDone, onEditLast, onSent 
     } else if (event.key === "Escape" && editing !== undefined) {
       event.preventDefault();
       onDone();
+    } else if (event.key === "Escape" && replying !== undefined) {
+      event.preventDefault();
+      onNoReply();
     } else if (event.key === "ArrowUp" && text === "" && editing === undefined && !event.altKey) {
       event.preventDefault();
       onEditLast();
@@ -114,6 +124,14 @@ export function Composer({ ref, room, name, editing, onDone, onEditLast, onSent 
       {editing !== undefined && (
         <p className="editing">
           Editing a message. <kbd>Enter</kbd> saves, <kbd>Escape</kbd> leaves it as it was.
+        </p>
+      )}
+      {replying !== undefined && (
+        <p className="editing">
+          Answering <bdi>{plainName(replying.author)}</bdi>: <bdi>{excerptOf(replying.body)}</bdi>{" "}
+          <button type="button" className="quiet" onClick={onNoReply}>
+            Don't
+          </button>
         </p>
       )}
       {problem !== "" && (

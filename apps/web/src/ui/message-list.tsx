@@ -5,7 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { Timeline, TimelineView } from "../chat/timeline.ts";
 import { serverNowMs, useChat, useOutbox } from "./chat-context.ts";
 import { dayName, roomName } from "./format.ts";
-import { MessageRow, UnsentRow } from "./message-row.tsx";
+import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import { type Row, rowsOf } from "./rows.ts";
 
@@ -15,23 +15,14 @@ interface MessageListProps {
   readonly view: TimelineView;
   readonly unreadAfter: number;
   readonly target: number;
-  readonly onEdit: (message: Message) => void;
-  readonly onDelete: (message: Message) => void;
+  readonly acts: MessageActs;
 }
 
 const ROW_PX_ESTIMATE = 44;
 /** Nearer to an edge than this, the next page is loaded. */
 const ROWS_AHEAD = 8;
 
-export function MessageList({
-  room,
-  timeline,
-  view,
-  unreadAfter,
-  target,
-  onEdit,
-  onDelete,
-}: MessageListProps) {
+export function MessageList({ room, timeline, view, unreadAfter, target, acts }: MessageListProps) {
   const chat = useChat();
   const outbox = useOutbox();
   const scroller = useRef<HTMLDivElement>(null);
@@ -84,6 +75,10 @@ export function MessageList({
     if (target > 0) goTo(room.id);
   }, [timeline, virtualizer, room.id, target]);
   const nowMs = serverNowMs(chat);
+  const bySeq = useMemo(
+    () => new Map(view.messages.map((message) => [message.seq, message])),
+    [view.messages],
+  );
   return (
     <div className="messages">
       <div
@@ -120,8 +115,8 @@ export function MessageList({
                     row={row}
                     target={target}
                     nowMs={nowMs}
-                    onEdit={onEdit}
-                    onDelete={onDelete}
+                    quoted={row.kind === "message" ? bySeq.get(row.message.replyToSeq) : undefined}
+                    acts={acts}
                   />
                 </div>
               );
@@ -143,11 +138,11 @@ interface RowViewProps {
   readonly row: Row;
   readonly target: number;
   readonly nowMs: number;
-  readonly onEdit: (message: Message) => void;
-  readonly onDelete: (message: Message) => void;
+  readonly quoted: Message | undefined;
+  readonly acts: MessageActs;
 }
 
-function RowView({ row, target, nowMs, onEdit, onDelete }: RowViewProps) {
+function RowView({ row, target, nowMs, quoted, acts }: RowViewProps) {
   switch (row.kind) {
     case "day":
       return (
@@ -167,8 +162,8 @@ function RowView({ row, target, nowMs, onEdit, onDelete }: RowViewProps) {
           message={row.message}
           isGrouped={row.isGrouped}
           isTarget={row.message.seq === target}
-          onEdit={onEdit}
-          onDelete={onDelete}
+          quoted={quoted}
+          acts={acts}
         />
       );
     case "unsent":

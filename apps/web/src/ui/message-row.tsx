@@ -10,12 +10,23 @@ interface MessageRowProps {
   readonly message: Message;
   readonly isGrouped: boolean;
   readonly isTarget: boolean;
-  readonly onEdit: (message: Message) => void;
-  readonly onDelete: (message: Message) => void;
+  /** What it answers, where that is at hand. */
+  readonly quoted: Message | undefined;
+  readonly acts: MessageActs;
 }
 
+export interface MessageActs {
+  readonly edit: (message: Message) => void;
+  readonly remove: (message: Message) => void;
+  readonly reply: (message: Message) => void;
+  /** Gives the emoji, or takes it back. */
+  readonly react: (message: Message, emoji: string, add: boolean) => void;
+}
+
+const PALETTE = ["👍", "❤️", "😂", "🎉", "👀", "✅"] as const;
+
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { message, isGrouped, isTarget, onEdit, onDelete } = props;
+  const { message, isGrouped, isTarget, quoted, acts } = props;
   const { accountId } = useChat();
   const isOwn = message.authorId === accountId;
   const link = pathOf({ roomId: message.roomId, seq: message.seq });
@@ -45,6 +56,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             </a>
           </header>
         )}
+        {message.replyToSeq > 0 && <Quote message={message} quoted={quoted} />}
         <div className="body" dir="auto">
           {message.deleted ? (
             <p className="deleted">This message was deleted.</p>
@@ -57,21 +69,103 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             </small>
           )}
         </div>
+        {message.reactions.length > 0 && (
+          <ul className="reactions" aria-label="Reactions">
+            {message.reactions.map(({ emoji, count }) => {
+              const isMine = isGiven(message, emoji, accountId);
+              return (
+                <li key={emoji}>
+                  <button
+                    type="button"
+                    aria-pressed={isMine}
+                    aria-label={`${emoji}, ${count}`}
+                    onClick={() => acts.react(message, emoji, !isMine)}
+                  >
+                    {emoji} {count}
+                  </button>
+                </li>
+              );
+            })}
+          </ul>
+        )}
       </div>
       {isOwn && <Tick clientMessageId={message.clientMessageId} isCommitted />}
-      {isOwn && !message.deleted && (
+      {!message.deleted && (
         <div className="actions">
-          <button type="button" onClick={() => onEdit(message)}>
-            Edit
+          {PALETTE.map((emoji) => (
+            <button
+              key={emoji}
+              type="button"
+              aria-label={`React with ${emoji}`}
+              onClick={() => acts.react(message, emoji, !isGiven(message, emoji, accountId))}
+            >
+              {emoji}
+            </button>
+          ))}
+          <button type="button" onClick={() => acts.reply(message)}>
+            Reply
           </button>
-          <button type="button" onClick={() => onDelete(message)}>
-            Delete
-          </button>
+          {isOwn && (
+            <>
+              <button type="button" onClick={() => acts.edit(message)}>
+                Edit
+              </button>
+              <button type="button" onClick={() => acts.remove(message)}>
+                Delete
+              </button>
+            </>
+          )}
         </div>
       )}
     </article>
   );
 });
+
+function isGiven(message: Message, emoji: string, accountId: number): boolean {
+  const reaction = message.reactions.find((one) => one.emoji === emoji);
+  return reaction?.accountIds.includes(accountId) ?? false;
+}
+
+const QUOTE_CHARACTERS_MAX = 120;
+
+/** The beginning of a text, in one line. */
+export function excerptOf(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  const characters = [...line];
+  return characters.length <= QUOTE_CHARACTERS_MAX
+    ? line
+    : `${characters.slice(0, QUOTE_CHARACTERS_MAX).join("")} …`;
+}
+
+function Quote({
+  message,
+  quoted,
+}: {
+  readonly message: Message;
+  readonly quoted: Message | undefined;
+}) {
+  const { roomId, replyToSeq: seq } = message;
+  return (
+    <a
+      className="quote"
+      href={pathOf({ roomId, seq })}
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        goTo(roomId, seq);
+      }}
+    >
+      {quoted === undefined ? (
+        `Answers message ${seq}`
+      ) : (
+        <>
+          <bdi className="author">{plainName(quoted.author)}</bdi>{" "}
+          <bdi>{quoted.deleted ? "(deleted)" : excerptOf(quoted.body)}</bdi>
+        </>
+      )}
+    </a>
+  );
+}
 
 export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: OutboxItem }) {
   const { client, signIn } = useChat();

@@ -5,6 +5,7 @@ import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { isDirect, plainName, problemText, roomName } from "./format.ts";
 import { MessageList } from "./message-list.tsx";
+import type { MessageActs } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
 
@@ -20,6 +21,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const timeline = useMemo(() => chat.timeline(room.id), [chat, room.id]);
   const view = useSyncExternalStore(timeline.subscribe, timeline.getSnapshot);
   const [editing, setEditing] = useState<Message>();
+  const [replying, setReplying] = useState<Message>();
   const [problem, setProblem] = useState("");
   // As it was when the room was opened: the line does not move while one reads.
   const [unreadAfter] = useState(room.lastSeq > room.readSeq ? room.readSeq : 0);
@@ -35,14 +37,28 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
     );
     if (last !== undefined) setEditing(last);
   };
-  const remove = async (message: Message) => {
-    if (!confirm("Delete this message for everybody?")) return;
-    try {
-      await chat.client.call("delete", { roomId: room.id, seqs: [message.seq] });
-    } catch (cause) {
-      setProblem(problemText(cause));
-    }
-  };
+  const acts = useMemo<MessageActs>(() => {
+    const trying = (action: Promise<unknown>) => {
+      action.catch((cause: unknown) => setProblem(problemText(cause)));
+    };
+    return {
+      edit: (message) => {
+        setReplying(undefined);
+        setEditing(message);
+      },
+      reply: (message) => {
+        setEditing(undefined);
+        setReplying(message);
+        composer.current?.focus();
+      },
+      remove: ({ seq: own }) => {
+        if (!confirm("Delete this message for everybody?")) return;
+        trying(chat.client.call("delete", { roomId: room.id, seqs: [own] }));
+      },
+      react: ({ seq: of }, emoji, add) =>
+        trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
+    };
+  }, [chat, room.id]);
   return (
     <section className="room-page" aria-label={name}>
       <header>
@@ -79,8 +95,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         view={view}
         unreadAfter={unreadAfter}
         target={seq}
-        onEdit={setEditing}
-        onDelete={(message) => void remove(message)}
+        acts={acts}
       />
       {problem !== "" && (
         <p className="problem" role="alert">
@@ -96,9 +111,12 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         room={room}
         name={name}
         editing={editing}
+        replying={replying}
+        onNoReply={() => setReplying(undefined)}
         onDone={() => setEditing(undefined)}
         onEditLast={editLast}
         onSent={() => {
+          setReplying(undefined);
           if (!view.atEnd) void timeline.show(0);
         }}
       />
