@@ -131,6 +131,29 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () 
     await dora.context.close();
   });
 
+  test("P2, P6: every server dies; what is written stays, and is there once when they are back", async () => {
+    const edgar = await Person.arrive(browser, "edgar", originOf(3));
+    await edgar.signUp();
+    await edgar.createRoom("cellar");
+    const { page } = edgar;
+    await say(page, "lights on");
+    await committed(page, "lights on").waitFor();
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
+    for (const { id } of cluster.nodes) cluster.kill(id);
+    await page.getByText("Reconnecting, your messages are kept").waitFor();
+    await say(page, "lights off");
+    // Even the reload finds the page, the history and what waits, without a single server.
+    await page.reload();
+    await page.getByText("lights on", { exact: true }).waitFor();
+    await page.locator(".message.unsent", { hasText: "lights off" }).waitFor();
+    for (const { id } of cluster.nodes) await cluster.restart(id);
+    await committed(page, "lights off").waitFor();
+    expect((await bodies(page)).map((body) => body.trim())).toEqual(["lights on", "lights off"]);
+    expect(edgar.modals).toEqual([]);
+    expect(edgar.complaints).toEqual([]);
+    await edgar.context.close();
+  });
+
   test("a long history opens at its end, mounts few rows, and older pages come without a jump", async () => {
     const eve = await Person.arrive(browser, "eve", originOf(1));
     await eve.signUp();
@@ -179,6 +202,12 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () 
     await page.locator(".message").hover();
     await page.getByRole("button", { name: "React with 🎉" }).click();
     await page.getByRole("button", { name: "🎉, 1" }).waitFor();
+    await page.locator(".message").hover();
+    await page.getByRole("button", { name: "Pin", exact: true }).click();
+    await page.locator(".pinned").waitFor();
+    await page.getByRole("button", { name: "Pins" }).click();
+    await page.getByRole("dialog").getByText("first").click();
+    await page.locator(".message.target", { hasText: "first" }).waitFor();
     await page.locator(".message").hover();
     await page.getByRole("button", { name: "Reply" }).click();
     await say(page, "an answer");

@@ -122,6 +122,31 @@ describe("a timeline", () => {
     expect(seqs(timeline)).toEqual(range(251, 300).map(({ seq }) => seq));
   });
 
+  test("P5: what is said while the first page is on its way is not missed", async () => {
+    const room = new Room(3);
+    const gate = Promise.withResolvers<void>();
+    room.gate = gate.promise;
+    const timeline = new Timeline(1, room);
+    timeline.open();
+    timeline.apply(event(message(4)));
+    timeline.apply(changed(message(2, { revision: 8, body: "edited", version: 1 })));
+    timeline.apply(event(message(5)));
+    gate.resolve();
+    await settled();
+    expect(seqs(timeline)).toEqual([1, 2, 3, 4, 5]);
+    expect(timeline.getSnapshot().messages[1]?.body).toBe("edited");
+    // Nor when everything is loaded anew.
+    const again = Promise.withResolvers<void>();
+    room.gate = again.promise;
+    timeline.reset();
+    timeline.apply(event(message(6)));
+    again.resolve();
+    await settled();
+    timeline.apply(event(message(7)));
+    // 4 and 5 are not in this room's pages: what stands after a gap is one's own, ahead of its elders.
+    expect(seqs(timeline)).toEqual([1, 2, 3, 6, 7]);
+  });
+
   test("a failed page says why, and can be asked for again", async () => {
     let fails = true;
     const timeline = new Timeline(1, {
@@ -135,7 +160,7 @@ describe("a timeline", () => {
     await settled();
     expect(timeline.getSnapshot().problem).toBe("no node could be reached");
     fails = false;
-    timeline.open();
+    timeline.retry();
     await settled();
     expect(timeline.getSnapshot()).toMatchObject({ problem: "", loaded: true });
     expect(seqs(timeline)).toEqual([1, 2]);

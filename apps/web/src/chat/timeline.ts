@@ -37,6 +37,8 @@ export class Timeline {
   readonly #listeners = new Set<() => void>();
   /** Without a gap. */
   #stretch: readonly Message[] = [];
+  /** What came while everything was being loaded: the page may be older. Undefined = it is not. */
+  #meanwhile: Message[] | undefined;
   /** Own messages that are committed but whose elders have not arrived. */
   #ahead: readonly Message[] = [];
   #view: TimelineView = EMPTY;
@@ -76,6 +78,13 @@ export class Timeline {
     if (this.#view.loaded || this.#view.loading) void this.#load(0);
   }
 
+  /** After a problem: what could not be loaded is asked for again. */
+  retry(): void {
+    if (this.#view.problem === "") return;
+    if (this.#view.loaded) this.#show({ problem: "" });
+    else void this.#load(0);
+  }
+
   async loadOlder(): Promise<void> {
     const [first] = this.#stretch;
     if (first === undefined || !this.#view.hasOlder || this.#view.loading) return;
@@ -98,12 +107,15 @@ export class Timeline {
   apply(event: Event): void {
     const change = event.event;
     if (change?.$case === "message") this.add(change.value);
-    else if (change?.$case === "messageChanged") this.#join([change.value], {});
-    else if (change?.$case === "roomReset") this.reset();
+    else if (change?.$case === "messageChanged") {
+      this.#meanwhile?.push(change.value);
+      this.#join([change.value], {});
+    } else if (change?.$case === "roomReset") this.reset();
   }
 
   /** A new message: of an event, or the answer to one's own send. */
   add(message: Message): void {
+    this.#meanwhile?.push(message);
     if (!this.#view.loaded || !this.#view.atEnd) return;
     if (message.seq > (this.#stretch.at(-1)?.seq ?? 0) + 1) {
       this.#ahead = merged(this.#ahead, [message]);
@@ -113,6 +125,8 @@ export class Timeline {
 
   async #load(seq: number): Promise<void> {
     this.#generation += 1;
+    const meanwhile: Message[] = [];
+    this.#meanwhile = meanwhile;
     await this.#page(async () => {
       const before = seq === 0 ? 0 : seq + PAGE / 2;
       const { messages } = await this.#source.older(this.roomId, before, PAGE);
@@ -121,6 +135,11 @@ export class Timeline {
         const atEnd = seq === 0 || (messages.at(-1)?.seq ?? 0) < before - 1;
         const hasOlder = messages.length > 0 && messages[0]?.seq !== 1;
         this.#join(messages, { loaded: true, atEnd, hasOlder });
+        this.#meanwhile = undefined;
+        for (const message of meanwhile) {
+          if (message.seq > (this.#stretch.at(-1)?.seq ?? 0)) this.add(message);
+          else this.#join([message], {});
+        }
       };
     });
   }

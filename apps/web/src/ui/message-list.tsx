@@ -3,7 +3,7 @@ import type { Message, Room } from "@parley/client/browser";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Timeline, TimelineView } from "../chat/timeline.ts";
-import { serverNowMs, useChat, useOutbox } from "./chat-context.ts";
+import { serverNowMs, useChat, useHealth, useOutbox } from "./chat-context.ts";
 import { dayName, roomName } from "./format.ts";
 import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
 import { goTo } from "./route.ts";
@@ -68,6 +68,10 @@ export function MessageList({ room, timeline, view, unreadAfter, target, acts }:
     if (last > rows.length - ROWS_AHEAD && !view.atEnd && view.problem === "")
       void timeline.loadNewer();
   }, [first, last, rows.length, timeline, view.hasOlder, view.atEnd, view.problem]);
+  const health = useHealth();
+  useEffect(() => {
+    if (health.kind === "online") timeline.retry();
+  }, [health.kind, timeline]);
   const isAtEnd = useAtEnd(scroller, rows.length);
   useReadMark(room, rows, isAtEnd && view.atEnd);
   const toPresent = useCallback(() => {
@@ -100,7 +104,7 @@ export function MessageList({ room, timeline, view, unreadAfter, target, acts }:
         {view.problem !== "" && (
           <p className="problem" role="alert">
             {view.problem}{" "}
-            <button type="button" className="quiet" onClick={() => void timeline.show(target)}>
+            <button type="button" className="quiet" onClick={() => timeline.retry()}>
               Try again
             </button>
           </p>

@@ -19,6 +19,8 @@ export interface MessageActs {
   readonly edit: (message: Message) => void;
   readonly remove: (message: Message) => void;
   readonly reply: (message: Message) => void;
+  /** Pins it, or takes the pin out; undefined = not for this person. */
+  readonly pin: ((message: Message) => void) | undefined;
   /** Gives the emoji, or takes it back. */
   readonly react: (message: Message, emoji: string, add: boolean) => void;
 }
@@ -63,6 +65,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           ) : (
             <Markdown text={message.body} />
           )}
+          {message.pinned && !message.deleted && <small className="pinned">📌 pinned</small>}
           {message.version > 0 && !message.deleted && (
             <small className="edited" title={fullTime(message.editedAtMs)}>
               (edited)
@@ -105,6 +108,11 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           <button type="button" onClick={() => acts.reply(message)}>
             Reply
           </button>
+          {acts.pin !== undefined && (
+            <button type="button" onClick={() => acts.pin?.(message)}>
+              {message.pinned ? "Unpin" : "Pin"}
+            </button>
+          )}
           {isOwn && (
             <>
               <button type="button" onClick={() => acts.edit(message)}>

@@ -1,5 +1,5 @@
 // One room: its name, what was said, and where one writes.
-import type { Message, Room } from "@parley/client/browser";
+import { type Message, type Room, RoomRole } from "@parley/client/browser";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
@@ -37,6 +37,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
     );
     if (last !== undefined) setEditing(last);
   };
+  const mayPin = isDirect(room) || room.role >= RoomRole.ROOM_ROLE_ADMIN;
   const acts = useMemo<MessageActs>(() => {
     const trying = (action: Promise<unknown>) => {
       action.catch((cause: unknown) => setProblem(problemText(cause)));
@@ -57,8 +58,12 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
       },
       react: ({ seq: of }, emoji, add) =>
         trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
+      pin: mayPin
+        ? ({ seq: of, pinned }) =>
+            trying(chat.client.call("pin", { roomId: room.id, seq: of, pinned: !pinned }))
+        : undefined,
     };
-  }, [chat, room.id]);
+  }, [chat, room.id, mayPin]);
   return (
     <section className="room-page" aria-label={name}>
       <header>
@@ -74,6 +79,9 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         <p className="topic">
           <bdi>{plainTopic(room.topic)}</bdi>
         </p>
+        <button type="button" className="quiet" onClick={() => onDialog("pins")}>
+          Pins
+        </button>
         {!isDirect(room) && (
           <button type="button" className="quiet" onClick={() => onDialog("members")}>
             {room.memberCount} {room.memberCount === 1 ? "member" : "members"}

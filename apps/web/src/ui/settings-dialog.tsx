@@ -1,6 +1,13 @@
 // One's own account: name, password, sign-ins on other devices, and its end.
 import { LIMITS, type LoginSession } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import {
+  canNotify,
+  chooseNotify,
+  NOTIFY,
+  type Notify,
+  notifyChoice,
+} from "../chat/notifications.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -40,6 +47,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
         </p>
       )}
       <DisplayName act={act} />
+      <Notifications />
       <Password act={act} />
       <Sessions act={act} />
       <EndOfAccount act={act} onDeleted={onDeleted} />
@@ -73,6 +81,37 @@ function DisplayName({ act }: PartProps) {
       />
       <button type="submit">Change</button>
     </form>
+  );
+}
+
+const NOTIFY_NAMES: Readonly<Record<Notify, string>> = {
+  none: "nothing",
+  direct: "direct messages",
+  all: "every message",
+};
+
+function Notifications() {
+  const id = useId();
+  const [choice, setChoice] = useState(notifyChoice);
+  if (!canNotify()) return null;
+  return (
+    <div className="line">
+      <label htmlFor={id}>While this page is in the background, tell me of</label>{" "}
+      <select
+        id={id}
+        value={choice}
+        onChange={(event) => {
+          const wanted = NOTIFY.find((one) => one === event.target.value) ?? "none";
+          void chooseNotify(wanted).then(setChoice);
+        }}
+      >
+        {NOTIFY.map((one) => (
+          <option key={one} value={one}>
+            {NOTIFY_NAMES[one]}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

@@ -1,12 +1,15 @@
 // The signed-in page: sidebar, room, and what opens above them.
 import type { ParleyError } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { notifyOf } from "../chat/notifications.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { ClusterDialog } from "./cluster-dialog.tsx";
 import { Directory } from "./directory.tsx";
 import { unreadOf } from "./format.ts";
+import { Leftovers } from "./leftovers.tsx";
 import { MembersDialog } from "./members-dialog.tsx";
 import { NewRoom } from "./new-room.tsx";
+import { PinsDialog } from "./pins-dialog.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, useRoute } from "./route.ts";
@@ -23,6 +26,7 @@ export type Dialog =
   | "cluster"
   | "shortcuts"
   | "members"
+  | "pins"
   | "settings"
   | "sign-out";
 
@@ -40,6 +44,8 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const room = rooms.find(({ id }) => id === route.roomId);
   useShortcuts(setDialog);
   useTitle();
+  const chat = useChat();
+  useEffect(() => notifyOf(chat, ({ roomId, seq }) => goTo(roomId, seq)), [chat]);
   const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
@@ -51,6 +57,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
             but what is unsent is lost when this tab closes.
           </p>
         )}
+        <Leftovers />
         {room !== undefined ? (
           <RoomPage key={room.id} room={room} seq={route.seq} onDialog={setDialog} />
         ) : (
@@ -69,6 +76,9 @@ export function Shell({ durability, onSignOut }: ShellProps) {
       {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
       {dialog === "members" && room !== undefined && (
         <MembersDialog room={room} onClose={closing("members")} />
+      )}
+      {dialog === "pins" && room !== undefined && (
+        <PinsDialog room={room} onClose={closing("pins")} />
       )}
       {dialog === "settings" && (
         <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />

@@ -1,0 +1,55 @@
+import type { Message, Room } from "@parley/client/browser";
+import { useEffect, useState } from "react";
+import { useChat } from "./chat-context.ts";
+import { plainName, problemText, roomName } from "./format.ts";
+import { excerptOf } from "./message-row.tsx";
+import { Modal } from "./modal.tsx";
+import { goTo } from "./route.ts";
+
+interface PinsDialogProps {
+  readonly room: Room;
+  readonly onClose: () => void;
+}
+
+/** A room's pinned messages; a click leads to the message. */
+export function PinsDialog({ room, onClose }: PinsDialogProps) {
+  const chat = useChat();
+  const [pins, setPins] = useState<readonly Message[]>();
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    chat.client.call("listPins", { roomId: room.id }).then(
+      ({ messages }) => setPins(messages),
+      (cause: unknown) => setProblem(problemText(cause)),
+    );
+  }, [chat, room.id]);
+  return (
+    <Modal title={`Pinned in ${roomName(room, chat.accountId)}`} onClose={onClose}>
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {pins?.length === 0 && (
+        <p className="empty">
+          Nothing yet. What everybody should find again can be pinned beside its text.
+        </p>
+      )}
+      <ul className="picks">
+        {pins?.map((message) => (
+          <li key={message.seq}>
+            <button
+              type="button"
+              onClick={() => {
+                onClose();
+                goTo(room.id, message.seq);
+              }}
+            >
+              <bdi className="author">{plainName(message.author)}</bdi>
+              <bdi>{excerptOf(message.body)}</bdi>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Modal>
+  );
+}
