@@ -234,8 +234,7 @@ export class World {
       this.#datagrams.stop();
       if (this.#mayHealQuorumFirst()) await this.#convergeWithQuorum();
       this.#nemesis.healAll();
-      await this.#converge(() => this.#runnable(), "the last fault");
-      await this.#runUntil(scheduler.nowUs + SETTLING_US);
+      await this.#settle();
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -287,6 +286,16 @@ export class World {
     this.#people.everybodySpeaks();
     this.coverage.add("quorums-healed");
     await this.#converge(() => quorum, `a majority was healed (${frozen})`);
+  }
+
+  /** Everything is equal everywhere and told to everybody; again, where a change of the membership was still on its way. */
+  async #settle(): Promise<void> {
+    let membership: Membership | undefined;
+    do {
+      await this.#converge(() => this.#runnable(), "the last fault");
+      membership = this.#p8.newest;
+      await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
+    } while (this.#p8.newest !== membership && this.violation === undefined);
   }
 
   /** `servers`: who must be up and equal, as of now: a change of the membership may still be under way. */
