@@ -7,7 +7,7 @@ import { CHROMIUM, launchChromium, PATIENCE_MS, Person } from "./chromium.ts";
 let cluster: DevCluster;
 let browser: Browser;
 
-describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 180_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 }, () => {
   beforeAll(async () => {
     [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
   }, 180_000);

@@ -16,7 +16,7 @@ export function launchChromium(): Promise<Browser> {
 }
 
 /** Generous: the machines are slow at times. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** A person with a browser of their own: storage, workers and tabs are shared with nobody. */
 export class Person {

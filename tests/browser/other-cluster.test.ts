@@ -10,7 +10,7 @@ import { CHROMIUM, committed, launchChromium, Person, say } from "./chromium.ts"
 let cluster: DevCluster;
 let browser: Browser;
 
-describe.skipIf(CHROMIUM === undefined)("another cluster", { timeout: 180_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)("another cluster", { timeout: 300_000 }, () => {
   beforeAll(async () => {
     [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
   }, 180_000);

@@ -30,7 +30,7 @@ async function hasNoViolations(page: Page): Promise<void> {
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
 }
 
-describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 180_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () => {
   beforeAll(async () => {
     [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
   }, 180_000);
