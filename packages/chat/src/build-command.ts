@@ -24,6 +24,7 @@ import type {
   UpdateRoomRequest,
 } from "@parley/protocol";
 import { commandProblem } from "./check-command.ts";
+import type { Mentions } from "./mentions.ts";
 import { type Op, versionOf } from "./state-version.ts";
 import {
   normaliseRoomName,
@@ -47,7 +48,7 @@ const NOBODY: Actor = { accountId: 0, sessionId: 0 };
 
 function command(actor: Actor, requestId: string, op: Op): Command {
   const built: Command = {
-    version: versionOf(op.$case),
+    version: versionOf(op),
     stampMs: 0,
     accountId: actor.accountId,
     sessionId: actor.sessionId,
@@ -247,8 +248,8 @@ export function openDirectCommand(
   return command(actor, request.requestId, { $case: "openDirect", value: { accountId } });
 }
 
-/** Carries no request id: `clientMessageId` is its id (P2). */
-export function sendCommand(request: SendRequest, actor: Actor): Command {
+/** Carries no request id: `clientMessageId` is its id (P2). `mentions`: as `mentionsIn` finds them in the body. */
+export function sendCommand(request: SendRequest, actor: Actor, mentions?: Mentions): Command {
   return command(actor, "", {
     $case: "send",
     value: {
@@ -257,6 +258,8 @@ export function sendCommand(request: SendRequest, actor: Actor): Command {
       clientMessageId: request.clientMessageId,
       replyToSeq: request.replyToSeq,
       afterClientMessageId: request.afterClientMessageId,
+      mentionIds: mentions?.mentionIds ?? [],
+      mentionsRoom: mentions?.mentionsRoom ?? false,
     },
   });
 }

@@ -91,7 +91,7 @@ export function commandProblem(command: Command): ParleyError | undefined {
   if (op === undefined) {
     return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
   }
-  if (command.version !== versionOf(op.$case)) return versionProblem(command.version);
+  if (command.version !== versionOf(op)) return versionProblem(command.version);
   if (!(isWhole(command.stampMs) && command.stampMs <= STAMP_MS_MAX)) {
     return invalid("The command's time stamp is out of bounds.");
   }
@@ -238,7 +238,12 @@ function opProblem(op: Op): ParleyError | undefined {
         messageIdProblem(op.value.clientMessageId, 1) ??
         messageIdProblem(op.value.afterClientMessageId, 0) ??
         bodyProblem(op.value.body) ??
-        (isWhole(op.value.replyToSeq) ? undefined : invalid("A sequence number is out of bounds."))
+        (isWhole(op.value.replyToSeq)
+          ? undefined
+          : invalid("A sequence number is out of bounds.")) ??
+        (op.value.mentionIds.length <= LIMITS.mentionsMax && op.value.mentionIds.every(isId)
+          ? undefined
+          : invalid("A mention is out of bounds."))
       );
     case "delete":
       return roomProblem(op.value.roomId) ?? seqsProblem(op.value.seqs);

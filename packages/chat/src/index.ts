@@ -11,6 +11,7 @@ export { checkCommand, stampCommand } from "./check-command.ts";
 export type { ChatDatabase } from "./database.ts";
 export { InvariantViolation } from "./invariant.ts";
 export { ChatMachine, type StateHash } from "./machine.ts";
+export { type Mentions, mentionsIn } from "./mentions.ts";
 export { ChatReader } from "./read/reader.ts";
 export { isUuidV7, uuidV7TimeMs } from "./request-id.ts";
 export { STATE_VERSION, STATE_VERSION_FIRST, versionNeeded } from "./state-version.ts";

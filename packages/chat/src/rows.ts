@@ -325,6 +325,8 @@ export interface MessageRow {
   readonly reactions: Uint8Array | null;
   /** The revision that pinned it; 0 = it is not pinned. */
   readonly pinnedRevision: number;
+  /** Whom it mentioned, an encoded MentionList; null = nobody. */
+  readonly mentions: Uint8Array | null;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -349,8 +351,9 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "edited_at_ms",
     "reactions",
     "pinned_revision",
+    "mentions",
   ],
-  added: [0, 0, null, 0],
+  added: [0, 0, null, 0, null],
   values: (row) => [
     row.id,
     row.roomId,
@@ -369,6 +372,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.editedAtMs,
     row.reactions,
     row.pinnedRevision,
+    row.mentions,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -388,6 +392,29 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     editedAtMs: values[14] as number,
     reactions: values[15] as Uint8Array | null,
     pinnedRevision: values[16] as number,
+    mentions: values[17] as Uint8Array | null,
+  }),
+};
+
+export interface MentionRow {
+  /** 0 = everybody in the room; then there is no other row of the message. */
+  readonly accountId: number;
+  readonly roomId: number;
+  readonly seq: number;
+  readonly messageId: number;
+}
+
+export const MENTIONS: TableDefinition<MentionRow> = {
+  tag: 9,
+  name: "mentions",
+  key: ["account_id", "room_id", "seq"],
+  columns: ["account_id", "room_id", "seq", "message_id"],
+  values: (row) => [row.accountId, row.roomId, row.seq, row.messageId],
+  row: (values) => ({
+    accountId: values[0] as number,
+    roomId: values[1] as number,
+    seq: values[2] as number,
+    messageId: values[3] as number,
   }),
 };
 

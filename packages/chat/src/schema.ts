@@ -6,6 +6,7 @@ import { InvariantViolation } from "./invariant.ts";
 import {
   ACCOUNTS,
   MEMBERS,
+  MENTIONS,
   MESSAGES,
   REACTIONS,
   REQUESTS,
@@ -148,6 +149,7 @@ const ADDED_COLUMNS = [
   { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "reactions", type: "BLOB" },
   { table: "messages", column: "pinned_revision", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "mentions", type: "BLOB" },
 ] as const;
 
 /** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */
@@ -170,6 +172,16 @@ const ADDED_OBJECTS = [
     sql: "CREATE INDEX reactions_in_order ON reactions (message_id, emoji)",
   },
   {
+    name: "mentions",
+    sql: `CREATE TABLE mentions (
+      account_id INTEGER NOT NULL,
+      room_id INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      message_id INTEGER NOT NULL,
+      PRIMARY KEY (account_id, room_id, seq)
+    ) STRICT, WITHOUT ROWID`,
+  },
+  {
     name: "messages_pinned",
     sql: "CREATE INDEX messages_pinned ON messages (room_id, pinned_revision) WHERE pinned_revision > 0",
   },
@@ -189,7 +201,7 @@ export function metaChecksum(values: readonly SqlValue[]): number {
 export const REPLICATED_TABLES: readonly Pick<
   TableDefinition<unknown>,
   "tag" | "name" | "columns" | "added"
->[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS, REACTIONS];
+>[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS, REACTIONS, MENTIONS];
 
 /** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */
 export function openSchema(db: ChatDatabase): void {

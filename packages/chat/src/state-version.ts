@@ -8,16 +8,22 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 4;
+export const STATE_VERSION = 5;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
 const SINCE: { readonly [N in OpName]?: number } = { edit: 2, react: 3, pin: 4 };
 
+/** Messages know whom they mention, and rooms how much is unread, from this state version on. */
+export const MENTIONS_SINCE = 5;
+
 /** The state version that an operation needs. */
-export function versionOf(op: OpName): number {
-  return SINCE[op] ?? STATE_VERSION_FIRST;
+export function versionOf(op: Op): number {
+  if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {
+    return MENTIONS_SINCE;
+  }
+  return SINCE[op.$case] ?? STATE_VERSION_FIRST;
 }
 
 /** The state version that an encoded command needs, without decoding it; 0 = it is no command. */

@@ -4,6 +4,7 @@
 import { CachedTable } from "./cached-table.ts";
 import type { ChatDatabase } from "./database.ts";
 import { HashSum, RowHasher } from "./hash.ts";
+import { MentionTable } from "./mention-table.ts";
 import { MessageTable } from "./message-table.ts";
 import { ReactionTable } from "./reaction-table.ts";
 import { RequestTable } from "./request-table.ts";
@@ -19,6 +20,7 @@ import {
   type SenderRow,
   type SessionRow,
 } from "./rows.ts";
+import { type Counts, UnreadCounts } from "./unread-counts.ts";
 
 const NO_MEMBERS: ReadonlyMap<number, MemberRow> = new Map();
 const NO_IDS: ReadonlySet<number> = new Set();
@@ -28,6 +30,7 @@ export class ChatState {
   readonly sum: HashSum;
   readonly messages: MessageTable;
   readonly reactions: ReactionTable;
+  readonly mentions: MentionTable;
   readonly requests: RequestTable;
   /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
   stampMs: number;
@@ -36,6 +39,7 @@ export class ChatState {
   /** Which commands may follow; see state-version.ts. */
   stateVersion: number;
 
+  readonly #counts: UnreadCounts;
   readonly #accountTable: CachedTable<AccountRow>;
   readonly #sessionTable: CachedTable<SessionRow>;
   readonly #roomTable: CachedTable<RoomRow>;
@@ -72,6 +76,8 @@ export class ChatState {
     this.stateVersion = meta.stateVersion;
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher);
+    this.mentions = new MentionTable(db, this.sum, this.hasher);
+    this.#counts = new UnreadCounts(db);
     this.reactions = new ReactionTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);
     this.#accountTable = new CachedTable(db, ACCOUNTS);
@@ -319,6 +325,19 @@ export class ChatState {
   /** What the account has sent to the room; undefined = nothing. */
   sender(roomId: number, accountId: number): SenderRow | undefined {
     return this.#senders.get(roomId)?.get(accountId);
+  }
+
+  /** What a member has not read. */
+  unread(room: RoomRow, { accountId, readSeq }: MemberRow): Counts {
+    const sender = this.sender(room.id, accountId);
+    return this.#counts.count({
+      roomId: room.id,
+      accountId,
+      readSeq,
+      lastSeq: room.lastSeq,
+      sentCount: sender?.sentCount ?? 0,
+      lastSentSeq: sender?.lastSeq ?? 0,
+    });
   }
 
   changedSender(sender: SenderRow): void {

@@ -67,7 +67,7 @@ test.each([
   ["roomReset", roomResetEvent(300, room, member, account)],
   ["roomRemoved", roomRemovedEvent(300, 6, 2, 5)],
   ["membershipChanged", membershipChangedEvent(300, room, account, 2)],
-  ["readMarker", readMarkerEvent(300, 6, 3)],
+  ["readMarker", readMarkerEvent(300, 6, 3, { unreadCount: 2, mentionCount: 1 })],
   ["accountChanged", accountChangedEvent(300, account)],
 ])("a %s event joined from parts is what encoding it whole gives", (name, bytes) => {
   const event = Event.decode(bytes);

@@ -6,6 +6,7 @@ import {
   joinBytes,
   lengthDelimitedField,
   MembershipChanged,
+  MentionList,
   type Message as MessageView,
   type Reaction,
   ReactionList,
@@ -17,6 +18,9 @@ import {
   varintField,
 } from "@parley/protocol";
 import type { AccountRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
+import type { Counts } from "./unread-counts.ts";
+
+const NOTHING_UNREAD: Counts = { unreadCount: 0, mentionCount: 0 };
 
 /** Both names of an account that is gone. */
 export const DELETED_ACCOUNT_NAME = "deleted account";
@@ -39,6 +43,7 @@ export function roomView(
   row: RoomRow,
   viewer: MemberRow | undefined,
   peer: AccountRow | undefined,
+  counts: Counts = NOTHING_UNREAD,
 ): RoomView {
   const isMember = viewer !== undefined && viewer.role !== 0;
   return {
@@ -53,6 +58,7 @@ export function roomView(
     peer: peer === undefined ? undefined : accountView(peer),
     createdAtMs: row.createdAtMs,
     deleted: row.deleted,
+    ...counts,
   };
 }
 
@@ -61,8 +67,11 @@ export function peerIdOf(room: RoomRow, accountId: number): number {
   return room.directLow === accountId ? room.directHigh : room.directLow;
 }
 
+const NO_MENTIONS: MentionList = { accountIds: [], room: false };
+
 /** `author`: the username, or the name of a deleted account. */
 export function messageView(row: MessageRow, author: string): MessageView {
+  const mentions = row.mentions === null ? NO_MENTIONS : MentionList.decode(row.mentions);
   return {
     id: row.id,
     roomId: row.roomId,
@@ -79,6 +88,8 @@ export function messageView(row: MessageRow, author: string): MessageView {
     editedAtMs: row.editedAtMs,
     reactions: reactionsOf(row),
     pinned: row.pinnedRevision > 0,
+    mentions: mentions.accountIds,
+    mentionsRoom: mentions.room,
   };
 }
 
@@ -117,8 +128,10 @@ export function roomResetEvent(
   room: RoomRow,
   viewer: MemberRow,
   peer: AccountRow | undefined,
+  counts?: Counts,
 ): Uint8Array {
-  return event(revision, 5, RoomReset.encode({ room: roomView(room, viewer, peer) }).finish());
+  const view = roomView(room, viewer, peer, counts);
+  return event(revision, 5, RoomReset.encode({ room: view }).finish());
 }
 
 export function roomRemovedEvent(
@@ -147,8 +160,14 @@ export function membershipChangedEvent(
   return event(revision, 7, MembershipChanged.encode(changed).finish());
 }
 
-export function readMarkerEvent(revision: number, roomId: number, seq: number): Uint8Array {
-  return event(revision, 8, ReadMarker.encode({ roomId, seq }).finish());
+/** `counts`: what is unread after `seq`, as of the revision. */
+export function readMarkerEvent(
+  revision: number,
+  roomId: number,
+  seq: number,
+  counts: Counts,
+): Uint8Array {
+  return event(revision, 8, ReadMarker.encode({ roomId, seq, ...counts }).finish());
 }
 
 export function accountChangedEvent(revision: number, account: AccountRow): Uint8Array {

@@ -97,6 +97,12 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       clientMessageId: clientId,
       replyToSeq: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, seq),
       afterClientMessageId: fc.oneof({ weight: 3, arbitrary: fc.constant("") }, clientId),
+      mentionIds: fc.oneof(
+        { weight: 3, arbitrary: fc.constant([]) },
+        { weight: 3, arbitrary: fc.array(accountId, { maxLength: 4 }) },
+        { weight: 1, arbitrary: fc.constant(Array(51).fill(1)) },
+      ),
+      mentionsRoom: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
     }),
   },
   { weight: 2, arbitrary: op1("delete", { roomId, seqs: fc.array(seq, { maxLength: 4 }) }) },
@@ -153,7 +159,7 @@ const command: fc.Arbitrary<Uint8Array> = fc
     const hasActor = made.$case !== "register" && made.$case !== "raiseStateVersion";
     const whole: Command = {
       ...rest,
-      version: hasVersion ? versionOf(made.$case) : 0,
+      version: hasVersion ? versionOf(made) : 0,
       accountId: hasActor ? rest.accountId : 0,
       op: made,
     };
@@ -206,6 +212,8 @@ export function prologue(): Uint8Array[] {
         clientMessageId: `early ${n++}`,
         replyToSeq: 0,
         afterClientMessageId: "",
+        mentionIds: [],
+        mentionsRoom: false,
       },
     });
   const joins = [join(2, 5), join(3, 5), join(1, 6), join(3, 6), join(4, 6)];

@@ -97,6 +97,7 @@ test("the random logs reach every kind of outcome (or the properties above say l
     if (db.prepare("SELECT id FROM reactions").get() !== undefined) seen.set("reactions", 1);
     const pinned = "SELECT id FROM messages WHERE pinned_revision > 0";
     if (db.prepare(pinned).get() !== undefined) seen.set("pins", 1);
+    if (db.prepare("SELECT 1 FROM mentions").get() !== undefined) seen.set("mentions", 1);
   }
   const reasons = [
     "ok",
@@ -104,6 +105,7 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "events",
     "reactions",
     "pins",
+    "mentions",
     "MALFORMED",
     "INVALID_ARGUMENT",
     "TOO_LARGE",

@@ -99,6 +99,8 @@ function asOlder(db: DatabaseSync): void {
   db.exec("ALTER TABLE messages DROP COLUMN version");
   db.exec("ALTER TABLE messages DROP COLUMN edited_at_ms");
   db.exec("ALTER TABLE messages DROP COLUMN reactions");
+  db.exec("ALTER TABLE messages DROP COLUMN mentions");
+  db.exec("DROP TABLE mentions");
   db.exec("DROP INDEX messages_pinned");
   db.exec("ALTER TABLE messages DROP COLUMN pinned_revision");
   db.exec("DROP TABLE reactions");

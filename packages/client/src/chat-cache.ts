@@ -105,6 +105,24 @@ export function forgetsMessages(row: CachedRoom | undefined, event: Event): bool
   return row === undefined || event.revision > row.revision;
 }
 
+/** Whether a message is for the account in particular. */
+export function mentionsAccount(message: Message, accountId: number): boolean {
+  return message.mentionsRoom || message.mentions.includes(accountId);
+}
+
+/** With one unread message more or less. A marker of one's own devices brings the servers' counts. */
+function counted(
+  { unreadCount, mentionCount }: Room,
+  message: Message,
+  accountId: number,
+  by: 1 | -1,
+): Pick<Room, "unreadCount" | "mentionCount"> {
+  return {
+    unreadCount: Math.max(0, unreadCount + by),
+    mentionCount: Math.max(0, mentionCount + (mentionsAccount(message, accountId) ? by : 0)),
+  };
+}
+
 /** The room's row after an event; undefined = the room is not in the account's list. */
 export function afterEvent(
   row: CachedRoom | undefined,
@@ -122,17 +140,26 @@ export function afterEvent(
   const newer = revision > row.revision;
   switch (change?.$case) {
     case "message": {
-      const { seq } = change.value;
+      const { seq, deleted } = change.value;
       const lastSeq = Math.max(room.lastSeq, seq);
+      // What the row has counted already is not new.
+      const isUnread = seq > room.lastSeq && !deleted && change.value.authorId !== accountId;
       return {
         ...row,
-        room: { ...room, lastSeq },
+        room: { ...room, lastSeq, ...(isUnread ? counted(room, change.value, accountId, 1) : {}) },
         ranges: withRange(row.ranges, { from: seq, to: seq }),
       };
     }
     case "readMarker": {
-      const readSeq = Math.max(room.readSeq, change.value.seq);
-      return { ...row, room: { ...room, readSeq } };
+      if (!newer || change.value.seq < room.readSeq) return row;
+      const { seq: readSeq, unreadCount, mentionCount } = change.value;
+      return { ...row, room: { ...room, readSeq, unreadCount, mentionCount } };
+    }
+    case "messageChanged": {
+      const { seq, deleted, authorId } = change.value;
+      const wasUnread = newer && deleted && seq > room.readSeq && authorId !== accountId;
+      if (!wasUnread) return row;
+      return { ...row, room: { ...room, ...counted(room, change.value, accountId, -1) } };
     }
     case "roomRemoved":
       return newer ? undefined : row;
@@ -148,7 +175,6 @@ export function afterEvent(
       return { ...row, revision, room: { ...room, memberCount, role: own } };
     }
     case "roomReset":
-    case "messageChanged":
     case "accountChanged":
     case undefined:
       return row;

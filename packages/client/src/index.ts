@@ -18,7 +18,12 @@ export {
 } from "@parley/protocol";
 export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
-export type { CacheContents, CachedRoom, ChatCacheStore } from "./chat-cache.ts";
+export {
+  type CacheContents,
+  type CachedRoom,
+  type ChatCacheStore,
+  mentionsAccount,
+} from "./chat-cache.ts";
 export { ChatSync, type ChatSyncOptions, type HistoryResult, type RoomList } from "./chat-sync.ts";
 export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";
 export type { ConnectionState } from "./connection-machine.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { newWorld, sends, startedWorld, watch } from "./client-world.ts";
 import type { FakeNode } from "./virtual-world.ts";
 
-const UNREAD = { rooms: [], unreadCount: 0, revision: 0, staleMs: 0 };
+const UNREAD = { rooms: [], unreadCount: 0, mentionCount: 0, revision: 0, staleMs: 0 };
 
 function commitAll(node: FakeNode): void {
   node.onRequest = (session, request) => session.commit(request, 11);

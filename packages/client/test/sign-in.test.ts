@@ -7,6 +7,7 @@ function login(session: FakeSession, request: SentRequest, token: string, revisi
     account: ALICE,
     token,
     unreadCount: 3,
+    mentionCount: 0,
     tokenExpiresAtMs: 0,
     unread: [],
     revision,
@@ -118,7 +119,14 @@ test("a message that one account wrote is never sent as another", async () => {
     if (request.op.$case !== "login") return;
     node(1).tokens.add("bobs");
     const account = { ...ALICE, id: 8, username: "bob" };
-    const value = { account, token: "bobs", unreadCount: 0, tokenExpiresAtMs: 0, unread: [] };
+    const value = {
+      account,
+      token: "bobs",
+      unreadCount: 0,
+      mentionCount: 0,
+      tokenExpiresAtMs: 0,
+      unread: [],
+    };
     session.reply(request, { $case: "login", value: { ...value, revision: 12 } });
   };
   void client.send(1, "from alice").catch(() => {});

@@ -15,6 +15,10 @@ export const LIMITS = {
   patternBytesMax: 128,
   pageTokenBytesMax: 256,
   deleteSeqsMax: 100,
+  /** Accounts that one message mentions by name. */
+  mentionsMax: 50,
+  /** In a larger room, `@room` is for its admins and owners. */
+  roomMentionMembersMax: 50,
   pinsPerRoomMax: 50,
   pinsPageMax: 50,
   pinsPageDefault: 50,

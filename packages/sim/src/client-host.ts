@@ -307,6 +307,9 @@ export class ClientHost {
     if (operation.kind.kind !== "send") return;
     this.pendingSends.delete(operation.kind.clientMessageId);
     this.#world.history.complete(operation, { kind: "sent", message, replicas });
+    const { coverage } = this.#world;
+    coverage.add("replies", message.replyToSeq > 0 ? 1 : 0);
+    coverage.add("mentions", message.mentionsRoom || message.mentions.length > 0 ? 1 : 0);
     this.#lastSent = Math.max(this.#lastSent, message.id);
     this.#saw(message.id);
   }

@@ -77,6 +77,8 @@ export const COVERAGE = [
   "edits",
   "reactions",
   "pins",
+  "replies",
+  "mentions",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

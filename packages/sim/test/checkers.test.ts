@@ -503,7 +503,11 @@ describe("P5 no gap", () => {
   test("catches revisions that go back", () => {
     const checker = joined();
     delivered(checker, message(2));
-    told(checker, { $case: "readMarker", value: { roomId: 7, seq: 1 } }, 50);
+    told(
+      checker,
+      { $case: "readMarker", value: { roomId: 7, seq: 1, unreadCount: 0, mentionCount: 0 } },
+      50,
+    );
     expect(found[0]).toContain("revision 50 after 102");
   });
 });

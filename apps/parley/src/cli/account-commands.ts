@@ -15,7 +15,7 @@ import {
   withAccount,
   withGuest,
 } from "./connection.ts";
-import { accountText, lastSeen, shortTime, staleRemark } from "./format.ts";
+import { accountText, lastSeen, shortTime, staleRemark, unreadText } from "./format.ts";
 import { chatJson } from "./json.ts";
 import { ask, isInteractive } from "./prompt.ts";
 import { resolveServers } from "./servers.ts";
@@ -74,7 +74,7 @@ function addLogin(program: Command): void {
         output(
           flags.json,
           () => chatJson(reply),
-          () => [`Signed in as ${username}. Unread messages: ${reply.unreadCount}.`],
+          () => [`Signed in as ${username}: ${unreadText(reply)}.`],
         );
       });
     });

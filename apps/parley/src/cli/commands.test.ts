@@ -194,9 +194,11 @@ describe("a piped chat", () => {
     const { out, code } = await run(["chat", ...flags], { as: "eve", input });
     expect(code).toBe(0);
     expect(out).toMatch(/Signed in as eve/);
-    expect(out).toMatch(/#1 eve: first\n[\s\S]*#2 eve: second\n[\s\S]*#3 eve \(to #1\): an answer/);
+    expect(out).toMatch(
+      /#1 eve: first\n[\s\S]*#2 eve: second\n[\s\S]*#3 eve \(to #1 eve: first\): an answer/,
+    );
     expect(out).toMatch(/There is no \/nonsense/);
-    expect([...out.matchAll(/#1 eve: first/g)]).toHaveLength(1);
+    expect([...out.matchAll(/#1 eve: first\n/g)]).toHaveLength(1);
   });
 });
 

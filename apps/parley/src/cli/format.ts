@@ -1,6 +1,6 @@
 // How messages, times and people look on a terminal.
 import { stripVTControlCharacters } from "node:util";
-import type { Account, Message, Reaction } from "@parley/protocol";
+import type { Account, Message, Reaction, UnreadResponse } from "@parley/protocol";
 import pc from "picocolors";
 import { truncate } from "../terminal/width.ts";
 
@@ -58,6 +58,17 @@ export function bodyText(message: Message): string {
   const reactions = reactionsText(message.reactions);
   const pinned = message.pinned ? ` ${pc.dim("(pinned)")}` : "";
   return `${body}${edited}${pinned}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+}
+
+/** Empty where there are none. */
+export function mentionsText(mentionCount: number): string {
+  if (mentionCount === 0) return "";
+  return pc.yellow(` (${mentionCount} ${mentionCount === 1 ? "mentions" : "mention"} you)`);
+}
+
+/** 3 unread (1 mentions you) */
+export function unreadText(counts: Pick<UnreadResponse, "unreadCount" | "mentionCount">): string {
+  return `${counts.unreadCount} unread${mentionsText(counts.mentionCount)}`;
 }
 
 /** 👍 3 🎉 1 */

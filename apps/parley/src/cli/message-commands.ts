@@ -13,7 +13,14 @@ import type { Command } from "commander";
 import { wholeNumber } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
-import { messageLine, printable, reactionsText, staleRemark } from "./format.ts";
+import {
+  mentionsText,
+  messageLine,
+  printable,
+  reactionsText,
+  staleRemark,
+  unreadText,
+} from "./format.ts";
 import { chatJson } from "./json.ts";
 import { ownRoom, roomTitle } from "./rooms.ts";
 import { UsageError } from "./usage-error.ts";
@@ -199,10 +206,10 @@ function addHistory(program: Command): void {
           () => chatJson(reply),
           () => [
             ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
-            `${reply.unreadCount} unread`,
+            unreadText(reply),
             ...waiting.map((one) => {
               const name = printable(names.get(one.roomId) ?? `room ${one.roomId}`);
-              return `  ${String(one.unreadCount).padStart(5)}  ${name}`;
+              return `  ${String(one.unreadCount).padStart(5)}  ${name}${mentionsText(one.mentionCount)}`;
             }),
           ],
         );

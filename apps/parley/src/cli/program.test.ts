@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ParleyError, RoomRole, RoomVisibility } from "@parley/protocol";
+import { ParleyError, Room, RoomRole, RoomVisibility } from "@parley/protocol";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigError } from "../config/config-error.ts";
 import { addressList, wholeNumber } from "./arguments.ts";
@@ -224,18 +224,14 @@ describe("output", () => {
 });
 
 describe("the name of a room", () => {
-  const room = (id: number, name: string, peer?: string) => ({
-    ...{ id, name, lastSeq: 0, memberCount: 1, topic: "", role: 1, readSeq: 0 },
-    ...{ createdAtMs: 0, deleted: false },
-    visibility: peer === undefined ? 1 : 3,
-    peer:
-      peer === undefined
-        ? undefined
-        : {
-            ...{ id: 1, username: peer, displayName: peer, online: false, lastSeenMs: 0 },
-            ...{ owner: false, deleted: false },
-          },
-  });
+  const room = (id: number, name: string, peer = "") =>
+    Room.fromPartial({
+      id,
+      name,
+      visibility:
+        peer === "" ? RoomVisibility.ROOM_VISIBILITY_PUBLIC : RoomVisibility.ROOM_VISIBILITY_DIRECT,
+      peer: peer === "" ? undefined : { id: 1, username: peer, displayName: peer },
+    });
   const rooms = [room(1, "Lobby"), room(2, "1"), room(3, "", "ann")] as const;
   it.each([
     ["lobby", 1],
@@ -245,9 +241,9 @@ describe("the name of a room", () => {
     ["@ann", 3],
     ["#3", 3],
   ])("%s means room %i", (reference, id) => {
-    expect(findRoom(rooms as Parameters<typeof findRoom>[0], reference)?.id).toBe(id);
+    expect(findRoom(rooms, reference)?.id).toBe(id);
   });
   it.each(["@lobby", "9", "nowhere", ""])("%j means none", (reference) => {
-    expect(findRoom(rooms as Parameters<typeof findRoom>[0], reference)).toBeUndefined();
+    expect(findRoom(rooms, reference)).toBeUndefined();
   });
 });

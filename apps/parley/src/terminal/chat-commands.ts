@@ -2,7 +2,14 @@
 import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
-import { accountText, lastSeen, messageLine, printable } from "../cli/format.ts";
+import {
+  accountText,
+  lastSeen,
+  mentionsText,
+  messageLine,
+  printable,
+  unreadText,
+} from "../cli/format.ts";
 import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
 import { joinableRoom, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
@@ -91,12 +98,13 @@ async function who(chat: Chat, room: Room): Promise<void> {
 }
 
 async function showUnread(chat: Chat): Promise<void> {
-  const { rooms, unreadCount } = await chat.client.call("unread", {});
-  chat.print(`${unreadCount} unread`);
-  for (const one of rooms) {
+  const reply = await chat.client.call("unread", {});
+  chat.print(unreadText(reply));
+  for (const one of reply.rooms) {
     const room = chat.book.get(one.roomId);
     if (one.unreadCount === 0 || room === undefined) continue;
-    chat.print(`  ${String(one.unreadCount).padStart(5)}  ${printable(roomTitle(room))}`);
+    const count = String(one.unreadCount).padStart(5);
+    chat.print(`  ${count}  ${printable(roomTitle(room))}${mentionsText(one.mentionCount)}`);
   }
 }
 

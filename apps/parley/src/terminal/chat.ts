@@ -1,9 +1,15 @@
 // A chat at the terminal: what comes in is shown, what is typed goes out. Start reading here.
-import { type ClientState, ParleyClient, ParleyError, type SubscriptionItem } from "@parley/client";
+import {
+  type ClientState,
+  mentionsAccount,
+  ParleyClient,
+  ParleyError,
+  type SubscriptionItem,
+} from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
-import { bodyText, messageLine, printable } from "../cli/format.ts";
+import { bodyText, messageLine, printable, unreadText } from "../cli/format.ts";
 import { listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
 import { completions } from "./completion.ts";
@@ -29,6 +35,9 @@ const STATUS_EVERY_MS = 1_000;
 const WAITING_SHOWN_AFTER_MS = 1_500;
 /** Names that the Tab key knows of. */
 const PEOPLE_MAX = 1_000;
+
+/** Beside a message that mentions the person. */
+const FOR_ME = pc.yellow("  @you");
 
 export class Chat {
   readonly book = new RoomBook();
@@ -213,7 +222,9 @@ export class Chat {
     }
     const total = waiting.reduce((sum, room) => sum + this.book.unread(room.id), 0);
     const each = waiting.map((room) => `${roomTitle(room)} ${this.book.unread(room.id)}`);
-    this.print(pc.yellow(`${total} unread: ${printable(each.join(", "))}`));
+    const mentions = waiting.reduce((sum, room) => sum + room.mentionCount, 0);
+    const text = unreadText({ unreadCount: total, mentionCount: mentions });
+    this.print(pc.yellow(`${text}: ${printable(each.join(", "))}`));
   }
 
   async #suggestRooms(): Promise<void> {
@@ -299,13 +310,15 @@ export class Chat {
     this.#see(message.author);
     const late = this.#waiting.arrived(message.clientMessageId) ? pc.green("  sent") : "";
     if (message.roomId === this.open.id) {
-      this.open.show(message, late);
+      const isForMe = message.authorId !== this.ownId && mentionsAccount(message, this.ownId);
+      this.open.show(message, isForMe ? FOR_ME : late);
       return;
     }
     if (message.authorId === this.ownId) return;
     const room = this.book.get(message.roomId);
     const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
-    this.print(pc.dim(`[${printable(title)}] `) + messageLine(message));
+    const isForMe = mentionsAccount(message, this.ownId);
+    this.print(pc.dim(`[${printable(title)}] `) + messageLine(message) + (isForMe ? FOR_ME : ""));
   }
 
   #onJoined(room: Room): void {

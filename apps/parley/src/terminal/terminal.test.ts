@@ -118,7 +118,10 @@ describe("the rooms that a chat knows", () => {
     const deleted = { ...gone.value, deleted: true };
     book.apply(event({ $case: "messageChanged", value: deleted }), 7);
     expect(book.unread(1)).toBe(2);
-    book.apply(event({ $case: "readMarker", value: { roomId: 1, seq: 6 } }), 7);
+    book.apply(
+      event({ $case: "readMarker", value: { roomId: 1, seq: 6, unreadCount: 0, mentionCount: 0 } }),
+      7,
+    );
     expect(book.unreadExcept(2)).toBe(0);
   });
   it("come, change and go with events", () => {

@@ -13,11 +13,13 @@ import {
   RemoveMemberResponse,
   RoomRemovalReason,
   RoomRole,
+  type Room as RoomView,
   RoomVisibility,
   type SetRoleCommand,
   SetRoleResponse,
 } from "@parley/protocol";
 import type { AccountRow, MemberRow, RoomRow } from "../rows.ts";
+import { MENTIONS_SINCE } from "../state-version.ts";
 import {
   accountView,
   membershipChangedEvent,
@@ -45,12 +47,28 @@ export function isDirect(room: RoomRow): boolean {
   return room.visibility === ROOM_VISIBILITY_DIRECT;
 }
 
+export interface Membership {
+  readonly room: RoomRow;
+  readonly member: MemberRow;
+}
+
+/** The room as a member sees it. Answers are remembered, so an older program has to give the same ones. */
+export function ownRoomView(
+  { state }: ApplyContext,
+  room: RoomRow,
+  member: MemberRow | undefined,
+  peer: AccountRow | undefined,
+): RoomView {
+  const isCounted = member !== undefined && state.stateVersion >= MENTIONS_SINCE;
+  return roomView(room, member, peer, isCounted ? state.unread(room, member) : undefined);
+}
+
 /** The room and the actor's membership, or why there is none. */
 export function membershipOf(
   context: ApplyContext,
   roomId: number,
   account: AccountRow,
-): { readonly room: RoomRow; readonly member: MemberRow } | ParleyError {
+): Membership | ParleyError {
   const room = context.state.liveRoom(roomId);
   if (room === undefined) return refuse("ROOM_NOT_FOUND", NO_ROOM);
   const member = context.state.member(roomId, account.id);
@@ -215,7 +233,10 @@ export function joinRoom(
     announceEntry(context, room, member);
   }
   const peer = isDirect(room) ? state.account(peerIdOf(room, account.id)) : undefined;
-  return JoinRoomResponse.encode({ room: roomView(room, member, peer), revision }).finish();
+  return JoinRoomResponse.encode({
+    room: ownRoomView(context, room, member, peer),
+    revision,
+  }).finish();
 }
 
 export function leaveRoom(

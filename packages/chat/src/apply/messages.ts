@@ -6,9 +6,11 @@ import {
   type EditCommand,
   EditResponse,
   encode,
+  LIMITS,
   lengthDelimitedField,
   type MarkReadCommand,
   MarkReadResponse,
+  MentionList,
   Message,
   ParleyError,
   RoomRole,
@@ -25,7 +27,7 @@ import {
   readMarkerEvent,
 } from "../views.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
-import { isDirect, membershipOf } from "./membership.ts";
+import { isDirect, type Membership, membershipOf } from "./membership.ts";
 
 function sendContentHash(context: ApplyContext, command: SendCommand): number {
   return contentHash(context.state.hasher, [command.roomId, command.body, command.replyToSeq]);
@@ -54,6 +56,28 @@ export function repeatedSend(
   return sendResponse(encode(Message, messageView(row, author)));
 }
 
+/** Of those whom the text names, the members; everybody, if the author may. Undefined = nobody. */
+function mentionsOf(
+  context: ApplyContext,
+  { room, member }: Membership,
+  command: SendCommand,
+): MentionList | undefined {
+  const isMember = (accountId: number) => context.state.member(room.id, accountId) !== undefined;
+  const accountIds = [...new Set(command.mentionIds)].filter(isMember);
+  const mayAll =
+    room.memberCount <= LIMITS.roomMentionMembersMax || member.role >= RoomRole.ROOM_ROLE_ADMIN;
+  const all = command.mentionsRoom && mayAll;
+  return accountIds.length === 0 && !all ? undefined : { accountIds, room: all };
+}
+
+/** One row for everybody stands for each of them too, so that nobody is counted twice. */
+function addMentions({ state }: ApplyContext, message: MessageRow, mentions: MentionList): void {
+  const { id: messageId, roomId, seq } = message;
+  for (const accountId of mentions.room ? [0] : mentions.accountIds) {
+    state.mentions.add({ accountId, roomId, seq, messageId });
+  }
+}
+
 /** P2, P3: once, the next number of its room, after its predecessor. */
 export function send(context: ApplyContext, account: AccountRow, command: SendCommand): Result {
   const { state, revision, stampMs } = context;
@@ -73,6 +97,7 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     }
   }
   const sentAtMs = Math.max(stampMs, room.lastSentAtMs);
+  const mentions = mentionsOf(context, found, command);
   const sender: SenderRow = state.sender(room.id, account.id) ?? {
     stored: false,
     hashA: 0,
@@ -100,8 +125,10 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     editedAtMs: 0,
     reactions: null,
     pinnedRevision: 0,
+    mentions: mentions === undefined ? null : MentionList.encode(mentions).finish(),
   };
   state.messages.append(row);
+  if (mentions !== undefined) addMentions(context, row, mentions);
   sender.sentCount = row.authorSeq;
   sender.lastSeq = row.seq;
   state.changedSender(sender);
@@ -201,7 +228,10 @@ export function markRead(
     member.readSeq = seq;
     member.readRevision = revision;
     state.changedMember(member);
-    context.toAccount(account.id, readMarkerEvent(revision, room.id, seq));
+    context.toAccount(
+      account.id,
+      readMarkerEvent(revision, room.id, seq, state.unread(room, member)),
+    );
   }
   return MarkReadResponse.encode({ readSeq: member.readSeq, revision }).finish();
 }

@@ -15,7 +15,14 @@ import {
 import type { AccountRow, RoomRow } from "../rows.ts";
 import { roomChangedEvent, roomRemovedEvent, roomResetEvent, roomView } from "../views.ts";
 import { type ApplyContext, type Result, refuse, roomChange } from "./context.ts";
-import { enterRoom, isDirect, membershipOf, REMOVAL, roomLimitProblem } from "./membership.ts";
+import {
+  enterRoom,
+  isDirect,
+  membershipOf,
+  ownRoomView,
+  REMOVAL,
+  roomLimitProblem,
+} from "./membership.ts";
 
 const { ROOM_VISIBILITY_PUBLIC, ROOM_VISIBILITY_DIRECT } = RoomVisibility;
 const { ROOM_ROLE_ADMIN, ROOM_ROLE_MEMBER, ROOM_ROLE_OWNER } = RoomRole;
@@ -111,7 +118,7 @@ export function updateRoom(
     if (isVisibilityChange) context.changes.push(roomChange(room));
     context.toRoom(room.id, roomChangedEvent(revision, room));
   }
-  const view = roomView(room, member, undefined);
+  const view = ownRoomView(context, room, member, undefined);
   return UpdateRoomResponse.encode({ room: view, revision }).finish();
 }
 
@@ -184,6 +191,6 @@ export function openDirect(
     }
   }
   const member = state.member(room.id, account.id);
-  const view = roomView(room, member, peer);
+  const view = ownRoomView(context, room, member, peer);
   return OpenDirectResponse.encode({ room: view, revision }).finish();
 }

@@ -89,6 +89,7 @@ export function createSession(
     tokenExpiresAtMs: session.expiresAtMs,
     unread: [],
     revision,
+    mentionCount: 0,
   }).finish();
 }
 

@@ -15,6 +15,7 @@ import {
   type RoomRow,
 } from "../rows.ts";
 import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import type { Counts } from "../unread-counts.ts";
 import {
   accountChangedEvent,
   membershipChangedEvent,
@@ -29,6 +30,7 @@ import {
 import { MESSAGE_COLUMNS, messageOf } from "./history.ts";
 import { merge, type Pending, type Source } from "./merge.ts";
 import type { RowSource } from "./rows-of.ts";
+import type { UnreadReads } from "./unread.ts";
 
 /** Within a revision: first the room, then who is in it, then what is said in it. */
 const RANK = {
@@ -56,6 +58,7 @@ export interface CatchUp {
 
 export class CatchUpReads {
   readonly #rows: RowSource;
+  readonly #unread: UnreadReads;
   readonly #memberships: Statement;
   readonly #idAt: Statement;
   readonly #messages: Statement;
@@ -63,8 +66,9 @@ export class CatchUpReads {
   readonly #members: Statement;
   readonly #accounts: Statement;
 
-  constructor(db: ChatDatabase, rows: RowSource) {
+  constructor(db: ChatDatabase, rows: RowSource, unread: UnreadReads) {
     this.#rows = rows;
+    this.#unread = unread;
     this.#memberships = prepareArrays(
       db,
       `SELECT ${columnsOf(MEMBERS, "m")}, ${columnsOf(ROOMS, "r")}
@@ -154,7 +158,13 @@ export class CatchUpReads {
     if (member.joinedRevision > after) {
       singles.push(
         pendingAt(member.joinedRevision, RANK.reset, (revision) =>
-          roomResetEvent(revision, room, member, this.#peer(room, member.accountId)),
+          roomResetEvent(
+            revision,
+            room,
+            member,
+            this.#peer(room, member.accountId),
+            this.#unread.of(room, member),
+          ),
         ),
       );
     }
@@ -167,11 +177,21 @@ export class CatchUpReads {
     if (member.readRevision > base) {
       singles.push(
         pendingAt(member.readRevision, RANK.read, (revision) =>
-          readMarkerEvent(revision, room.id, member.readSeq),
+          readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member, after)),
         ),
       );
     }
     return singles;
+  }
+
+  /**
+   * What was unread when the read position was moved: the events that follow lead to what is unread now. But a reset
+   * shows the room as it is now, and so does then the position that belongs to it.
+   */
+  #unreadAt(room: RoomRow, member: MemberRow, base: number): Counts {
+    if (member.joinedRevision > base) return this.#unread.of(room, member);
+    const lastSeq = this.#lastSeqUpTo(room, member.readRevision);
+    return this.#unread.asOf(member, lastSeq, { base, revision: member.readRevision });
   }
 
   #peer(room: RoomRow, accountId: number): AccountRow | undefined {

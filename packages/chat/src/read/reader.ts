@@ -35,10 +35,10 @@ export class ChatReader {
     this.#db = db;
     this.#rows = new RowSource(db);
     this.#accounts = new AccountReads(db, this.#rows);
-    this.#rooms = new RoomReads(db, this.#rows);
     this.#history = new HistoryReads(db, this.#rows);
     this.#unread = new UnreadReads(db);
-    this.#catchUp = new CatchUpReads(db, this.#rows);
+    this.#rooms = new RoomReads(db, this.#rows, this.#unread);
+    this.#catchUp = new CatchUpReads(db, this.#rows, this.#unread);
   }
 
   /**

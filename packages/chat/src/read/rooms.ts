@@ -16,6 +16,7 @@ import { accountView, peerIdOf, roomView } from "../views.ts";
 import { readableRoom } from "./access.ts";
 import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
+import type { UnreadReads } from "./unread.ts";
 
 /** Names looked at for one page of the directory at the most. */
 const SCANNED_MAX = 20_000;
@@ -23,12 +24,14 @@ const CHUNK = 500;
 
 export class RoomReads {
   readonly #rows: RowSource;
+  readonly #unread: UnreadReads;
   readonly #own: Statement;
   readonly #directory: Statement;
   readonly #members: Statement;
 
-  constructor(db: ChatDatabase, rows: RowSource) {
+  constructor(db: ChatDatabase, rows: RowSource, unread: UnreadReads) {
     this.#rows = rows;
+    this.#unread = unread;
     this.#own = prepareArrays(
       db,
       `SELECT ${columnsOf(MEMBERS, "m")}, ${columnsOf(ROOMS, "r")}
@@ -74,7 +77,7 @@ export class RoomReads {
       if (rooms.length === size) {
         return { rooms, nextPageToken: pageToken(list, String(rooms[size - 1]?.id ?? 0)) };
       }
-      rooms.push(roomView(room, member, peer));
+      rooms.push(roomView(room, member, peer, this.#unread.of(room, member)));
     }
     return { rooms, nextPageToken: "" };
   }

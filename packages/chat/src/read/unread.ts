@@ -1,16 +1,14 @@
-// Unread messages: after the read position, not one's own, not deleted. Counted without scanning:
-// sequences have no gaps (P3), an author's messages in a room are numbered and linked, and deleted ones
-// have an index of their own.
+// What is unread, room by room, for one account.
 import { type RoomUnread, UnreadResponse } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
+import type { MemberRow, RoomRow } from "../rows.ts";
 import { allArrays, firstArray, prepareArrays } from "../schema.ts";
+import { type AsOf, type Counts, UnreadCounts } from "../unread-counts.ts";
 
 export class UnreadReads {
   readonly #rooms: Statement;
   readonly #sender: Statement;
-  readonly #indexedAfter: Statement;
-  readonly #bySeq: Statement;
-  readonly #deletedAfter: Statement;
+  readonly #counts: UnreadCounts;
 
   constructor(db: ChatDatabase) {
     this.#rooms = prepareArrays(
@@ -22,52 +20,39 @@ export class UnreadReads {
       db,
       "SELECT sent_count, last_seq FROM senders WHERE room_id = ? AND account_id = ?",
     );
-    const link = "SELECT seq, author_seq, author_prev_seq FROM messages";
-    this.#indexedAfter = prepareArrays(
-      db,
-      `${link} WHERE room_id = ? AND author_id = ? AND seq > ? AND author_seq % 32 = 0
-       ORDER BY seq LIMIT 1`,
-    );
-    this.#bySeq = prepareArrays(db, `${link} WHERE room_id = ? AND seq = ?`);
-    this.#deletedAfter = prepareArrays(
-      db,
-      `SELECT count(*) FROM messages
-       WHERE room_id = ? AND seq > ? AND author_id <> ? AND deleted = 1`,
-    );
+    this.#counts = new UnreadCounts(db);
   }
 
   /** Every room of the account, those with nothing unread too; an encoded UnreadResponse. */
   unread(accountId: number, revision: number): Uint8Array {
     const rooms: RoomUnread[] = [];
-    let total = 0;
+    let unreadCount = 0;
+    let mentionCount = 0;
     for (const [roomId, lastSeq, readSeq] of allArrays(this.#rooms, accountId) as number[][]) {
       if (roomId === undefined || lastSeq === undefined || readSeq === undefined) continue;
-      const unreadCount = this.#count(roomId, accountId, readSeq, lastSeq);
-      rooms.push({ roomId, unreadCount, readSeq, lastSeq });
-      total += unreadCount;
+      const counts = this.#count(roomId, accountId, readSeq, lastSeq);
+      rooms.push({ roomId, readSeq, lastSeq, ...counts });
+      unreadCount += counts.unreadCount;
+      mentionCount += counts.mentionCount;
     }
-    return UnreadResponse.encode({ rooms, unreadCount: total, revision, staleMs: 0 }).finish();
+    const all = { rooms, unreadCount, mentionCount, revision, staleMs: 0 };
+    return UnreadResponse.encode(all).finish();
   }
 
-  #count(roomId: number, accountId: number, readSeq: number, lastSeq: number): number {
-    if (readSeq >= lastSeq) return 0;
-    const own = this.#ownAfter(roomId, accountId, readSeq);
-    const deleted = firstArray(this.#deletedAfter, roomId, readSeq, accountId)?.[0] as number;
-    return lastSeq - readSeq - own - deleted;
+  /** Of a member. */
+  of(room: RoomRow, { accountId, readSeq }: MemberRow): Counts {
+    return this.#count(room.id, accountId, readSeq, room.lastSeq);
   }
 
-  /** How many messages the account itself has sent after `seq`; at most 33 rows are looked at. */
-  #ownAfter(roomId: number, accountId: number, seq: number): number {
-    const [sentCount = 0, lastSeq = 0] = (firstArray(this.#sender, roomId, accountId) ??
-      []) as number[];
-    if (seq >= lastSeq) return 0;
-    if (seq === 0) return sentCount;
-    let link =
-      firstArray(this.#indexedAfter, roomId, accountId, seq) ??
-      firstArray(this.#bySeq, roomId, lastSeq);
-    while (link !== undefined && (link[0] as number) > seq) {
-      link = firstArray(this.#bySeq, roomId, link[2] as number);
-    }
-    return sentCount - ((link?.[1] as number | undefined) ?? 0);
+  /** As it was when `lastSeq` was the room's newest message. */
+  asOf({ roomId, accountId, readSeq }: MemberRow, lastSeq: number, asOf: AsOf): Counts {
+    return this.#count(roomId, accountId, readSeq, lastSeq, asOf);
+  }
+
+  #count(roomId: number, accountId: number, readSeq: number, lastSeq: number, asOf?: AsOf): Counts {
+    const sender = readSeq < lastSeq ? firstArray(this.#sender, roomId, accountId) : undefined;
+    const [sentCount = 0, lastSentSeq = 0] = (sender ?? []) as number[];
+    const position = { roomId, accountId, readSeq, lastSeq, sentCount, lastSentSeq };
+    return this.#counts.count(position, asOf);
   }
 }

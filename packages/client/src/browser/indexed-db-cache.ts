@@ -32,6 +32,8 @@ type Change = IDBPTransaction<CacheSchema, ("rooms" | "messages" | "cursor")[], 
 export const CACHE_BYTES_MAX = 50 * 1024 * 1024;
 const STORES = ["rooms", "messages", "cursor"] as const;
 const CURSOR = "cursor";
+/** Raised when messages or rooms gain fields. */
+const SCHEMA_VERSION = 2;
 /** What a message takes beside its text, roughly. */
 const MESSAGE_OVERHEAD_BYTES = 300;
 
@@ -69,8 +71,10 @@ export class IndexedDbCache implements ChatCacheStore {
 
   open(): Promise<CacheContents> {
     return this.#guard(async () => {
-      this.#database = await openDB<CacheSchema>(this.#name, 1, {
+      this.#database = await openDB<CacheSchema>(this.#name, SCHEMA_VERSION, {
         upgrade(database) {
+          // Rows of an earlier program lack fields of theirs; they are loaded anew.
+          for (const store of database.objectStoreNames) database.deleteObjectStore(store);
           for (const store of STORES) database.createObjectStore(store);
         },
         blocking: () => this.#database?.close(),

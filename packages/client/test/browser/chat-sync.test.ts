@@ -1,6 +1,6 @@
 // The cache over IndexedDB and what keeps it in step with the cluster.
 import "fake-indexeddb/auto";
-import type { Event, Message, Room } from "@parley/protocol";
+import { type Event, type Message, Room } from "@parley/protocol";
 import { IDBFactory } from "fake-indexeddb";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -38,9 +38,8 @@ afterEach(async () => {
 });
 
 function room(id: number, fields: Partial<Room> = {}): Room {
-  const base = { id, name: `room ${id}`, visibility: 1 as const, lastSeq: 0, memberCount: 1 };
-  const rest = { topic: "", role: 1 as const, readSeq: 0, peer: undefined, createdAtMs: 0 };
-  return { ...base, ...rest, deleted: false, ...fields };
+  const base = { id, name: `room ${id}`, visibility: 1 as const, memberCount: 1, role: 1 as const };
+  return { ...Room.fromPartial(base), ...fields };
 }
 
 function message(revision: number, seq: number, fields: Partial<Message> = {}): Message {

@@ -133,6 +133,7 @@ export class Accounts {
       tokenExpiresAtMs: identity.expiresAtMs,
       unread: unread.rooms,
       revision,
+      mentionCount: unread.mentionCount,
     }).finish();
   }
 

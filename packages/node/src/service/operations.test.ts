@@ -207,6 +207,23 @@ test("a login says how much is unread, per room and in all", async () => {
   expect(login.account?.id).toBe(bob.id);
 });
 
+test("whom a text mentions is found, stored, and counted at login", async () => {
+  const world = await World.upgraded();
+  const ann = await world.register("ann");
+  const bob = await world.register("bob");
+  const direct = await world.call("openDirect", { username: "bob" }, ann.token);
+  const roomId = direct.room?.id ?? 0;
+  for (const [at, body] of ["hello", "@Bob, are you there?", "@room!"].entries()) {
+    const sent = await world.call("send", { roomId, body, clientMessageId: `m${at}` }, ann.token);
+    if (at === 1) expect(sent.message?.mentions).toEqual([bob.id]);
+  }
+  const login = await world.call("login", { username: "bob", password: "bob-password" });
+  expect(login).toMatchObject({ unreadCount: 3, mentionCount: 2 });
+  expect(login.unread).toMatchObject([{ roomId, unreadCount: 3, mentionCount: 2 }]);
+  const { rooms } = await world.call("listRooms", {}, bob.token);
+  expect(rooms).toMatchObject([{ id: roomId, unreadCount: 3, mentionCount: 2 }]);
+});
+
 test("a retried send gets the first result and is stored once (P2)", async () => {
   const world = await World.start();
   const ann = await world.register("ann");

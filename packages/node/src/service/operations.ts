@@ -9,6 +9,7 @@ import {
   joinRoomCommand,
   leaveRoomCommand,
   markReadCommand,
+  mentionsIn,
   openDirectCommand,
   pinCommand,
   reactCommand,
@@ -191,7 +192,8 @@ export class Operations {
   }
 
   #send(request: RequestOf<"send">, caller: SignedIn): Promise<Uint8Array> {
-    const command = sendCommand(request, caller.identity);
+    const mentions = mentionsIn(request.body, this.#parts.replica.admission);
+    const command = sendCommand(request, caller.identity, mentions);
     this.#rate.take(caller.identity.accountId);
     return this.#writes.submit(command, caller).then(({ revision, response }) => {
       const replicas = this.#parts.replica.replicasAt(revision);

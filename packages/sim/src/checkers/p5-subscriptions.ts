@@ -176,8 +176,14 @@ function sameMessage(a: Message, b: Message): boolean {
     a.replyToSeq === b.replyToSeq &&
     a.sentAtMs === b.sentAtMs &&
     reactionsText(a) === reactionsText(b) &&
-    a.pinned === b.pinned
+    a.pinned === b.pinned &&
+    mentionsText(a) === mentionsText(b)
   );
+}
+
+/** Where everybody is mentioned, the table of mentions says that alone. */
+function mentionsText({ mentions, mentionsRoom }: Message): string {
+  return mentionsRoom ? "room" : mentions.toSorted((x, y) => x - y).join();
 }
 
 /** Which of them was there first is not kept once some are taken back. */

@@ -201,8 +201,13 @@ export class People {
     const lines = client.random.chance(0.2) ? client.random.between(2, 5) : 1;
     for (let i = 0; i < lines; i++) {
       const length = client.random.between(1, this.#options.bodyBytesMax);
-      client.send(roomId, `${client.name} says ${this.#words++} ${"·".repeat(length / 2)}`);
+      const to = client.random.chance(0.15) ? this.#mention(client) : "";
+      client.send(roomId, `${client.name} says ${to}${this.#words++} ${"·".repeat(length / 2)}`);
     }
+  }
+
+  #mention(client: ClientHost): string {
+    return client.random.chance(0.2) ? "@room " : `@${this.#other(client).username} `;
   }
 
   async #reply(client: ClientHost, roomId: number): Promise<void> {

@@ -121,6 +121,7 @@ export class ChatDisk {
   messages(): Map<number, Message[]> {
     const rooms = new Map<number, Message[]>();
     const reactions = this.#reactions();
+    const mentioned = this.#mentions();
     const rows = this.#current?.db
       ?.prepare(
         `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
@@ -141,6 +142,8 @@ export class ChatDisk {
         version: Number(row.version),
         editedAtMs: Number(row.edited_at_ms),
         pinned: Number(row.pinned_revision) !== 0,
+        mentions: mentioned.get(Number(row.id))?.filter((id) => id !== 0) ?? [],
+        mentionsRoom: mentioned.get(Number(row.id))?.includes(0) ?? false,
         reactions: reactions.get(Number(row.id)) ?? [],
         // Not the message's own: the first follows the account, the second its changes.
         author: "",
@@ -170,6 +173,18 @@ export class ChatDisk {
       }
       reaction.count += 1;
       reaction.accountIds.push(Number(row.account_id));
+    }
+    return messages;
+  }
+
+  /** Whom each message mentions, 0 for everybody, from what is counted and not from what the message's row says. */
+  #mentions(): Map<number, number[]> {
+    const messages = new Map<number, number[]>();
+    const rows = this.#current?.db?.prepare("SELECT message_id, account_id FROM mentions").all();
+    for (const row of rows ?? []) {
+      const accounts = messages.get(Number(row.message_id)) ?? [];
+      accounts.push(Number(row.account_id));
+      messages.set(Number(row.message_id), accounts);
     }
     return messages;
   }

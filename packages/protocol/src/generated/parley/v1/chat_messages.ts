@@ -120,6 +120,9 @@ export interface Room {
   peer: Account | undefined;
   createdAtMs: number;
   deleted: boolean;
+  /** For the asking account: others' messages after its read position that are not deleted, and those of them that mention it. */
+  unreadCount: number;
+  mentionCount: number;
 }
 
 export interface Message {
@@ -149,6 +152,13 @@ export interface Message {
   reactions: Reaction[];
   /** One of the messages that ListPins gives. */
   pinned: boolean;
+  /**
+   * The members whom it mentioned by `@name` when it was sent, at most 50; an edit mentions nobody anew. A deleted message keeps them,
+   * so that whoever counted it knows that there is one less.
+   */
+  mentions: number[];
+  /** By `@room` it mentioned everybody: an admin or owner may, and in a room of up to 50 members everybody. */
+  mentionsRoom: boolean;
 }
 
 /** One emoji on a message, and who gave it. */
@@ -197,6 +207,9 @@ export interface MembershipChanged {
 export interface ReadMarker {
   roomId: number;
   seq: number;
+  /** What is unread after it, as of the event's revision; see Room. */
+  unreadCount: number;
+  mentionCount: number;
 }
 
 /** One change that a subscriber may see. Events of one revision are never split between frames. */
@@ -264,6 +277,7 @@ export interface LoginResponse {
   tokenExpiresAtMs: number;
   unread: RoomUnread[];
   revision: number;
+  mentionCount: number;
 }
 
 export interface LogoutRequest {
@@ -652,6 +666,8 @@ export interface RoomUnread {
   unreadCount: number;
   readSeq: number;
   lastSeq: number;
+  /** Of those, the ones that mention the account. */
+  mentionCount: number;
 }
 
 export interface UnreadRequest {
@@ -664,6 +680,7 @@ export interface UnreadResponse {
   unreadCount: number;
   revision: number;
   staleMs: number;
+  mentionCount: number;
 }
 
 /** A stream of events for tools that can't use Session. 0 = everything from the beginning. */
@@ -813,6 +830,8 @@ function createBaseRoom(): Room {
     peer: undefined,
     createdAtMs: 0,
     deleted: false,
+    unreadCount: 0,
+    mentionCount: 0,
   };
 }
 
@@ -850,6 +869,12 @@ export const Room: MessageFns<Room> = {
     }
     if (message.deleted !== false) {
       writer.uint32(88).bool(message.deleted);
+    }
+    if (message.unreadCount !== 0) {
+      writer.uint32(96).uint64(message.unreadCount);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(104).uint64(message.mentionCount);
     }
     return writer;
   },
@@ -955,6 +980,22 @@ export const Room: MessageFns<Room> = {
             message.deleted = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.unreadCount = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -983,6 +1024,8 @@ export const Room: MessageFns<Room> = {
     message.peer = (object.peer !== undefined && object.peer !== null) ? Account.fromPartial(object.peer) : undefined;
     message.createdAtMs = object.createdAtMs ?? 0;
     message.deleted = object.deleted ?? false;
+    message.unreadCount = object.unreadCount ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
     return message;
   },
 };
@@ -1004,6 +1047,8 @@ function createBaseMessage(): Message {
     editedAtMs: 0,
     reactions: [],
     pinned: false,
+    mentions: [],
+    mentionsRoom: false,
   };
 }
 
@@ -1053,6 +1098,16 @@ export const Message: MessageFns<Message> = {
     }
     if (message.pinned !== false) {
       writer.uint32(120).bool(message.pinned);
+    }
+    if (message.mentions.length !== 0) {
+      writer.uint32(130).fork();
+      for (const v of message.mentions) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.mentionsRoom !== false) {
+      writer.uint32(136).bool(message.mentionsRoom);
     }
     return writer;
   },
@@ -1190,6 +1245,32 @@ export const Message: MessageFns<Message> = {
             message.pinned = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag === 128) {
+              message.mentions.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 130) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.mentions.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.mentionsRoom = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1222,6 +1303,8 @@ export const Message: MessageFns<Message> = {
     message.editedAtMs = object.editedAtMs ?? 0;
     message.reactions = object.reactions?.map((e) => Reaction.fromPartial(e)) || [];
     message.pinned = object.pinned ?? false;
+    message.mentions = object.mentions?.map((e) => e) || [];
+    message.mentionsRoom = object.mentionsRoom ?? false;
     return message;
   },
 };
@@ -1640,7 +1723,7 @@ export const MembershipChanged: MessageFns<MembershipChanged> = {
 };
 
 function createBaseReadMarker(): ReadMarker {
-  return { roomId: 0, seq: 0 };
+  return { roomId: 0, seq: 0, unreadCount: 0, mentionCount: 0 };
 }
 
 export const ReadMarker: MessageFns<ReadMarker> = {
@@ -1650,6 +1733,12 @@ export const ReadMarker: MessageFns<ReadMarker> = {
     }
     if (message.seq !== 0) {
       writer.uint32(16).uint64(message.seq);
+    }
+    if (message.unreadCount !== 0) {
+      writer.uint32(24).uint64(message.unreadCount);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(32).uint64(message.mentionCount);
     }
     return writer;
   },
@@ -1683,6 +1772,22 @@ export const ReadMarker: MessageFns<ReadMarker> = {
             message.seq = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.unreadCount = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1702,6 +1807,8 @@ export const ReadMarker: MessageFns<ReadMarker> = {
     const message = createBaseReadMarker();
     message.roomId = object.roomId ?? 0;
     message.seq = object.seq ?? 0;
+    message.unreadCount = object.unreadCount ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
     return message;
   },
 };
@@ -2189,7 +2296,15 @@ export const LoginRequest: MessageFns<LoginRequest> = {
 };
 
 function createBaseLoginResponse(): LoginResponse {
-  return { account: undefined, token: "", unreadCount: 0, tokenExpiresAtMs: 0, unread: [], revision: 0 };
+  return {
+    account: undefined,
+    token: "",
+    unreadCount: 0,
+    tokenExpiresAtMs: 0,
+    unread: [],
+    revision: 0,
+    mentionCount: 0,
+  };
 }
 
 export const LoginResponse: MessageFns<LoginResponse> = {
@@ -2211,6 +2326,9 @@ export const LoginResponse: MessageFns<LoginResponse> = {
     }
     if (message.revision !== 0) {
       writer.uint32(48).uint64(message.revision);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(56).uint64(message.mentionCount);
     }
     return writer;
   },
@@ -2276,6 +2394,14 @@ export const LoginResponse: MessageFns<LoginResponse> = {
             message.revision = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2301,6 +2427,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
     message.tokenExpiresAtMs = object.tokenExpiresAtMs ?? 0;
     message.unread = object.unread?.map((e) => RoomUnread.fromPartial(e)) || [];
     message.revision = object.revision ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
     return message;
   },
 };
@@ -6739,7 +6866,7 @@ export const MarkReadResponse: MessageFns<MarkReadResponse> = {
 };
 
 function createBaseRoomUnread(): RoomUnread {
-  return { roomId: 0, unreadCount: 0, readSeq: 0, lastSeq: 0 };
+  return { roomId: 0, unreadCount: 0, readSeq: 0, lastSeq: 0, mentionCount: 0 };
 }
 
 export const RoomUnread: MessageFns<RoomUnread> = {
@@ -6755,6 +6882,9 @@ export const RoomUnread: MessageFns<RoomUnread> = {
     }
     if (message.lastSeq !== 0) {
       writer.uint32(32).uint64(message.lastSeq);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(40).uint64(message.mentionCount);
     }
     return writer;
   },
@@ -6804,6 +6934,14 @@ export const RoomUnread: MessageFns<RoomUnread> = {
             message.lastSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6825,6 +6963,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
     message.unreadCount = object.unreadCount ?? 0;
     message.readSeq = object.readSeq ?? 0;
     message.lastSeq = object.lastSeq ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
     return message;
   },
 };
@@ -6897,7 +7036,7 @@ export const UnreadRequest: MessageFns<UnreadRequest> = {
 };
 
 function createBaseUnreadResponse(): UnreadResponse {
-  return { rooms: [], unreadCount: 0, revision: 0, staleMs: 0 };
+  return { rooms: [], unreadCount: 0, revision: 0, staleMs: 0, mentionCount: 0 };
 }
 
 export const UnreadResponse: MessageFns<UnreadResponse> = {
@@ -6913,6 +7052,9 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
     }
     if (message.staleMs !== 0) {
       writer.uint32(32).uint64(message.staleMs);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(40).uint64(message.mentionCount);
     }
     return writer;
   },
@@ -6962,6 +7104,14 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
             message.staleMs = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6983,6 +7133,7 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
     message.unreadCount = object.unreadCount ?? 0;
     message.revision = object.revision ?? 0;
     message.staleMs = object.staleMs ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
     return message;
   },
 };

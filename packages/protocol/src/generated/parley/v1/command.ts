@@ -106,6 +106,9 @@ export interface SendCommand {
   clientMessageId: string;
   replyToSeq: number;
   afterClientMessageId: string;
+  /** Found in the body where the send was proposed; apply keeps those who are members. */
+  mentionIds: number[];
+  mentionsRoom: boolean;
 }
 
 export interface DeleteCommand {
@@ -141,6 +144,12 @@ export interface PinCommand {
   roomId: number;
   seq: number;
   pinned: boolean;
+}
+
+/** How a message's row keeps its mentions; no command. */
+export interface MentionList {
+  accountIds: number[];
+  room: boolean;
 }
 
 /** How a message's row keeps its reactions; no command. */
@@ -1323,7 +1332,15 @@ export const OpenDirectCommand: MessageFns<OpenDirectCommand> = {
 };
 
 function createBaseSendCommand(): SendCommand {
-  return { roomId: 0, body: "", clientMessageId: "", replyToSeq: 0, afterClientMessageId: "" };
+  return {
+    roomId: 0,
+    body: "",
+    clientMessageId: "",
+    replyToSeq: 0,
+    afterClientMessageId: "",
+    mentionIds: [],
+    mentionsRoom: false,
+  };
 }
 
 export const SendCommand: MessageFns<SendCommand> = {
@@ -1342,6 +1359,16 @@ export const SendCommand: MessageFns<SendCommand> = {
     }
     if (message.afterClientMessageId !== "") {
       writer.uint32(42).string(message.afterClientMessageId);
+    }
+    if (message.mentionIds.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.mentionIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.mentionsRoom !== false) {
+      writer.uint32(56).bool(message.mentionsRoom);
     }
     return writer;
   },
@@ -1399,6 +1426,32 @@ export const SendCommand: MessageFns<SendCommand> = {
             message.afterClientMessageId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag === 48) {
+              message.mentionIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.mentionIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.mentionsRoom = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1421,6 +1474,8 @@ export const SendCommand: MessageFns<SendCommand> = {
     message.clientMessageId = object.clientMessageId ?? "";
     message.replyToSeq = object.replyToSeq ?? 0;
     message.afterClientMessageId = object.afterClientMessageId ?? "";
+    message.mentionIds = object.mentionIds?.map((e) => e) || [];
+    message.mentionsRoom = object.mentionsRoom ?? false;
     return message;
   },
 };
@@ -1885,6 +1940,87 @@ export const PinCommand: MessageFns<PinCommand> = {
     message.roomId = object.roomId ?? 0;
     message.seq = object.seq ?? 0;
     message.pinned = object.pinned ?? false;
+    return message;
+  },
+};
+
+function createBaseMentionList(): MentionList {
+  return { accountIds: [], room: false };
+}
+
+export const MentionList: MessageFns<MentionList> = {
+  encode(message: MentionList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.accountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.room !== false) {
+      writer.uint32(16).bool(message.room);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MentionList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMentionList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.accountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.accountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.room = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MentionList>): MentionList {
+    return MentionList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MentionList>): MentionList {
+    const message = createBaseMentionList();
+    message.accountIds = object.accountIds?.map((e) => e) || [];
+    message.room = object.room ?? false;
     return message;
   },
 };

@@ -1,0 +1,75 @@
+import { type Event, Message, ReadMarker, Room } from "@parley/protocol";
+import { expect, test } from "vitest";
+import { afterEvent, type CachedRoom, newCachedRoom } from "./chat-cache.ts";
+
+const ME = 7;
+
+/** A room of five messages, the last three of them unread, as of revision 100. */
+function start(): CachedRoom {
+  return newCachedRoom(
+    Room.fromPartial({ id: 1, lastSeq: 5, readSeq: 2, unreadCount: 3, mentionCount: 1 }),
+    100,
+  );
+}
+
+function message(seq: number, fields: Partial<Message> = {}): Message {
+  return Message.fromPartial({ roomId: 1, seq, id: 100 + seq, authorId: 9, body: "hi", ...fields });
+}
+
+function follow(row: CachedRoom, ...changes: [number, NonNullable<Event["event"]>][]): string {
+  let after: CachedRoom | undefined = row;
+  for (const [revision, change] of changes) {
+    after = afterEvent(after, { revision, event: change }, ME);
+  }
+  if (after === undefined) return "gone";
+  const { lastSeq, readSeq, unreadCount, mentionCount } = after.room;
+  return `${readSeq}–${lastSeq}: ${unreadCount} unread, ${mentionCount} for me`;
+}
+
+const posted = (message: Message) => ({ $case: "message", value: message }) as const;
+const changed = (message: Message) => ({ $case: "messageChanged", value: message }) as const;
+const read = (seq: number, unreadCount: number, mentionCount: number) =>
+  ({
+    $case: "readMarker",
+    value: ReadMarker.fromPartial({ roomId: 1, seq, unreadCount, mentionCount }),
+  }) as const;
+
+test("others' messages are unread, one's own and those that came deleted are not", () => {
+  expect(follow(start(), [101, posted(message(6))])).toBe("2–6: 4 unread, 1 for me");
+  expect(follow(start(), [101, posted(message(6, { authorId: ME }))])).toBe(
+    "2–6: 3 unread, 1 for me",
+  );
+  expect(follow(start(), [101, posted(message(6, { deleted: true }))])).toBe(
+    "2–6: 3 unread, 1 for me",
+  );
+});
+
+test("mentions are counted apart, by name and of the room", () => {
+  const named = posted(message(6, { mentions: [3, ME] }));
+  const all = posted(message(7, { mentionsRoom: true }));
+  const other = posted(message(8, { mentions: [3] }));
+  expect(follow(start(), [101, named], [102, all], [103, other])).toBe("2–8: 6 unread, 3 for me");
+});
+
+test("a deletion takes back what was counted, a reaction or an edit nothing", () => {
+  const mention = { deleted: true, mentions: [ME] };
+  expect(follow(start(), [101, changed(message(4, mention))])).toBe("2–5: 2 unread, 0 for me");
+  expect(follow(start(), [101, changed(message(2, mention))])).toBe("2–5: 3 unread, 1 for me");
+  expect(follow(start(), [101, changed(message(4, { version: 1 }))])).toBe(
+    "2–5: 3 unread, 1 for me",
+  );
+});
+
+test("a read marker brings the servers' counts", () => {
+  const later = posted(message(6));
+  expect(follow(start(), [101, read(4, 1, 0)], [102, later])).toBe("4–6: 2 unread, 0 for me");
+});
+
+test("what the row was loaded with is not counted again", () => {
+  const events = [
+    [98, posted(message(5))],
+    [99, changed(message(3, { deleted: true }))],
+    [100, read(1, 4, 4)],
+  ] as [number, NonNullable<Event["event"]>][];
+  expect(follow(start(), ...events)).toBe("2–5: 3 unread, 1 for me");
+});
