@@ -49,7 +49,8 @@ export class Health {
       // Whichever node the client has found may be the one that is cut off: all of them must do.
       const served =
         isStable &&
-        cores.length > 0 &&
+        // Witnesses alone serve nobody.
+        cores.some((core) => !core.isWitness) &&
         this.#servers.every(
           (server) => !server.isUp || this.#connected(client.name, server.name),
         ) &&

@@ -48,6 +48,8 @@ export interface DatagramOptions {
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
+  /** How many of the nodes, the last ones, are witnesses: they vote, and keep no chat. */
+  readonly witnesses: number;
   /** Machines that may join; 0 = the membership stays, and nobody loses a disk. */
   readonly spares: number;
   readonly clients: number;
@@ -92,15 +94,20 @@ export function optionsOf(seed: number): WorldOptions {
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;
   const tickMs = random.pick([10, 10, 25]);
+  // Three with a chat and two without: any two of the three may be away (P6).
+  const witnesses =
+    nodes === 5 && spares === 0 && new Prng(seed).branch("witnesses").chance(0.5) ? 2 : 0;
   return {
     seed,
     nodes,
+    witnesses,
     spares,
     clients,
     activeUs: ACTIVE_US_MIN + random.int(8_000_000),
     faultGapUs: random.between(1_000_000, 3_000_000),
     faultWeights,
-    damageDisk: random.chance(0.1),
+    // With witnesses the log is kept for a data node that is away, for ever if it never comes back.
+    damageDisk: random.chance(0.1) && witnesses === 0,
     network: {
       latencyUsMin: wide ? random.between(1_000, 8_000) : random.between(30, 500),
       latencyUsMean: wide ? random.between(9_000, 20_000) : random.between(600, 3_000),

@@ -16,7 +16,7 @@ import {
   type NodeTuning,
 } from "@parley/node";
 import { BootstrapRecord, ParleyError } from "@parley/protocol";
-import { StorageError } from "@parley/store";
+import { StorageError, WitnessStore } from "@parley/store";
 import type { Coverage } from "./coverage.ts";
 import type { WorldOptions } from "./options.ts";
 import { ChatDisk } from "./world/chat-disk.ts";
@@ -70,6 +70,7 @@ export type ServerState = "down" | "starting" | "up" | "lost";
 export class Server {
   readonly id: number;
   readonly name: string;
+  readonly isWitness: boolean;
   readonly clock: MachineClock;
   readonly logDisk: LogDisk;
   readonly chatDisk: ChatDisk;
@@ -109,6 +110,7 @@ export class Server {
     this.name = `n${id}`;
     this.#world = world;
     this.#nodes = nodes;
+    this.isWitness = nodes.some((node) => node.id === id && node.isWitness === true);
     const { scheduler, network, options, events } = world;
     const random = world.random;
     this.stateVersion = options.upgradeAfterUs === undefined ? STATE_VERSION : STATE_VERSION_FIRST;
@@ -163,13 +165,16 @@ export class Server {
     this.#clock = clock;
     const logStore = this.logDisk.openFor(process);
     const { stateVersion } = this;
-    const chatStore = this.chatDisk.openFor(process, logStore, stateVersion);
+    const chatStore = this.isWitness
+      ? new WitnessStore(logStore)
+      : this.chatDisk.openFor(process, logStore, stateVersion);
     const node = new Node(
       {
         nodeId: this.id,
         nodes: this.join === undefined ? this.#nodes : [],
         join: this.join ?? [],
-        priority: this.#priority,
+        isWitness: this.isWitness,
+        priority: this.isWitness ? 0 : this.#priority,
         tuning: this.#tuning(),
         stateVersion,
         statusRequiresLogin: false,
@@ -247,6 +252,11 @@ export class Server {
     const own = self ?? members.find((member) => member.serverUuid === serverUuid);
     this.raftId = own?.raftId ?? 0;
     this.#world.events.onAdopted(this.raftId, serverUuid);
+  }
+
+  /** As a witness it has sent a client away. */
+  refusedChat(): void {
+    this.#world.coverage.add("witnesses-refused-chat");
   }
 
   /** SIGKILL, or the machine loses its power (then nobody is told of the end of its connections). */

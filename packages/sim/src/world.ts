@@ -21,6 +21,7 @@ import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
+import { DataNodes, WitnessServesNoChat } from "./checkers/witnesses.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
 import { Nemesis } from "./faults/nemesis.ts";
@@ -103,12 +104,13 @@ export class World {
 
     const nodes: ConfiguredNode[] = [];
     for (let id = 1; id <= options.nodes; id++) {
-      nodes.push({ id, address: `n${id}:7001`, httpAddress: "" });
+      const isWitness = id > options.nodes - options.witnesses;
+      nodes.push({ id, address: `n${id}:7001`, httpAddress: "", isWitness });
     }
     for (let id = 1; id <= options.nodes + options.spares; id++) {
       this.servers.push(this.#makeServer(id, nodes, random));
     }
-    const addresses = nodes.map((node) => node.address);
+    const addresses = nodes.filter((node) => !node.isWitness).map((node) => node.address);
     for (let i = 1; i <= options.clients; i++) {
       this.clients.push(this.#makeClient(`c${i}`, addresses, random));
     }
@@ -201,11 +203,15 @@ export class World {
       new P9Wiped(this.#report),
       new StateVersion(this.#report, coverage),
       this.#p11,
+      new DataNodes(this.servers, coverage),
       this.#intruder,
     );
+    const witnesses = new WitnessServesNoChat(this.servers, this.#report);
     const watch = new PeerWatch(this.#checkers, this.trace, coverage);
-    this.network.onDelivered = (from, to, service, bytes) =>
+    this.network.onDelivered = (from, to, service, bytes) => {
       watch.onDelivered(from, to, service, bytes);
+      if (service === CLIENT_SERVICE) witnesses.onDelivered(from, bytes);
+    };
     this.network.onSent = (_from, _to, service, bytes) => watch.onSent(service, bytes);
   }
 
@@ -345,6 +351,7 @@ export class World {
   #checkEnd(): void {
     const nodes: FinalNode[] = [];
     for (const server of this.#runnable()) {
+      if (server.isWitness) continue;
       const machine = server.chatDisk.machine;
       const state = machine?.stateHash(0);
       if (machine === undefined || state === undefined) {
@@ -410,6 +417,10 @@ export class World {
     if (this.#leader.nodeId !== 0 && this.#leader.nodeId !== nodeId) {
       this.coverage.add("leader-changes");
     }
+    const isWitness = (raftId: number) =>
+      this.servers.some((server) => server.raftId === raftId && server.isWitness);
+    if (isWitness(nodeId)) this.coverage.add("witnesses-elected");
+    else if (isWitness(this.#leader.nodeId)) this.coverage.add("witnesses-followed-by-data-nodes");
     this.#leader = { nodeId, term };
     this.trace.add(`n${nodeId}`, `leads term ${term}`);
   }

@@ -166,7 +166,7 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
   },
   "chat-file-lost": (world, victim) => {
     // What the log does not hold any more is gone with it, as with a whole disk.
-    if (!world.mayLoseDisk(victim)) return;
+    if (victim.isWitness || !world.mayLoseDisk(victim)) return;
     world.say(victim.name, "loses its chat file");
     victim.crash("kill");
     victim.loseChatFile();

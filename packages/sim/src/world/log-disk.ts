@@ -40,6 +40,8 @@ interface Contents {
   compacted: LogPosition;
   /** Which chat file is current. */
   generation: number;
+  /** What a witness has in the place of a chat file. */
+  witness: Uint8Array | undefined;
   /**
    * entries[i] is at index i + 1. Those up to the compacted one are not the node's any more: they are what its chat file
    * stands for, for the checkers.
@@ -55,6 +57,8 @@ type Step =
 
 interface PendingStep {
   readonly step: Step;
+  /** A witness's state that becomes durable together with the step. */
+  readonly witness: Uint8Array | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -96,6 +100,7 @@ export class LogDisk {
     hardState: EMPTY_HARD_STATE,
     compacted: { index: 0, term: 0 },
     generation: 1,
+    witness: undefined,
     entries: [],
   };
   #beforeDamage: readonly Entry[] | undefined;
@@ -156,6 +161,10 @@ export class LogDisk {
     return this.#durable.generation;
   }
 
+  get witnessState(): Uint8Array | undefined {
+    return this.#durable.witness;
+  }
+
   get durableHardState(): HardState {
     return this.#durable.hardState;
   }
@@ -182,6 +191,7 @@ export class LogDisk {
     this.#durable.entries.length = 0;
     this.#durable.compacted = { index: 0, term: 0 };
     this.#durable.generation = 1;
+    this.#durable.witness = undefined;
     this.#beforeDamage = undefined;
     this.#highWater = undefined;
     this.#usedBytes = 0;
@@ -291,10 +301,10 @@ export class LogDisk {
     return bytes;
   }
 
-  submit(step: Step): Promise<void> {
+  submit(step: Step, witness: Uint8Array | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (step.kind === "write") this.#observer.onWrite(step.write);
-      this.#pending.push({ step, resolve, reject });
+      this.#pending.push({ step, witness, resolve, reject });
       if (this.#syncing === 0) this.#startSync();
     });
   }
@@ -366,7 +376,7 @@ export class LogDisk {
       this.#fail(store, group, failure);
       return;
     }
-    for (const { step } of group) this.#makeDurable(step);
+    for (const pending of group) this.#makeDurable(pending);
     this.#raise();
     if (group.length > 1) this.counts.syncsShared += 1;
     store.process.deliver(() => {
@@ -389,7 +399,7 @@ export class LogDisk {
 
   #fail(store: VirtualLogStore, group: readonly PendingStep[], error: StorageError): void {
     const survivors = this.#random.int(group.length + 1);
-    for (const { step } of group.slice(0, survivors)) this.#makeDurable(step);
+    for (const one of group.slice(0, survivors)) this.#makeDurable(one);
     const all = [...group, ...this.#pending];
     this.#pending = [];
     this.#open = undefined;
@@ -408,15 +418,16 @@ export class LogDisk {
     this.#syncing = 0;
     if (pending.length === 0) return;
     const survivors = this.#random.int(pending.length + 1);
-    for (const { step } of pending.slice(0, survivors)) this.#makeDurable(step);
+    for (const one of pending.slice(0, survivors)) this.#makeDurable(one);
     this.counts.unsyncedWritesKept += survivors;
     this.counts.unsyncedWritesLost += pending.length - survivors;
     if (survivors > 0 && survivors < pending.length) this.counts.tornGroups += 1;
   }
 
-  #makeDurable(step: Step): void {
+  #makeDurable({ step, witness }: PendingStep): void {
     const durable = this.#durable;
     this.#usedBytes += stepBytes(step);
+    if (witness !== undefined) durable.witness = witness;
     switch (step.kind) {
       case "identity":
         durable.identity = step.identity;
@@ -458,8 +469,9 @@ export class LogDisk {
     this.counts.truncations += 1;
   }
 
-  #install({ generation, position, hardState }: LogInstall): void {
+  #install({ generation, position, hardState, witness }: LogInstall): void {
     const durable = this.#durable;
+    if (witness !== undefined) durable.witness = witness;
     const { index, term } = position;
     if (index < durable.compacted.index) throw new Error(`${this.name}: a copy leaves a gap`);
     const own = durable.entries[index - 1];
@@ -517,6 +529,10 @@ export class VirtualLogStore implements LogStore {
   readonly process: VirtualProcess;
   readonly #disk: LogDisk;
   broken: Error | undefined;
+  /** As of when the log was opened. */
+  witnessState: Uint8Array | undefined;
+  /** Goes to disk along with the next step. */
+  #witnessUnwritten: Uint8Array | undefined;
 
   constructor(disk: LogDisk, process: VirtualProcess) {
     this.#disk = disk;
@@ -524,7 +540,18 @@ export class VirtualLogStore implements LogStore {
   }
 
   open(): Promise<LogState> {
-    return this.#later(() => this.#disk.recover());
+    return this.#later(() => {
+      this.witnessState = this.#disk.witnessState;
+      return this.#disk.recover();
+    });
+  }
+
+  get chatGeneration(): number {
+    return this.#disk.generation;
+  }
+
+  async noteWitness(_index: number, state: Uint8Array): Promise<void> {
+    this.#witnessUnwritten = state;
   }
 
   setIdentity(identity: NodeIdentity): Promise<void> {
@@ -564,7 +591,9 @@ export class VirtualLogStore implements LogStore {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     // A dead process's calls reach nobody, and are never answered.
     if (!this.process.alive || !this.#disk.isOpen(this)) return new Promise(() => {});
-    return this.#disk.submit(step);
+    const witness = this.#witnessUnwritten;
+    this.#witnessUnwritten = undefined;
+    return this.#disk.submit(step, witness);
   }
 
   #later<T>(compute: () => T): Promise<T> {
