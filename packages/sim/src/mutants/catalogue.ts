@@ -5,12 +5,14 @@ import { MEMBERSHIP_MUTANTS } from "./membership.ts";
 import type { Mutant } from "./mutant.ts";
 import { SERVICE_MUTANTS } from "./service.ts";
 import { STORAGE_MUTANTS } from "./storage.ts";
+import { WITNESS_MUTANTS } from "./witness.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...CONSENSUS_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SERVICE_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
+  ...WITNESS_MUTANTS,
 ];
 
 export function mutantNamed(name: string): Mutant {
