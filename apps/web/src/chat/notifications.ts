@@ -2,7 +2,7 @@
 import { type Message, RoomVisibility } from "@parley/client/browser";
 import type { Chat } from "./chat.ts";
 
-export const NOTIFY = ["none", "direct", "all"] as const;
+export const NOTIFY = ["none", "mentions", "all"] as const;
 export type Notify = (typeof NOTIFY)[number];
 
 const KEY = "parley:notify";
@@ -54,7 +54,8 @@ export function notifyOf(chat: Chat, open: (message: Message) => void): () => vo
       const { rooms } = chat.sync.rooms.getSnapshot();
       const room = rooms.find(({ id }) => id === message.roomId);
       const isDirect = room?.visibility === RoomVisibility.ROOM_VISIBILITY_DIRECT;
-      if (room === undefined || (choice === "direct" && !isDirect)) continue;
+      const isMeant = isDirect || message.mentionsRoom || message.mentions.includes(chat.accountId);
+      if (room === undefined || (choice === "mentions" && !isMeant)) continue;
       const title = isDirect ? message.author : `${message.author} in #${room.name}`;
       const notification = new Notification(title, {
         body: message.body.slice(0, TEXT_CHARACTERS_MAX),

@@ -4,13 +4,16 @@ import {
   type KeyboardEvent,
   type Ref,
   useEffect,
+  useId,
   useImperativeHandle,
   useLayoutEffect,
   useRef,
   useState,
 } from "react";
+import type { Chat } from "../chat/chat.ts";
 import { draftOf, saveDraft } from "../chat/saved.ts";
 import { useChat } from "./chat-context.ts";
+import { candidates, completableAt, completed } from "./completion.ts";
 import { plainName, problemText } from "./format.ts";
 import { excerptOf } from "./message-row.tsx";
 
@@ -37,6 +40,19 @@ export function Composer(props: ComposerProps) {
   const [problem, setProblem] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
   const isStoring = useRef(false);
+  const [cursor, setCursor] = useState(0);
+  const [chosen, setChosen] = useState(0);
+  const listId = useId();
+  const begun = completableAt(text, cursor);
+  const members = useMemberNames(chat, room, begun !== undefined);
+  const offered = begun === undefined ? [] : candidates(members, begun.begun);
+  const complete = (name: string | undefined) => {
+    if (begun === undefined || name === undefined) return;
+    const done = completed(text, begun, name);
+    change(done.text);
+    setCursor(done.cursor);
+    requestAnimationFrame(() => field.current?.setSelectionRange(done.cursor, done.cursor));
+  };
   useImperativeHandle(ref, () => field.current as HTMLTextAreaElement);
   useEffect(() => {
     // On a phone the keyboard would cover the room that was just opened.
@@ -99,6 +115,24 @@ export function Composer(props: ComposerProps) {
   const onKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     // 229: some browsers tell of the Enter that ends a composition after the composition.
     const isComposing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (offered.length > 0 && !isComposing) {
+      const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+      if (step !== 0) {
+        event.preventDefault();
+        setChosen((chosen + step + offered.length) % offered.length);
+        return;
+      }
+      if (event.key === "Tab" || event.key === "Enter") {
+        event.preventDefault();
+        complete(offered[chosen] ?? offered[0]);
+        return;
+      }
+      if (event.key === "Escape") {
+        event.preventDefault();
+        setCursor(0);
+        return;
+      }
+    }
     if (event.key === "Enter" && !event.shiftKey && !isComposing) {
       event.preventDefault();
       submit();
@@ -139,6 +173,24 @@ export function Composer(props: ComposerProps) {
           {problem}
         </p>
       )}
+      {offered.length > 0 && (
+        <div className="names" role="listbox" id={listId} aria-label="Members">
+          {offered.map((one, at) => (
+            // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the chosen option
+            // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+            <div
+              key={one}
+              id={`${listId}-${at}`}
+              role="option"
+              aria-selected={at === chosen}
+              className="pick"
+              onClick={() => complete(one)}
+            >
+              @<bdi>{plainName(one)}</bdi>
+            </div>
+          ))}
+        </div>
+      )}
       <div className="field">
         <textarea
           ref={field}
@@ -147,7 +199,14 @@ export function Composer(props: ComposerProps) {
           value={text}
           aria-label={editing === undefined ? `Message to ${name}` : "The message's text"}
           placeholder={`Message to ${name}`}
-          onChange={(event) => change(event.target.value)}
+          aria-controls={offered.length > 0 ? listId : undefined}
+          aria-activedescendant={offered.length > 0 ? `${listId}-${chosen}` : undefined}
+          aria-autocomplete="list"
+          onChange={(event) => {
+            change(event.target.value);
+            setCursor(event.target.selectionStart);
+            setChosen(0);
+          }}
           onKeyDown={onKey}
         />
         <button className="primary" type="submit" disabled={text.trim() === ""}>
@@ -156,4 +215,22 @@ export function Composer(props: ComposerProps) {
       </div>
     </form>
   );
+}
+
+const MEMBERS_MAX = 200;
+
+/** Asked for once, when the first `@` is typed; without an answer nothing is offered. */
+function useMemberNames(chat: Chat, room: Room, isWanted: boolean): readonly string[] {
+  const [names, setNames] = useState<readonly string[]>([]);
+  const { id, memberCount } = room;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another number of members is another list
+  useEffect(() => {
+    if (!isWanted) return;
+    chat.client.call("listMembers", { roomId: id, pageSize: MEMBERS_MAX }).then(
+      ({ members }) =>
+        setNames(["room", ...members.flatMap(({ account }) => account?.username ?? [])]),
+      () => {},
+    );
+  }, [chat, id, memberCount, isWanted]);
+  return names;
 }

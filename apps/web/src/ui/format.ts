@@ -47,7 +47,7 @@ export function roomName(room: Room, ownAccountId: number): string {
 }
 
 export function unreadOf(room: Room): number {
-  return Math.max(0, room.lastSeq - room.readSeq);
+  return room.unreadCount;
 }
 
 /** 0…359, the same for the same name. */

@@ -131,7 +131,7 @@ export function MessageList({ room, timeline, view, unreadAfter, target, acts }:
       {view.loaded && !(isAtEnd && view.atEnd) && (
         <button type="button" className="to-present" onClick={toPresent}>
           ↓ To the newest
-          {room.lastSeq > room.readSeq ? ` (${room.lastSeq - room.readSeq} unread)` : ""}
+          {room.unreadCount > 0 ? ` (${room.unreadCount} unread)` : ""}
         </button>
       )}
     </div>

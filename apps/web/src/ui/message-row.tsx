@@ -31,10 +31,11 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const { message, isGrouped, isTarget, quoted, acts } = props;
   const { accountId } = useChat();
   const isOwn = message.authorId === accountId;
+  const isForMe = !isOwn && (message.mentionsRoom || message.mentions.includes(accountId));
   const link = pathOf({ roomId: message.roomId, seq: message.seq });
   return (
     <article
-      className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}`}
+      className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}${isForMe ? " for-me" : ""}`}
       data-seq={message.seq}
     >
       {!isGrouped && <Avatar id={message.authorId} name={message.author} />}

@@ -24,7 +24,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const [replying, setReplying] = useState<Message>();
   const [problem, setProblem] = useState("");
   // As it was when the room was opened: the line does not move while one reads.
-  const [unreadAfter] = useState(room.lastSeq > room.readSeq ? room.readSeq : 0);
+  const [unreadAfter] = useState(room.unreadCount > 0 ? room.readSeq : 0);
   const composer = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (seq === 0) timeline.open();

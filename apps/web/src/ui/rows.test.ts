@@ -70,7 +70,7 @@ test("names can't turn the text around, nor be nothing", () => {
 });
 
 test("the switcher finds beginnings first, then words, then the rest", () => {
-  const room = (id: number, name: string) => ({ id, name, lastSeq: 0, readSeq: 0 }) as Room;
+  const room = (id: number, name: string) => ({ id, name, unreadCount: 0 }) as Room;
   const rooms = [room(1, "rebel"), room(2, "big bell"), room(3, "bell"), room(4, "attic")];
   expect(matches(rooms, "be", 0).map(({ id }) => id)).toEqual([3, 2, 1]);
   const many = Array.from({ length: 1_000 }, (_, at) => room(at, `room ${at}`));

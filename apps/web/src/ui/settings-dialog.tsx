@@ -86,7 +86,7 @@ function DisplayName({ act }: PartProps) {
 
 const NOTIFY_NAMES: Readonly<Record<Notify, string>> = {
   none: "nothing",
-  direct: "direct messages",
+  mentions: "mentions of me and direct messages",
   all: "every message",
 };
 

@@ -120,6 +120,12 @@ const RoomLink = memo(function RoomLink({
           {isDirect(room) ? (room.peer?.online === true ? "●" : "○") : "#"}
         </span>
         <bdi className="name">{roomName(room, chat.accountId)}</bdi>
+        {room.mentionCount > 0 && (
+          <span className="badge mention">
+            @{room.mentionCount > 99 ? "99+" : room.mentionCount}
+            <span className="sr-only"> mentions of you</span>
+          </span>
+        )}
         {unread > 0 && (
           <span className="badge">
             {unread > 99 ? "99+" : unread}
