@@ -57,12 +57,14 @@ function answerWithWebApp(
     answer(response, 404, { error });
     return true;
   }
+  if (!webApp.has(path)) return false;
   if (!sessions.isKnownHost(request.headers.host)) {
     const error = "no member of this cluster has that name";
     answer(response, 421, { error });
     return true;
   }
-  return webApp.answer(request, response, path, sessions.socketOrigins());
+  webApp.answer(request, response, path, sessions.socketOrigins());
+  return true;
 }
 
 function handle(request: IncomingMessage, response: ServerResponse, parts: HttpParts): void {

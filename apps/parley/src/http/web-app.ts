@@ -61,16 +61,20 @@ export class WebApp {
     return page === undefined ? undefined : new WebApp(files, page);
   }
 
-  /** Answers a GET or HEAD for the page or one of its files; returns false when it is neither. */
+  /** Whether it is the page or one of its files. */
+  has(path: string): boolean {
+    return PAGES.test(path) || this.#files.has(path);
+  }
+
+  /** Answers a GET or HEAD for a path that it has. */
   answer(
     request: IncomingMessage,
     response: ServerResponse,
     path: string,
     socketOrigins: readonly string[],
-  ): boolean {
+  ): void {
     const isPage = PAGES.test(path);
-    const file = isPage ? this.#page : this.#files.get(path);
-    if (file === undefined) return false;
+    const file = (isPage ? undefined : this.#files.get(path)) ?? this.#page;
     const cache = file.isHashed ? "public, max-age=31536000, immutable" : "no-cache";
     response.setHeader("cache-control", cache);
     response.setHeader("content-type", file.type);
@@ -83,7 +87,7 @@ export class WebApp {
     // A page is not "not modified" when the nodes that it may dial are others.
     if (!isPage && request.headers["if-none-match"] === file.etag) {
       response.writeHead(304).end();
-      return true;
+      return;
     }
     if (!isPage) response.setHeader("etag", file.etag);
     const takesGzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
@@ -92,7 +96,6 @@ export class WebApp {
     response.setHeader("content-length", body.length);
     response.writeHead(200);
     response.end(request.method === "HEAD" ? undefined : body);
-    return true;
   }
 }
 
