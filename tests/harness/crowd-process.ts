@@ -7,10 +7,12 @@ export type CrowdCommand =
   | { readonly do: "gather"; readonly options: CrowdOptions }
   /** Answered when so many more sends are acknowledged. */
   | { readonly do: "progress"; readonly count: number }
-  /** Answered with everything that is known, once all sends are acknowledged. */
+  /** Answered with everything that is known, once all sends are acknowledged and all subscribers had the time to hear of them. */
   | { readonly do: "finish" }
   /** The whole history of each room, as each of these nodes has it. */
   | { readonly do: "read"; readonly addresses: readonly string[] };
+
+const HEARD_MS_MAX = 60_000;
 
 let crowd: Crowd | undefined;
 let options: CrowdOptions | undefined;
@@ -30,6 +32,10 @@ async function carryOut(command: CrowdCommand): Promise<unknown> {
     }
     case "finish":
       await crowd.finishWriting();
+      // Who has not heard by then is what the oracle is there to say.
+      for (const endMs = Date.now() + HEARD_MS_MAX; !crowd.heard && Date.now() < endMs; ) {
+        await pause();
+      }
       return {
         acknowledged: crowd.acknowledged,
         events: crowd.events,

@@ -74,6 +74,14 @@ export class Crowd {
     await Promise.all(this.#loops);
   }
 
+  /** Whether every subscriber has been told of everything that was acknowledged. */
+  get heard(): boolean {
+    return this.events.every((events) => {
+      const messages = events.filter(({ event }) => event?.$case === "message");
+      return messages.length >= this.acknowledged.length;
+    });
+  }
+
   async close(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#clients.map((client) => client.close()));
