@@ -147,7 +147,10 @@ describe.skipIf(executablePath === undefined)("in Chromium", () => {
     });
     const texts = Array.from({ length: 5 }, (_, at) => `${at} ${"x".repeat(16_000)}`);
     await enqueue(page, texts);
-    expect(await seen(page, "problems")).toEqual(["STORAGE_FULL"]);
+    // A message that is stored and, sent meanwhile, removed in one transaction takes no room: the storage may take that, once or more.
+    const [first, ...later] = await seen(page, "problems");
+    expect(first).toBe("STORAGE_FULL");
+    expect(later.filter((problem) => !["STORAGE_FULL", "durable"].includes(problem))).toEqual([]);
     await expect.poll(() => log.bodies, { timeout: 30_000 }).toEqual(texts);
   });
 });
