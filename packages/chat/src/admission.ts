@@ -180,6 +180,10 @@ export class Admission {
     return this.#members.get(roomId)?.get(accountId);
   }
 
+  memberCount(roomId: number): number {
+    return this.#members.get(roomId)?.size ?? 0;
+  }
+
   /** Ids of the accounts in a room. */
   roomMembers(roomId: number): Iterable<number> {
     return this.#members.get(roomId)?.keys() ?? [];

@@ -29,6 +29,7 @@ import type { OutboxBounds, OutboxChange, QueuedSend, SendOptions, SendResult } 
 import { SignIn } from "./sign-in.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { TIMING } from "./timing.ts";
+import { type TypingNews, TypingSignals } from "./typing-signals.ts";
 import { Uuid7Source } from "./uuid7.ts";
 
 export interface ClientOptions {
@@ -107,9 +108,11 @@ export class ParleyClient {
   readonly #exchange: Exchange;
   readonly #calls: Calls;
   readonly #outbox: Outbox;
+  readonly #typing: TypingSignals;
   readonly #stateListeners = new Set<Listener<ClientState>>();
   readonly #outboxListeners = new Set<Listener<OutboxChange>>();
   readonly #positionsListeners = new Set<Listener<void>>();
+  readonly #typingListeners = new Set<Listener<TypingNews>>();
   readonly #signedOutListeners = new Set<Listener<ParleyError>>();
   #subscription: Subscription | undefined;
   #view: ClusterView | undefined;
@@ -201,6 +204,12 @@ export class ParleyClient {
       unseek: () => this.#connection.unseek("revision"),
       allAmong: (addresses) => this.#connection.book.allAmong(addresses),
       callsMax: options.callsMax ?? CALLS_MAX,
+    });
+    this.#typing = new TypingSignals(this.#clock, (frame) => {
+      const { link } = this.#connection;
+      if (link?.welcome?.account === undefined || !link.settled) return false;
+      this.#connection.send(link, frame);
+      return true;
     });
     this.#outbox = new Outbox({
       ...shared,
@@ -429,7 +438,21 @@ export class ParleyClient {
       rejected.catch(() => {});
       return { clientMessageId: "", stored: rejected, committed: rejected };
     }
+    this.#typing.sent(roomId);
     return this.#outbox.enqueue(roomId, body, options);
+  }
+
+  /**
+   * The person is writing in a room: call it with every key. The room's other members are told every few seconds while it goes on, where
+   * there is a session; nothing of it waits, is repeated, or fails.
+   */
+  typing(roomId: number): void {
+    if (this.#phase === "online") this.#typing.typed(roomId);
+  }
+
+  /** Called when somebody else writes in a room, or has stopped by sending. Needs a subscription. See `Typists`. */
+  onTyping(listener: Listener<TypingNews>): () => void {
+    return listen(this.#typingListeners, listener);
   }
 
   /** What is written and not committed; failed messages too. */
@@ -577,9 +600,18 @@ export class ParleyClient {
     const subscription = first && link.settled ? this.#subscription : undefined;
     if (frame.resync !== undefined) subscription?.resync(frame.resync, this.#clusterId);
     if (frame.replies.length > 0) this.#exchange.replies(link, frame.replies, first);
+    // Before the events: a message among them ends it.
+    if (subscription !== undefined) {
+      for (const typist of frame.typists) this.#tellTyping({ kind: "types", ...typist });
+    }
     if (subscription !== undefined && (frame.events.length > 0 || frame.cursor > 0)) {
       const lastRevision = frame.events.at(-1)?.revision ?? 0;
       this.#observe(lastRevision);
+      for (const { event } of frame.events) {
+        if (event?.$case !== "message") continue;
+        const { roomId, authorId: accountId } = event.value;
+        this.#tellTyping({ kind: "sent", roomId, accountId });
+      }
       const wanted = subscription.wanted;
       if (wanted) subscription.take(frame.events, frame.cursor);
       // The application is behind: the node is told to stop, and to go on when it has caught up.
@@ -592,6 +624,10 @@ export class ParleyClient {
     if (frame.pong !== undefined) {
       this.#clockOffsetMs = frame.pong.serverTimeMs - this.#clock.wallMs();
     }
+  }
+
+  #tellTyping(news: TypingNews): void {
+    for (const listener of this.#typingListeners) listener(news);
   }
 
   #onCluster(view: ClusterView): void {

@@ -92,7 +92,7 @@ class OpenLink implements Link {
   }
 }
 
-const FRAME: ClientFrame = { hello: undefined, requests: [], ping: undefined };
+const FRAME: ClientFrame = { hello: undefined, requests: [], ping: undefined, typing: undefined };
 
 export class Connection {
   readonly book: AddressBook;

@@ -53,3 +53,5 @@ export type {
   SendResult,
 } from "./sends.ts";
 export { type SubscribeOptions, Subscription, type SubscriptionItem } from "./subscription.ts";
+export type { TypingNews } from "./typing-signals.ts";
+export { type RoomTypist, Typists } from "./typists.ts";

@@ -1,4 +1,5 @@
 // The client's times, in milliseconds, in one place. All are monotonic.
+import { LIMITS } from "@parley/protocol";
 
 export const TIMING = {
   /** To open the transport, and again to be welcomed; grows with an address's failures. */
@@ -40,6 +41,9 @@ export const TIMING = {
   takeOverMs: 2_000,
   /** A gap in the service that lasts no longer is not shown: it is a failover. */
   gapShownMs: 1_000,
+  /** Whoever goes on typing says so this often, and nobody shows it for longer than that after the last word of it. */
+  typingRepeatMs: 3_000,
+  typingShownMs: LIMITS.typingEndsMs,
   /** Between attempts to load the rooms anew. */
   reloadPauseMs: 1_000,
   readDeadlineMs: 10_000,

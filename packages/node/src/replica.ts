@@ -50,7 +50,14 @@ export interface Replica {
   /** Accounts with a session somewhere, by gossip; this node's own are set by the service. */
   isOnline(accountId: number): boolean;
   setLocalPresence(accountId: number, online: boolean): void;
+
+  /** Tells the other nodes that an account types in a room: at once, and perhaps in vain. */
+  tellTyping(roomId: number, accountId: number): void;
+  /** Called with what another node says of its clients. */
+  onTyping(listener: TypingListener): void;
 }
+
+export type TypingListener = (roomId: number, accountId: number) => void;
 
 export interface AppliedListener {
   /** One entry; its admission changes have just been applied, later entries' have not. */

@@ -33,7 +33,7 @@ import { encodeMessage } from "./peers/raft-codec.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { PreferredLeader } from "./preferred-leader.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import type { AppliedListener, ProposeOptions, Replica } from "./replica.ts";
+import type { AppliedListener, ProposeOptions, Replica, TypingListener } from "./replica.ts";
 import { AppliedWaiters } from "./replication/applied-waiters.ts";
 import { Driver } from "./replication/driver.ts";
 import type { LogCache } from "./replication/log-cache.ts";
@@ -336,6 +336,15 @@ export class RunningNode implements Replica {
 
   setLocalPresence(accountId: number, online: boolean): void {
     this.#presence.setLocal(accountId, online);
+  }
+
+  tellTyping(roomId: number, accountId: number): void {
+    this.#gossip.tellTyping(roomId, accountId);
+    this.#driver.schedulePump();
+  }
+
+  onTyping(listener: TypingListener): void {
+    this.#gossip.onTyping(listener);
   }
 
   metrics(): NodeMetrics {

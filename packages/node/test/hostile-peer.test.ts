@@ -17,6 +17,7 @@ import {
   RaftMessage,
   RegisterRequest,
   type StatusResponse,
+  TypingReport,
 } from "@parley/protocol";
 import { MemoryChatDisk, MemoryLogDisk, MemoryLogStore } from "@parley/store";
 import fc from "fast-check";
@@ -237,6 +238,9 @@ const part = fc.oneof(
     .map((fields) =>
       lengthDelimitedField(6, PresenceReport.encode(PresenceReport.fromPartial(fields)).finish()),
     ),
+  fc
+    .record({ roomId: absurd, accountId: absurd })
+    .map((fields) => lengthDelimitedField(13, TypingReport.encode(fields).finish())),
   bytes.map((clusterId) =>
     lengthDelimitedField(
       7,

@@ -58,6 +58,15 @@ export const LIMITS = {
   sessionBacklogBytesMax: 4 * 1024 * 1024,
   requestTimeoutMsMax: 60_000,
   requestTimeoutMsDefault: 10_000,
+  /** Signals that an account types: of one room no closer than this, of any rooms no closer than that. */
+  typingGapMsMin: 2_000,
+  typingElsewhereGapMsMin: 500,
+  /** It has ended when nothing was said of it for so long: the loss of one signal does not show. */
+  typingEndsMs: 6_500,
+  /** Who types in a room at a time; further ones are not told of. */
+  typistsPerRoomMax: 8,
+  /** In a larger room nobody is told who types. */
+  typingMembersMax: 1_000,
   /** How long a read waits for min_revision at the most, unless its deadline is shorter. */
   behindWaitMsMax: 1_000,
 } as const;

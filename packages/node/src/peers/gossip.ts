@@ -1,8 +1,15 @@
 // What nodes tell one another several times a second: their positions, from the leader everyone's, and
-// who is online. Ephemeral: it goes over the peer streams, never through the log.
-import { MemberState, NodeReport, type PeerFrame, PresenceReport } from "@parley/protocol";
+// who is online; and at once, who types. Ephemeral: it goes over the peer streams, never through the log.
+import {
+  MemberState,
+  NodeReport,
+  type PeerFrame,
+  PresenceReport,
+  TypingReport,
+} from "@parley/protocol";
 import type { ClusterObserver } from "../cluster-view.ts";
 import type { Clock } from "../ports.ts";
+import type { TypingListener } from "../replica.ts";
 import type { Contacts } from "./contacts.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 import type { Presence } from "./presence.ts";
@@ -11,6 +18,8 @@ import type { Presence } from "./presence.ts";
 const PRESENCE_KEPT_MS = 10_000;
 /** Members that a leader can report about. */
 const MEMBERS_MAX = 1_024;
+/** What is taken of one frame of a peer's: a correct one has no more to say in a turn. */
+const TYPING_PER_FRAME_MAX = 1_000;
 
 export class Gossip {
   readonly #mesh: PeerMesh;
@@ -20,6 +29,7 @@ export class Gossip {
   readonly #clock: Clock;
   readonly #repeatMs: number;
   readonly #toGreet = new Set<number>();
+  readonly #typingListeners: TypingListener[] = [];
   #lastReport = new Uint8Array(0);
   #lastReportMs = Number.NEGATIVE_INFINITY;
 
@@ -76,13 +86,26 @@ export class Gossip {
     this.#toGreet.clear();
   }
 
+  onTyping(listener: TypingListener): void {
+    this.#typingListeners.push(listener);
+  }
+
+  /** Queues it for the end of the turn. A peer that is away hears nothing of it, then or later. */
+  tellTyping(roomId: number, accountId: number): void {
+    const report = TypingReport.encode({ roomId, accountId }).finish();
+    for (const peerId of this.#mesh.peerIds) this.#mesh.queue(peerId, "typing", report);
+  }
+
   /** Takes in what a peer tells. */
-  receive(peerId: number, { report, presence }: PeerFrame): void {
+  receive(peerId: number, { report, presence, typing }: PeerFrame): void {
     if (report !== undefined && report.raftId === peerId && isSane(report)) {
       this.#contacts.report(report);
       this.#observer.invalidate();
     }
     if (presence !== undefined) this.#presence.take(peerId, presence);
+    for (const { roomId, accountId } of typing.slice(0, TYPING_PER_FRAME_MAX)) {
+      for (const listener of this.#typingListeners) listener(roomId, accountId);
+    }
   }
 }
 

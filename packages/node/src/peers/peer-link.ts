@@ -42,6 +42,7 @@ export const PEER_FIELD = {
   copyRequest: 9,
   leaderRequests: 10,
   leaderReplies: 11,
+  typing: 13,
 } as const;
 
 export interface PeerLinkOwner {

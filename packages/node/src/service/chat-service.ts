@@ -22,6 +22,7 @@ import { Presence } from "./presence.ts";
 import { Session, type SessionHandler, type SessionParts } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import { Turn } from "./turn.ts";
+import { Typing } from "./typing.ts";
 import { witnessError } from "./witness-error.ts";
 
 const RETRY_AFTER_MS = 1_000;
@@ -66,6 +67,7 @@ export class ChatService {
       fanOut: this.#fanOut,
       operations: this.#operations,
       presence: this.#presence,
+      typing: new Typing({ replica, clock, fanOut: this.#fanOut }),
       registry: this.#registry,
     };
     replica.onApplied({

@@ -56,6 +56,9 @@ export class EventStream implements Outlet {
     this.#sink.send(event.event);
   }
 
+  /** Tools that want only events have no use for it. */
+  typing(): void {}
+
   flush(): void {}
 
   backlogBytes(): number {

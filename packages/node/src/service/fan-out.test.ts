@@ -25,6 +25,8 @@ class Listener implements LiveSubscriber {
     this.bytes.push(event);
   }
 
+  typing(): void {}
+
   fallBack(): void {
     this.fellBack += 1;
   }
@@ -133,6 +135,7 @@ test("a subscription goes on after a gap from where it was, and repeats nothing 
     { accountId: 1, afterRevision: 0, eventsMax: 0, resyncReason: undefined },
     {
       event: (revision) => got.push(revision),
+      typing() {},
       flush() {},
       backlogBytes: () => 0,
       resync() {},

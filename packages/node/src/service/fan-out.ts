@@ -56,6 +56,8 @@ export interface LiveSubscriber {
   /** It has everything up to here already; deliveries at or below are not for it. */
   readonly liveAfter: number;
   deliver(revision: number, event: SharedEvent): void;
+  /** Somebody types: a `typistField`. */
+  typing(field: Uint8Array): void;
   /** The log jumped (a copy was installed): it must catch up from where it is. */
   fallBack(): void;
 }
@@ -98,6 +100,18 @@ export class FanOut {
   /** The newest revision that the ring knows of. */
   get applied(): number {
     return this.#applied < 0 ? this.#replica.appliedRevision : this.#applied;
+  }
+
+  /** Nothing waits: what the subscribers were told is what this node has applied. */
+  get isIdle(): boolean {
+    return this.dispatched === this.applied;
+  }
+
+  /** Those who are in a room. */
+  *liveIn(roomId: number): Generator<LiveSubscriber> {
+    for (const accountId of this.#roomAccounts.get(roomId) ?? []) {
+      yield* this.#byAccount.get(accountId) ?? [];
+    }
   }
 
   onEntry(entry: AppliedEntry): void {

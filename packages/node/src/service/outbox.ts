@@ -10,6 +10,7 @@ import {
   Positions,
   type Reason,
   Resync,
+  Typist,
   varintField,
   Welcome,
 } from "@parley/protocol";
@@ -25,11 +26,14 @@ const FIELD = {
   pong: 7,
   goAway: 8,
   positions: 9,
+  typists: 10,
 } as const;
 /** A frame that has grown past this is closed; one part may overshoot it. */
 const FRAME_BYTES = 512 * 1024;
 /** Replies are bounded by what the client asked for; past this nobody reads them. */
 const REPLY_BACKLOG_BYTES_MAX = 4 * LIMITS.sessionBacklogBytesMax;
+/** A reader that is behind by so much is not told who types. */
+const TYPING_BACKLOG_BYTES_MAX = 64 * 1024;
 
 /** A view as a field of a ServerFrame: encoded once for all sessions. */
 export function clusterField(view: ClusterView): Uint8Array {
@@ -39,6 +43,11 @@ export function clusterField(view: ClusterView): Uint8Array {
 /** Positions as a field of a ServerFrame: encoded once for all sessions. */
 export function positionsField(positions: Positions): Uint8Array {
   return lengthDelimitedField(FIELD.positions, Positions.encode(positions).finish());
+}
+
+/** Who types as a field of a ServerFrame: encoded once for all who are told. */
+export function typistField(typist: Typist): Uint8Array {
+  return lengthDelimitedField(FIELD.typists, Typist.encode(typist).finish());
 }
 
 export class Outbox {
@@ -118,6 +127,11 @@ export class Outbox {
   /** A `positionsField`; it replaces one that was not sent yet. */
   positions(field: Uint8Array): void {
     this.#positions = field;
+  }
+
+  /** A `typistField`; dropped when the reader is behind: it has better things to read. */
+  typing(field: Uint8Array): void {
+    if (this.backlogBytes < TYPING_BACKLOG_BYTES_MAX) this.#part(field);
   }
 
   pong(nonce: number, serverTimeMs: number): void {

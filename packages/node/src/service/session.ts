@@ -23,6 +23,7 @@ import { SessionRequests } from "./session-requests.ts";
 import type { SharedEvent } from "./shared-event.ts";
 import { type Outlet, Subscription, type SubscriptionParts } from "./subscription.ts";
 import type { Flushable, Turn } from "./turn.ts";
+import type { Typing } from "./typing.ts";
 
 /** Frames that may wait while a hello is answered, in bytes. */
 const INBOX_BYTES_MAX = 4 * LIMITS.clientFrameBytesMax;
@@ -43,6 +44,7 @@ export interface SessionParts extends SubscriptionParts {
   readonly logger: Logger;
   readonly operations: Operations;
   readonly presence: Presence;
+  readonly typing: Typing;
   readonly registry: SessionRegistry;
   readonly turn: Turn;
 }
@@ -173,6 +175,13 @@ export class Session implements SessionHandler, Outlet, Flushable {
       this.#outbox.pong(frame.ping.nonce, this.#parts.clock.wallMs());
       this.flush();
     }
+    if (frame.typing !== undefined) this.#types(frame.typing.roomId);
+  }
+
+  #types(roomId: number): void {
+    const identity = this.#identity;
+    if (identity === undefined || this.#revokedAtMs !== undefined || this.hasEnded) return;
+    this.#parts.typing.said(roomId, identity.accountId);
   }
 
   /** Resolves when the hello is answered; undefined = it was answered at once. */
@@ -251,6 +260,10 @@ export class Session implements SessionHandler, Outlet, Flushable {
       });
       this.#requests.refuse(request.id, error);
     } else {
+      const { op } = request;
+      if (op?.$case === "send" && this.#identity !== undefined) {
+        this.#parts.typing.sent(op.value.roomId, this.#identity.accountId);
+      }
       this.#requests.start(request, {
         identity: this.#identity,
         remote: this.#remote,
@@ -267,6 +280,12 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#outbox.event(revision, event);
     if (this.#outbox.gatheredBytes > LIMITS.sessionBacklogBytesMax) this.flush();
     else this.#parts.turn.add(this);
+  }
+
+  typing(field: Uint8Array): void {
+    if (this.hasEnded) return;
+    this.#outbox.typing(field);
+    this.#parts.turn.add(this);
   }
 
   resync(reason: string, revision: number): void {

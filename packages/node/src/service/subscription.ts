@@ -14,6 +14,8 @@ const STALL_MS_MAX = 30_000;
 /** Where a subscription's events go: a session or a stream of events. */
 export interface Outlet {
   event(revision: number, event: SharedEvent): void;
+  /** Somebody types: a `typistField`. It may be left out. */
+  typing(field: Uint8Array): void;
   /** A page or a hand-over is complete: write what was gathered, then the subscription's position. */
   flush(): void;
   backlogBytes(): number;
@@ -78,6 +80,10 @@ export class Subscription implements LiveSubscriber {
 
   deliver(revision: number, event: SharedEvent): void {
     this.#outlet.event(revision, event);
+  }
+
+  typing(field: Uint8Array): void {
+    this.#outlet.typing(field);
   }
 
   fallBack(): void {

@@ -78,6 +78,7 @@ export function rawRequest<N extends OperationName>(
         },
         requests: [request],
         ping: undefined,
+        typing: undefined,
       }).finish(),
     );
   });

@@ -22,7 +22,7 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { ChatReads } from "../../ports.ts";
-import type { AppliedListener, ProposeOptions, Replica } from "../../replica.ts";
+import type { AppliedListener, ProposeOptions, Replica, TypingListener } from "../../replica.ts";
 import type { VirtualClock } from "./virtual-clock.test.support.ts";
 
 interface Waiting {
@@ -173,6 +173,19 @@ export class SingleLog implements Replica {
 
   setLocalPresence(accountId: number, online: boolean): void {
     this.presence.set(accountId, online);
+  }
+
+  /** What the other nodes were told. */
+  readonly typing: { readonly roomId: number; readonly accountId: number }[] = [];
+  /** What another node tells. */
+  hearTyping: TypingListener = () => {};
+
+  tellTyping(roomId: number, accountId: number): void {
+    this.typing.push({ roomId, accountId });
+  }
+
+  onTyping(listener: TypingListener): void {
+    this.hearTyping = listener;
   }
 
   #read(query: ChatQuery): Promise<ChatAnswer> {

@@ -203,7 +203,7 @@ export class TestClient {
   }
 
   frame(frame: Partial<ClientFrame>): void {
-    const whole = { hello: undefined, requests: [], ping: undefined, ...frame };
+    const whole = { hello: undefined, requests: [], ping: undefined, typing: undefined, ...frame };
     this.raw(ClientFrame.encode(whole).finish());
   }
 

@@ -218,6 +218,15 @@ export interface PresenceReport {
   offlineAccountIds: number[];
 }
 
+/**
+ * An account with a session on the sender is writing in a room. Lost without harm: it is said again every 3 s or so. Whoever hears of
+ * it looks up in its own state whether they are in the room.
+ */
+export interface TypingReport {
+  roomId: number;
+  accountId: number;
+}
+
 /** A server that belongs to no cluster yet asks for admission; its hello says so, members pass it on to the leader. */
 export interface AdmissionRequest {
   nodeId: number;
@@ -287,6 +296,7 @@ export interface PeerFrame {
   leaderReplies: LeaderReply[];
   /** In the answering direction, to a server that asks for admission. */
   admission: AdmissionAnswer | undefined;
+  typing: TypingReport[];
 }
 
 /** From a node whose chat file is lost and can't be made again from its log: send a copy. */
@@ -1976,6 +1986,73 @@ export const PresenceReport: MessageFns<PresenceReport> = {
   },
 };
 
+function createBaseTypingReport(): TypingReport {
+  return { roomId: 0, accountId: 0 };
+}
+
+export const TypingReport: MessageFns<TypingReport> = {
+  encode(message: TypingReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.accountId !== 0) {
+      writer.uint32(16).uint64(message.accountId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TypingReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTypingReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TypingReport>): TypingReport {
+    return TypingReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TypingReport>): TypingReport {
+    const message = createBaseTypingReport();
+    message.roomId = object.roomId ?? 0;
+    message.accountId = object.accountId ?? 0;
+    return message;
+  },
+};
+
 function createBaseAdmissionRequest(): AdmissionRequest {
   return { nodeId: 0, serverUuid: "", address: "", httpAddress: "", witness: false, stateVersion: 0 };
 }
@@ -2497,6 +2574,7 @@ function createBasePeerFrame(): PeerFrame {
     leaderRequests: [],
     leaderReplies: [],
     admission: undefined,
+    typing: [],
   };
 }
 
@@ -2534,6 +2612,9 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     }
     if (message.admission !== undefined) {
       AdmissionAnswer.encode(message.admission, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.typing) {
+      TypingReport.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -2639,6 +2720,14 @@ export const PeerFrame: MessageFns<PeerFrame> = {
             message.admission = AdmissionAnswer.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.typing.push(TypingReport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2677,6 +2766,7 @@ export const PeerFrame: MessageFns<PeerFrame> = {
     message.admission = (object.admission !== undefined && object.admission !== null)
       ? AdmissionAnswer.fromPartial(object.admission)
       : undefined;
+    message.typing = object.typing?.map((e) => TypingReport.fromPartial(e)) || [];
     return message;
   },
 };

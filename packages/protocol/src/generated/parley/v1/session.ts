@@ -232,6 +232,24 @@ export interface Positions {
   nodes: NodePosition[];
 }
 
+/**
+ * The session's account is writing in a room. It is not answered, not kept, and may be lost: repeated every 3 s or so while
+ * somebody writes, it is told to the room's other members. What comes more often, or of a room that one is not in, tells nobody.
+ */
+export interface Typing {
+  roomId: number;
+}
+
+/**
+ * Somebody is writing in a room of the subscriber's. It is over with the next message of theirs there, or 6 s or so after the last
+ * word of it. Handled before the events of the frame that it stands in, which may hold that message.
+ */
+export interface Typist {
+  roomId: number;
+  accountId: number;
+  username: string;
+}
+
 export interface Ping {
   /** Sent back unchanged. */
   nonce: number;
@@ -264,9 +282,10 @@ export interface ClientFrame {
   hello: Hello | undefined;
   requests: Request[];
   ping: Ping | undefined;
+  typing: Typing | undefined;
 }
 
-/** Any fields may stand together; they are handled in the order of their numbers. */
+/** Any fields may stand together; but for the typists they are handled in the order of their numbers. */
 export interface ServerFrame {
   welcome: Welcome | undefined;
   resync: Resync | undefined;
@@ -281,6 +300,7 @@ export interface ServerFrame {
   pong: Pong | undefined;
   goAway: GoAway | undefined;
   positions: Positions | undefined;
+  typists: Typist[];
 }
 
 function createBaseError(): Error {
@@ -2149,6 +2169,140 @@ export const Positions: MessageFns<Positions> = {
   },
 };
 
+function createBaseTyping(): Typing {
+  return { roomId: 0 };
+}
+
+export const Typing: MessageFns<Typing> = {
+  encode(message: Typing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Typing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTyping();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Typing>): Typing {
+    return Typing.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Typing>): Typing {
+    const message = createBaseTyping();
+    message.roomId = object.roomId ?? 0;
+    return message;
+  },
+};
+
+function createBaseTypist(): Typist {
+  return { roomId: 0, accountId: 0, username: "" };
+}
+
+export const Typist: MessageFns<Typist> = {
+  encode(message: Typist, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.accountId !== 0) {
+      writer.uint32(16).uint64(message.accountId);
+    }
+    if (message.username !== "") {
+      writer.uint32(26).string(message.username);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Typist {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTypist();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Typist>): Typist {
+    return Typist.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Typist>): Typist {
+    const message = createBaseTypist();
+    message.roomId = object.roomId ?? 0;
+    message.accountId = object.accountId ?? 0;
+    message.username = object.username ?? "";
+    return message;
+  },
+};
+
 function createBasePing(): Ping {
   return { nonce: 0 };
 }
@@ -2418,7 +2572,7 @@ export const GoAway: MessageFns<GoAway> = {
 };
 
 function createBaseClientFrame(): ClientFrame {
-  return { hello: undefined, requests: [], ping: undefined };
+  return { hello: undefined, requests: [], ping: undefined, typing: undefined };
 }
 
 export const ClientFrame: MessageFns<ClientFrame> = {
@@ -2431,6 +2585,9 @@ export const ClientFrame: MessageFns<ClientFrame> = {
     }
     if (message.ping !== undefined) {
       Ping.encode(message.ping, writer.uint32(26).fork()).join();
+    }
+    if (message.typing !== undefined) {
+      Typing.encode(message.typing, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2472,6 +2629,14 @@ export const ClientFrame: MessageFns<ClientFrame> = {
             message.ping = Ping.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.typing = Typing.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2492,6 +2657,9 @@ export const ClientFrame: MessageFns<ClientFrame> = {
     message.hello = (object.hello !== undefined && object.hello !== null) ? Hello.fromPartial(object.hello) : undefined;
     message.requests = object.requests?.map((e) => Request.fromPartial(e)) || [];
     message.ping = (object.ping !== undefined && object.ping !== null) ? Ping.fromPartial(object.ping) : undefined;
+    message.typing = (object.typing !== undefined && object.typing !== null)
+      ? Typing.fromPartial(object.typing)
+      : undefined;
     return message;
   },
 };
@@ -2507,6 +2675,7 @@ function createBaseServerFrame(): ServerFrame {
     pong: undefined,
     goAway: undefined,
     positions: undefined,
+    typists: [],
   };
 }
 
@@ -2538,6 +2707,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     }
     if (message.positions !== undefined) {
       Positions.encode(message.positions, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.typists) {
+      Typist.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -2627,6 +2799,14 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             message.positions = Positions.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.typists.push(Typist.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2663,6 +2843,7 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     message.positions = (object.positions !== undefined && object.positions !== null)
       ? Positions.fromPartial(object.positions)
       : undefined;
+    message.typists = object.typists?.map((e) => Typist.fromPartial(e)) || [];
     return message;
   },
 };
