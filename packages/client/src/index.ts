@@ -54,4 +54,4 @@ export type {
 } from "./sends.ts";
 export { type SubscribeOptions, Subscription, type SubscriptionItem } from "./subscription.ts";
 export type { TypingNews } from "./typing-signals.ts";
-export { type RoomTypist, Typists } from "./typists.ts";
+export { type RoomTypist, Typists, typingText } from "./typists.ts";

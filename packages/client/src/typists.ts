@@ -10,6 +10,14 @@ export interface RoomTypist {
   readonly username: string;
 }
 
+/** "ada is typing…"; "" of nobody. */
+export function typingText(names: readonly string[]): string {
+  const [one = "", other = ""] = names;
+  if (names.length === 0) return "";
+  if (names.length === 1) return `${one} is typing…`;
+  return names.length === 2 ? `${one} and ${other} are typing…` : "Several people are typing…";
+}
+
 /** In a room; nodes tell of fewer (P11). */
 const TYPISTS_MAX = 20;
 const ROOMS_MAX = 1_000;

@@ -5,6 +5,7 @@ import {
   ParleyClient,
   ParleyError,
   type SubscriptionItem,
+  Typists,
 } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
@@ -21,6 +22,13 @@ import type { ChatScreen } from "./screen.ts";
 import type { ChatSignIn } from "./sign-in.ts";
 import { plainStatusText, statusText } from "./status-text.ts";
 import { WaitingSends } from "./waiting-sends.ts";
+
+export interface ChatOptions {
+  /** Streams, no terminal. */
+  readonly isPlain: boolean;
+  /** Whether others are told that the person types. */
+  readonly tellsTyping: boolean;
+}
 
 export type ChatEnd = "quit" | "signed-out" | "unreachable";
 
@@ -45,6 +53,8 @@ export class Chat {
   readonly #screen: ChatScreen;
   readonly #signIn: ChatSignIn;
   readonly #isPlain: boolean;
+  readonly #tellsTyping: boolean;
+  readonly #typists: Typists;
   readonly #outbox: OutboxSlot;
   readonly #ended = Promise.withResolvers<ChatEnd>();
   /** Lines are handled one after the other: what a script pipes in must not overtake itself. */
@@ -64,10 +74,11 @@ export class Chat {
     return this.#signIn.tls;
   }
 
-  constructor(screen: ChatScreen, signIn: ChatSignIn, isPlain: boolean) {
+  constructor(screen: ChatScreen, signIn: ChatSignIn, options: ChatOptions) {
     this.#screen = screen;
     this.#signIn = signIn;
-    this.#isPlain = isPlain;
+    this.#isPlain = options.isPlain;
+    this.#tellsTyping = options.tellsTyping;
     this.#lines = this.#begun.promise;
     this.#outbox = new OutboxSlot(signIn.key);
     this.client = new ParleyClient({
@@ -79,6 +90,7 @@ export class Chat {
       clusterId: signIn.clusterId === "" ? undefined : signIn.clusterId,
       seenRevision: signIn.seenRevision,
     });
+    this.#typists = new Typists(this.client);
     this.open = new OpenRoom({
       client: this.client,
       book: this.book,
@@ -115,6 +127,7 @@ export class Chat {
   /** Runs until the person leaves or the sign-in ends. */
   async run(): Promise<ChatEnd> {
     const offState = this.client.onState(() => this.#showStatus());
+    this.#typists.subscribe(() => this.#showStatus());
     this.client.onOutbox((change) => this.#waiting.take(change));
     this.client.onSignedOut(() => {
       this.print(pc.red("Your sign-in has ended. Start `parley chat` again to sign in."));
@@ -143,6 +156,12 @@ export class Chat {
       return;
     }
     this.#lines = this.#lines.then(() => this.#handle(line));
+  }
+
+  /** The input is this now; commands are nobody's business. */
+  typing(line: string): void {
+    const isText = this.#tellsTyping && parseInput(line).kind === "text";
+    if (isText && this.open.id !== 0) this.client.typing(this.open.id);
   }
 
   /** No more input will come: ends after what there was, or soon when no server answers. */
@@ -240,6 +259,7 @@ export class Chat {
   async #leave(end: ChatEnd): Promise<void> {
     this.open.stop();
     this.#waiting.stop();
+    this.#typists.close();
     await this.#untilSent(QUIT_GRACE_MS);
     const { pendingSends } = this.client.state;
     if (pendingSends > 0) {
@@ -401,6 +421,7 @@ export class Chat {
       atMs: Date.now(),
       username: state.account?.username ?? "",
       unreadElsewhere: this.book.unreadExcept(this.open.id),
+      typists: this.#typists.of(this.open.id).map(({ username }) => printable(username)),
     };
     this.#screen.setStatus(this.#isPlain ? plainStatusText(input) : statusText(input));
   }

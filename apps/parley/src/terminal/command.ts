@@ -18,12 +18,13 @@ export async function runChat(flags: ChatFlags): Promise<number> {
   const events: ScreenEvents = {
     onLine: (line) => chat?.enter(line),
     onEnd: () => (isPlain ? chat?.finish() : chat?.quit()),
+    onTyping: (line) => chat?.typing(line),
     complete: (text) => chat?.complete(text) ?? [],
   };
   const screen: ChatScreen = isPlain
     ? new PlainScreen(process.stdin, process.stdout, events)
     : new TerminalScreen(process.stdin, process.stdout, events);
-  chat = new Chat(screen, signIn, isPlain);
+  chat = new Chat(screen, signIn, { isPlain, tellsTyping: flags.typing });
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, () => chat?.quit());
   try {
     return EXIT_CODES[await chat.run()];

@@ -26,6 +26,8 @@ export interface ChatScreen {
 
 export interface ScreenEvents {
   onLine(line: string): void;
+  /** A key was pressed, and the input is this now. */
+  onTyping(line: string): void;
   /** End of input, or Ctrl-C on an empty line. */
   onEnd(): void;
   /** For the Tab key: the whole lines that `text` could become. */
@@ -69,6 +71,8 @@ export class TerminalScreen implements ChatScreen {
     this.#terminal.on("close", () => {
       if (!this.#closed) events.onEnd();
     });
+    // After the line editor's own listener, so that the line has the key in it.
+    this.#keys.on("keypress", () => events.onTyping(this.#terminal.line));
     output.on("resize", () => this.#refresh());
     this.#apply();
     this.#terminal.prompt(true);

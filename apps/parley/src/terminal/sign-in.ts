@@ -36,6 +36,7 @@ export interface ChatSignIn {
 
 export interface ChatFlags extends CommonFlags {
   readonly register: boolean;
+  readonly typing: boolean;
 }
 
 /** How often a person may try before the chat gives up. */

@@ -1,5 +1,5 @@
 // The status line: which node, which leader, whether what is shown is current, what waits.
-import type { ClientState } from "@parley/client";
+import { type ClientState, typingText } from "@parley/client";
 
 export interface StatusInput {
   readonly state: ClientState;
@@ -8,6 +8,8 @@ export interface StatusInput {
   readonly username: string;
   /** Unread messages in rooms that are not open. */
   readonly unreadElsewhere: number;
+  /** Who types in the open room. */
+  readonly typists: readonly string[];
 }
 
 function freshness({ state, atMs }: StatusInput): string {
@@ -18,16 +20,17 @@ function freshness({ state, atMs }: StatusInput): string {
 }
 
 export function statusText(input: StatusInput): string {
-  const { state, username, unreadElsewhere } = input;
+  const { state, username, unreadElsewhere, typists } = input;
   const node = state.nodeId === 0 ? "no node yet" : `n${state.nodeId}`;
   const leader = state.leaderId === 0 ? "no leader" : `leader n${state.leaderId}`;
   const parts = [username, node, leader, freshness(input)];
   if (state.pendingSends > 0) parts.push(`${state.pendingSends} unsent`);
   if (unreadElsewhere > 0) parts.push(`${unreadElsewhere} unread elsewhere`);
+  if (typists.length > 0) parts.push(typingText(typists));
   return ` ${parts.join(" · ")}`;
 }
 
-/** For plain output: no numbers that change all the time. */
+/** For plain output: nothing that changes all the time. */
 export function plainStatusText(input: StatusInput): string {
   const { state } = input;
   const leader = state.leaderId === 0 ? "no leader" : `leader n${state.leaderId}`;

@@ -67,8 +67,8 @@ describe("the status line", () => {
     ...{ pendingSends: 0, revision: 1, clockOffsetMs: 0, problem: "" },
   } as unknown as ClientState;
   const atMs = new Date("2026-01-02T12:00:10").getTime();
-  const text = (change: Partial<ClientState>, unreadElsewhere = 0) =>
-    statusText({ state: { ...state, ...change }, atMs, username: "ann", unreadElsewhere });
+  const text = (change: Partial<ClientState>, unreadElsewhere = 0, typists: string[] = []) =>
+    statusText({ state: { ...state, ...change }, atMs, username: "ann", unreadElsewhere, typists });
   it("names node, leader and state, and what waits", () => {
     expect(text({})).toBe(" ann · n3 · leader n1 · connected");
     expect(text({ phase: "connecting" }, 4)).toBe(
@@ -77,6 +77,11 @@ describe("the status line", () => {
     expect(text({ phase: "connecting", nodeId: 0, leaderId: 0, pendingSends: 2 })).toBe(
       " ann · no node yet · no leader · connecting … · 2 unsent",
     );
+  });
+  it("says who types in the open room, last", () => {
+    expect(text({}, 1, ["bob"])).toMatch(/ · 1 unread elsewhere · bob is typing…$/);
+    expect(text({}, 0, ["bob", "cat"])).toMatch(/ · bob and cat are typing…$/);
+    expect(text({}, 0, ["bob", "cat", "dan"])).toMatch(/ · Several people are typing…$/);
   });
   it("P6: says from when read-only data is", () => {
     expect(text({ hasQuorum: false, staleMs: 10_000, leaderId: 0 })).toBe(
@@ -87,6 +92,7 @@ describe("the status line", () => {
       atMs,
       username: "ann",
       unreadElsewhere: 0,
+      typists: [],
     };
     expect(plainStatusText(plain)).toMatch(/^read-only on n3/);
   });
@@ -145,7 +151,12 @@ describe("the rooms that a chat knows", () => {
 });
 
 describe("the screen", () => {
-  const silent: ScreenEvents = { onLine: () => {}, onEnd: () => {}, complete: () => [] };
+  const silent: ScreenEvents = {
+    onLine: () => {},
+    onTyping: () => {},
+    onEnd: () => {},
+    complete: () => [],
+  };
 
   function open(columns: number, events = silent) {
     const terminal = new TinyTerminal(columns);
