@@ -57,6 +57,21 @@ test("P2: a passing refusal is retried with the same request id, after the delay
   }
 });
 
+test("P11: what is refused again and again is asked less and less often, whatever the node names", async () => {
+  const { clock, client, node } = await startedWorld(1);
+  const atMs: number[] = [];
+  node(1).onRequest = (session, request) => {
+    atMs.push(clock.monotonicMs());
+    session.refuse(request, "OVERLOADED", { retryAfterMs: 100 });
+  };
+  const joined = watch(client.call("joinRoom", { roomId: 4 }, { deadlineMs: 20_000 }));
+  await clock.advance(11_000);
+  expect(joined.error).toBeUndefined();
+  // 100, 100, 200, 400, 800, 1600 and then each 2000 ms, with some chance on top.
+  expect(atMs.length).toBeGreaterThanOrEqual(8);
+  expect(atMs.length).toBeLessThanOrEqual(11);
+});
+
 test("P4: reads ask for at least the highest revision seen, by writes, reads and events", async () => {
   const { clock, client, node } = await startedWorld(1);
   const asked: number[] = [];

@@ -17,6 +17,7 @@ export const COVERAGE = [
   "linearizable-reads",
   "linearizable-operations",
   "stale-reads",
+  "asked-ahead-refused",
   "events-delivered",
   "resyncs",
   "state-hashes-compared",

@@ -75,6 +75,11 @@ export interface WorldOptions {
   readonly upgradeAfterUs: number | undefined;
 }
 
+/** Changes of what a seed derives. */
+export type WorldOverride = Partial<Omit<WorldOptions, "tuning">> & {
+  readonly tuning?: Partial<NodeTuning>;
+};
+
 /** Operations that a seed must reach, and faults. */
 export const OPERATIONS_MIN = 1_000;
 export const FAULTS_MIN = 10;
@@ -153,7 +158,7 @@ export function optionsOf(seed: number): WorldOptions {
       copyIdleMs: random.pick([3_000, 10_000]),
       ...(spares > 0 ? { autopilotDeadMs: random.pick([0, 2_000, 5_000]) } : {}),
     },
-    operationGapUs: clients * random.between(36_000, 50_000),
+    operationGapUs: clients * random.between(50_000, 72_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
     healsQuorumFirst: random.chance(0.4),
     upgradeAfterUs: random.chance(0.4) ? random.between(2_000_000, 30_000_000) : undefined,

@@ -27,6 +27,19 @@ const TYPES = [
   "MsgReadIndexResp",
 ] as const;
 
+/** Frames that were decoded already: each is looked at when it leaves, on its way, and when it arrives. */
+const decoded = new WeakMap<Uint8Array, PeerFrame>();
+
+/** Throws where a receiver would. Nobody may change what it returns. */
+function peerFrame(bytes: Uint8Array): PeerFrame {
+  let frame = decoded.get(bytes);
+  if (frame === undefined) {
+    frame = PeerFrame.decode(bytes);
+    decoded.set(bytes, frame);
+  }
+  return frame;
+}
+
 export function typeName(message: RaftMessage): string {
   return TYPES[message.type] ?? `type ${message.type}`;
 }
@@ -45,7 +58,7 @@ export class PeerWatch {
 
   onSent(service: string, bytes: Uint8Array): void {
     if (service !== PEER_SERVICE) return;
-    for (const message of PeerFrame.decode(bytes).messages) {
+    for (const message of peerFrame(bytes).messages) {
       for (const checker of this.#checkers) checker.onRaftMessageSent?.(observed(message));
     }
   }
@@ -58,7 +71,7 @@ export class PeerWatch {
     }
     let frame: PeerFrame;
     try {
-      frame = PeerFrame.decode(bytes);
+      frame = peerFrame(bytes);
     } catch {
       return;
     }
@@ -177,7 +190,7 @@ export class DatagramMode {
 
 /** Whether a peer frame holds raft messages and nothing else. */
 function isMessagesOnly(bytes: Uint8Array): boolean {
-  const frame = PeerFrame.decode(bytes);
+  const frame = peerFrame(bytes);
   return (
     frame.messages.length > 0 &&
     frame.hello === undefined &&

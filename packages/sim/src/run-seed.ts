@@ -1,5 +1,5 @@
 // Runs one seed from beginning to end, behind the fence.
-import { optionsOf, type WorldOptions } from "./options.ts";
+import { optionsOf, type WorldOverride } from "./options.ts";
 import { fenced } from "./world/fence.ts";
 import { World, type WorldResult } from "./world.ts";
 
@@ -12,15 +12,16 @@ export interface SeedResult extends WorldResult {
 export interface RunOptions {
   /** Gets every line of the trace, with details that are not part of its hash. */
   readonly onTrace?: ((line: string) => void) | undefined;
-  /** Changes of what the seed derives. */
-  readonly override?: Partial<WorldOptions> | undefined;
+  readonly override?: WorldOverride | undefined;
 }
 
 /** Never rejects: whatever goes wrong is a violation in the result. */
 export async function runSeed(seed: number, run: RunOptions = {}): Promise<SeedResult> {
   const begun = process.hrtime.bigint();
   const cpuBegun = process.cpuUsage();
-  const world = new World({ ...optionsOf(seed), ...run.override }, run.onTrace);
+  const options = optionsOf(seed);
+  const tuning = { ...options.tuning, ...run.override?.tuning };
+  const world = new World({ ...options, ...run.override, tuning }, run.onTrace);
   const onRejection = (error: unknown): void => {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     world.report({ property: "no unhandled rejection", detail });

@@ -114,7 +114,12 @@ export class World {
     for (let i = 1; i <= options.clients; i++) {
       this.clients.push(this.#makeClient(`c${i}`, addresses, random));
     }
-    this.#p8 = new P8SafeGrowth(this.#report, coverage, () => scheduler.nowUs);
+    this.#p8 = new P8SafeGrowth(
+      this.#report,
+      coverage,
+      () => scheduler.nowUs,
+      (raftId) => this.#durableState(raftId)?.lastIndex,
+    );
     this.#health = new Health(
       this.servers,
       this.clients,

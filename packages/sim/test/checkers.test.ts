@@ -598,6 +598,49 @@ describe("P8 safe growth", () => {
     expect(found[1]).toContain("raft id 2 comes back");
   });
 
+  test("catches a vote for a server that has not caught up", () => {
+    const durable = new Map([
+      [4, 2_900],
+      [5, 0],
+    ]);
+    const promoting = (raftId: number) => {
+      const checker = new P8SafeGrowth(
+        report,
+        new Coverage(),
+        () => 0,
+        (id) => durable.get(id),
+      );
+      checker.onMembership(1, 10, membership([1, 2, 3], { learners: [raftId] }));
+      checker.onMembership(1, 3_000, membership([1, 2, 3, raftId]));
+    };
+    promoting(4);
+    expect(found).toEqual([]);
+    promoting(5);
+    expect(found[0]).toContain("r5 was promoted at index 3000 with a log that ends at 0");
+    durable.set(4, 900);
+    promoting(4);
+    expect(found[1]).toContain("r4 was promoted at index 3000 with a log that ends at 900");
+  });
+
+  test("catches a leader that leads on after its removal, not one that says farewell", () => {
+    const checker = new P8SafeGrowth(report, new Coverage());
+    checker.onMembership(4, 0, membership([1, 2, 3, 4]));
+    checker.onMembership(5, 0, membership([1, 2, 3, 4]));
+    const beat = (from: number, times: number) => {
+      for (let i = 0; i < times; i++) {
+        checker.onRaftMessageSent(raftMessage(from, 1, "MsgHeartbeat", 2));
+      }
+    };
+    beat(4, 100);
+    // Not added yet when it applies this.
+    beat(5, 100);
+    checker.onMembership(4, 7, membership([1, 2, 3], { nextRaftId: 6 }));
+    beat(4, 20);
+    expect(found).toEqual([]);
+    beat(4, 1);
+    expect(found[0]).toContain("r4 leads on after its removal");
+  });
+
   test("knows when majorities overlap", () => {
     const overlap = (a: number[], b: number[]) => majoritiesOverlap(new Set(a), new Set(b));
     expect(overlap([1, 2, 3], [1, 2, 3, 4])).toBe(true);

@@ -8,7 +8,7 @@ import { runSeeds } from "../src/pool.ts";
 import type { SeedResult } from "../src/run-seed.ts";
 
 const FIRST = 1;
-const FIXED = 200;
+const FIXED = 500;
 const RANDOM = process.env.CI === undefined ? 5 : 0;
 const FAILURES_SHOWN = 3;
 

@@ -4,9 +4,15 @@
 import type { Membership } from "@parley/node";
 import { encodeConfState } from "@parley/store";
 import type { Coverage } from "../coverage.ts";
-import type { Checker, Report } from "../observer.ts";
+import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
 
 const PROPERTY = "P8 safe growth";
+
+/** Entries that a new voter may lack: what the leader tolerates, and as much again that was under way meanwhile. */
+const PROMOTION_LAG_MAX = 2_000;
+
+/** A removed leader's last heartbeats may still be on their way out, to each of the others. */
+const FAREWELL_HEARTBEATS_MAX = 20;
 
 type Voters = ReadonlySet<number>;
 
@@ -23,12 +29,22 @@ export class P8SafeGrowth implements Checker {
   readonly #texts = new Map<number, string>();
   /** Which server a raft id was given to. */
   readonly #uuids = new Map<number, string>();
+  /** Who has applied its own removal, and the heartbeats that it has sent since. */
+  readonly #removed = new Map<number, number>();
   readonly #now: () => number;
+  readonly #durableIndex: (raftId: number) => number | undefined;
 
-  constructor(report: Report, coverage: Coverage, now: () => number = () => 0) {
+  /** `durableIndex`: the last index on a server's disk, where it is known. */
+  constructor(
+    report: Report,
+    coverage: Coverage,
+    now: () => number = () => 0,
+    durableIndex: (raftId: number) => number | undefined = () => undefined,
+  ) {
     this.#report = report;
     this.#coverage = coverage;
     this.#now = now;
+    this.#durableIndex = durableIndex;
   }
 
   get newest(): Membership | undefined {
@@ -48,7 +64,19 @@ export class P8SafeGrowth implements Checker {
     return upTo.slice(-2).map(({ membership }) => membership);
   }
 
+  /** A removed leader steps down once it knows (thesis, 4.2.2). */
+  onRaftMessageSent({ from, type }: ObservedRaftMessage): void {
+    const before = this.#removed.get(from);
+    if (before === undefined || type !== "MsgHeartbeat") return;
+    this.#removed.set(from, before + 1);
+    if (before === FAREWELL_HEARTBEATS_MAX) this.#say(`r${from} leads on after its removal`);
+  }
+
   onMembership(nodeId: number, index: number, membership: Membership): void {
+    const isMember = membership.servers.some(({ raftId }) => raftId === nodeId);
+    if (!isMember && nodeId < membership.nextRaftId && !this.#removed.has(nodeId)) {
+      this.#removed.set(nodeId, 0);
+    }
     const text = Buffer.from(encodeConfState(membership)).toString("hex");
     const known = this.#texts.get(index);
     if (known !== undefined) {
@@ -92,7 +120,19 @@ export class P8SafeGrowth implements Checker {
         this.#say(`raft id ${raftId} comes back at index ${index}`);
       }
     }
+    for (const raftId of after.voters) {
+      if (!before.voters.includes(raftId)) this.#checkPromotion(index, raftId);
+    }
     this.#count(before, after);
+  }
+
+  /** Whoever votes must be able to help at once: a majority that waits for its copies is none. */
+  #checkPromotion(index: number, raftId: number): void {
+    const durable = this.#durableIndex(raftId);
+    if (durable === undefined || (durable > 0 && durable >= index - PROMOTION_LAG_MAX)) return;
+    this.#say(
+      `server r${raftId} was promoted at index ${index} with a log that ends at ${durable}`,
+    );
   }
 
   #count(before: Membership, after: Membership): void {

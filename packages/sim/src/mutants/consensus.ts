@@ -1,8 +1,19 @@
 // Planted bugs of the consensus core.
-import { LIVENESS, type Mutant, NODE_STOPS } from "./mutant.ts";
+import type { WorldOptions } from "../options.ts";
+import { LIVENESS, type Mutant, NODE_STOPS, onlyFaults } from "./mutant.ts";
 
 const DURABLE = "durable promises";
 const DIVERGED = ["Leader Completeness", "State Machine Safety", "Log Matching", NODE_STOPS];
+
+/** Far apart, so that something is always on its way. */
+const WIDE: WorldOptions["network"] = {
+  latencyUsMin: 5_000,
+  latencyUsMean: 20_000,
+  bytesPerSecond: 100_000_000,
+  backlogBytesMax: 1024 * 1024,
+  dialTimeoutUs: 1_000_000,
+  keepaliveUs: 4_000_000,
+};
 
 export const CONSENSUS_MUTANTS: readonly Mutant[] = [
   {
@@ -138,6 +149,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: [DURABLE, "P1 durable", LIVENESS, ...DIVERGED],
     seedsMax: 40,
+    worlds: onlyFaults({ "disk-stall": 4, "isolate-leader": 3, "kill-leader": 2 }, 700_000),
   },
   {
     name: "read-before-own-commit",
@@ -151,6 +163,11 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: ["P4 no going back", "linearizability"],
     seedsMax: 40,
+    worlds: {
+      ...onlyFaults({ "kill-leader": 1 }, 1_000_000),
+      network: WIDE,
+      operationGapUs: 150_000,
+    },
   },
   {
     name: "read-context-reused",
@@ -169,6 +186,15 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: ["P4 no going back", "linearizability"],
     seedsMax: 60,
+    worlds: {
+      ...onlyFaults({ "isolate-leader": 1 }, 2_000_000),
+      nodes: 3,
+      spares: 0,
+      witnesses: 0,
+      network: WIDE,
+      operationGapUs: 60_000,
+      tuning: { tickMs: 10, heartbeatTicks: 5, electionTicks: 60 },
+    },
   },
   {
     name: "commit-lost-at-restart",

@@ -1,5 +1,5 @@
 // Planted bugs of servers that come, go and lose their disks.
-import { LIVENESS, type Mutant, NODE_STOPS } from "./mutant.ts";
+import { LIVENESS, type Mutant, NODE_STOPS, onlyFaults } from "./mutant.ts";
 
 export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
@@ -64,5 +64,116 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     caughtBy: [NODE_STOPS, LIVENESS, "P7 quick failover"],
     seedsMax: 6,
     worlds: { upgradeAfterUs: 20_000_000 },
+  },
+  {
+    name: "change-before-own-commit",
+    what: "a new leader takes a change of the membership before it has committed in its own term (the single-server bug of 2015)",
+    edits: [
+      {
+        file: "packages/raft/src/roles.ts",
+        search: "r.pendingConfIndex = r.log.lastIndex();",
+        replacement: "r.pendingConfIndex = 0;",
+      },
+      {
+        file: "packages/node/src/membership/membership-office.ts",
+        search: `if (raft.applied < this.#firstIndexOfTerm) return "earlier";`,
+        replacement: "",
+      },
+    ],
+    caughtBy: ["P8 safe growth", "State Machine Safety", "Log Matching", NODE_STOPS],
+    seedsMax: 30,
+    worlds: { spares: 2, ...onlyFaults({ "kill-leader": 2, "isolate-leader": 2 }, 700_000) },
+  },
+  {
+    name: "joint-left-twice",
+    what: "a leader proposes to leave a joint configuration again while that is under way",
+    edits: [
+      {
+        file: "packages/raft/src/membership.ts",
+        search: ` || r.log.applied < r.pendingConfIndex) return;`,
+        replacement: ") return;",
+      },
+      {
+        file: "packages/raft/src/proposals.ts",
+        search: "if (r.pendingConfIndex > r.log.applied) {",
+        replacement: "if (r.pendingConfIndex > r.log.applied && !leaves) {",
+      },
+    ],
+    caughtBy: [NODE_STOPS],
+    seedsMax: 6,
+    worlds: { spares: 2 },
+  },
+  {
+    name: "joint-for-ever",
+    what: "a joint configuration is left only by the leader that entered it",
+    edits: [
+      {
+        file: "packages/raft/src/membership.ts",
+        search: `r.state !== "StateLeader" || r.log.applied < r.pendingConfIndex) return;`,
+        replacement: `r.state !== "StateLeader" || r.log.applied < r.pendingConfIndex || r.pendingConfIndex < r.termStart) return;`,
+      },
+      {
+        file: "packages/node/src/membership/membership-office.ts",
+        search:
+          "if (!isJoint(this.#roster.membership) || applied < lastIndex || leadTransferee !== 0) return;",
+        replacement: "if (applied + lastIndex + leadTransferee >= 0) return;",
+      },
+    ],
+    caughtBy: [LIVENESS],
+    seedsMax: 20,
+    worlds: { spares: 2, ...onlyFaults({ "kill-leader": 2, "isolate-leader": 2 }, 700_000) },
+  },
+  {
+    name: "removed-leader-leads-on",
+    what: "a leader that has been removed goes on leading, and nobody refuses it",
+    edits: [
+      {
+        file: "packages/raft/src/membership.ts",
+        search: "if (r.settings.stepDownOnRemoval) becomeFollower(r, r.term, NONE);",
+        replacement: "if (r.term < 0) becomeFollower(r, r.term, NONE);",
+      },
+      {
+        file: "packages/node/src/running-node.ts",
+        search: `    if (this.#roster.standing === "removed") {`,
+        replacement: `    if (this.#roster.standing === "removed" && this.#driver.raft.state !== "StateLeader") {`,
+      },
+      {
+        file: "packages/node/src/membership/change-plan.ts",
+        search: `if (raftId === situation.leaderRaftId) return handOver(\`server \${id} is to be removed\`);`,
+        replacement: "",
+      },
+      {
+        file: "packages/node/src/running-node.ts",
+        search: `standingOf(this.#roster.membership, raftId) === "removed" ? removedError() : undefined,`,
+        replacement: "raftId < 0 ? removedError() : undefined,",
+      },
+    ],
+    caughtBy: ["P8 safe growth", LIVENESS, "P7 quick failover"],
+    seedsMax: 20,
+    worlds: { spares: 2 },
+  },
+  {
+    name: "stale-learner-promoted",
+    what: "a learner is given a vote before it has caught up",
+    edits: [
+      {
+        file: "packages/node/src/membership/membership-office.ts",
+        search: `        situation.lag(raftId) <= CAUGHT_UP_ENTRIES &&
+        !situation.lacksEntries(raftId);`,
+        replacement: "        raftId > 0;",
+      },
+      {
+        file: "packages/node/src/membership/membership-office.ts",
+        search: "if (now - since < STEADY_MS || this.#underWay() !== undefined) continue;",
+        replacement: "if (now < since || this.#underWay() !== undefined) continue;",
+      },
+    ],
+    caughtBy: ["P8 safe growth", "P7 quick failover", LIVENESS],
+    seedsMax: 20,
+    // Short logs and slow copies, so that catching up takes its time.
+    worlds: {
+      spares: 2,
+      tuning: { logEntriesMax: 40, logTailEntries: 5, copyBytesPerSecond: 50_000 },
+    },
   },
 ];

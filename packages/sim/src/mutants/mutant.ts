@@ -1,7 +1,7 @@
 // A planted bug: a small patch of a source file, applied when the file is loaded. The files on disk and
 // the production code know nothing of it. Each is a bug that somebody has really had (in this project
 // or in another Raft), and a test of the checkers: one of those that it names must find it.
-import type { WorldOptions } from "../options.ts";
+import type { FaultKind, WorldOptions, WorldOverride } from "../options.ts";
 
 export interface Edit {
   /** From the root of the repository. */
@@ -22,7 +22,15 @@ export interface Mutant {
   /** It is found within this many seeds, counted from 1. */
   readonly seedsMax: number;
   /** What the worlds must have for the bug to matter, where few have it by themselves. */
-  readonly worlds?: Partial<WorldOptions> | undefined;
+  readonly worlds?: WorldOverride | undefined;
+}
+
+/** Only these kinds of faults, so often, where a bug needs a meeting of two that is rare among all the others. */
+export function onlyFaults(
+  weights: Partial<Record<FaultKind, number>>,
+  faultGapUs: number,
+): Pick<WorldOptions, "faultWeights" | "faultGapUs"> {
+  return { faultWeights: weights as Record<FaultKind, number>, faultGapUs };
 }
 
 /** Found by an assertion, or by an error that stopped the node. */

@@ -49,6 +49,8 @@ export class Intruder implements Checker {
   readonly #lastSend = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
   #history: History | undefined;
+  /** The highest that a message was acknowledged with. */
+  #revision = 0;
   #stopped = false;
 
   constructor(
@@ -106,7 +108,10 @@ export class Intruder implements Checker {
   }
 
   onOutcome(_operation: Operation, outcome: Outcome): void {
-    if (outcome.kind === "sent") this.#acknowledged.add(outcome.message.clientMessageId);
+    if (outcome.kind === "sent") {
+      this.#acknowledged.add(outcome.message.clientMessageId);
+      this.#revision = Math.max(this.#revision, outcome.message.revision);
+    }
   }
 
   #next(): void {
@@ -123,6 +128,7 @@ export class Intruder implements Checker {
       "repeat-write": 4,
       "log-in": 1,
       reuse: 2,
+      "ask-ahead": 3,
       garbage: 2,
       wrong: 1,
     });
@@ -138,6 +144,9 @@ export class Intruder implements Checker {
         break;
       case "reuse":
         this.#reuse();
+        break;
+      case "ask-ahead":
+        this.#askAhead();
         break;
       case "garbage":
         this.#garbage();
@@ -246,6 +255,25 @@ export class Intruder implements Checker {
         });
       }
     });
+  }
+
+  /** A node must not answer somebody who says to have seen more than the node has (P4). */
+  #askAhead(): void {
+    if (this.#sends.length === 0) return;
+    const { client, roomId } = this.#random.pick(this.#sends);
+    const minRevision = this.#revision + this.#random.int(10);
+    rawRequest(this.#session(client), "history", { roomId, limit: 1, minRevision }).then(
+      (result) => {
+        if (result.kind === "error" && result.error.reason === "BEHIND") {
+          this.#coverage.add("asked-ahead-refused");
+        }
+        if (result.kind !== "ok" || result.response.revision >= minRevision) return;
+        this.#report({
+          property: "P4 no going back",
+          detail: `a read that needs revision ${minRevision} was answered as of ${result.response.revision}`,
+        });
+      },
+    );
   }
 
   #garbage(): void {

@@ -50,21 +50,28 @@ export interface ChatDiskObserver {
   onInstalled(appliedIndex: number, hash: string): void;
 }
 
-interface Checkpoint {
+interface Image {
   readonly index: number;
   readonly bytes: Uint8Array | undefined;
 }
 
-/** One generation of the chat file, as the disk has it. */
+/**
+ * One generation of the chat file, as the disk has it: what it was once, and what has been applied to it. Taking an image
+ * costs more than applying a few entries again, so a checkpoint only says how many batches are durable.
+ */
 interface ChatFile {
-  checkpoint: Checkpoint;
-  /** The batches since the checkpoint. */
+  image: Image;
+  /** The batches since the image … */
   since: ApplyRequest[];
+  /** … of which the first so many are in the checkpoint. */
+  durable: number;
 }
 
+/** Batches that are kept until a checkpoint takes an image. */
+const BATCHES_PER_IMAGE = 100;
 const RAISE_BYTES_MAX = 20;
 
-const EMPTY: Checkpoint = { index: 0, bytes: undefined };
+const EMPTY: Image = { index: 0, bytes: undefined };
 
 export class ChatDisk {
   readonly #scheduler: Scheduler;
@@ -220,12 +227,13 @@ export class ChatDisk {
       if (generation !== this.#log.generation) this.#files.delete(generation);
     }
     const file = this.#file;
-    const db = databaseOf(file.checkpoint.bytes);
-    const before = file.since.length;
+    const db = databaseOf(file.image.bytes);
+    const { durable } = file;
+    const since = file.since.length - durable;
     // A crash at a random moment: often nothing is lost, sometimes everything since the checkpoint.
-    const kept = this.#random.chance(0.4) ? before : this.#random.int(before + 1);
+    const kept = durable + (this.#random.chance(0.4) ? since : this.#random.int(since + 1));
     const replayed = file.since.slice(0, kept);
-    const lastIndex = lastIndexOf(file.since) ?? file.checkpoint.index;
+    const lastIndex = lastIndexOf(file.since) ?? file.image.index;
     if (replayed.length > 0) {
       const machine = ChatMachine.open(db);
       for (const request of replayed) apply(machine, request);
@@ -233,7 +241,7 @@ export class ChatDisk {
     const next = file.since[kept];
     if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) replayed.push(next);
     file.since = replayed;
-    this.#observer.onReopened(lastIndexOf(replayed) ?? file.checkpoint.index, lastIndex);
+    this.#observer.onReopened(lastIndexOf(replayed) ?? file.image.index, lastIndex);
     return db;
   }
 
@@ -245,16 +253,16 @@ export class ChatDisk {
   /** A complete copy stands beside the current file; nothing refers to it yet. */
   prepare(index: number, bytes: Uint8Array): number {
     const generation = this.#log.generation + 1;
-    this.#files.set(generation, { checkpoint: { index, bytes }, since: [] });
+    this.#files.set(generation, { image: { index, bytes }, since: [], durable: 0 });
     return generation;
   }
 
   /** What has become the current file. */
   installed(): DatabaseSync {
-    const { checkpoint } = this.#file;
-    const db = databaseOf(checkpoint.bytes);
+    const { image } = this.#file;
+    const db = databaseOf(image.bytes);
     const hash = ChatMachine.open(db).stateHash(0)?.hash ?? "";
-    this.#observer.onInstalled(checkpoint.index, hash);
+    this.#observer.onInstalled(image.index, hash);
     for (const generation of [...this.#files.keys()]) {
       if (generation !== this.#log.generation) this.#files.delete(generation);
     }
@@ -262,14 +270,15 @@ export class ChatDisk {
   }
 
   get durableApplied(): number {
-    return this.#file.checkpoint.index;
+    const { image, since, durable } = this.#file;
+    return since[durable - 1]?.entries.at(-1)?.index ?? image.index;
   }
 
   get #file(): ChatFile {
     const { generation } = this.#log;
     let file = this.#files.get(generation);
     if (file === undefined) {
-      file = { checkpoint: EMPTY, since: [] };
+      file = { image: EMPTY, since: [], durable: 0 };
       this.#files.set(generation, file);
     }
     return file;
@@ -286,17 +295,21 @@ export class ChatDisk {
     if (request.confState !== undefined) {
       this.#observer.onMembership(batch.appliedIndex, request.confState);
     }
-    const first = file.since[0]?.entries[0]?.index ?? batch.appliedIndex;
-    if (batch.appliedIndex - first >= this.#options.checkpointEntries) this.checkpoint(store);
+    if (batch.appliedIndex - this.durableApplied > this.#options.checkpointEntries) {
+      this.checkpoint(store);
+    }
   }
 
   checkpoint(store: VirtualChatStore): number {
     const file = this.#file;
-    if (store.db !== undefined && store.machine !== undefined && file.since.length > 0) {
-      file.checkpoint = { index: store.machine.appliedIndex, bytes: store.db.serialize() };
+    const { db, machine } = store;
+    if (db === undefined || machine === undefined) return this.durableApplied;
+    if (file.since.length >= BATCHES_PER_IMAGE) {
+      file.image = { index: machine.appliedIndex, bytes: db.serialize() };
       file.since = [];
     }
-    return file.checkpoint.index;
+    file.durable = file.since.length;
+    return this.durableApplied;
   }
 
   applyDelayUs(entries: number): number {
@@ -320,6 +333,14 @@ function databaseOf(bytes: Uint8Array | undefined): DatabaseSync {
   const db = new DatabaseSync(":memory:");
   if (bytes !== undefined) db.deserialize(bytes);
   return db;
+}
+
+/** Bytes of the file that the database would be. */
+function sizeOf(db: DatabaseSync): number {
+  const row = db
+    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()")
+    .get();
+  return Number(row?.bytes);
 }
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
@@ -428,7 +449,7 @@ class VirtualChatStore implements ChatStore {
   }
 
   sizeBytes(): Promise<number> {
-    return this.#later(() => this.db?.serialize().length ?? 0);
+    return this.#later(() => (this.db === undefined ? 0 : sizeOf(this.db)));
   }
 
   apply(request: ApplyRequest): Promise<AppliedBatch> {
