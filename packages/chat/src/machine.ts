@@ -21,6 +21,7 @@ import {
   prepareArrays,
   recomputeStateHash,
 } from "./schema.ts";
+import { SearchIndex } from "./search/index-table.ts";
 import { ChatState } from "./state.ts";
 import { STATE_VERSION, STATE_VERSION_FIRST } from "./state-version.ts";
 import type {
@@ -46,6 +47,7 @@ export interface StateHash {
 export class ChatMachine {
   readonly #db: ChatDatabase;
   readonly #state: ChatState;
+  readonly #search: SearchIndex;
   readonly #writeMeta: Statement;
   readonly #addHash: Statement;
   readonly #dropHashes: Statement;
@@ -63,7 +65,7 @@ export class ChatMachine {
         prepareArrays(
           db,
           `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state,
-           state_version, checksum FROM meta`,
+           state_version, checksum, search_indexed, search_followed FROM meta`,
         ),
       ),
       "the chat file has its meta row",
@@ -78,16 +80,20 @@ export class ChatMachine {
     this.#appliedIndex = meta[0] as number;
     this.#appliedTerm = meta[1] as number;
     this.#confState = (meta[6] as Uint8Array | null) ?? undefined;
-    this.#state = new ChatState(db, {
+    const position = { indexed: meta[9] as number, followed: meta[10] as number };
+    this.#search = new SearchIndex(db, position, this.#appliedIndex);
+    const kept = {
       stampMs: meta[2] as number,
       registerFloor: meta[3] as string,
       stateVersion,
       hashA: meta[4] as number,
       hashB: meta[5] as number,
-    });
+    };
+    this.#state = new ChatState(db, kept, this.#search);
     this.#writeMeta = db.prepare(
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
-       hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, checksum = ?`,
+       hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, checksum = ?, search_indexed = ?,
+       search_followed = ?`,
     );
     this.#addHash = db.prepare("INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
     this.#dropHashes = db.prepare("DELETE FROM state_hashes WHERE at_index <= ?");
@@ -130,19 +136,42 @@ export class ChatMachine {
     this.#assertUsable();
     this.#assertContiguous(entries);
     const applied: AppliedEntry[] = [];
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
+    this.#inTransaction(() => {
       for (const entry of entries) applied.push(this.#applyEntry(entry));
       this.#state.flush();
       this.#saveMeta(confState ?? this.#confState);
+    });
+    if (confState !== undefined) this.#confState = confState;
+    return { appliedIndex: this.#appliedIndex, entries: applied };
+  }
+
+  /** Whether so much waits for the full-text index that a slice is worth its transaction. */
+  get indexingDue(): boolean {
+    return this.#search.isDue;
+  }
+
+  /**
+   * Brings the full-text index one slice further, some milliseconds, in a transaction of its own. Search does not depend on it but for
+   * its speed, nor does anything else. Throws what SQLite throws; then the machine answers no more.
+   */
+  index(): void {
+    this.#assertUsable();
+    this.#inTransaction(() => {
+      this.#search.advance(this.#appliedIndex);
+      this.#saveMeta(this.#confState);
+    });
+  }
+
+  #inTransaction(write: () => void): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      write();
       this.#db.exec("COMMIT");
     } catch (cause) {
       this.#isBroken = true;
       this.#rollBack();
       throw cause;
     }
-    if (confState !== undefined) this.#confState = confState;
-    return { appliedIndex: this.#appliedIndex, entries: applied };
   }
 
   /** For a cluster of other nodes, which begins with this state. */
@@ -164,7 +193,8 @@ export class ChatMachine {
       confState ?? null,
       stateVersion,
     ];
-    this.#writeMeta.run(...values, metaChecksum(values));
+    const { indexed, followed } = this.#search.position(this.#appliedIndex);
+    this.#writeMeta.run(...values, metaChecksum(values), indexed, followed);
   }
 
   #rollBack(): void {

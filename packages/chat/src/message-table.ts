@@ -3,19 +3,22 @@ import type { ChatDatabase, Statement } from "./database.ts";
 import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
 import { MESSAGES, type MessageRow } from "./rows.ts";
 import { columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import type { SearchIndex } from "./search/index-table.ts";
 
 export class MessageTable {
   readonly #sum: HashSum;
   readonly #hasher: RowHasher;
+  readonly #search: SearchIndex;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #byClientId: Statement;
   readonly #bySeq: Statement;
   readonly #pinCount: Statement;
 
-  constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
+  constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher, search: SearchIndex) {
     this.#sum = sum;
     this.#hasher = hasher;
+    this.#search = search;
     const columns = columnsOf(MESSAGES);
     this.#insert = db.prepare(
       `INSERT INTO messages (${columns}) VALUES (${MESSAGES.columns.map(() => "?").join(", ")})`,
@@ -58,6 +61,7 @@ export class MessageTable {
     this.#insert.run(...values);
     this.#hash(values);
     this.#sum.add(this.#hasher.a, this.#hasher.b);
+    this.#search.appended();
   }
 
   /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin and change revision. */
@@ -71,6 +75,7 @@ export class MessageTable {
     const isDeleted = deleted ? 1 : 0;
     const values = [body, isDeleted, changedRevision, version, editedAtMs];
     this.#update.run(...values, reactions, pinnedRevision, id);
+    this.#search.replaced(before, after);
   }
 
   #hash(values: readonly SqlValue[]): void {

@@ -15,6 +15,7 @@ import {
   SESSIONS,
   type TableDefinition,
 } from "./rows.ts";
+import { SEARCH_OBJECTS } from "./search/tables.ts";
 import { STATE_VERSION_FIRST } from "./state-version.ts";
 
 /** Raised when older programs can't work with the tables any more. Added columns are no reason: see ADDED_COLUMNS. */
@@ -150,6 +151,9 @@ const ADDED_COLUMNS = [
   { table: "messages", column: "reactions", type: "BLOB" },
   { table: "messages", column: "pinned_revision", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "mentions", type: "BLOB" },
+  // Where the full-text index stands (SearchPosition); derived, so in no checksum.
+  { table: "meta", column: "search_indexed", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "meta", column: "search_followed", type: "INTEGER NOT NULL DEFAULT 0" },
 ] as const;
 
 /** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */
@@ -185,6 +189,7 @@ const ADDED_OBJECTS = [
     name: "messages_pinned",
     sql: "CREATE INDEX messages_pinned ON messages (room_id, pinned_revision) WHERE pinned_revision > 0",
   },
+  ...SEARCH_OBJECTS,
 ] as const;
 
 /**

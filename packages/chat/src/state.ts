@@ -20,6 +20,7 @@ import {
   type SenderRow,
   type SessionRow,
 } from "./rows.ts";
+import type { SearchIndex } from "./search/index-table.ts";
 import { type Counts, UnreadCounts } from "./unread-counts.ts";
 
 const NO_MEMBERS: ReadonlyMap<number, MemberRow> = new Map();
@@ -70,12 +71,13 @@ export class ChatState {
       readonly hashA: number;
       readonly hashB: number;
     },
+    search: SearchIndex,
   ) {
     this.stampMs = meta.stampMs;
     this.registerFloor = meta.registerFloor;
     this.stateVersion = meta.stateVersion;
     this.sum = new HashSum(meta.hashA, meta.hashB);
-    this.messages = new MessageTable(db, this.sum, this.hasher);
+    this.messages = new MessageTable(db, this.sum, this.hasher, search);
     this.mentions = new MentionTable(db, this.sum, this.hasher);
     this.#counts = new UnreadCounts(db);
     this.reactions = new ReactionTable(db, this.sum, this.hasher);

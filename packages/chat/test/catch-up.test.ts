@@ -390,8 +390,9 @@ test("catching up scans no table: every step of every statement uses an index", 
   for (const sql of statements) {
     const plan = world.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
     for (const { detail } of plan) {
-      const isMeta = detail === "SCAN meta";
-      if (!isMeta && /SCAN|TEMP B-TREE/.test(detail)) scans.push(`${detail}: ${sql}`);
+      // The one row, and what FTS5 calls the use of its index.
+      const isFine = detail === "SCAN meta" || /^SCAN \w+ VIRTUAL TABLE INDEX/.test(detail);
+      if (!isFine && /SCAN|TEMP B-TREE/.test(detail)) scans.push(`${detail}: ${sql}`);
     }
   }
   expect(scans).toEqual([]);

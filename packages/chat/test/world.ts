@@ -180,7 +180,10 @@ export function seen(applied: AppliedEntry): SeenEvent[] {
 /** Every row of every table, in the order of its key. */
 export function dump(db: DatabaseSync): string {
   const tables = db
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    .prepare(
+      // What the full-text index holds stands in tables of its own.
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %' ORDER BY name",
+    )
     .all() as { name: string }[];
   const lines: string[] = [];
   for (const { name } of tables) {

@@ -25,6 +25,7 @@ import { Outbox } from "./outbox.ts";
 import type { OutboxPeers } from "./outbox-peers.ts";
 import { platformClock, platformRandom } from "./platform.ts";
 import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer } from "./ports.ts";
+import { type SearchFields, searchOn } from "./search.ts";
 import type { OutboxBounds, OutboxChange, QueuedSend, SendOptions, SendResult } from "./sends.ts";
 import { SignIn } from "./sign-in.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
@@ -420,6 +421,14 @@ export class ParleyClient {
       return Promise.reject(new ParleyError("UNAUTHENTICATED", "nobody is signed in"));
     }
     return this.#calls.call(name, fields, options);
+  }
+
+  /**
+   * A page of messages that fit a query, the newest first; `nextPageToken` leads to the next one. Goes on by itself where a page ends
+   * early without a hit. Rejects as `call` does: a query that makes no sense is INVALID_ARGUMENT, with a sentence for people.
+   */
+  search(fields: SearchFields, options?: CallOptions): Promise<CallResult<"search">> {
+    return searchOn((page) => this.call("search", page, options), fields);
   }
 
   /**

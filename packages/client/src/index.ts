@@ -15,6 +15,7 @@ export {
   RoomRemovalReason,
   RoomRole,
   RoomVisibility,
+  type SearchHit,
 } from "@parley/protocol";
 export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
@@ -45,6 +46,7 @@ export type {
   Random,
   Timer,
 } from "./ports.ts";
+export { type SearchFields, type SnippetPart, snippetOf } from "./search.ts";
 export type {
   OutboxBounds,
   OutboxChange,

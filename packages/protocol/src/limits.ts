@@ -37,6 +37,17 @@ export const LIMITS = {
   roomsPageDefault: 1_000,
   historyPageMax: 200,
   historyPageDefault: 50,
+  searchQueryBytesMax: 512,
+  /** Words, phrases and filters of one query. */
+  searchTermsMax: 16,
+  /** Words of one query that are only the beginnings of words. */
+  searchPrefixesMax: 2,
+  searchPageMax: 50,
+  searchPageDefault: 20,
+  /** Parts of a message that a hit points out. */
+  searchRangesMax: 64,
+  /** Searches of one account that are under way on one node. */
+  searchesPerAccountMax: 2,
   roomsPerAccountMax: 5_000,
   membersPerRoomMax: 50_000,
   loginSessionsPerAccountMax: 50,

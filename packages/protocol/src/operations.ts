@@ -54,6 +54,8 @@ import {
   ResetPasswordResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
+  SearchRequest,
+  SearchResponse,
   SendRequest,
   SendResponse,
   SetRoleRequest,
@@ -227,6 +229,7 @@ export const OPERATIONS = {
   react: operation(38, "React", "write", "account", ReactRequest, ReactResponse),
   pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
   listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
+  search: operation(44, "Search", "read", "account", SearchRequest, SearchResponse),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

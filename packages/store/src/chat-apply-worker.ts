@@ -43,7 +43,9 @@ const engineModule: ChatEngineModule = await import(module ?? "@parley/chat");
 
 let file: ChatFile | undefined;
 let failure: StorageError | undefined;
+/** Transactions since the file was opened. */
 let batches = 0;
+let isIndexing = false;
 
 port.on("message", ({ id, body }: WorkerRequest<ApplyThreadRequest | CloseRequest>) => {
   const path = body.kind === "open" ? body.path : (file?.path ?? "the chat file");
@@ -67,8 +69,7 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
       const value: AppliedMessage = { packed, durableApplied: opened().durableApplied };
       reply({ id, value }, [packed.buffer]);
       // After the answer, so that only what comes next waits for it.
-      batches += 1;
-      if (batches % CHECKPOINT_LOOK_BATCHES === 0 && opened().checkpointDue) opened().checkpoint();
+      written(opened());
       return;
     }
     case "state-hash":
@@ -90,6 +91,27 @@ function handle(id: number, body: ApplyThreadRequest | CloseRequest): void {
   }
 }
 
+function written(target: ChatFile): void {
+  batches += 1;
+  if (batches % CHECKPOINT_LOOK_BATCHES === 0 && target.checkpointDue) target.checkpoint();
+  if (!target.indexingDue || isIndexing) return;
+  isIndexing = true;
+  setImmediate(indexSlice);
+}
+
+/** The full-text index, a slice at a time, with what has been asked meanwhile in between. */
+function indexSlice(): void {
+  isIndexing = false;
+  if (file === undefined || failure !== undefined || !file.indexingDue) return;
+  try {
+    file.index();
+    written(file);
+  } catch (cause) {
+    // Whatever is asked next is told.
+    failure = StorageError.from(cause, file.path, "indexing the chat file");
+  }
+}
+
 function open(request: ApplyThreadRequest & { readonly kind: "open" }): OpenOutcome {
   const { path, initial, logBeginsAfter, verifyBytesMax } = request;
   file?.close();
@@ -100,6 +122,8 @@ function open(request: ApplyThreadRequest & { readonly kind: "open" }): OpenOutc
     if (cause instanceof ChatFileDamage) return { kind: "damaged", found: cause.message };
     throw cause;
   }
+  // A file of a program that had no index gets one.
+  written(file);
   const state = { admission: file.admissionSnapshot(), confState: file.confState() };
   return { kind: "opened", state, durableApplied: file.durableApplied };
 }

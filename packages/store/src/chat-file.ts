@@ -20,6 +20,10 @@ export interface ChatEngine {
   confState(): Uint8Array | undefined;
   stateHash(atIndex: number): { readonly appliedIndex: number; readonly hash: string } | undefined;
   recomputeHash(): string;
+  /** Whether a slice of the full-text index is due. */
+  readonly indexingDue: boolean;
+  /** Brings it one slice further. */
+  index(): void;
 }
 
 export interface ChatEngineModule {
@@ -124,6 +128,14 @@ export class ChatFile {
 
   apply(entries: readonly CommittedEntry[], confState: Uint8Array | undefined): AppliedBatch {
     return this.engine.apply(entries, confState);
+  }
+
+  get indexingDue(): boolean {
+    return this.engine.indexingDue;
+  }
+
+  index(): void {
+    this.engine.index();
   }
 
   stateHash(atIndex: number): ReturnType<ChatEngine["stateHash"]> {

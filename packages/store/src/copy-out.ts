@@ -61,9 +61,9 @@ export function makeCopy(
   }
 }
 
-/** Verifies a copy from its rows. Throws what it finds. */
+/** Verifies a copy from its rows. Throws what it finds. A copy that an older program made gets the tables that it lacks. */
 export function verifyCopy(path: string, module: ChatEngineModule): VerifiedCopy {
-  const db = new DatabaseSync(path, { readOnly: true });
+  const db = new DatabaseSync(path);
   try {
     verifyStructure(db);
     const engine: ChatEngine = module.ChatMachine.open(db);

@@ -79,10 +79,10 @@ export class MemoryChatStore implements ChatStore {
   async apply({ entries, confState }: ApplyRequest): Promise<AppliedBatch> {
     const { machine } = this.usable();
     try {
-      return machine.apply(
-        entries,
-        confState === undefined ? undefined : encodeConfState(confState),
-      );
+      const encoded = confState === undefined ? undefined : encodeConfState(confState);
+      const batch = machine.apply(entries, encoded);
+      if (machine.indexingDue) machine.index();
+      return batch;
     } catch (cause) {
       this.failure = StorageError.from(cause, "memory", "applying");
       throw this.failure;

@@ -77,6 +77,8 @@ export class SqliteChatStore implements ChatStore {
   /** Started at once, so that it has loaded its code when the file is open. */
   private readonly firstReader: Reader;
   private readonly readers: Reader[] = [];
+  /** Searches have a thread of their own, from the first one on: however long one takes, no other read waits for it. */
+  private searcher: Reader | undefined;
   private path = "";
   private durable = 0;
   private failure: StorageError | undefined;
@@ -117,7 +119,8 @@ export class SqliteChatStore implements ChatStore {
   }
 
   async read(query: ChatQuery): Promise<ChatAnswer> {
-    const reader = this.leastBusyReader();
+    const isSearch = query.kind === "operation" && query.operation === "search";
+    const reader = isSearch ? this.searchingReader() : this.leastBusyReader();
     reader.underWay += 1;
     try {
       const call = reader.link.call({ kind: "read", query: detachedQuery(query) });
@@ -190,7 +193,7 @@ export class SqliteChatStore implements ChatStore {
     }
     this.durable = opened.durableApplied;
     await Promise.all(
-      this.readers.map(({ link }) => this.guarded(link.call({ kind: "open", path: this.path }))),
+      this.allReaders.map(({ link }) => this.guarded(link.call({ kind: "open", path: this.path }))),
     );
     removeWithSidecars(before);
     return { log, chat: opened.state };
@@ -198,7 +201,7 @@ export class SqliteChatStore implements ChatStore {
 
   async close(): Promise<void> {
     await this.copies.close();
-    await Promise.all([this.firstReader, ...this.readers].map(({ link }) => link.close()));
+    await Promise.all([this.firstReader, ...this.allReaders].map(({ link }) => link.close()));
     // Last: the connection that goes last moves the WAL into the main file.
     await this.applier.close();
   }
@@ -282,12 +285,29 @@ export class SqliteChatStore implements ChatStore {
     if (least === undefined) throw new StorageError("closed", this.path, "the chat is not open");
     const readersMax = this.options.readersMax ?? READERS_MAX_DEFAULT;
     if (least.underWay === 0 || this.readers.length >= readersMax) return least;
-    const another = this.startReader();
+    const another = this.openReader();
     this.readers.push(another);
-    this.guarded(another.link.call({ kind: "open", path: this.path })).catch(() => {
+    return another;
+  }
+
+  private searchingReader(): Reader {
+    if (this.readers.length === 0) {
+      throw new StorageError("closed", this.path, "the chat is not open");
+    }
+    this.searcher ??= this.openReader();
+    return this.searcher;
+  }
+
+  private get allReaders(): readonly Reader[] {
+    return this.searcher === undefined ? this.readers : [...this.readers, this.searcher];
+  }
+
+  private openReader(): Reader {
+    const reader = this.startReader();
+    this.guarded(reader.link.call({ kind: "open", path: this.path })).catch(() => {
       // The read that follows on the same thread is rejected with the same error.
     });
-    return another;
+    return reader;
   }
 
   /** One broken thread breaks the store. */

@@ -69,6 +69,12 @@ export class ChatMachine {
     return { appliedIndex: this.appliedIndex, hash: this.hash.toString(16) };
   }
 
+  get indexingDue(): boolean {
+    return false;
+  }
+
+  index(): void {}
+
   recomputeHash(): string {
     return hashOfRows(this.db);
   }

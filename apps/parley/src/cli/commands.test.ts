@@ -87,6 +87,14 @@ describe("commands for scripts", () => {
     const [first, again] = [await json(once), await json(once)];
     expect(again.message.seq).toBe(first.message.seq);
 
+    const found = await json(["search", "hell*", "from:@ann"], bob);
+    expect(found.hits).toMatchObject([{ message: { body: "hello world" }, ranges: [{ end: 5 }] }]);
+    expect((await run(["search", '"hello world"'], bob)).out).toMatch(
+      /\[lobby\] #1 ann: hello world/,
+    );
+    const refused = await run(["search", "has:cake"], bob);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("link, mention")]);
+
     const accounts = await json(["accounts", "b*"]);
     expect(accounts.accounts).toMatchObject([{ username: "bob" }]);
     expect((await json(["rooms"])).rooms).toHaveLength(2);

@@ -1,6 +1,7 @@
 // How messages, times and people look on a terminal.
 import { stripVTControlCharacters } from "node:util";
-import type { Account, Message, Reaction, UnreadResponse } from "@parley/protocol";
+import { snippetOf } from "@parley/client";
+import type { Account, Message, Reaction, SearchHit, UnreadResponse } from "@parley/protocol";
 import pc from "picocolors";
 import { truncate } from "../terminal/width.ts";
 
@@ -97,6 +98,20 @@ export function messageLine(
   const reply = replyToSeq > 0 ? pc.dim(` (to #${replyToSeq}${quoteText(quoted)})`) : "";
   const author = authorText(message.authorId, message.author);
   return `${pc.dim(time)} ${seq} ${author}${reply}: ${bodyText(message)}`;
+}
+
+/** `room`: its title; empty where it is not known. */
+export function searchLine(hit: SearchHit, room: string): string {
+  const { message } = hit;
+  if (message === undefined) return "";
+  const where = room === "" ? `[room ${message.roomId}]` : `[${printable(room)}]`;
+  const snippet = snippetOf(hit).map(({ text, isMatch }) => {
+    const safe = printable(text);
+    return isMatch ? pc.bold(pc.yellow(safe)) : safe;
+  });
+  const author = authorText(message.authorId, message.author);
+  const place = `${pc.dim(shortTime(message.sentAtMs))} ${where} ${pc.dim(`#${message.seq}`)}`;
+  return `${place} ${author}: ${snippet.join("")}`;
 }
 
 export function accountText(account: Account): string {

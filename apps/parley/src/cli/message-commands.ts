@@ -18,11 +18,12 @@ import {
   messageLine,
   printable,
   reactionsText,
+  searchLine,
   staleRemark,
   unreadText,
 } from "./format.ts";
 import { chatJson } from "./json.ts";
-import { ownRoom, roomTitle } from "./rooms.ts";
+import { listRooms, ownRoom, roomTitle } from "./rooms.ts";
 import { UsageError } from "./usage-error.ts";
 
 const SEQ = wholeNumber(1, Number.MAX_SAFE_INTEGER);
@@ -211,6 +212,50 @@ function addHistory(program: Command): void {
               const name = printable(names.get(one.roomId) ?? `room ${one.roomId}`);
               return `  ${String(one.unreadCount).padStart(5)}  ${name}${mentionsText(one.mentionCount)}`;
             }),
+          ],
+        );
+      });
+    });
+}
+
+interface SearchFlags extends CommonFlags {
+  readonly limit: number;
+  readonly token?: string;
+}
+
+function addSearch(program: Command): void {
+  addAccountOptions(program.command("search"))
+    .description("find messages by words and filters, the newest first")
+    .argument(
+      "<query...>",
+      'words, "phrases" and beginnings*, from:@name in:#room before:2026-01-31 after:2026-01-31 (UTC) has:link|mention|reaction|pin',
+    )
+    .option(
+      "--limit <n>",
+      "how many",
+      wholeNumber(1, LIMITS.searchPageMax),
+      LIMITS.searchPageDefault,
+    )
+    .option("--token <token>", "those after a page: its next_page_token")
+    .action(async (words: readonly string[], flags: SearchFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const request = { query: words.join(" "), pageSize: flags.limit, pageToken: flags.token };
+        const reply = await client.search(request, { deadlineMs });
+        if (flags.json)
+          return output(
+            true,
+            () => chatJson(reply),
+            () => [],
+          );
+        const { rooms } = await listRooms(client, { deadlineMs });
+        const titles = new Map(rooms.map((room) => [room.id, roomTitle(room)]));
+        output(
+          false,
+          () => "",
+          () => [
+            ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
+            ...reply.hits.map((hit) => searchLine(hit, titles.get(hit.message?.roomId ?? 0) ?? "")),
+            ...(reply.nextPageToken === "" ? [] : [`More with --token ${reply.nextPageToken}`]),
           ],
         );
       });
@@ -411,6 +456,7 @@ function addSubscribe(program: Command): void {
 export function addMessageCommands(program: Command): void {
   addSend(program);
   addHistory(program);
+  addSearch(program);
   addChanges(program);
   addSubscribe(program);
 }

@@ -8,6 +8,7 @@ import {
   mentionsText,
   messageLine,
   printable,
+  searchLine,
   unreadText,
 } from "../cli/format.ts";
 import { versionOf } from "../cli/message-commands.ts";
@@ -19,6 +20,7 @@ import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
 
 const HISTORY_DEFAULT = 20;
 const HISTORY_MAX = 200;
+const SEARCH_PAGE = 10;
 const STATUS_TIMEOUT_MS = 2_000;
 
 function usage(name: ChatCommandName): ParleyError {
@@ -95,6 +97,22 @@ async function direct(chat: Chat, account: string, text: string): Promise<void> 
 async function who(chat: Chat, room: Room): Promise<void> {
   const { members } = await chat.client.call("listMembers", { roomId: room.id, pageSize: 200 });
   for (const member of members) chat.print(`  ${memberLine(member)}`);
+}
+
+/** Without a query: what comes after the hits that were shown last. */
+async function search(chat: Chat, query: string): Promise<void> {
+  const before = query === "" ? chat.searched : { query, pageToken: "" };
+  if (before === undefined) throw usage("search");
+  const { hits, nextPageToken } = await chat.client.search({ ...before, pageSize: SEARCH_PAGE });
+  chat.searched =
+    nextPageToken === "" ? undefined : { query: before.query, pageToken: nextPageToken };
+  if (hits.length === 0) chat.note("nothing is found");
+  // The best is the newest, and stands last, next to the input.
+  for (const hit of hits.toReversed()) {
+    const room = chat.book.get(hit.message?.roomId ?? 0);
+    chat.print(searchLine(hit, room === undefined ? "" : roomTitle(room)));
+  }
+  if (nextPageToken !== "") chat.note("there are more: /search");
 }
 
 async function showUnread(chat: Chat): Promise<void> {
@@ -188,6 +206,8 @@ export async function runChatCommand(
       const count = rest === "" ? HISTORY_DEFAULT : wholeNumber(rest, "history", HISTORY_MAX);
       return await chat.open.showHistory(count);
     }
+    case "search":
+      return await search(chat, rest);
     case "unread":
       return await showUnread(chat);
     case "read":

@@ -70,6 +70,9 @@ export class Chat {
   #giveUpTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
+  /** What a search goes on with; undefined = nothing is left of it. */
+  searched: { readonly query: string; readonly pageToken: string } | undefined;
+
   get tls() {
     return this.#signIn.tls;
   }

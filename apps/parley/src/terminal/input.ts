@@ -12,6 +12,11 @@ export const CHAT_COMMANDS = [
   { name: "dm", usage: "/dm ACCOUNT [TEXT]", text: "open the conversation with somebody" },
   { name: "who", usage: "/who", text: "who is in this room" },
   { name: "history", usage: "/history [N]", text: "N earlier messages; again for those before" },
+  {
+    name: "search",
+    usage: "/search WORDS",
+    text: "find messages, also by from:@name in:#room before: after: has:link; alone, earlier ones",
+  },
   { name: "unread", usage: "/unread", text: "what waits where" },
   { name: "read", usage: "/read", text: "mark this room as read; /read all marks every room" },
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },

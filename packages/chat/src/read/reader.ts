@@ -8,6 +8,7 @@ import {
   ListPinsRequest,
   ListRoomsRequest,
   ParleyError,
+  SearchRequest,
 } from "@parley/protocol";
 import type { ChatDatabase } from "../database.ts";
 import { keptStateHash, recomputeStateHash } from "../schema.ts";
@@ -17,6 +18,7 @@ import { CatchUpReads } from "./catch-up.ts";
 import { HistoryReads } from "./history.ts";
 import { RoomReads } from "./rooms.ts";
 import { RowSource } from "./rows-of.ts";
+import { SearchReads } from "./search.ts";
 import { UnreadReads } from "./unread.ts";
 
 type OperationQuery = Extract<ChatQuery, { kind: "operation" }>;
@@ -27,6 +29,7 @@ export class ChatReader {
   readonly #accounts: AccountReads;
   readonly #rooms: RoomReads;
   readonly #history: HistoryReads;
+  readonly #search: SearchReads;
   readonly #unread: UnreadReads;
   readonly #catchUp: CatchUpReads;
 
@@ -36,6 +39,7 @@ export class ChatReader {
     this.#rows = new RowSource(db);
     this.#accounts = new AccountReads(db, this.#rows);
     this.#history = new HistoryReads(db, this.#rows);
+    this.#search = new SearchReads(db, this.#rows);
     this.#unread = new UnreadReads(db);
     this.#rooms = new RoomReads(db, this.#rows, this.#unread);
     this.#catchUp = new CatchUpReads(db, this.#rows, this.#unread);
@@ -121,6 +125,8 @@ export class ChatReader {
         return this.#history.history(decode(HistoryRequest, query.request), accountId, revision);
       case "listPins":
         return this.#history.pins(decode(ListPinsRequest, query.request), accountId, revision);
+      case "search":
+        return this.#search.search(decode(SearchRequest, query.request), accountId, revision);
       case "unread":
         return this.#unread.unread(accountId, revision);
       default:

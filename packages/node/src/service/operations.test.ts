@@ -91,6 +91,9 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("ann", "delete", { roomId, seqs: [2] });
   await say("bob", "listPins", { roomId });
   await say("bob", "history", { roomId });
+  await say("bob", "search", { query: "thr* from:@ann" });
+  await say("eve", "search", { query: "three" });
+  await say("ann", "search", { query: 'from:@ann has:"cake"' });
   await say("eve", "history", { roomId: secret.room?.id ?? 0 });
   await say("bob", "openDirect", { username: "ann" });
   await say("bob", "leaveRoom", { roomId });
@@ -168,6 +171,7 @@ test("the answers of the script are what they should be", async () => {
       "react INVALID_ARGUMENT",
       "pin NOT_A_MEMBER",
       "history NOT_A_MEMBER",
+      "search INVALID_ARGUMENT",
       "deleteAccount WRONG_CREDENTIALS",
     ].sort(),
   );
@@ -188,8 +192,22 @@ test("the answers of the script are what they should be", async () => {
     version: 1,
     reactions: [{ emoji: "👍", count: 1, accountIds: [bob] }],
   });
+  const [forBob, forEve] = answers.get("search") as ResponseOf<"search">[];
+  expect(forBob?.hits).toMatchObject([{ message: { seq: 3 }, ranges: [{ start: 0, end: 5 }] }]);
+  expect(forEve?.hits).toEqual([]);
   const [pins] = answers.get("listPins") as ResponseOf<"listPins">[];
   expect(pins?.messages).toMatchObject([{ seq: 3, body: "three", pinned: true }]);
+});
+
+test("P11: an account has so many searches under way, and the others are told to come again", async () => {
+  const world = await World.start();
+  const ann = await world.register("ann");
+  const search = () => world.call("search", { query: "x" }, ann.token).catch((error) => error);
+  const answers = await Promise.all([search(), search(), search()]);
+  expect(answers[0]).toMatchObject({ hits: [] });
+  expect(answers[1]).toMatchObject({ hits: [] });
+  expect(answers[2]).toMatchObject({ reason: "RATE_LIMITED", retryAfterMs: 100 });
+  expect(await search()).toMatchObject({ hits: [] });
 });
 
 test("a login says how much is unread, per room and in all", async () => {

@@ -162,6 +162,7 @@ export class Operations {
       listMembers: (request, caller) => this.#read("listMembers", request, caller),
       listPins: (request, caller) => this.#read("listPins", request, caller),
       unread: (request, caller) => this.#read("unread", request, caller),
+      search: (request, caller) => this.#read("search", request, caller),
     };
   }
 

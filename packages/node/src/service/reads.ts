@@ -15,6 +15,7 @@ import type { Replica } from "../replica.ts";
 import { withPresence } from "./account-message.ts";
 import type { Caller } from "./context.ts";
 import { becomeCurrent, reachRevision } from "./freshness.ts";
+import { SearchTurns } from "./search-turns.ts";
 
 const RETRY_AFTER_MS = 100;
 
@@ -27,6 +28,7 @@ const STALE_FIELD = {
   listMembers: 4,
   history: 3,
   listPins: 4,
+  search: 4,
   unread: 4,
 } as const satisfies Partial<Record<OperationName, number>>;
 export type ReadName = keyof typeof STALE_FIELD;
@@ -46,6 +48,7 @@ export interface ReadsParts {
 
 export class Reads {
   readonly #parts: ReadsParts;
+  readonly #searchTurns = new SearchTurns();
   #pending = 0;
 
   constructor(parts: ReadsParts) {
@@ -92,21 +95,27 @@ export class Reads {
         retryAfterMs: RETRY_AFTER_MS,
       });
     }
+    const isSearch = query.kind === "operation" && query.operation === "search";
+    const endTurn = isSearch ? this.#searchTurns.begin(query.accountId) : undefined;
     this.#pending += 1;
+    const done = () => {
+      this.#pending -= 1;
+      endTurn?.();
+    };
     return new Promise((resolve, reject) => {
       const leftMs = Math.max(0, caller.deadlineMs - clock.monotonicMs());
       const timer = clock.after(leftMs, () => {
         reject(new ParleyError("DEADLINE_EXCEEDED", "the read took longer than it may"));
       });
-      // The place in the bound is free when the store is done, not when the caller gave up.
+      // The places in the bounds are free when the store is done, not when the caller gave up.
       chatStore.read(query).then(
         (answer) => {
-          this.#pending -= 1;
+          done();
           timer.cancel();
           resolve(answer);
         },
         (cause: unknown) => {
-          this.#pending -= 1;
+          done();
           timer.cancel();
           reject(ParleyError.from(cause));
         },

@@ -75,6 +75,8 @@ import {
   ResetPasswordResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
+  SearchRequest,
+  SearchResponse,
   SendRequest,
   SendResponse,
   SetRoleRequest,
@@ -328,6 +330,14 @@ export const ChatDefinition = {
       requestType: HistoryRequest as typeof HistoryRequest,
       requestStream: false,
       responseType: HistoryResponse as typeof HistoryResponse,
+      responseStream: false,
+      options: {},
+    },
+    search: {
+      name: "Search",
+      requestType: SearchRequest as typeof SearchRequest,
+      requestStream: false,
+      responseType: SearchResponse as typeof SearchResponse,
       responseStream: false,
       options: {},
     },
@@ -646,6 +656,15 @@ export const ChatService = {
     responseSerialize: (value: HistoryResponse): Buffer => Buffer.from(HistoryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HistoryResponse => HistoryResponse.decode(value),
   },
+  search: {
+    path: "/parley.v1.Chat/Search" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchRequest): Buffer => Buffer.from(SearchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
+    responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
+  },
   markRead: {
     path: "/parley.v1.Chat/MarkRead" as const,
     requestStream: false as const,
@@ -716,6 +735,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   pin: handleUnaryCall<PinRequest, PinResponse>;
   listPins: handleUnaryCall<ListPinsRequest, ListPinsResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
+  search: handleUnaryCall<SearchRequest, SearchResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
   /** One connection that carries everything: requests, replies, events, cluster changes. */
@@ -1150,6 +1170,21 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HistoryResponse) => void,
+  ): ClientUnaryCall;
+  search(
+    request: SearchRequest,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
+  ): ClientUnaryCall;
+  search(
+    request: SearchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
+  ): ClientUnaryCall;
+  search(
+    request: SearchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SearchResponse) => void,
   ): ClientUnaryCall;
   markRead(
     request: MarkReadRequest,

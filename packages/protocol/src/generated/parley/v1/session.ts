@@ -61,6 +61,8 @@ import {
   ResetPasswordResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
+  SearchRequest,
+  SearchResponse,
   SendRequest,
   SendResponse,
   SetRoleRequest,
@@ -176,6 +178,7 @@ export interface Request {
     | { $case: "react"; value: ReactRequest }
     | { $case: "pin"; value: PinRequest }
     | { $case: "listPins"; value: ListPinsRequest }
+    | { $case: "search"; value: SearchRequest }
     | undefined;
 }
 
@@ -215,6 +218,7 @@ export interface Reply {
     | { $case: "react"; value: ReactResponse }
     | { $case: "pin"; value: PinResponse }
     | { $case: "listPins"; value: ListPinsResponse }
+    | { $case: "search"; value: SearchResponse }
     | undefined;
 }
 
@@ -952,6 +956,9 @@ export const Request: MessageFns<Request> = {
       case "listPins":
         ListPinsRequest.encode(message.op.value, writer.uint32(322).fork()).join();
         break;
+      case "search":
+        SearchRequest.encode(message.op.value, writer.uint32(354).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1233,6 +1240,14 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "listPins", value: ListPinsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 44: {
+            if (tag !== 354) {
+              break;
+            }
+
+            message.op = { $case: "search", value: SearchRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1439,6 +1454,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "search": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "search", value: SearchRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1549,6 +1570,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "listPins":
         ListPinsResponse.encode(message.result.value, writer.uint32(322).fork()).join();
+        break;
+      case "search":
+        SearchResponse.encode(message.result.value, writer.uint32(354).fork()).join();
         break;
     }
     return writer;
@@ -1831,6 +1855,14 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "listPins", value: ListPinsResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 44: {
+            if (tag !== 354) {
+              break;
+            }
+
+            message.result = { $case: "search", value: SearchResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2039,6 +2071,12 @@ export const Reply: MessageFns<Reply> = {
       case "listPins": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "listPins", value: ListPinsResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "search": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "search", value: SearchResponse.fromPartial(object.result.value) };
         }
         break;
       }
