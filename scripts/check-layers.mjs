@@ -21,6 +21,8 @@ const LAYERS = {
     "react",
     "react-dom",
     "@tanstack/react-virtual",
+    "emojibase-data",
+    "frimousse",
     "mdast",
     "mdast-util-from-markdown",
     "mdast-util-gfm",

@@ -1,6 +1,8 @@
 // A real Chromium, and people in it who use the page as people do.
 import { existsSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
 
 /** Undefined = there is none here, and tests in it skip (npm test says so before it begins). */
 export const CHROMIUM = [
@@ -111,4 +113,10 @@ export function committed(page: Page, text: string) {
   return page
     .locator(".message:not(.unsent)", { hasText: text })
     .locator('.tick[data-kind="committed"]');
+}
+
+/** Nothing that a screen reader or a keyboard would stumble over. */
+export async function hasNoViolations(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
 }

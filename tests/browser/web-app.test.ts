@@ -1,5 +1,4 @@
 // The page in a real Chromium, against real server processes that are really killed: the journeys that people take.
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
@@ -8,6 +7,7 @@ import {
   CHROMIUM,
   committed,
   composer,
+  hasNoViolations,
   launchChromium,
   PATIENCE_MS,
   Person,
@@ -23,11 +23,6 @@ const originOf = (id: number) => `http://${cluster.node(id).http}`;
 async function servingNode(page: Page): Promise<number> {
   const text = await page.locator(".pill").textContent();
   return Number(/node (\d+)/.exec(text ?? "")?.[1] ?? 0);
-}
-
-async function hasNoViolations(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
 }
 
 describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () => {

@@ -1,22 +1,31 @@
-// What is being typed before the cursor and can be completed: `@na` to a member of the room.
+// What is being typed before the cursor and can be completed: `@na` to a member of the room, `:ta` to an emoji.
 
 export interface Completable {
-  /** Where the `@` is. */
+  readonly kind: "member" | "emoji";
+  /** Where the `@` or the `:` is. */
   readonly from: number;
   /** The cursor. */
   readonly to: number;
-  /** What stands after the `@`, lower case. */
+  /** What stands after it, lower case. */
   readonly begun: string;
 }
 
-const BEGUN = /(?:^|[\s(])@([\p{L}\p{N}_.-]{0,64})$/u;
+const MEMBER = /(?:^|[\s(])@([\p{L}\p{N}_.-]{0,64})$/u;
+/** Two letters at least: `:)`, `:D` and `at 10:30` are what they are. */
+const EMOJI = /(?:^|[\s(]):([\p{L}\p{N}_+-]{2,32})$/u;
 
 /** Undefined where nothing is begun. */
 export function completableAt(text: string, cursor: number): Completable | undefined {
-  const match = BEGUN.exec(text.slice(0, cursor));
-  if (match === null) return undefined;
-  const [, begun = ""] = match;
-  return { from: cursor - begun.length - 1, to: cursor, begun: begun.toLowerCase() };
+  const before = text.slice(0, cursor);
+  const member = MEMBER.exec(before)?.[1];
+  const begun = member ?? EMOJI.exec(before)?.[1];
+  if (begun === undefined) return undefined;
+  return {
+    kind: member === undefined ? "emoji" : "member",
+    from: cursor - begun.length - 1,
+    to: cursor,
+    begun: begun.toLowerCase(),
+  };
 }
 
 export interface Completed {
@@ -24,9 +33,9 @@ export interface Completed {
   readonly cursor: number;
 }
 
-/** The text with `@name ` in the place of what was begun. */
-export function completed(text: string, { from, to }: Completable, name: string): Completed {
-  const put = `@${name} `;
+/** The text with `word` (`@name`, or an emoji) and a space in the place of what was begun. */
+export function completed(text: string, { from, to }: Completable, word: string): Completed {
+  const put = `${word} `;
   const rest = text.slice(to).replace(/^ /, "");
   return { text: text.slice(0, from) + put + rest, cursor: from + put.length };
 }

@@ -10,12 +10,13 @@ import {
   useRef,
   useState,
 } from "react";
-import type { Chat } from "../chat/chat.ts";
 import { draftOf, saveDraft } from "../chat/saved.ts";
 import { useChat } from "./chat-context.ts";
-import { candidates, completableAt, completed } from "./completion.ts";
+import { type Completed, completableAt, completed } from "./completion.ts";
+import { EmojiDialog } from "./emoji-dialog.tsx";
 import { plainName, problemText } from "./format.ts";
 import { excerptOf } from "./message-row.tsx";
+import { type Offer, useOffers } from "./offers.ts";
 
 interface ComposerProps {
   readonly ref: Ref<HTMLTextAreaElement>;
@@ -42,16 +43,24 @@ export function Composer(props: ComposerProps) {
   const isStoring = useRef(false);
   const [cursor, setCursor] = useState(0);
   const [chosen, setChosen] = useState(0);
+  const [isPicking, setIsPicking] = useState(false);
   const listId = useId();
   const begun = completableAt(text, cursor);
-  const members = useMemberNames(chat, room, begun !== undefined);
-  const offered = begun === undefined ? [] : candidates(members, begun.begun);
-  const complete = (name: string | undefined) => {
-    if (begun === undefined || name === undefined) return;
-    const done = completed(text, begun, name);
-    change(done.text);
-    setCursor(done.cursor);
-    requestAnimationFrame(() => field.current?.setSelectionRange(done.cursor, done.cursor));
+  const offered = useOffers(chat, room, begun);
+  const put = (next: Completed) => {
+    change(next.text);
+    setCursor(next.cursor);
+    requestAnimationFrame(() => {
+      field.current?.focus();
+      field.current?.setSelectionRange(next.cursor, next.cursor);
+    });
+  };
+  const complete = (offer: Offer | undefined) => {
+    if (begun !== undefined && offer !== undefined) put(completed(text, begun, offer.word));
+  };
+  const insert = (emoji: string) => {
+    const { selectionStart: from = 0, selectionEnd: to = 0 } = field.current ?? {};
+    put({ text: text.slice(0, from) + emoji + text.slice(to), cursor: from + emoji.length });
   };
   useImperativeHandle(ref, () => field.current as HTMLTextAreaElement);
   useEffect(() => {
@@ -174,19 +183,25 @@ export function Composer(props: ComposerProps) {
         </p>
       )}
       {offered.length > 0 && (
-        <div className="names" role="listbox" id={listId} aria-label="Members">
+        <div
+          className="names"
+          role="listbox"
+          id={listId}
+          aria-label={begun?.kind === "emoji" ? "Emoji" : "Members"}
+        >
           {offered.map((one, at) => (
             // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the chosen option
             // biome-ignore lint/a11y/useKeyWithClickEvents: as above
             <div
-              key={one}
+              key={one.word}
               id={`${listId}-${at}`}
               role="option"
               aria-selected={at === chosen}
               className="pick"
               onClick={() => complete(one)}
             >
-              @<bdi>{plainName(one)}</bdi>
+              {one.sign}
+              <bdi>{one.name}</bdi>
             </div>
           ))}
         </div>
@@ -209,28 +224,23 @@ export function Composer(props: ComposerProps) {
           }}
           onKeyDown={onKey}
         />
+        <button type="button" aria-label="Emoji" onClick={() => setIsPicking(true)}>
+          🙂
+        </button>
         <button className="primary" type="submit" disabled={text.trim() === ""}>
           {editing === undefined ? "Send" : "Save"}
         </button>
       </div>
+      {isPicking && (
+        <EmojiDialog
+          title="An emoji for the message"
+          onPick={(emoji) => {
+            setIsPicking(false);
+            insert(emoji);
+          }}
+          onClose={() => setIsPicking(false)}
+        />
+      )}
     </form>
   );
-}
-
-const MEMBERS_MAX = 200;
-
-/** Asked for once, when the first `@` is typed; without an answer nothing is offered. */
-function useMemberNames(chat: Chat, room: Room, isWanted: boolean): readonly string[] {
-  const [names, setNames] = useState<readonly string[]>([]);
-  const { id, memberCount } = room;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another number of members is another list
-  useEffect(() => {
-    if (!isWanted) return;
-    chat.client.call("listMembers", { roomId: id, pageSize: MEMBERS_MAX }).then(
-      ({ members }) =>
-        setNames(["room", ...members.flatMap(({ account }) => account?.username ?? [])]),
-      () => {},
-    );
-  }, [chat, id, memberCount, isWanted]);
-  return names;
 }

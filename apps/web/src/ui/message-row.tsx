@@ -23,6 +23,8 @@ export interface MessageActs {
   readonly pin: ((message: Message) => void) | undefined;
   /** Gives the emoji, or takes it back. */
   readonly react: (message: Message, emoji: string, add: boolean) => void;
+  /** Opens the choice of all emoji. */
+  readonly pickReaction: (message: Message) => void;
 }
 
 const PALETTE = ["👍", "❤️", "😂", "🎉", "👀", "✅"] as const;
@@ -106,6 +108,13 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               {emoji}
             </button>
           ))}
+          <button
+            type="button"
+            aria-label="React with another emoji"
+            onClick={() => acts.pickReaction(message)}
+          >
+            …
+          </button>
           <button type="button" onClick={() => acts.reply(message)}>
             Reply
           </button>

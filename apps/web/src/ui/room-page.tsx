@@ -3,6 +3,7 @@ import { type Message, type Room, RoomRole } from "@parley/client/browser";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
+import { EmojiDialog } from "./emoji-dialog.tsx";
 import { isDirect, plainName, problemText, roomName } from "./format.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
@@ -22,6 +23,8 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const view = useSyncExternalStore(timeline.subscribe, timeline.getSnapshot);
   const [editing, setEditing] = useState<Message>();
   const [replying, setReplying] = useState<Message>();
+  /** The message that is given an emoji out of all. */
+  const [reactingTo, setReactingTo] = useState<Message>();
   const [problem, setProblem] = useState("");
   // As it was when the room was opened: the line does not move while one reads.
   const [unreadAfter] = useState(room.unreadCount > 0 ? room.readSeq : 0);
@@ -58,6 +61,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
       },
       react: ({ seq: of }, emoji, add) =>
         trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
+      pickReaction: setReactingTo,
       pin: mayPin
         ? ({ seq: of, pinned }) =>
             trying(chat.client.call("pin", { roomId: room.id, seq: of, pinned: !pinned }))
@@ -105,6 +109,16 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         target={seq}
         acts={acts}
       />
+      {reactingTo !== undefined && (
+        <EmojiDialog
+          title="An emoji for this message"
+          onPick={(emoji) => {
+            setReactingTo(undefined);
+            acts.react(reactingTo, emoji, true);
+          }}
+          onClose={() => setReactingTo(undefined)}
+        />
+      )}
       {problem !== "" && (
         <p className="problem" role="alert">
           {problem}{" "}

@@ -1,0 +1,105 @@
+// Every emoji, by category and by name. The grid and the table are loaded when the dialog opens for the first time.
+import type {
+  EmojiPickerListEmojiProps,
+  EmojiPickerListRowProps,
+  EmojiPicker as Picker,
+} from "frimousse";
+import { useEffect, useState } from "react";
+import { type EmojiTable, emojiTable } from "./emoji.ts";
+import { Modal } from "./modal.tsx";
+
+interface EmojiDialogProps {
+  readonly title: string;
+  readonly onPick: (emoji: string) => void;
+  readonly onClose: () => void;
+}
+
+interface Loaded {
+  readonly EmojiPicker: typeof Picker;
+  readonly table: EmojiTable;
+}
+
+async function load(): Promise<Loaded> {
+  const [{ EmojiPicker }, table] = await Promise.all([import("frimousse"), emojiTable()]);
+  return { EmojiPicker, table };
+}
+
+export function EmojiDialog({ title, onPick, onClose }: EmojiDialogProps) {
+  const [loaded, setLoaded] = useState<Loaded>();
+  const [isFailed, setIsFailed] = useState(false);
+  useEffect(() => {
+    let isGone = false;
+    load().then(
+      (now) => !isGone && setLoaded(now),
+      () => !isGone && setIsFailed(true),
+    );
+    return () => {
+      isGone = true;
+    };
+  }, []);
+  return (
+    <Modal title={title} onClose={onClose} className="emoji">
+      {isFailed ? (
+        <p className="problem" role="alert">
+          The emoji could not be loaded. Close this and open it again when the connection is back.
+        </p>
+      ) : loaded === undefined ? (
+        <p className="empty" role="status">
+          Loading …
+        </p>
+      ) : (
+        <Grid loaded={loaded} onPick={onPick} />
+      )}
+    </Modal>
+  );
+}
+
+interface GridProps {
+  readonly loaded: Loaded;
+  readonly onPick: (emoji: string) => void;
+}
+
+function Grid({ loaded: { EmojiPicker, table }, onPick }: GridProps) {
+  return (
+    <EmojiPicker.Root
+      className="emoji-picker"
+      columns={8}
+      resolveEmojiData={() => table.data}
+      onEmojiSelect={({ emoji }) => onPick(emoji)}
+    >
+      <div className="line">
+        <EmojiPicker.Search placeholder="Search" aria-label="Search emoji" autoFocus />
+        <EmojiPicker.SkinToneSelector aria-label="Change skin tone" />
+      </div>
+      <EmojiPicker.Viewport className="grid">
+        <EmojiPicker.Empty>No emoji is called so.</EmojiPicker.Empty>
+        <EmojiPicker.List aria-label="Emoji" components={{ Row, Emoji }} />
+      </EmojiPicker.Viewport>
+      <EmojiPicker.ActiveEmoji>
+        {({ emoji }) => (
+          <p className="active" aria-hidden="true">
+            {emoji === undefined ? "Arrow keys move, Enter takes it." : emoji.label}
+          </p>
+        )}
+      </EmojiPicker.ActiveEmoji>
+    </EmojiPicker.Root>
+  );
+}
+
+// The library counts rows and columns from 0, a screen reader from 1.
+
+function Row({ "aria-rowindex": at, ...props }: EmojiPickerListRowProps) {
+  return <div {...props} {...counted("aria-rowindex", at)} />;
+}
+
+function Emoji({ emoji, "aria-colindex": at, ...props }: EmojiPickerListEmojiProps) {
+  return (
+    <button type="button" {...props} {...counted("aria-colindex", at)}>
+      {emoji.emoji}
+    </button>
+  );
+}
+
+function counted(attribute: string, at: number | undefined): Readonly<Record<string, number>> {
+  return at === undefined ? {} : { [attribute]: at + 1 };
+}
