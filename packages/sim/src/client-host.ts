@@ -135,6 +135,11 @@ export class ClientHost {
       this.#world.history.spread(this.name, this.#lastSent, spread.replicas);
       this.#world.coverage.add("ticks-shown");
     });
+    sdk.onTyping((news) => {
+      if (!process.alive || news.kind !== "types") return;
+      const { cursor } = this.#remembered;
+      this.#world.history.typist(this.name, this.accountId, news.roomId, news.accountId, cursor);
+    });
     sdk.start().catch((error: unknown) => {
       trace.add(this.name, `could not start: ${String(error)}`);
     });
@@ -168,6 +173,12 @@ export class ClientHost {
     }
     // What the application had seen is what it wrote down.
     this.#remembered.seenRevision = this.seenRevision;
+  }
+
+  types(roomId: number): void {
+    if (!this.isSignedIn) return;
+    this.#world.history.types(this.accountId, roomId);
+    this.sdk?.typing(roomId);
   }
 
   send(roomId: number, body: string, replyToSeq = 0): void {

@@ -84,6 +84,9 @@ export const COVERAGE = [
   "pins",
   "replies",
   "mentions",
+  "typing-shown",
+  "typing-of-strangers",
+  "typing-between-nodes",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

@@ -69,6 +69,24 @@ export class History {
     for (const checker of this.#checkers) checker.onSpread?.(client, revision, replicas);
   }
 
+  types(accountId: number, roomId: number): void {
+    for (const checker of this.#checkers) checker.onTypes?.(accountId, roomId);
+  }
+
+  typist(
+    client: string,
+    accountId: number,
+    roomId: number,
+    typistId: number,
+    seenRevision: number,
+  ): void {
+    this.#trace.mix(roomId * 16 + typistId);
+    this.#trace.detail(client, () => `is told that account ${typistId} types in room ${roomId}`);
+    for (const checker of this.#checkers) {
+      checker.onTypist?.(client, accountId, roomId, typistId, seenRevision);
+    }
+  }
+
   subscriberLost(client: string): void {
     for (const checker of this.#checkers) checker.onSubscriberLost?.(client);
   }

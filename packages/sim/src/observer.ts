@@ -106,6 +106,16 @@ export interface Checker {
   onSubscription?(client: string, accountId: number, item: SubscriptionItem): void;
   /** A client shows that an acknowledged message is on so many members' disks. */
   onSpread?(client: string, revision: number, replicas: number): void;
+  /** A person writes in a room, whether they are in it or not. */
+  onTypes?(accountId: number, roomId: number): void;
+  /** A subscriber, who has been shown everything up to `seenRevision`, is told that an account types. */
+  onTypist?(
+    client: string,
+    accountId: number,
+    roomId: number,
+    typistId: number,
+    seenRevision: number,
+  ): void;
   /** A subscriber lost everything that it had (its process died) and starts from nothing. */
   onSubscriberLost?(client: string): void;
   /** After the quiet tail: everything healed, all nodes up and equal. */

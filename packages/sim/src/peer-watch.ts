@@ -76,6 +76,7 @@ export class PeerWatch {
       return;
     }
     this.#trace.detail(to, () => `← ${from}: ${describeFrame(frame, bytes.length)}`);
+    this.#coverage.add("typing-between-nodes", frame.typing.length);
     for (const message of frame.messages) {
       const type = typeName(message);
       if (type === "MsgPreVote") this.#coverage.add("pre-votes");
@@ -136,6 +137,7 @@ function describeFrame(frame: PeerFrame, bytes: number): string {
   }
   if (frame.report !== undefined) parts.push("report");
   if (frame.presence !== undefined) parts.push("presence");
+  for (const { roomId, accountId } of frame.typing) parts.push(`${accountId} types in ${roomId}`);
   return `${parts.join(", ")} (${bytes} bytes)`;
 }
 

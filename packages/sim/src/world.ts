@@ -21,6 +21,7 @@ import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
+import { TypingForMembers } from "./checkers/typing.ts";
 import { DataNodes, WitnessServesNoChat } from "./checkers/witnesses.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
@@ -208,6 +209,7 @@ export class World {
       new P9Wiped(this.#report),
       new StateVersion(this.#report, coverage),
       this.#p11,
+      new TypingForMembers(this.#report, coverage),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );

@@ -18,6 +18,7 @@ import { majoritiesOverlap, P8SafeGrowth } from "../src/checkers/p8-safe-growth.
 import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
+import { TypingForMembers } from "../src/checkers/typing.ts";
 import { Coverage } from "../src/coverage.ts";
 import type { FinalState, Operation, OperationKind, Outcome } from "../src/observer.ts";
 
@@ -670,5 +671,60 @@ describe("P9 a wiped disk is a new server", () => {
     checker.onWiped(3);
     checker.onAdopted(3, "new disk");
     expect(found[0]).toContain("takes up raft id 3");
+  });
+});
+
+describe("typing is for members", () => {
+  const ROOM = 7;
+  const joins = (accountId: number, index: number) => {
+    const member = { kind: "member", roomId: ROOM, accountId, role: 1 } as const;
+    return { index, changes: [{ ...member, joinedRevision: index }] };
+  };
+  const leaves = (accountId: number, index: number) => ({
+    index,
+    changes: [{ kind: "member-removed", roomId: ROOM, accountId } as const],
+  });
+  /** Accounts 1 and 2 are in the room from revision 10 on; 2 leaves at 20. Both type, and so does 3, who is never in it. */
+  function room(): TypingForMembers {
+    const checker = new TypingForMembers(report, new Coverage());
+    checker.onApplied(1, batch(joins(1, 10), joins(2, 11)));
+    checker.onApplied(2, batch(joins(1, 10), joins(2, 11)));
+    checker.onApplied(2, batch(leaves(2, 20)));
+    // Of a node that is behind, this is not news.
+    checker.onApplied(1, batch(leaves(2, 20)));
+    for (const accountId of [1, 2, 3]) checker.onTypes(accountId, ROOM);
+    return checker;
+  }
+
+  test("allows what a node may say that has not applied yet who left", () => {
+    const checker = room();
+    checker.onTypist("c1", 1, ROOM, 2, 15);
+    checker.onTypist("c2", 2, ROOM, 1, 19);
+    expect(found).toEqual([]);
+  });
+
+  test("catches a typist, and a subscriber, who had left before, or were never there", () => {
+    const cases = [
+      [1, 2, 20],
+      [2, 1, 20],
+      [1, 3, 0],
+      [3, 1, 0],
+    ] as const;
+    for (const [accountId, typistId, seen] of cases) {
+      found = [];
+      room().onTypist("c", accountId, ROOM, typistId, seen);
+      expect(found, `${accountId} of ${typistId}`).toHaveLength(1);
+    }
+  });
+
+  test("catches a name that did not type, or one's own", () => {
+    const silent = new TypingForMembers(report, new Coverage());
+    silent.onApplied(1, batch(joins(1, 10), joins(2, 11)));
+    silent.onTypes(2, ROOM + 1);
+    silent.onTypist("c1", 1, ROOM, 2, 15);
+    expect(found).toHaveLength(1);
+    found = [];
+    room().onTypist("c1", 1, ROOM, 1, 15);
+    expect(found).toHaveLength(1);
   });
 });

@@ -11,6 +11,7 @@ import {
   ParleyClient,
   type ParleyError,
   probeOnWake,
+  Typists,
   tabPeers,
   webSocketCarrier,
 } from "@parley/client/browser";
@@ -18,7 +19,14 @@ import { ClusterWatch } from "./cluster-watch.ts";
 import { NodesOfPage } from "./nodes-of-page.ts";
 import { OutboxView } from "./outbox-view.ts";
 import { ReadMarks } from "./read-marks.ts";
-import { forgetDrafts, type SavedSignIn, savedServers, saveSignIn, scopeOf } from "./saved.ts";
+import {
+  forgetDrafts,
+  type SavedSignIn,
+  savedServers,
+  saveSignIn,
+  scopeOf,
+  tellsTyping,
+} from "./saved.ts";
 import { Timeline, type TimelineSource } from "./timeline.ts";
 
 export interface ChatEvents {
@@ -41,6 +49,7 @@ export class Chat {
   readonly outbox: OutboxView;
   readonly cluster: ClusterWatch;
   readonly reads: ReadMarks;
+  readonly typists: Typists;
   readonly #cache: IndexedDbCache;
   readonly #timelines = new Map<number, Timeline>();
   readonly #stops: (() => void)[];
@@ -61,6 +70,7 @@ export class Chat {
     this.outbox = new OutboxView(client);
     this.cluster = new ClusterWatch(client);
     this.reads = new ReadMarks(client);
+    this.typists = new Typists(client);
     const nodes = new NodesOfPage(client);
     this.#stops = [
       probeOnWake(client),
@@ -141,6 +151,11 @@ export class Chat {
     return timeline;
   }
 
+  /** The person writes in a room: called with every key. */
+  typing(roomId: number): void {
+    if (tellsTyping()) this.client.typing(roomId);
+  }
+
   readonly #source: TimelineSource = {
     older: (roomId, beforeSeq, limit) => this.sync.history(roomId, beforeSeq, limit),
     newer: async (roomId, afterSeq, limit) => {
@@ -163,6 +178,7 @@ export class Chat {
     for (const stop of this.#stops) stop();
     this.cluster.close();
     this.reads.close();
+    this.typists.close();
     this.deliveries.close();
     this.health.close();
     this.outbox.close();

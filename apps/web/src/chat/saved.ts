@@ -11,6 +11,7 @@ export interface SavedSignIn {
 
 const SIGN_IN = "parley:sign-in";
 const SERVERS = "parley:servers";
+const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
 const SERVERS_MAX = 64;
 const DRAFT_CHARACTERS_MAX = 65_536;
@@ -78,6 +79,15 @@ export function savedServers(): readonly string[] {
 
 export function saveServers(servers: readonly string[]): void {
   write(SERVERS, JSON.stringify(servers.slice(0, SERVERS_MAX)));
+}
+
+/** Whether others are told that the person types; they are, unless this device was told not to. */
+export function tellsTyping(): boolean {
+  return read(TYPING) !== "off";
+}
+
+export function saveTellsTyping(tells: boolean): void {
+  write(TYPING, tells ? undefined : "off");
 }
 
 function draftKey(scope: string, roomId: number): string {

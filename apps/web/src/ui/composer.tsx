@@ -219,6 +219,7 @@ export function Composer(props: ComposerProps) {
           aria-autocomplete="list"
           onChange={(event) => {
             change(event.target.value);
+            if (editing === undefined && event.target.value.trim() !== "") chat.typing(room.id);
             setCursor(event.target.selectionStart);
             setChosen(0);
           }}

@@ -9,6 +9,7 @@ import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
+import { TypingLine } from "./typing-line.tsx";
 
 interface RoomPageProps {
   readonly room: Room;
@@ -109,6 +110,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         target={seq}
         acts={acts}
       />
+      <TypingLine roomId={room.id} />
       {reactingTo !== undefined && (
         <EmojiDialog
           title="An emoji for this message"

@@ -8,6 +8,7 @@ import {
   type Notify,
   notifyChoice,
 } from "../chat/notifications.ts";
+import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -48,6 +49,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       )}
       <DisplayName act={act} />
       <Notifications />
+      <Typing />
       <Password act={act} />
       <Sessions act={act} />
       <EndOfAccount act={act} onDeleted={onDeleted} />
@@ -111,6 +113,25 @@ function Notifications() {
           </option>
         ))}
       </select>
+    </div>
+  );
+}
+
+function Typing() {
+  const id = useId();
+  const [tells, setTells] = useState(tellsTyping);
+  return (
+    <div className="line">
+      <input
+        id={id}
+        type="checkbox"
+        checked={tells}
+        onChange={(event) => {
+          saveTellsTyping(event.target.checked);
+          setTells(event.target.checked);
+        }}
+      />
+      <label htmlFor={id}>Others see when I am typing (from this browser)</label>
     </div>
   );
 }

@@ -144,6 +144,32 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "typing-told-to-strangers",
+    what: "a node that hears who types tells everybody who is here, not only the room's members",
+    edits: [
+      {
+        file: "packages/node/src/service/fan-out.ts",
+        search: "for (const accountId of this.#roomAccounts.get(roomId) ?? []) {",
+        replacement: "for (const accountId of roomId === 0 ? [] : this.#byAccount.keys()) {",
+      },
+    ],
+    caughtBy: ["typing is for members"],
+    seedsMax: 2,
+  },
+  {
+    name: "typing-of-strangers",
+    what: "a node takes another's word, or a client's, that who types is in the room",
+    edits: [
+      {
+        file: "packages/node/src/service/typing.ts",
+        search: "if (!admission.isMember(roomId, accountId)) return false;",
+        replacement: "",
+      },
+    ],
+    caughtBy: ["typing is for members"],
+    seedsMax: 2,
+  },
+  {
     name: "ticks-for-what-was-sent",
     what: "ticks tell of what was sent to the members, not of what they have on disk",
     edits: [

@@ -103,6 +103,9 @@ export class People {
     const random = client.random;
     const rooms = this.#memberOf.get(client) ?? new Set<number>();
     const room = rooms.size === 0 ? undefined : random.pick([...rooms]);
+    // Now and then also where they were once, or never.
+    if (random.chance(0.15) && this.#rooms.length > 0) client.types(random.pick(this.#rooms));
+    else if (room !== undefined && random.chance(0.3)) client.types(room);
     let activity: Activity = random.weighted(WEIGHTS);
     if (room === undefined && activity !== "create-room") {
       activity = this.#publicRooms.length === 0 ? "create-room" : "join-room";
