@@ -13,6 +13,7 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { RawNode, StateType } from "@parley/raft";
+import { bytesToGo, type CopyUnderWay } from "./bytes-to-go.ts";
 import { isJoint, isVoter, isWitness, majorityOf } from "./membership/membership.ts";
 import type { Roster } from "./membership/roster.ts";
 import { knownVersion } from "./membership/state-versions.ts";
@@ -48,6 +49,7 @@ export class ClusterObserver {
   readonly #storage: () => MemberStorage;
   readonly #versions: Versions;
   readonly #priority: () => number;
+  readonly #copyUnderWay: (raftId: number) => CopyUnderWay | undefined;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -60,6 +62,7 @@ export class ClusterObserver {
     storage: () => MemberStorage,
     versions: Versions,
     priority: () => number,
+    copyUnderWay: (raftId: number) => CopyUnderWay | undefined,
   ) {
     this.#clusterId = clusterId;
     this.#roster = roster;
@@ -70,6 +73,7 @@ export class ClusterObserver {
     this.#storage = storage;
     this.#versions = versions;
     this.#priority = priority;
+    this.#copyUnderWay = copyUnderWay;
   }
 
   /** The positions that `replicasAt` counts are out of date. */
@@ -101,7 +105,11 @@ export class ClusterObserver {
     const matches: MemberPosition[] = [];
     if (this.#raft.state === "StateLeader") {
       for (const [raftId, progress] of this.#raft.status().progress) {
-        matches.push({ raftId, matchIndex: progress.match });
+        matches.push({
+          raftId,
+          matchIndex: progress.match,
+          bytesToGo: this.#bytesToGo(raftId, progress.match),
+        });
       }
     }
     return {
@@ -166,6 +174,7 @@ export class ClusterObserver {
     const isLive = isSelf || (this.#contacts.isLive(raftId) && this.#isConnected(raftId));
     const report = isSelf ? this.report() : this.#contacts.reportOf(raftId);
     const applied = report?.appliedIndex ?? 0;
+    const match = matches.get(raftId) ?? 0;
     return {
       id: server.nodeId,
       raftId,
@@ -177,7 +186,7 @@ export class ClusterObserver {
       httpAddress: server.httpAddress,
       commitIndex: report?.commitIndex ?? 0,
       appliedIndex: applied,
-      matchIndex: matches.get(raftId) ?? 0,
+      matchIndex: match,
       lastContactMs: isSelf ? 0 : Math.round(this.#contacts.lastContactMs(raftId)),
       healthy: isLive,
       term: report?.term ?? 0,
@@ -187,7 +196,19 @@ export class ClusterObserver {
       storage: report?.storage,
       stateVersion: report === undefined ? 0 : knownVersion(report.stateVersion),
       priority: report?.priority ?? 0,
+      bytesToGo: this.#bytesToGo(raftId, match),
     };
+  }
+
+  /** As the leader knows it. */
+  #bytesToGo(raftId: number, match: number): number {
+    if (this.#raft.state !== "StateLeader") {
+      const told = this.#contacts.reportOf(this.#raft.lead)?.matches ?? [];
+      return told.find((one) => one.raftId === raftId)?.bytesToGo ?? 0;
+    }
+    const { lastIndex } = this.#raft.status();
+    const log = { ...this.#storage(), lastIndex };
+    return bytesToGo(match, log, this.#copyUnderWay(raftId));
   }
 
   #roleOf(server: ServerRecord): MemberRole {

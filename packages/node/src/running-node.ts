@@ -189,6 +189,7 @@ export class RunningNode implements Replica {
       () => this.#storage.now,
       { known: versions.known, state: () => admission.stateVersion },
       () => this.#priority,
+      (peerId) => this.copies.sender.underWay(peerId),
     );
     this.#gossip = new Gossip(
       mesh,

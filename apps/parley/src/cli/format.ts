@@ -17,6 +17,12 @@ export function printable(text: string): string {
 /** What is broken or continued stands so far to the right, under the message that it belongs to. */
 export const BODY_INDENT = 8;
 
+/** Bytes: 12 KiB, 3.4 MiB. */
+export function size(bytes: number): string {
+  if (bytes < 1024 * 1024) return `${Math.ceil(bytes / 1024)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
 /** 14:03 */
 export function clockTime(ms: number): string {
   return new Date(ms).toTimeString().slice(0, 5);

@@ -2,7 +2,7 @@
 import { type Member, MemberRole, type StatusResponse } from "@parley/protocol";
 import pc from "picocolors";
 import { roleName } from "../server/role-log.ts";
-import { formatAge } from "./format.ts";
+import { formatAge, size } from "./format.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const HTTP: Column = { title: "http", align: "left" };
@@ -41,11 +41,6 @@ function health(member: Member): string {
   if (member.healthy) return pc.green("ok");
   if (member.lastContactMs === 0) return pc.red("never seen");
   return pc.red(`silent ${formatAge(member.lastContactMs)}`);
-}
-
-function size(bytes: number): string {
-  if (bytes < 1024 * 1024) return `${Math.ceil(bytes / 1024)} KiB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 /** The log, the chat file, and copies of it for others. */

@@ -2,6 +2,7 @@
 // the receiver has room for, and all together no faster than the tuning says, so that heartbeats and
 // sends keep their latency. What breaks off is begun again by the core, and goes on where it was.
 import { CopyFrame, CopyProgress, CopyState, ParleyError } from "@parley/protocol";
+import type { CopyUnderWay } from "../bytes-to-go.ts";
 import type { NodeTuning } from "../config.ts";
 import type { PeerMesh } from "../peers/peer-mesh.ts";
 import type { ChatStore, Clock, Logger, OutgoingLink, PeerTransport, Timer } from "../ports.ts";
@@ -78,6 +79,13 @@ export class CopySender {
     return outcome;
   }
 
+  /** The copy that is being sent to a peer. */
+  underWay(peerId: number): CopyUnderWay | undefined {
+    const transfer = this.#transfers.get(peerId);
+    if (transfer === undefined) return undefined;
+    return { index: transfer.head.index, bytesLeft: transfer.bytesLeft };
+  }
+
   close(): void {
     for (const transfer of this.#transfers.values()) transfer.abandon("the node stops");
   }
@@ -138,6 +146,14 @@ class Transfer {
     this.#chatStore = chatStore;
     this.#pace = pace;
     this.#chunkBytes = chunkBytes;
+  }
+
+  get head(): CopyHead {
+    return this.#offer.head;
+  }
+
+  get bytesLeft(): number {
+    return this.head.bytes - Math.max(0, this.#received);
   }
 
   run(dial: Dial): Promise<CopyOutcome> {

@@ -175,8 +175,8 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/cluster-view.ts",
-        search: "matches.push({ raftId, matchIndex: progress.match });",
-        replacement: "matches.push({ raftId, matchIndex: progress.next - 1 });",
+        search: "matchIndex: progress.match,",
+        replacement: "matchIndex: progress.next - 1,",
       },
       {
         file: "packages/node/src/cluster-view.ts",

@@ -77,6 +77,11 @@ export interface Member {
   stateVersion: number;
   /** How much the operator prefers it as leader; 0 = not more than others. */
   priority: number;
+  /**
+   * What the leader still has to send it: the rest of a copy of the chat file, and entries at their average size. An estimate; 0 =
+   * nothing, or not known.
+   */
+  bytesToGo: number;
 }
 
 /** What a member has on its disk; told about once a second. */
@@ -247,6 +252,7 @@ function createBaseMember(): Member {
     storage: undefined,
     stateVersion: 0,
     priority: 0,
+    bytesToGo: 0,
   };
 }
 
@@ -305,6 +311,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.priority !== 0) {
       writer.uint32(144).uint32(message.priority);
+    }
+    if (message.bytesToGo !== 0) {
+      writer.uint32(152).uint64(message.bytesToGo);
     }
     return writer;
   },
@@ -466,6 +475,14 @@ export const Member: MessageFns<Member> = {
             message.priority = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.bytesToGo = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -503,6 +520,7 @@ export const Member: MessageFns<Member> = {
       : undefined;
     message.stateVersion = object.stateVersion ?? 0;
     message.priority = object.priority ?? 0;
+    message.bytesToGo = object.bytesToGo ?? 0;
     return message;
   },
 };

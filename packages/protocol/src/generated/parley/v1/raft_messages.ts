@@ -191,6 +191,8 @@ export interface ForwardReply {
 export interface MemberPosition {
   raftId: number;
   matchIndex: number;
+  /** From the leader: what it still has to send this member, as Member.bytes_to_go has it. */
+  bytesToGo: number;
 }
 
 /** Gossip with each heartbeat interval: the sender's own positions, and from the leader everyone's. */
@@ -1650,7 +1652,7 @@ export const ForwardReply: MessageFns<ForwardReply> = {
 };
 
 function createBaseMemberPosition(): MemberPosition {
-  return { raftId: 0, matchIndex: 0 };
+  return { raftId: 0, matchIndex: 0, bytesToGo: 0 };
 }
 
 export const MemberPosition: MessageFns<MemberPosition> = {
@@ -1660,6 +1662,9 @@ export const MemberPosition: MessageFns<MemberPosition> = {
     }
     if (message.matchIndex !== 0) {
       writer.uint32(16).uint64(message.matchIndex);
+    }
+    if (message.bytesToGo !== 0) {
+      writer.uint32(24).uint64(message.bytesToGo);
     }
     return writer;
   },
@@ -1693,6 +1698,14 @@ export const MemberPosition: MessageFns<MemberPosition> = {
             message.matchIndex = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesToGo = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1712,6 +1725,7 @@ export const MemberPosition: MessageFns<MemberPosition> = {
     const message = createBaseMemberPosition();
     message.raftId = object.raftId ?? 0;
     message.matchIndex = object.matchIndex ?? 0;
+    message.bytesToGo = object.bytesToGo ?? 0;
     return message;
   },
 };
