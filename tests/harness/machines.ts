@@ -166,6 +166,11 @@ export class Asked {
     });
   }
 
+  /** It ends by itself when there is nothing more to be asked. */
+  end(): void {
+    this.#child.stdin?.end();
+  }
+
   ask<T>(command: object): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve: (value) => resolve(value as T), reject });
