@@ -70,6 +70,17 @@ export class Person {
     await page.getByRole("navigation").waitFor();
   }
 
+  /** With another browser, and an account that is there. */
+  static async returns(browser: Browser, name: string, origin: string): Promise<Person> {
+    const person = await Person.arrive(browser, name, origin);
+    const { page } = person;
+    await page.getByLabel("Username").fill(name);
+    await page.getByLabel("Password").fill("a long password");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("navigation").waitFor();
+    return person;
+  }
+
   async createRoom(name: string): Promise<void> {
     const { page } = this;
     await page.getByRole("navigation").getByRole("button", { name: "New room" }).click();

@@ -52,6 +52,25 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await ada.context.close();
   });
 
+  test("the owner closes the door: the page says so instead of showing a form that fails", async () => {
+    const owner = await Person.returns(browser, "ada", originOf(1));
+    const settings = async (choice: string) => {
+      await owner.page.getByRole("button", { name: "Account", exact: true }).click();
+      await owner.page.getByLabel("Accounts here can be made by").selectOption(choice);
+      await owner.page.getByText("Who can make an account is changed.").waitFor();
+      await owner.page.keyboard.press("Escape");
+    };
+    await settings("nobody");
+    const late = await Person.arrive(browser, "late", originOf(2));
+    await late.page.getByText("New accounts are closed here at present.").waitFor();
+    expect(await late.page.getByRole("button", { name: "I am new here" }).count()).toBe(0);
+    await settings("everybody");
+    await late.page.reload();
+    await late.signUp();
+    expect([...owner.complaints, ...late.complaints]).toEqual([]);
+    await Promise.all([owner.context.close(), late.context.close()]);
+  });
+
   test("P7: the node that serves the page dies while somebody types: not a letter lost, nothing in the way", async () => {
     const [bea, carl] = await Promise.all([
       Person.arrive(browser, "bea", originOf(2)),

@@ -2,7 +2,8 @@
 // there must be nothing to handle.
 import { ParleyClient } from "@parley/client";
 import { grpcCarrier, type TlsOptions } from "@parley/client/grpc";
-import { type Event, RoomVisibility } from "@parley/protocol";
+import { type Event, ParleyError, RegistrationMode, RoomVisibility } from "@parley/protocol";
+import { until } from "./dev-cluster.ts";
 import type { Acknowledged } from "./oracle.ts";
 
 export interface CrowdOptions {
@@ -14,6 +15,22 @@ export interface CrowdOptions {
   readonly tls?: TlsOptions | undefined;
   /** What the first account of an instance beyond loopback needs. */
   readonly setupToken?: string | undefined;
+}
+
+/** A new cluster learns within a moment that all its programs know of registration modes. */
+async function openTo(owner: ParleyClient): Promise<void> {
+  const mode = RegistrationMode.REGISTRATION_MODE_OPEN;
+  await until(
+    () =>
+      owner.call("setRegistration", { mode }).then(
+        () => true,
+        (cause: unknown) => {
+          if (ParleyError.from(cause).reason === "NOT_YET_SUPPORTED") return false;
+          throw cause;
+        },
+      ),
+    "registration modes",
+  );
 }
 
 export class Crowd {
@@ -42,6 +59,8 @@ export class Crowd {
     const first = await connect("owner");
     const crowd = new Crowd(first.token);
     crowd.#clients.push(first);
+    // Beyond loopback the others would need invites.
+    if (setupToken !== "") await openTo(first);
     for (let at = 0; at < options.rooms; at += 1) {
       const created = await first.call("createRoom", {
         name: `room-${at}`,

@@ -19,6 +19,7 @@ import type {
   RegisterRequest,
   RemoveMemberRequest,
   SendRequest,
+  SetRegistrationRequest,
   SetRoleRequest,
   UpdateProfileRequest,
   UpdateRoomRequest,
@@ -74,6 +75,8 @@ export function registerCommand(
     readonly device: string;
     /** Nothing shows that this account may own an instance which has no owner. */
     readonly notOwner?: boolean;
+    /** Other machines can reach the instance. */
+    readonly inviteOnlyByDefault?: boolean;
   },
 ): Command {
   const username = validateUsername(request.username);
@@ -88,7 +91,16 @@ export function registerCommand(
       tokenTtlMs: made.tokenTtlMs,
       device: validateDevice(made.device),
       notOwner: made.notOwner === true,
+      inviteOnlyByDefault: made.inviteOnlyByDefault === true,
     },
+  });
+}
+
+/** By the instance's owner. */
+export function setRegistrationCommand(request: SetRegistrationRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "setRegistration",
+    value: { mode: request.mode },
   });
 }
 

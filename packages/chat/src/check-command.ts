@@ -172,6 +172,10 @@ function opProblem(op: Op): ParleyError | undefined {
         tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
         lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax)
       );
+    case "setRegistration":
+      return op.value.mode === 1 || op.value.mode === 2 || op.value.mode === 3
+        ? undefined
+        : invalid("Registration is open, invite-only or closed.");
     case "createSession":
       return (
         tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??

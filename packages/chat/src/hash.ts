@@ -89,6 +89,9 @@ function hex(lane: number): string {
   return (lane >>> 0).toString(16).padStart(8, "0");
 }
 
+/** What the last scalars of the state are in one from before there were any: its version, and who may register. */
+export const ADDED_SCALARS: readonly SqlValue[] = [STATE_VERSION_FIRST, 0];
+
 /** The running sum. */
 export class HashSum {
   a: number;
@@ -109,9 +112,9 @@ export class HashSum {
     this.b = (this.b - b) | 0;
   }
 
-  /** 16 hexadecimal digits: the rows, and the `scalars` that are part of the state beside them, its version last. */
+  /** 16 hexadecimal digits: the rows, and the `scalars` that are part of the state beside them, those that came later last. */
   digest(hasher: RowHasher, scalars: readonly SqlValue[]): string {
-    hasher.hash(0xff, scalars, [STATE_VERSION_FIRST]);
+    hasher.hash(0xff, scalars, ADDED_SCALARS);
     return hex(this.a + hasher.a) + hex(this.b + hasher.b);
   }
 }

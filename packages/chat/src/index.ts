@@ -14,6 +14,11 @@ export { ChatMachine, type StateHash } from "./machine.ts";
 export { type Mentions, mentionsIn } from "./mentions.ts";
 export { ChatReader } from "./read/reader.ts";
 export { isUuidV7, uuidV7TimeMs } from "./request-id.ts";
-export { STATE_VERSION, STATE_VERSION_FIRST, versionNeeded } from "./state-version.ts";
+export {
+  REGISTRATION_SINCE,
+  STATE_VERSION,
+  STATE_VERSION_FIRST,
+  versionNeeded,
+} from "./state-version.ts";
 export * from "./text.ts";
 export type * from "./types.ts";

@@ -65,12 +65,12 @@ export class ChatMachine {
         prepareArrays(
           db,
           `SELECT applied_index, applied_term, stamp_ms, register_floor, hash_a, hash_b, conf_state,
-           state_version, checksum, search_indexed, search_followed FROM meta`,
+           state_version, registration, checksum, search_indexed, search_followed FROM meta`,
         ),
       ),
       "the chat file has its meta row",
     );
-    invariant(metaChecksum(meta.slice(0, 8)) === meta[8], "the meta row fits its checksum");
+    invariant(metaChecksum(meta.slice(0, 9)) === meta[9], "the meta row fits its checksum");
     const stateVersion = meta[7] as number;
     invariant(
       stateVersion <= STATE_VERSION,
@@ -80,20 +80,21 @@ export class ChatMachine {
     this.#appliedIndex = meta[0] as number;
     this.#appliedTerm = meta[1] as number;
     this.#confState = (meta[6] as Uint8Array | null) ?? undefined;
-    const position = { indexed: meta[9] as number, followed: meta[10] as number };
+    const position = { indexed: meta[10] as number, followed: meta[11] as number };
     this.#search = new SearchIndex(db, position, this.#appliedIndex);
     const kept = {
       stampMs: meta[2] as number,
       registerFloor: meta[3] as string,
       stateVersion,
+      registration: meta[8] as number,
       hashA: meta[4] as number,
       hashB: meta[5] as number,
     };
     this.#state = new ChatState(db, kept, this.#search);
     this.#writeMeta = db.prepare(
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
-       hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, checksum = ?, search_indexed = ?,
-       search_followed = ?`,
+       hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, registration = ?, checksum = ?,
+       search_indexed = ?, search_followed = ?`,
     );
     this.#addHash = db.prepare("INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
     this.#dropHashes = db.prepare("DELETE FROM state_hashes WHERE at_index <= ?");
@@ -182,7 +183,7 @@ export class ChatMachine {
   }
 
   #saveMeta(confState: Uint8Array | undefined): void {
-    const { stampMs, registerFloor, stateVersion, sum } = this.#state;
+    const { stampMs, registerFloor, stateVersion, registration, sum } = this.#state;
     const values = [
       this.#appliedIndex,
       this.#appliedTerm,
@@ -192,6 +193,7 @@ export class ChatMachine {
       sum.b,
       confState ?? null,
       stateVersion,
+      registration,
     ];
     const { indexed, followed } = this.#search.position(this.#appliedIndex);
     this.#writeMeta.run(...values, metaChecksum(values), indexed, followed);

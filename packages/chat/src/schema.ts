@@ -1,7 +1,7 @@
 // The chat file's tables. Messages are appended in the order of the log (their key is the revision),
 // because that is what SQLite is fastest at; the other tables are small and kept in memory.
 import type { ChatDatabase, Statement } from "./database.ts";
-import { HashSum, RowHasher, type SqlValue } from "./hash.ts";
+import { ADDED_SCALARS, HashSum, RowHasher, type SqlValue } from "./hash.ts";
 import { InvariantViolation } from "./invariant.ts";
 import {
   ACCOUNTS,
@@ -133,7 +133,7 @@ CREATE TABLE requests (
   response BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX requests_by_id ON requests (account_id, request_id);
-INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaChecksum([0, 0, 0, "", 0, 0, null, STATE_VERSION_FIRST])});
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0, 0, '', 0, 0, NULL, ${metaChecksum([0, 0, 0, "", 0, 0, null, ...ADDED_SCALARS])});
 `;
 
 /**
@@ -146,6 +146,7 @@ const ADDED_COLUMNS = [
     column: "state_version",
     type: `INTEGER NOT NULL DEFAULT ${STATE_VERSION_FIRST}`,
   },
+  { table: "meta", column: "registration", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "version", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "reactions", type: "BLOB" },
@@ -193,12 +194,12 @@ const ADDED_OBJECTS = [
 ] as const;
 
 /**
- * Of a meta row: applied index and term, stamp, register floor, both lanes of the hash, configuration, state version. A safe
- * integer.
+ * Of a meta row: applied index and term, stamp, register floor, both lanes of the hash, configuration, state version, registration
+ * mode. A safe integer.
  */
 export function metaChecksum(values: readonly SqlValue[]): number {
   const hasher = new RowHasher();
-  hasher.hash(0, values, [STATE_VERSION_FIRST]);
+  hasher.hash(0, values, ADDED_SCALARS);
   return (hasher.a >>> 0) * 2 ** 20 + (hasher.b >>> 12);
 }
 
@@ -266,7 +267,8 @@ export function firstArray(statement: Statement, ...values: SqlValue[]): SqlValu
 }
 
 /** What the state hash covers beside the rows, in the order of ChatState.digest. */
-const HASHED_SCALARS = "stamp_ms, register_floor, applied_index, applied_term, state_version";
+const HASHED_SCALARS =
+  "stamp_ms, register_floor, applied_index, applied_term, state_version, registration";
 
 /** The state hash as apply keeps it, of the state that `db` reads. */
 export function keptStateHash(db: ChatDatabase): string {

@@ -8,21 +8,29 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 5;
+export const STATE_VERSION = 6;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
-const SINCE: { readonly [N in OpName]?: number } = { edit: 2, react: 3, pin: 4 };
+const SINCE: { readonly [N in OpName]?: number } = {
+  edit: 2,
+  react: 3,
+  pin: 4,
+  setRegistration: 6,
+};
 
 /** Messages know whom they mention, and rooms how much is unread, from this state version on. */
 export const MENTIONS_SINCE = 5;
+/** Who may register is a matter of the state from this version on; before it everybody may. */
+export const REGISTRATION_SINCE = 6;
 
 /** The state version that an operation needs. */
 export function versionOf(op: Op): number {
   if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {
     return MENTIONS_SINCE;
   }
+  if (op.$case === "register" && op.value.inviteOnlyByDefault) return REGISTRATION_SINCE;
   return SINCE[op.$case] ?? STATE_VERSION_FIRST;
 }
 

@@ -39,6 +39,8 @@ export class ChatState {
   registerFloor: string;
   /** Which commands may follow; see state-version.ts. */
   stateVersion: number;
+  /** A RegistrationMode; 0 = the owner has not chosen one. */
+  registration: number;
 
   readonly #counts: UnreadCounts;
   readonly #accountTable: CachedTable<AccountRow>;
@@ -68,6 +70,7 @@ export class ChatState {
       readonly stampMs: number;
       readonly registerFloor: string;
       readonly stateVersion: number;
+      readonly registration: number;
       readonly hashA: number;
       readonly hashB: number;
     },
@@ -76,6 +79,7 @@ export class ChatState {
     this.stampMs = meta.stampMs;
     this.registerFloor = meta.registerFloor;
     this.stateVersion = meta.stateVersion;
+    this.registration = meta.registration;
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher, search);
     this.mentions = new MentionTable(db, this.sum, this.hasher);
@@ -105,8 +109,8 @@ export class ChatState {
 
   /** The state hash as of the given entry; everything must be flushed. */
   digest(appliedIndex: number, appliedTerm: number): string {
-    const { stampMs, registerFloor, stateVersion } = this;
-    const scalars = [stampMs, registerFloor, appliedIndex, appliedTerm, stateVersion];
+    const { stampMs, registerFloor, stateVersion, registration } = this;
+    const scalars = [stampMs, registerFloor, appliedIndex, appliedTerm, stateVersion, registration];
     return this.sum.digest(this.hasher, scalars);
   }
 

@@ -45,9 +45,11 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         tokenTtlMs: fc.constantFrom(TTL_MS, 1, 0, Number.MAX_SAFE_INTEGER),
         device: text("terminal", ""),
         notOwner: fc.boolean(),
+        inviteOnlyByDefault: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
       }),
     }),
   },
+  op1("setRegistration", { mode: fc.constantFrom(0, 1, 1, 1, 2, 3) }),
   {
     weight: 2,
     arbitrary: fc.record({
@@ -190,6 +192,7 @@ export function prologue(): Uint8Array[] {
         tokenTtlMs: TTL_MS,
         device: "",
         notOwner: false,
+        inviteOnlyByDefault: false,
       },
     }),
   );

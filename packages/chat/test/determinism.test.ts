@@ -119,6 +119,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "MESSAGE_NOT_FOUND",
     "SESSION_NOT_FOUND",
     "USERNAME_TAKEN",
+    "REGISTRATION_CLOSED",
+    "INVITE_REQUIRED",
     "ROOM_NAME_TAKEN",
     "ALREADY_A_MEMBER",
     "LAST_OWNER",

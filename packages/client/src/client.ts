@@ -7,6 +7,7 @@ import {
   type LoginRequest,
   type LoginResponse,
   type NodePosition,
+  OPERATIONS,
   ParleyError,
   PROTOCOL_VERSION,
   type RegisterRequest,
@@ -417,7 +418,7 @@ export class ParleyClient {
     if (this.#phase === "closed") {
       return Promise.reject(new ParleyError("CANCELLED", "the client is closed"));
     }
-    if (this.#signIn.token === "" && name !== "register" && name !== "login") {
+    if (this.#signIn.token === "" && OPERATIONS[name].auth === "account") {
       return Promise.reject(new ParleyError("UNAUTHENTICATED", "nobody is signed in"));
     }
     return this.#calls.call(name, fields, options);

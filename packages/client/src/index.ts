@@ -10,6 +10,7 @@ export {
   type NodePosition,
   ParleyError,
   type Reason,
+  RegistrationMode,
   type Room,
   type RoomMember,
   RoomRemovalReason,

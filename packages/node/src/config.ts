@@ -97,7 +97,10 @@ export interface NodeConfig {
   readonly tuning: NodeTuning;
   /** The newest state version that this program's chat knows. Left out: `STATE_VERSION` of @parley/chat. */
   readonly stateVersion?: number;
-  /** Whether Status and StateHash need a login: on any server that is reachable beyond loopback (P10). */
+  /**
+   * Other machines can reach this server (P10): Status and StateHash need a login, and until the instance's owner has chosen who may
+   * register, that takes an invite.
+   */
   readonly statusRequiresLogin: boolean;
   /**
    * SHA-256 of the token that the first account needs, where other machines can reach the instance (P10). Counts when this node

@@ -254,6 +254,8 @@ export class RunningNode implements Replica {
       nodeId,
       isWitness: this.#isWitness,
       setupTokenHash: record.setupTokenHash,
+      // The record speaks for the instance as it was made; a node of one that was recovered, or moved, for itself.
+      inviteOnlyByDefault: record.setupTokenHash.length > 0 || config.statusRequiresLogin,
     });
     const cluster = new ClusterService({
       replica: this,

@@ -59,6 +59,9 @@ export const REASONS = {
   CERTIFICATE_REFUSED: StatusCode.PERMISSION_DENIED,
   // The first account of an instance that others can reach needs the token that its node printed.
   SETUP_TOKEN_REQUIRED: StatusCode.PERMISSION_DENIED,
+  // Registering: nobody may at present, or only with an invite.
+  REGISTRATION_CLOSED: StatusCode.PERMISSION_DENIED,
+  INVITE_REQUIRED: StatusCode.PERMISSION_DENIED,
   NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
   // What it is about.

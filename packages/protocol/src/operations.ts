@@ -16,6 +16,8 @@ import {
   EditResponse,
   GetAccountRequest,
   GetAccountResponse,
+  GetRegistrationRequest,
+  GetRegistrationResponse,
   HistoryRequest,
   HistoryResponse,
   InviteMemberRequest,
@@ -58,6 +60,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetRegistrationRequest,
+  SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
   UnreadRequest,
@@ -230,6 +234,22 @@ export const OPERATIONS = {
   pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
   listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
   search: operation(44, "Search", "read", "account", SearchRequest, SearchResponse),
+  setRegistration: operation(
+    50,
+    "SetRegistration",
+    "write",
+    "account",
+    SetRegistrationRequest,
+    SetRegistrationResponse,
+  ),
+  getRegistration: operation(
+    51,
+    "GetRegistration",
+    "read",
+    "none",
+    GetRegistrationRequest,
+    GetRegistrationResponse,
+  ),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -87,6 +87,8 @@ export const COVERAGE = [
   "typing-shown",
   "typing-of-strangers",
   "typing-between-nodes",
+  "registration-modes",
+  "registrations-refused",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

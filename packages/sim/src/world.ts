@@ -4,6 +4,7 @@
 import type { ConfiguredNode, Membership } from "@parley/node";
 import { MemberRole } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
+import { Admission } from "./checkers/admission.ts";
 import { CommitRule } from "./checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
@@ -208,6 +209,7 @@ export class World {
       this.#p8,
       new P9Wiped(this.#report),
       new StateVersion(this.#report, coverage),
+      new Admission(this.#report, coverage),
       this.#p11,
       new TypingForMembers(this.#report, coverage),
       new DataNodes(this.servers, coverage),

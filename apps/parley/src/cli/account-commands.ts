@@ -1,6 +1,6 @@
 // Accounts, sign-ins and passwords.
-import type { Account } from "@parley/protocol";
-import type { Command } from "commander";
+import { type Account, RegistrationMode } from "@parley/protocol";
+import { Argument, type Command } from "commander";
 import pc from "picocolors";
 import { wholeNumber } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
@@ -55,6 +55,53 @@ function addRegister(program: Command): void {
               : []),
           ],
         );
+      });
+    });
+}
+
+const MODES = {
+  open: RegistrationMode.REGISTRATION_MODE_OPEN,
+  "invite-only": RegistrationMode.REGISTRATION_MODE_INVITE_ONLY,
+  closed: RegistrationMode.REGISTRATION_MODE_CLOSED,
+} as const;
+export type ModeName = keyof typeof MODES;
+export const MODE_NAMES = Object.keys(MODES) as ModeName[];
+
+export function modeOf(name: ModeName): RegistrationMode {
+  return MODES[name];
+}
+
+/** What a mode means to those who have no account yet. */
+export function registrationText(mode: RegistrationMode): string {
+  switch (mode) {
+    case RegistrationMode.REGISTRATION_MODE_CLOSED:
+      return "Registration is closed: nobody can make an account here at present.";
+    case RegistrationMode.REGISTRATION_MODE_INVITE_ONLY:
+      return "Registration is invite-only: an account here takes an invite.";
+    default:
+      return "Registration is open: everybody who reaches a node can make an account.";
+  }
+}
+
+function addRegistration(program: Command): void {
+  addAccountOptions(program.command("registration"))
+    .description("say who may make an account, or, as the instance's owner, change it")
+    .addArgument(new Argument("[mode]", "what it is to be").choices(MODE_NAMES))
+    .action(async (mode: ModeName | undefined, flags: CommonFlags) => {
+      const show = (reply: { readonly mode: RegistrationMode }) =>
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [registrationText(reply.mode)],
+        );
+      if (mode === undefined) {
+        await withGuest(flags, async ({ client, deadlineMs }) => {
+          show(await client.call("getRegistration", {}, { deadlineMs }));
+        });
+        return;
+      }
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        show(await client.call("setRegistration", { mode: modeOf(mode) }, { deadlineMs }));
       });
     });
 }
@@ -250,6 +297,7 @@ async function confirmDeletion(username: string): Promise<void> {
 
 export function addAccountCommands(program: Command): void {
   addRegister(program);
+  addRegistration(program);
   addLogin(program);
   addAccounts(program);
   addSessions(program);

@@ -49,7 +49,7 @@ describe("the command line", () => {
         "leader",
         "sessions",
       ],
-      ...["passwd", "reset-password", "delete-account", "subscribe"],
+      ...["passwd", "reset-password", "delete-account", "subscribe", "registration"],
     ]) {
       expect(names).toContain(name);
     }
@@ -70,6 +70,7 @@ describe("the command line", () => {
     [["dev", "--nodes", "10"], /whole number of 1–9/],
     [["dev", "--base-port", "80"], /whole number of 1024–64000/],
     [["dev-control", "explode", "3"], /Allowed choices are kill, pause/],
+    [["registration", "ajar"], /Allowed choices are open, invite-only, closed/],
     [["status", "--server", "nonsense"], /"nonsense" is not host:port/],
     [["history"], /missing required argument 'room'/],
     [["history", "lobby", "--limit", "201"], /whole number of 1–200/],

@@ -1,6 +1,7 @@
 // What the commands of the chat do.
 import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
+import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import {
   accountText,
@@ -168,6 +169,15 @@ async function showPins(chat: Chat): Promise<void> {
   for (const message of messages) chat.print(messageLine(message));
 }
 
+async function registration(chat: Chat, word: string): Promise<void> {
+  if (word === "")
+    return chat.note(registrationText((await chat.client.call("getRegistration")).mode));
+  const name = MODE_NAMES.find((one) => one === word.toLowerCase());
+  if (name === undefined) throw usage("registration");
+  const { mode } = await chat.client.call("setRegistration", { mode: modeOf(name) });
+  chat.note(registrationText(mode));
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -263,6 +273,8 @@ export async function runChatCommand(
       return chat.open.close();
     case "accounts":
       return await accounts(chat, rest);
+    case "registration":
+      return await registration(chat, first);
     case "unsent":
       return unsent(chat, rest);
     case "status":

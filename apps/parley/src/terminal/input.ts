@@ -39,6 +39,11 @@ export const CHAT_COMMANDS = [
     text: "who is registered; * stands for any letters",
   },
   {
+    name: "registration",
+    usage: "/registration [open|invite-only|closed]",
+    text: "who may make an account; for the instance's owner: change it",
+  },
+  {
     name: "unsent",
     usage: "/unsent",
     text: "messages on their way; /unsent drop forgets the failed ones",

@@ -5,8 +5,10 @@ import {
   type LoginResponse,
   ParleyError,
   type RegisterResponse,
+  RegistrationMode,
   StatusCode,
 } from "@parley/protocol";
+import { registrationText } from "../cli/account-commands.ts";
 import {
   type CommonFlags,
   deviceName,
@@ -66,6 +68,8 @@ async function chooseUsername(flags: ChatFlags, saved: string | undefined): Prom
 type Reply = LoginResponse | RegisterResponse;
 
 interface Door {
+  /** Who may register. */
+  mode(): Promise<RegistrationMode>;
   logIn(username: string, password: string): Promise<Reply>;
   register(username: string, password: string): Promise<Reply>;
 }
@@ -75,6 +79,7 @@ async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
   return await withGuest(flags, async ({ client, deadlineMs }, servers) => {
     const options = { deadlineMs };
     const door: Door = {
+      mode: async () => (await client.call("getRegistration", {}, options)).mode,
       logIn: async (name, password) =>
         await client.login({ username: name, password, device: deviceName() }, options),
       register: async (name, password) => {
@@ -145,6 +150,11 @@ async function logInOrRegister(
     if (!wrong) throw cause;
   }
   tell("There is no account with that name and password.");
+  const mode = await door.mode();
+  if (mode !== RegistrationMode.REGISTRATION_MODE_OPEN) {
+    tell(registrationText(mode));
+    return undefined;
+  }
   if (!(await yes(`Make a new account "${username}"? [y/N] `))) return undefined;
   return await registerTwiceTyped(username, password, door);
 }

@@ -1,5 +1,5 @@
 // One's own account: name, password, sign-ins on other devices, and its end.
-import { LIMITS, type LoginSession } from "@parley/client/browser";
+import { LIMITS, type LoginSession, RegistrationMode } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
 import {
   canNotify,
@@ -52,6 +52,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       <Typing />
       <Password act={act} />
       <Sessions act={act} />
+      {chat.client.account?.owner === true && <Registration act={act} />}
       <EndOfAccount act={act} onDeleted={onDeleted} />
     </Modal>
   );
@@ -205,6 +206,52 @@ function Sessions({ act }: PartProps) {
         ))}
       </ul>
     </section>
+  );
+}
+
+const MODE_NAMES = [
+  [RegistrationMode.REGISTRATION_MODE_OPEN, "everybody"],
+  [RegistrationMode.REGISTRATION_MODE_INVITE_ONLY, "whoever has an invite"],
+  [RegistrationMode.REGISTRATION_MODE_CLOSED, "nobody"],
+] as const;
+
+/** For the instance's owner. */
+function Registration({ act }: PartProps) {
+  const chat = useChat();
+  const id = useId();
+  const [mode, setMode] = useState<RegistrationMode>();
+  useEffect(() => {
+    let isGone = false;
+    chat.client.call("getRegistration").then(
+      (now) => !isGone && setMode(now.mode),
+      () => {},
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [chat]);
+  if (mode === undefined) return null;
+  return (
+    <div className="line">
+      <label htmlFor={id}>Accounts here can be made by</label>{" "}
+      <select
+        id={id}
+        value={mode}
+        onChange={(event) => {
+          const [wanted] = MODE_NAMES.find(([one]) => one === Number(event.target.value)) ?? [mode];
+          void act("Who can make an account is changed.", async () => {
+            await chat.client.call("setRegistration", { mode: wanted });
+            setMode(wanted);
+          });
+        }}
+      >
+        {MODE_NAMES.map(([one, name]) => (
+          <option key={one} value={one}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

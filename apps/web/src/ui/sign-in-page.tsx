@@ -4,9 +4,10 @@ import {
   LIMITS,
   ParleyClient,
   ParleyError,
+  RegistrationMode,
   webSocketCarrier,
 } from "@parley/client/browser";
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
 import { problemText } from "./format.ts";
 
@@ -32,10 +33,34 @@ function useVisitor(): { client: ParleyClient | undefined; state: ClientState | 
   return { client, state };
 }
 
+interface Registration {
+  readonly mode: RegistrationMode;
+  readonly setupTokenNeeded: boolean;
+}
+const { REGISTRATION_MODE_OPEN, REGISTRATION_MODE_CLOSED } = RegistrationMode;
+
+/**
+ * Who may make an account. Until a server has said so: everybody, for it will say so then.
+ * `again` asks once more.
+ */
+function useRegistration(client: ParleyClient | undefined): [Registration, () => void] {
+  const [registration, setRegistration] = useState<Registration>({
+    mode: REGISTRATION_MODE_OPEN,
+    setupTokenNeeded: false,
+  });
+  const ask = useCallback(() => {
+    client?.call("getRegistration").then(setRegistration, () => {});
+  }, [client]);
+  useEffect(ask, [ask]);
+  return [registration, ask];
+}
+
 export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
   const { client, state } = useVisitor();
-  const [isNew, setIsNew] = useState(false);
-  const [needsSetup, setNeedsSetup] = useState(false);
+  const [registration, askAgain] = useRegistration(client);
+  const [wantsNew, setWantsNew] = useState(false);
+  const mayRegister = registration.mode === REGISTRATION_MODE_OPEN;
+  const isNew = wantsNew && mayRegister;
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const ids = { name: useId(), password: useId(), setup: useId() };
@@ -67,8 +92,8 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
         username: response.account?.username ?? username,
       });
     } catch (cause) {
-      if (cause instanceof ParleyError && cause.reason === "SETUP_TOKEN_REQUIRED")
-        setNeedsSetup(true);
+      // Whatever this page believed of who may register, something else holds by now.
+      if (isNew && cause instanceof ParleyError) askAgain();
       setProblem(problemText(cause));
       setIsBusy(false);
     }
@@ -107,7 +132,7 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
           minLength={isNew ? LIMITS.passwordBytesMin : undefined}
           maxLength={LIMITS.passwordBytesMax}
         />
-        {isNew && needsSetup && (
+        {isNew && registration.setupTokenNeeded && (
           <>
             <label htmlFor={ids.setup}>
               Set-up token (the node printed it when it first started)
@@ -128,16 +153,24 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
         <button className="primary" type="submit" disabled={isBusy}>
           {isNew ? "Create account" : "Sign in"}
         </button>
-        <button
-          className="quiet"
-          type="button"
-          onClick={() => {
-            setIsNew(!isNew);
-            setProblem("");
-          }}
-        >
-          {isNew ? "I have an account" : "I am new here"}
-        </button>
+        {mayRegister ? (
+          <button
+            className="quiet"
+            type="button"
+            onClick={() => {
+              setWantsNew(!isNew);
+              setProblem("");
+            }}
+          >
+            {isNew ? "I have an account" : "I am new here"}
+          </button>
+        ) : (
+          <p className="hint">
+            {registration.mode === REGISTRATION_MODE_CLOSED
+              ? "New accounts are closed here at present."
+              : "New here? Ask somebody who is in for an invite."}
+          </p>
+        )}
       </form>
     </main>
   );

@@ -2,10 +2,14 @@
 import {
   type DeleteAccountCommand,
   DeleteAccountResponse,
+  type ParleyError,
   type RegisterCommand,
   RegisterResponse,
+  RegistrationMode,
   ResetPasswordResponse,
   type SetPasswordCommand,
+  type SetRegistrationCommand,
+  SetRegistrationResponse,
   type UpdateProfileCommand,
   UpdateProfileResponse,
 } from "@parley/protocol";
@@ -24,6 +28,8 @@ import { endSession, hexOf, openSession, tokenInUse } from "./sessions.ts";
  */
 export function register(context: ApplyContext, command: RegisterCommand): Result {
   const { state, revision, stampMs } = context;
+  const unwelcome = admissionProblem(context, command);
+  if (unwelcome !== undefined) return unwelcome;
   if (state.accountIdByKey(command.usernameKey) !== undefined) {
     return refuse("USERNAME_TAKEN", `The username ${command.username} is taken.`);
   }
@@ -66,6 +72,42 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     tokenExpiresAtMs: session.expiresAtMs,
     revision,
   }).finish();
+}
+
+/**
+ * Why nobody may register now. Whether other machines reach the instance, and it is invite-only until the owner has chosen, is known
+ * where the command is made, and travels in it as the look at the set-up token does. The owner comes in by that token alone: a closed
+ * instance can still be taken over by whoever runs it.
+ */
+function admissionProblem(
+  { state }: ApplyContext,
+  command: RegisterCommand,
+): ParleyError | undefined {
+  if (state.instanceOwnerId === 0) return undefined;
+  const preset = command.inviteOnlyByDefault
+    ? RegistrationMode.REGISTRATION_MODE_INVITE_ONLY
+    : RegistrationMode.REGISTRATION_MODE_OPEN;
+  switch (state.registration === 0 ? preset : state.registration) {
+    case RegistrationMode.REGISTRATION_MODE_CLOSED:
+      return refuse("REGISTRATION_CLOSED", "Nobody can make an account here at present.");
+    case RegistrationMode.REGISTRATION_MODE_INVITE_ONLY:
+      return refuse("INVITE_REQUIRED", "An account here takes an invite.");
+    default:
+      return undefined;
+  }
+}
+
+export function setRegistration(
+  context: ApplyContext,
+  account: AccountRow,
+  command: SetRegistrationCommand,
+): Result {
+  if (!account.owner) {
+    return refuse("PERMISSION_DENIED", "Only the instance's owner says who may register.");
+  }
+  context.state.registration = command.mode;
+  const { revision } = context;
+  return SetRegistrationResponse.encode({ mode: command.mode, revision }).finish();
 }
 
 export function updateProfile(

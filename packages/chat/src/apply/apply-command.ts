@@ -13,7 +13,13 @@ import { uuidV7TimeMs } from "../request-id.ts";
 import { REQUEST_ID_AHEAD_MS_MAX } from "../request-table.ts";
 import type { AccountRow, RequestRow } from "../rows.ts";
 import type { Op } from "../state-version.ts";
-import { deleteAccount, register, setPassword, updateProfile } from "./accounts.ts";
+import {
+  deleteAccount,
+  register,
+  setPassword,
+  setRegistration,
+  updateProfile,
+} from "./accounts.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
@@ -59,6 +65,8 @@ function identifyingContent(op: Op): SqlValue[] {
   switch (op.$case) {
     case "register":
       return [op.$case, op.value.usernameKey, op.value.displayName];
+    case "setRegistration":
+      return [op.$case, op.value.mode];
     case "createSession":
       return [op.$case, op.value.device];
     case "endSession":
@@ -220,6 +228,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return react(context, account, op.value);
     case "pin":
       return pin(context, account, op.value);
+    case "setRegistration":
+      return setRegistration(context, account, op.value);
     case "createSession":
       return createSession(context, account, op.value);
     case "endSession":

@@ -47,7 +47,8 @@ export class ChatReader {
 
   /**
    * Answers a query; what is wrong with it is a `refused` answer. Throws only what SQLite throws.
-   * Left for the node to fill in: `staleMs` (0 here) and `Account.online` (false here).
+   * Left for the node to fill in: `staleMs` (0 here), `Account.online` (false here), and who may register where the owner has not
+   * chosen.
    */
   read(query: ChatQuery): ChatAnswer {
     this.#db.exec("BEGIN");
@@ -106,6 +107,8 @@ export class ChatReader {
 
   #operation(query: OperationQuery, revision: number): Uint8Array {
     const { operation, accountId, sessionId } = query;
+    // For those who have no account.
+    if (operation === "getRegistration") return this.#accounts.registration(revision);
     const account = this.#rows.account(accountId);
     if (account === undefined || account.deleted) {
       throw new ParleyError("UNAUTHENTICATED", "The account does not exist.");

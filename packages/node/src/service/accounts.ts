@@ -3,6 +3,7 @@
 import {
   createSessionCommand,
   deleteAccountCommand,
+  REGISTRATION_SINCE,
   registerCommand,
   setPasswordCommand,
   validateDevice,
@@ -10,9 +11,13 @@ import {
   validateUsername,
 } from "@parley/chat";
 import {
+  GetRegistrationRequest,
+  GetRegistrationResponse,
   LoginResponse,
   ParleyError,
+  type Reason,
   RegisterResponse,
+  RegistrationMode,
   type RequestOf,
   UnreadResponse,
 } from "@parley/protocol";
@@ -30,6 +35,16 @@ import type { Writes } from "./writes.ts";
 const TOKEN_BYTES = 32;
 /** A login is tried again when the password changes under it, or its id turns out to be used. */
 const SIGN_IN_ATTEMPTS_MAX = 3;
+const MODES = {
+  OPEN: RegistrationMode.REGISTRATION_MODE_OPEN,
+  INVITE_ONLY: RegistrationMode.REGISTRATION_MODE_INVITE_ONLY,
+} as const;
+/** Refusals of who may not come in. Each has cost a hash and an entry of the log, so an address that goes on must pause. */
+const UNWELCOME: ReadonlySet<Reason> = new Set([
+  "REGISTRATION_CLOSED",
+  "INVITE_REQUIRED",
+  "SETUP_TOKEN_REQUIRED",
+]);
 
 interface Token {
   readonly token: string;
@@ -75,10 +90,27 @@ export class Accounts {
     this.#credentials = new Credentials(parts, reads);
   }
 
+  /** Who may register, as applying it would find now. */
+  async registration(request: RequestOf<"getRegistration">, caller: Caller): Promise<Uint8Array> {
+    const bytes = GetRegistrationRequest.encode(request).finish();
+    const read = await this.#reads.operation("getRegistration", bytes, request, caller);
+    const chosen = GetRegistrationResponse.decode(read);
+    const { OPEN, INVITE_ONLY } = MODES;
+    const preset = this.#isInviteOnlyByDefault() ? INVITE_ONLY : OPEN;
+    const isOwned = this.#parts.replica.admission.hasOwner;
+    return GetRegistrationResponse.encode({
+      ...chosen,
+      // Whoever comes first owns the instance, and nobody but the set-up token can keep them out.
+      mode: isOwned ? chosen.mode || preset : OPEN,
+      setupTokenNeeded: !isOwned && this.#hasSetupToken,
+    }).finish();
+  }
+
   async register(request: RequestOf<"register">, caller: Caller): Promise<Uint8Array> {
     const requestId = this.#requestId(request.requestId);
     const username = validateUsername(request.username);
     validatePassword(request.password);
+    this.#credentials.checkRemote(caller.remote);
     const token = this.#newToken();
     const command = registerCommand(
       { username, displayName: request.displayName, requestId },
@@ -87,9 +119,14 @@ export class Accounts {
         passwordHash: await this.#credentials.hash(request.password),
         device: "",
         notOwner: !this.#mayOwn(request.setupToken),
+        inviteOnlyByDefault: this.#isInviteOnlyByDefault(),
       },
     );
-    const { response } = await this.#writes.submit(command, caller);
+    const { response } = await this.#writes.submit(command, caller).catch((cause: unknown) => {
+      const error = ParleyError.from(cause);
+      if (UNWELCOME.has(error.reason)) this.#credentials.unwelcome(caller.remote);
+      throw error;
+    });
     const reply = RegisterResponse.decode(response);
     const made = this.#authentication.byHash(token.tokenHash);
     if (made !== undefined) return this.#registered(reply, made, token.token, caller);
@@ -242,6 +279,17 @@ export class Accounts {
       tokenHash: this.#authentication.hashOf(token),
       tokenTtlMs: this.#parts.tuning.tokenTtlMs,
     };
+  }
+
+  /** Until every server knows it, the chat is as open as it was. */
+  #isInviteOnlyByDefault(): boolean {
+    const { inviteOnlyByDefault, replica } = this.#parts;
+    return inviteOnlyByDefault === true && replica.admission.stateVersion >= REGISTRATION_SINCE;
+  }
+
+  get #hasSetupToken(): boolean {
+    const { setupTokenHash } = this.#parts;
+    return setupTokenHash !== undefined && setupTokenHash.length > 0;
   }
 
   /** Whether this caller may own an instance that has no owner: it shows the set-up token, or none is needed. */

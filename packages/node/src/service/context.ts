@@ -24,6 +24,8 @@ export interface ServiceParts {
   readonly nodeId: number;
   /** SHA-256 of the set-up token, as in the bootstrap record; left out or empty = none is needed. */
   readonly setupTokenHash?: Uint8Array | undefined;
+  /** Other machines can reach the instance: until its owner has chosen who may register, that takes an invite (P10). */
+  readonly inviteOnlyByDefault?: boolean | undefined;
   /** This node has no chat: it refuses every client. */
   readonly isWitness?: boolean;
   /** For tests that want small pages and a short memory; the defaults are for servers. */

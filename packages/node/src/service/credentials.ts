@@ -40,6 +40,16 @@ export class Credentials {
     return this.#passwords.hash(normalisePassword(password));
   }
 
+  /** Throws RATE_LIMITED while the address must pause. */
+  checkRemote(remote: string): void {
+    this.#throttle.checkRemote(remote);
+  }
+
+  /** The address has tried to come in where it may not. */
+  unwelcome(remote: string): void {
+    this.#throttle.remoteFailed(remote);
+  }
+
   /**
    * Rejects with WRONG_CREDENTIALS (whichever of name and password is wrong), RATE_LIMITED, or
    * NO_QUORUM when this node can't be sure that what it has is current. Several passwords: one of

@@ -30,19 +30,22 @@ export class LoginThrottle {
 
   /** Throws RATE_LIMITED, with the rest of the pause, while the name or the address must pause. */
   check(usernameKey: string, remote: string): void {
-    const waitMs = Math.max(
-      this.#waitMs(this.#names, usernameKey, this.#failuresMax),
-      this.#waitMs(this.#remotes, remoteHost(remote), this.#failuresMax * REMOTE_FACTOR),
-    );
-    if (waitMs > 0) {
-      throw new ParleyError("RATE_LIMITED", "too many failed logins; wait before the next one", {
-        retryAfterMs: Math.ceil(waitMs),
-      });
-    }
+    refuseWhile(this.#waitMs(this.#names, usernameKey, this.#failuresMax));
+    this.checkRemote(remote);
+  }
+
+  /** The same for an address alone. */
+  checkRemote(remote: string): void {
+    const failuresMax = this.#failuresMax * REMOTE_FACTOR;
+    refuseWhile(this.#waitMs(this.#remotes, remoteHost(remote), failuresMax));
   }
 
   failed(usernameKey: string, remote: string): void {
     this.#count(this.#names, usernameKey);
+    this.remoteFailed(remote);
+  }
+
+  remoteFailed(remote: string): void {
     this.#count(this.#remotes, remoteHost(remote));
   }
 
@@ -65,6 +68,13 @@ export class LoginThrottle {
     const count = (table.get(key)?.count ?? 0) + 1;
     table.set(key, { count, lastAtMs: this.#clock.monotonicMs() });
   }
+}
+
+function refuseWhile(waitMs: number): void {
+  if (waitMs <= 0) return;
+  throw new ParleyError("RATE_LIMITED", "too many failed attempts; wait before the next one", {
+    retryAfterMs: Math.ceil(waitMs),
+  });
 }
 
 /** The address without its port: each connection of one machine has another port. */

@@ -5,6 +5,7 @@ import {
   OPERATIONS,
   type OperationName,
   ParleyError,
+  RegistrationMode,
   type RequestOf,
   type ResponseOf,
   RoomRole,
@@ -45,6 +46,12 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
       displayName: `Dr ${username}`,
     });
   }
+  const { REGISTRATION_MODE_CLOSED, REGISTRATION_MODE_OPEN } = RegistrationMode;
+  await say("bob", "setRegistration", { mode: REGISTRATION_MODE_CLOSED });
+  await say("ann", "setRegistration", { mode: REGISTRATION_MODE_CLOSED });
+  await say("other", "getRegistration", {});
+  await say("other", "register", { username: "other", password: PASSWORD });
+  await say("ann", "setRegistration", { mode: REGISTRATION_MODE_OPEN });
   await say("other", "register", { username: "ANN", password: PASSWORD });
   await say("laptop", "login", { username: "Bob", password: PASSWORD, device: "laptop" });
   await say("nobody", "login", { username: "bob", password: "wrong password" });
@@ -161,6 +168,8 @@ test("the answers of the script are what they should be", async () => {
   );
   expect(failures.sort()).toEqual(
     [
+      "register REGISTRATION_CLOSED",
+      "setRegistration PERMISSION_DENIED",
       "register USERNAME_TAKEN",
       "login WRONG_CREDENTIALS",
       "getAccount ACCOUNT_NOT_FOUND",
@@ -401,4 +410,52 @@ test("P10: the first account needs the set-up token where there is one, and late
   }
   expect((await register("ann", "from the log")).account?.owner).toBe(true);
   expect((await register("bob", "")).account?.owner).toBe(false);
+});
+
+const MODES = RegistrationMode;
+
+test("P10: who may register is open on loopback, invite-only beyond it, and what the owner says", async () => {
+  const near = await World.upgraded();
+  const nearMode = await near.call("getRegistration", {});
+  expect(nearMode).toMatchObject({ mode: MODES.REGISTRATION_MODE_OPEN, setupTokenNeeded: false });
+  await near.call("register", { username: "ann", password: PASSWORD });
+  await near.call("register", { username: "bob", password: PASSWORD });
+
+  const far = await World.upgraded({ setupToken: "from the log", inviteOnlyByDefault: true });
+  const modeOf = async () => await far.call("getRegistration", {});
+  expect(await modeOf()).toMatchObject({
+    mode: MODES.REGISTRATION_MODE_OPEN,
+    setupTokenNeeded: true,
+  });
+  const setupToken = "from the log";
+  const ann = await far.call("register", { username: "ann", password: PASSWORD, setupToken });
+  expect(await modeOf()).toMatchObject({
+    mode: MODES.REGISTRATION_MODE_INVITE_ONLY,
+    setupTokenNeeded: false,
+  });
+  const bob = { username: "bob", password: PASSWORD };
+  expect((await far.failure(far.call("register", bob))).reason).toBe("INVITE_REQUIRED");
+  await far.call("setRegistration", { mode: MODES.REGISTRATION_MODE_OPEN }, ann.token);
+  expect((await modeOf()).mode).toBe(MODES.REGISTRATION_MODE_OPEN);
+  const { token } = await far.call("register", bob);
+  const closed = { mode: MODES.REGISTRATION_MODE_CLOSED };
+  const denied = await far.failure(far.call("setRegistration", closed, token));
+  expect(denied.reason).toBe("PERMISSION_DENIED");
+  await far.call("setRegistration", closed, ann.token);
+  const carol = { username: "carol", password: PASSWORD };
+  expect((await far.failure(far.call("register", carol))).reason).toBe("REGISTRATION_CLOSED");
+});
+
+test("P11: an address that knocks at a closed door again and again must pause", async () => {
+  const tuning = { loginFailuresMax: 1 };
+  const world = await World.upgraded({ inviteOnlyByDefault: true, tuning });
+  await world.call("register", { username: "ann", password: PASSWORD });
+  const knock = async (n: number) => {
+    const call = world.call("register", { username: `stranger-${n}`, password: PASSWORD });
+    return await world.failure(call);
+  };
+  for (let n = 1; n <= 10; n += 1) expect((await knock(n)).reason).toBe("INVITE_REQUIRED");
+  const paused = await knock(11);
+  expect(paused.reason).toBe("RATE_LIMITED");
+  expect(paused.retryAfterMs).toBeGreaterThan(0);
 });

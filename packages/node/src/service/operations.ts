@@ -15,6 +15,7 @@ import {
   reactCommand,
   removeMemberCommand,
   sendCommand,
+  setRegistrationCommand,
   setRoleCommand,
   updateProfileCommand,
   updateRoomCommand,
@@ -119,6 +120,8 @@ export class Operations {
   #table(): Handlers {
     const accounts = this.#accounts;
     return {
+      getRegistration: (request, caller) => accounts.registration(request, caller),
+      setRegistration: (request, caller) => this.#write(request, caller, setRegistrationCommand),
       register: (request, caller) => accounts.register(request, caller),
       login: (request, caller) => accounts.login(request, caller),
       changePassword: (request, caller) => accounts.changePassword(request, caller),

@@ -24,6 +24,7 @@ const STALE_FIELD = {
   listSessions: 3,
   listAccounts: 4,
   getAccount: 3,
+  getRegistration: 4,
   listRooms: 4,
   listMembers: 4,
   history: 3,

@@ -12,6 +12,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   edit: "edits",
   react: "reactions",
   pin: "pins",
+  setRegistration: "registration-modes",
 };
 
 export class StateVersion implements Checker {

@@ -40,6 +40,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 2,
   },
   {
+    name: "closed-door-open",
+    what: "what the owner says of who may register is kept, and not looked at",
+    edits: [
+      {
+        file: "packages/chat/src/apply/accounts.ts",
+        search: "switch (state.registration === 0 ? preset : state.registration) {",
+        replacement: "switch (preset) {",
+      },
+    ],
+    caughtBy: ["admission"],
+    seedsMax: 12,
+  },
+  {
     name: "apply-looks-around",
     what: "what is applied depends on something that is not in the log",
     edits: [

@@ -13,6 +13,8 @@ import { type RawSessionOptions, rawBytes, rawRequest } from "./raw-session.ts";
 
 const NAME = "intruder";
 const REMEMBERED_MAX = 400;
+/** Accounts that it tries to make. */
+const KNOCKS_MAX = 30;
 const PROPERTY = "P2 once";
 
 /** Answered alike only in substance when repeated: a read position is a maximum. */
@@ -51,6 +53,7 @@ export class Intruder implements Checker {
   #history: History | undefined;
   /** The highest that a message was acknowledged with. */
   #revision = 0;
+  #knocks = 0;
   #stopped = false;
 
   constructor(
@@ -127,6 +130,7 @@ export class Intruder implements Checker {
       repeat: 6,
       "repeat-write": 4,
       "log-in": 1,
+      knock: 1,
       reuse: 2,
       "ask-ahead": 3,
       garbage: 2,
@@ -141,6 +145,9 @@ export class Intruder implements Checker {
         break;
       case "log-in":
         this.#logIn();
+        break;
+      case "knock":
+        this.#knock();
         break;
       case "reuse":
         this.#reuse();
@@ -235,6 +242,22 @@ export class Intruder implements Checker {
         this.#coverage.add("logins-refused");
       }
     });
+  }
+
+  /** Tries to make an account, sometimes twice with one id, once everybody else has one. Who may is for the checker to judge. */
+  #knock(): void {
+    if (this.#knocks >= KNOCKS_MAX || this.#clients.some(({ accountId }) => accountId === 0))
+      return;
+    this.#knocks += 1;
+    const requestId = this.#random.pick(this.#clients).uuid7();
+    const times = this.#random.chance(0.3) ? 2 : 1;
+    for (let time = 1; time <= times; time++) {
+      void rawRequest(this.#session(undefined), "register", {
+        username: `stranger-${this.#knocks}`,
+        password: "let me in, please",
+        requestId,
+      });
+    }
   }
 
   #reuse(): void {

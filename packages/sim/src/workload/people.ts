@@ -31,6 +31,7 @@ const WEIGHTS = {
   "update-room": 1,
   "open-direct": 2,
   "update-profile": 1,
+  "set-registration": 2,
   "list-rooms": 2,
   "list-accounts": 1,
   "list-members": 1,
@@ -38,6 +39,8 @@ const WEIGHTS = {
 } as const;
 type Activity = keyof typeof WEIGHTS;
 
+/** Open (mostly), invite-only, closed. */
+const MODES = [1, 1, 2, 3] as const;
 const EMOJI = ["👍", "🎉", "❤️"] as const;
 
 export class People {
@@ -134,6 +137,11 @@ export class People {
         break;
       case "update-profile":
         settle(client.write("updateProfile", { displayName: `${client.name} ${this.#words++}` }));
+        break;
+      case "set-registration":
+        if (client === this.#owner()) {
+          settle(client.write("setRegistration", { mode: random.pick(MODES) }));
+        }
         break;
       case "list-rooms":
         settle(client.look("listRooms", { public: random.chance(0.5) }));
@@ -293,6 +301,12 @@ export class People {
     if (messages.length === 0) return;
     const { seq } = client.random.pick(messages);
     await client.write("pin", { roomId, seq, pinned: client.random.chance(0.7) });
+  }
+
+  /** Whoever came first, once everybody has an account: who has none yet must not be locked out. */
+  #owner(): ClientHost | undefined {
+    if (this.#clients.some(({ accountId }) => accountId === 0)) return undefined;
+    return this.#clients.reduce((first, one) => (one.accountId < first.accountId ? one : first));
   }
 
   #other(client: ClientHost): ClientHost {

@@ -81,6 +81,7 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly fanOutLimits?: Partial<FanOutLimits>;
   readonly setupToken?: string;
+  readonly inviteOnlyByDefault?: boolean;
 }
 
 export class World {
@@ -103,6 +104,7 @@ export class World {
         options.setupToken === undefined
           ? undefined
           : new Uint8Array(createHash("sha256").update(options.setupToken).digest()),
+      inviteOnlyByDefault: options.inviteOnlyByDefault,
       fanOutLimits: { ...DEFAULT_FAN_OUT_LIMITS, ...options.fanOutLimits },
     });
   }
@@ -114,8 +116,8 @@ export class World {
   }
 
   /** One whose state has the newest version. */
-  static async upgraded(): Promise<World> {
-    const world = await World.start();
+  static async upgraded(options: WorldOptions = {}): Promise<World> {
+    const world = await World.start(options);
     const deadlineMs = world.clock.monotonicMs() + 1_000;
     const raised = world.log.propose(raiseStateVersionCommand(STATE_VERSION), { deadlineMs });
     await world.clock.advance(100);

@@ -37,6 +37,8 @@ import {
   Event,
   GetAccountRequest,
   GetAccountResponse,
+  GetRegistrationRequest,
+  GetRegistrationResponse,
   HistoryRequest,
   HistoryResponse,
   InviteMemberRequest,
@@ -79,6 +81,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetRegistrationRequest,
+  SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
   SubscribeRequest,
@@ -101,6 +105,22 @@ export const ChatDefinition = {
   name: "Chat",
   fullName: "parley.v1.Chat",
   methods: {
+    getRegistration: {
+      name: "GetRegistration",
+      requestType: GetRegistrationRequest as typeof GetRegistrationRequest,
+      requestStream: false,
+      responseType: GetRegistrationResponse as typeof GetRegistrationResponse,
+      responseStream: false,
+      options: {},
+    },
+    setRegistration: {
+      name: "SetRegistration",
+      requestType: SetRegistrationRequest as typeof SetRegistrationRequest,
+      requestStream: false,
+      responseType: SetRegistrationResponse as typeof SetRegistrationResponse,
+      responseStream: false,
+      options: {},
+    },
     register: {
       name: "Register",
       requestType: RegisterRequest as typeof RegisterRequest,
@@ -385,6 +405,28 @@ export const ChatDefinition = {
  */
 export type ChatService = typeof ChatService;
 export const ChatService = {
+  getRegistration: {
+    path: "/parley.v1.Chat/GetRegistration" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetRegistrationRequest): Buffer =>
+      Buffer.from(GetRegistrationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRegistrationRequest => GetRegistrationRequest.decode(value),
+    responseSerialize: (value: GetRegistrationResponse): Buffer =>
+      Buffer.from(GetRegistrationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetRegistrationResponse => GetRegistrationResponse.decode(value),
+  },
+  setRegistration: {
+    path: "/parley.v1.Chat/SetRegistration" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetRegistrationRequest): Buffer =>
+      Buffer.from(SetRegistrationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetRegistrationRequest => SetRegistrationRequest.decode(value),
+    responseSerialize: (value: SetRegistrationResponse): Buffer =>
+      Buffer.from(SetRegistrationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetRegistrationResponse => SetRegistrationResponse.decode(value),
+  },
   register: {
     path: "/parley.v1.Chat/Register" as const,
     requestStream: false as const,
@@ -706,6 +748,8 @@ export const ChatService = {
 } as const;
 
 export interface ChatServer extends UntypedServiceImplementation {
+  getRegistration: handleUnaryCall<GetRegistrationRequest, GetRegistrationResponse>;
+  setRegistration: handleUnaryCall<SetRegistrationRequest, SetRegistrationResponse>;
   register: handleUnaryCall<RegisterRequest, RegisterResponse>;
   login: handleUnaryCall<LoginRequest, LoginResponse>;
   logout: handleUnaryCall<LogoutRequest, LogoutResponse>;
@@ -745,6 +789,36 @@ export interface ChatServer extends UntypedServiceImplementation {
 }
 
 export interface ChatClient extends Client {
+  getRegistration(
+    request: GetRegistrationRequest,
+    callback: (error: ServiceError | null, response: GetRegistrationResponse) => void,
+  ): ClientUnaryCall;
+  getRegistration(
+    request: GetRegistrationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetRegistrationResponse) => void,
+  ): ClientUnaryCall;
+  getRegistration(
+    request: GetRegistrationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetRegistrationResponse) => void,
+  ): ClientUnaryCall;
+  setRegistration(
+    request: SetRegistrationRequest,
+    callback: (error: ServiceError | null, response: SetRegistrationResponse) => void,
+  ): ClientUnaryCall;
+  setRegistration(
+    request: SetRegistrationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetRegistrationResponse) => void,
+  ): ClientUnaryCall;
+  setRegistration(
+    request: SetRegistrationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetRegistrationResponse) => void,
+  ): ClientUnaryCall;
   register(
     request: RegisterRequest,
     callback: (error: ServiceError | null, response: RegisterResponse) => void,

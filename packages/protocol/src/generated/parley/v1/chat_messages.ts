@@ -89,6 +89,28 @@ export namespace RoomRemovalReason {
   export type UNRECOGNIZED = typeof RoomRemovalReason.UNRECOGNIZED;
 }
 
+/** Who may make an account. */
+export const RegistrationMode = {
+  REGISTRATION_MODE_UNSPECIFIED: 0,
+  /** REGISTRATION_MODE_OPEN - Everybody who reaches a node. */
+  REGISTRATION_MODE_OPEN: 1,
+  /** REGISTRATION_MODE_INVITE_ONLY - Whoever has an invite. */
+  REGISTRATION_MODE_INVITE_ONLY: 2,
+  /** REGISTRATION_MODE_CLOSED - Nobody. */
+  REGISTRATION_MODE_CLOSED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type RegistrationMode = typeof RegistrationMode[keyof typeof RegistrationMode];
+
+export namespace RegistrationMode {
+  export type REGISTRATION_MODE_UNSPECIFIED = typeof RegistrationMode.REGISTRATION_MODE_UNSPECIFIED;
+  export type REGISTRATION_MODE_OPEN = typeof RegistrationMode.REGISTRATION_MODE_OPEN;
+  export type REGISTRATION_MODE_INVITE_ONLY = typeof RegistrationMode.REGISTRATION_MODE_INVITE_ONLY;
+  export type REGISTRATION_MODE_CLOSED = typeof RegistrationMode.REGISTRATION_MODE_CLOSED;
+  export type UNRECOGNIZED = typeof RegistrationMode.UNRECOGNIZED;
+}
+
 export interface Account {
   id: number;
   /** Unique after Unicode NFKC normalisation and case folding. */
@@ -233,6 +255,32 @@ export interface Event {
     /** Profile or deletion of an account. */
     { $case: "accountChanged"; value: Account }
     | undefined;
+}
+
+/** Who may register; needs no sign-in. */
+export interface GetRegistrationRequest {
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface GetRegistrationResponse {
+  /** Never unspecified. Until the owner has chosen, it is open on loopback, and invite-only where other machines reach the instance. */
+  mode: RegistrationMode;
+  /** Nobody owns the instance yet, and whoever shows the set-up token can, whatever the mode. */
+  setupTokenNeeded: boolean;
+  revision: number;
+  staleMs: number;
+}
+
+/** For the instance's owner: who may register from now on. */
+export interface SetRegistrationRequest {
+  mode: RegistrationMode;
+  requestId: string;
+}
+
+export interface SetRegistrationResponse {
+  mode: RegistrationMode;
+  revision: number;
 }
 
 /**
@@ -2047,6 +2095,298 @@ export const Event: MessageFns<Event> = {
         break;
       }
     }
+    return message;
+  },
+};
+
+function createBaseGetRegistrationRequest(): GetRegistrationRequest {
+  return { consistency: 0, minRevision: 0 };
+}
+
+export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
+  encode(message: GetRegistrationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consistency !== 0) {
+      writer.uint32(8).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(16).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRegistrationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRegistrationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetRegistrationRequest>): GetRegistrationRequest {
+    return GetRegistrationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRegistrationRequest>): GetRegistrationRequest {
+    const message = createBaseGetRegistrationRequest();
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetRegistrationResponse(): GetRegistrationResponse {
+  return { mode: 0, setupTokenNeeded: false, revision: 0, staleMs: 0 };
+}
+
+export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
+  encode(message: GetRegistrationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.setupTokenNeeded !== false) {
+      writer.uint32(16).bool(message.setupTokenNeeded);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(32).uint64(message.staleMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRegistrationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRegistrationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.setupTokenNeeded = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetRegistrationResponse>): GetRegistrationResponse {
+    return GetRegistrationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRegistrationResponse>): GetRegistrationResponse {
+    const message = createBaseGetRegistrationResponse();
+    message.mode = object.mode ?? 0;
+    message.setupTokenNeeded = object.setupTokenNeeded ?? false;
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetRegistrationRequest(): SetRegistrationRequest {
+  return { mode: 0, requestId: "" };
+}
+
+export const SetRegistrationRequest: MessageFns<SetRegistrationRequest> = {
+  encode(message: SetRegistrationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRegistrationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRegistrationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRegistrationRequest>): SetRegistrationRequest {
+    return SetRegistrationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRegistrationRequest>): SetRegistrationRequest {
+    const message = createBaseSetRegistrationRequest();
+    message.mode = object.mode ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetRegistrationResponse(): SetRegistrationResponse {
+  return { mode: 0, revision: 0 };
+}
+
+export const SetRegistrationResponse: MessageFns<SetRegistrationResponse> = {
+  encode(message: SetRegistrationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRegistrationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRegistrationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRegistrationResponse>): SetRegistrationResponse {
+    return SetRegistrationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRegistrationResponse>): SetRegistrationResponse {
+    const message = createBaseSetRegistrationResponse();
+    message.mode = object.mode ?? 0;
+    message.revision = object.revision ?? 0;
     return message;
   },
 };

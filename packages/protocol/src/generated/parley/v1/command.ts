@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Reaction, RoomRole, RoomVisibility } from "./chat_messages.ts";
+import { Reaction, RegistrationMode, RoomRole, RoomVisibility } from "./chat_messages.ts";
 
 export interface RegisterCommand {
   username: string;
@@ -21,6 +21,12 @@ export interface RegisterCommand {
   device: string;
   /** No set-up token was shown where one is needed: refused while the instance has no owner. */
   notOwner: boolean;
+  /** Other machines can reach the instance: refused without an invite unless the owner has chosen another mode. */
+  inviteOnlyByDefault: boolean;
+}
+
+export interface SetRegistrationCommand {
+  mode: RegistrationMode;
 }
 
 export interface CreateSessionCommand {
@@ -194,6 +200,7 @@ export interface Command {
     | { $case: "edit"; value: EditCommand }
     | { $case: "react"; value: ReactCommand }
     | { $case: "pin"; value: PinCommand }
+    | { $case: "setRegistration"; value: SetRegistrationCommand }
     | undefined;
 }
 
@@ -207,6 +214,7 @@ function createBaseRegisterCommand(): RegisterCommand {
     tokenTtlMs: 0,
     device: "",
     notOwner: false,
+    inviteOnlyByDefault: false,
   };
 }
 
@@ -235,6 +243,9 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     }
     if (message.notOwner !== false) {
       writer.uint32(64).bool(message.notOwner);
+    }
+    if (message.inviteOnlyByDefault !== false) {
+      writer.uint32(72).bool(message.inviteOnlyByDefault);
     }
     return writer;
   },
@@ -316,6 +327,14 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
             message.notOwner = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.inviteOnlyByDefault = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -341,6 +360,62 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     message.tokenTtlMs = object.tokenTtlMs ?? 0;
     message.device = object.device ?? "";
     message.notOwner = object.notOwner ?? false;
+    message.inviteOnlyByDefault = object.inviteOnlyByDefault ?? false;
+    return message;
+  },
+};
+
+function createBaseSetRegistrationCommand(): SetRegistrationCommand {
+  return { mode: 0 };
+}
+
+export const SetRegistrationCommand: MessageFns<SetRegistrationCommand> = {
+  encode(message: SetRegistrationCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRegistrationCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRegistrationCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRegistrationCommand>): SetRegistrationCommand {
+    return SetRegistrationCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRegistrationCommand>): SetRegistrationCommand {
+    const message = createBaseSetRegistrationCommand();
+    message.mode = object.mode ?? 0;
     return message;
   },
 };
@@ -2168,6 +2243,9 @@ export const Command: MessageFns<Command> = {
       case "pin":
         PinCommand.encode(message.op.value, writer.uint32(250).fork()).join();
         break;
+      case "setRegistration":
+        SetRegistrationCommand.encode(message.op.value, writer.uint32(258).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2404,6 +2482,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "pin", value: PinCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.op = { $case: "setRegistration", value: SetRegistrationCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2556,6 +2642,12 @@ export const Command: MessageFns<Command> = {
       case "pin": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "pin", value: PinCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "setRegistration": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setRegistration", value: SetRegistrationCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -23,6 +23,8 @@ import {
   Event,
   GetAccountRequest,
   GetAccountResponse,
+  GetRegistrationRequest,
+  GetRegistrationResponse,
   HistoryRequest,
   HistoryResponse,
   InviteMemberRequest,
@@ -65,6 +67,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetRegistrationRequest,
+  SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
   UnreadRequest,
@@ -179,6 +183,8 @@ export interface Request {
     | { $case: "pin"; value: PinRequest }
     | { $case: "listPins"; value: ListPinsRequest }
     | { $case: "search"; value: SearchRequest }
+    | { $case: "setRegistration"; value: SetRegistrationRequest }
+    | { $case: "getRegistration"; value: GetRegistrationRequest }
     | undefined;
 }
 
@@ -219,6 +225,8 @@ export interface Reply {
     | { $case: "pin"; value: PinResponse }
     | { $case: "listPins"; value: ListPinsResponse }
     | { $case: "search"; value: SearchResponse }
+    | { $case: "setRegistration"; value: SetRegistrationResponse }
+    | { $case: "getRegistration"; value: GetRegistrationResponse }
     | undefined;
 }
 
@@ -959,6 +967,12 @@ export const Request: MessageFns<Request> = {
       case "search":
         SearchRequest.encode(message.op.value, writer.uint32(354).fork()).join();
         break;
+      case "setRegistration":
+        SetRegistrationRequest.encode(message.op.value, writer.uint32(402).fork()).join();
+        break;
+      case "getRegistration":
+        GetRegistrationRequest.encode(message.op.value, writer.uint32(410).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1248,6 +1262,22 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "search", value: SearchRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.op = { $case: "setRegistration", value: SetRegistrationRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.op = { $case: "getRegistration", value: GetRegistrationRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1460,6 +1490,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "setRegistration": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setRegistration", value: SetRegistrationRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "getRegistration": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "getRegistration", value: GetRegistrationRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1573,6 +1615,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "search":
         SearchResponse.encode(message.result.value, writer.uint32(354).fork()).join();
+        break;
+      case "setRegistration":
+        SetRegistrationResponse.encode(message.result.value, writer.uint32(402).fork()).join();
+        break;
+      case "getRegistration":
+        GetRegistrationResponse.encode(message.result.value, writer.uint32(410).fork()).join();
         break;
     }
     return writer;
@@ -1863,6 +1911,28 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "search", value: SearchResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.result = {
+              $case: "setRegistration",
+              value: SetRegistrationResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.result = {
+              $case: "getRegistration",
+              value: GetRegistrationResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2077,6 +2147,24 @@ export const Reply: MessageFns<Reply> = {
       case "search": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "search", value: SearchResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "setRegistration": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "setRegistration",
+            value: SetRegistrationResponse.fromPartial(object.result.value),
+          };
+        }
+        break;
+      }
+      case "getRegistration": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "getRegistration",
+            value: GetRegistrationResponse.fromPartial(object.result.value),
+          };
         }
         break;
       }
