@@ -242,6 +242,27 @@ describe("P8: growing", () => {
     expect(await votersSeenBy(other)).toEqual([leader, other].sort());
   });
 
+  test("a second change while one runs is refused, and is done when it is asked again", async () => {
+    await boot(5);
+    const leader = await cluster.leader();
+    const [one, other] = [1, 2, 3, 4, 5].filter((id) => id !== leader) as [number, number];
+    const { cluster: operators } = cluster.services(leader);
+    const demote = (id: number) =>
+      operators.demoteServer(
+        DemoteServerRequest.encode({ id, force: false }).finish(),
+        asOperator(),
+      );
+    const both = await Promise.allSettled([demote(one), demote(other)]);
+    const refusals = both.flatMap((result) =>
+      result.status === "rejected" ? [result.reason] : [],
+    );
+    expect(refusals).toMatchObject([{ reason: "CHANGE_IN_PROGRESS" }]);
+    await demote(both[0]?.status === "rejected" ? one : other);
+    expect(await votersSeenBy(leader)).toEqual(
+      [1, 2, 3, 4, 5].filter((id) => id !== one && id !== other),
+    );
+  });
+
   test("the last voter stays", async () => {
     await boot(1);
     await expect(remove(1, 1, true)).rejects.toMatchObject({ reason: "LAST_VOTER" });
