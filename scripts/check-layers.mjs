@@ -23,6 +23,8 @@ const LAYERS = {
     "@tanstack/react-virtual",
     "emojibase-data",
     "frimousse",
+    "highlight.js",
+    "lowlight",
     "mdast",
     "mdast-util-from-markdown",
     "mdast-util-gfm",

@@ -1,8 +1,9 @@
-// What the page offers to those who write: emoji by picture and by name.
+// What the page offers to those who write: emoji by picture and by name, code in colours, and taking back several messages at once.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
 import {
+  bodies,
   CHROMIUM,
   committed,
   composer,
@@ -92,5 +93,82 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     expect(await forbidden()).toEqual([]);
     expect(eli.complaints).toEqual([]);
     await eli.context.close();
+  });
+
+  test("code is in colours that all can read, in both schemes; what is too long for that is plain", async () => {
+    const cyd = await Person.arrive(browser, "cyd", originOf(2));
+    await cyd.signUp();
+    await cyd.createRoom("workshop");
+    const { page } = cyd;
+    const forbidden = await watchPolicy(page);
+    const code = [
+      'import { x } from "y"; // why',
+      "class A<T> extends B { #n = 0x1f; @deco f(a: string): boolean { return `a` === null; } }",
+      "const re = /a+/g;",
+    ].join("\n");
+    await say(page, `\`\`\`ts\n${code}\n\`\`\``);
+    await say(page, "```yaml\nkey: [1, true, ~] # note\n```");
+    await say(page, "```diff\n- old\n+ new\n@@ -1 +1 @@\n```");
+    await say(page, '```sh\nfor f in *.txt; do echo "$f"; done\n```');
+    await page.locator(".hljs-keyword", { hasText: "import" }).waitFor();
+    await page.locator(".hljs-addition").waitFor();
+    expect(await page.locator(".message pre").first().textContent()).toBe(code);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await hasNoViolations(page);
+    }
+    await say(page, `\`\`\`js\nlet ${"x".repeat(5_000)};\n\`\`\``);
+    const long = page.locator(".message pre", { hasText: "xxxxx" });
+    await long.waitFor();
+    expect(await long.locator("span").count()).toBe(0);
+    expect(await forbidden()).toEqual([]);
+    expect(cyd.complaints).toEqual([]);
+    await cyd.context.close();
+  });
+
+  test("several messages are chosen by keyboard and by pointer, and deleted after one question", async () => {
+    const dan = await Person.arrive(browser, "dan", originOf(3));
+    await dan.signUp();
+    await dan.createRoom("attic");
+    const { page } = dan;
+    for (let at = 1; at <= 6; at += 1) await say(page, `box ${at}`);
+    await committed(page, "box 6").waitFor();
+    const box = (at: number) => page.locator(".message", { hasText: `box ${at}` });
+    const check = (at: number) => box(at).getByRole("checkbox");
+    await box(1).hover();
+    await box(1).getByRole("button", { name: "Choose" }).click();
+    expect(await check(1).isChecked()).toBe(true);
+    await hasNoViolations(page);
+    // By pointer a range; by keyboard one more, and one less.
+    await check(3).click({ modifiers: ["Shift"] });
+    await page.getByText("3 chosen").waitFor();
+    await check(5).focus();
+    await page.keyboard.press("Space");
+    await page.getByText("4 chosen").waitFor();
+    await check(2).focus();
+    await page.keyboard.press("Space");
+    await page.getByText("3 chosen").waitFor();
+    // Escape leaves, and nothing is chosen the next time.
+    await page.keyboard.press("Escape");
+    await until(async () => (await page.getByRole("checkbox").count()) === 0, "no choosing");
+    await box(6).hover();
+    await box(6).getByRole("button", { name: "Choose" }).click();
+    await check(4).click({ modifiers: ["Shift"] });
+    await page.getByText("3 chosen").waitFor();
+    expect(dan.modals).toEqual([]);
+    await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
+    await until(
+      async () => (await page.getByText("This message was deleted.").count()) === 3,
+      "three deleted",
+    );
+    expect(dan.modals).toEqual(["Delete these 3 messages for everybody?"]);
+    await until(async () => (await page.getByRole("toolbar").count()) === 0, "the end of it");
+    expect((await bodies(page)).filter((body) => body.startsWith("box"))).toEqual([
+      "box 1",
+      "box 2",
+      "box 3",
+    ]);
+    expect(dan.complaints).toEqual([]);
+    await dan.context.close();
   });
 });

@@ -5,6 +5,7 @@ import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmFromMarkdown } from "mdast-util-gfm";
 import { gfm } from "micromark-extension-gfm";
 import { Fragment, memo, type ReactNode } from "react";
+import { CodeBlock } from "./code-block.tsx";
 
 /** Deeper than this it is shown as it was written. */
 const DEPTH_MAX = 12;
@@ -60,11 +61,7 @@ function elementOf(node: RootContent, source: string, depth: number): ReactNode 
     case "inlineCode":
       return <code>{node.value}</code>;
     case "code":
-      return (
-        <pre>
-          <code>{node.value}</code>
-        </pre>
-      );
+      return <CodeBlock code={node.value} language={node.lang ?? ""} />;
     case "break":
       return <br />;
     case "blockquote":

@@ -15,6 +15,8 @@ interface MessageListProps {
   readonly view: TimelineView;
   readonly unreadAfter: number;
   readonly target: number;
+  /** Whether it can be chosen and is; undefined = it can't be, or nothing is being chosen. */
+  readonly isSelected: (message: Message) => boolean | undefined;
   readonly acts: MessageActs;
 }
 
@@ -22,7 +24,8 @@ const ROW_PX_ESTIMATE = 44;
 /** Nearer to an edge than this, the next page is loaded. */
 const ROWS_AHEAD = 8;
 
-export function MessageList({ room, timeline, view, unreadAfter, target, acts }: MessageListProps) {
+export function MessageList(props: MessageListProps) {
+  const { room, timeline, view, unreadAfter, target, isSelected, acts } = props;
   const chat = useChat();
   const outbox = useOutbox();
   const scroller = useRef<HTMLDivElement>(null);
@@ -120,6 +123,7 @@ export function MessageList({ room, timeline, view, unreadAfter, target, acts }:
                     target={target}
                     nowMs={nowMs}
                     quoted={row.kind === "message" ? bySeq.get(row.message.replyToSeq) : undefined}
+                    isSelected={row.kind === "message" ? isSelected(row.message) : undefined}
                     acts={acts}
                   />
                 </div>
@@ -143,10 +147,11 @@ interface RowViewProps {
   readonly target: number;
   readonly nowMs: number;
   readonly quoted: Message | undefined;
+  readonly isSelected: boolean | undefined;
   readonly acts: MessageActs;
 }
 
-function RowView({ row, target, nowMs, quoted, acts }: RowViewProps) {
+function RowView({ row, target, nowMs, quoted, isSelected, acts }: RowViewProps) {
   switch (row.kind) {
     case "day":
       return (
@@ -167,6 +172,7 @@ function RowView({ row, target, nowMs, quoted, acts }: RowViewProps) {
           isGrouped={row.isGrouped}
           isTarget={row.message.seq === target}
           quoted={quoted}
+          isSelected={isSelected}
           acts={acts}
         />
       );

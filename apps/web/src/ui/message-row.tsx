@@ -12,6 +12,8 @@ interface MessageRowProps {
   readonly isTarget: boolean;
   /** What it answers, where that is at hand. */
   readonly quoted: Message | undefined;
+  /** Whether it is among the chosen ones; undefined = nothing is being chosen, or not this one. */
+  readonly isSelected: boolean | undefined;
   readonly acts: MessageActs;
 }
 
@@ -25,12 +27,16 @@ export interface MessageActs {
   readonly react: (message: Message, emoji: string, add: boolean) => void;
   /** Opens the choice of all emoji. */
   readonly pickReaction: (message: Message) => void;
+  /** Whether it is this person's to choose, which is to delete. */
+  readonly maySelect: (message: Message) => boolean;
+  /** Chooses it, or not any more; `isRange`: with all from the one before. */
+  readonly select: (message: Message, isRange: boolean) => void;
 }
 
 const PALETTE = ["👍", "❤️", "😂", "🎉", "👀", "✅"] as const;
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { message, isGrouped, isTarget, quoted, acts } = props;
+  const { message, isGrouped, isTarget, quoted, isSelected, acts } = props;
   const { accountId } = useChat();
   const isOwn = message.authorId === accountId;
   const isForMe = !isOwn && (message.mentionsRoom || message.mentions.includes(accountId));
@@ -40,6 +46,16 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}${isForMe ? " for-me" : ""}`}
       data-seq={message.seq}
     >
+      {isSelected !== undefined && (
+        <input
+          type="checkbox"
+          checked={isSelected}
+          aria-label={`Choose the message of ${plainName(message.author)}, ${fullTime(message.sentAtMs)}`}
+          onChange={({ nativeEvent }) =>
+            acts.select(message, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
+          }
+        />
+      )}
       {!isGrouped && <Avatar id={message.authorId} name={message.author} />}
       <div className="content">
         {!isGrouped && (
@@ -96,7 +112,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         )}
       </div>
       {isOwn && <Tick clientMessageId={message.clientMessageId} isCommitted />}
-      {!message.deleted && (
+      {!message.deleted && isSelected === undefined && (
         <div className="actions">
           {PALETTE.map((emoji) => (
             <button
@@ -132,6 +148,11 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
                 Delete
               </button>
             </>
+          )}
+          {acts.maySelect(message) && (
+            <button type="button" onClick={() => acts.select(message, false)}>
+              Choose
+            </button>
           )}
         </div>
       )}

@@ -1,6 +1,6 @@
 // One room: its name, what was said, and where one writes.
 import { type Message, type Room, RoomRole } from "@parley/client/browser";
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
@@ -8,6 +8,8 @@ import { isDirect, plainName, problemText, roomName } from "./format.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
 import { goTo } from "./route.ts";
+import { extended, NOTHING_SELECTED, type Selection, stillSelected, toggled } from "./selection.ts";
+import { SelectionBar } from "./selection-bar.tsx";
 import type { Dialog } from "./shell.tsx";
 import { TypingLine } from "./typing-line.tsx";
 
@@ -26,6 +28,9 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const [replying, setReplying] = useState<Message>();
   /** The message that is given an emoji out of all. */
   const [reactingTo, setReactingTo] = useState<Message>();
+  /** Undefined = nothing is being chosen. */
+  const [selection, setSelection] = useState<Selection>();
+  const stopSelecting = useCallback(() => setSelection(undefined), []);
   const [problem, setProblem] = useState("");
   // As it was when the room was opened: the line does not move while one reads.
   const [unreadAfter] = useState(room.unreadCount > 0 ? room.readSeq : 0);
@@ -41,7 +46,13 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
     );
     if (last !== undefined) setEditing(last);
   };
-  const mayPin = isDirect(room) || room.role >= RoomRole.ROOM_ROLE_ADMIN;
+  const isAdmin = !isDirect(room) && room.role >= RoomRole.ROOM_ROLE_ADMIN;
+  const mayPin = isDirect(room) || isAdmin;
+  const { accountId } = chat;
+  const maySelect = useCallback(
+    (message: Message) => !message.deleted && (isAdmin || message.authorId === accountId),
+    [isAdmin, accountId],
+  );
   const acts = useMemo<MessageActs>(() => {
     const trying = (action: Promise<unknown>) => {
       action.catch((cause: unknown) => setProblem(problemText(cause)));
@@ -63,12 +74,23 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
       react: ({ seq: of }, emoji, add) =>
         trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
       pickReaction: setReactingTo,
+      maySelect,
+      select: ({ seq: chosen }, isRange) =>
+        setSelection((before = NOTHING_SELECTED) => {
+          if (!isRange) return toggled(before, chosen);
+          const { messages } = timeline.getSnapshot();
+          return extended(
+            before,
+            messages.filter(maySelect).map((message) => message.seq),
+            chosen,
+          );
+        }),
       pin: mayPin
         ? ({ seq: of, pinned }) =>
             trying(chat.client.call("pin", { roomId: room.id, seq: of, pinned: !pinned }))
         : undefined,
     };
-  }, [chat, room.id, mayPin]);
+  }, [chat, room.id, mayPin, maySelect, timeline]);
   return (
     <section className="room-page" aria-label={name}>
       <header>
@@ -108,9 +130,21 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         view={view}
         unreadAfter={unreadAfter}
         target={seq}
+        isSelected={(message) =>
+          selection !== undefined && maySelect(message)
+            ? selection.seqs.has(message.seq)
+            : undefined
+        }
         acts={acts}
       />
       <TypingLine roomId={room.id} />
+      {selection !== undefined && (
+        <SelectionBar
+          roomId={room.id}
+          seqs={stillSelected(selection, view.messages)}
+          onDone={stopSelecting}
+        />
+      )}
       {reactingTo !== undefined && (
         <EmojiDialog
           title="An emoji for this message"

@@ -1,0 +1,62 @@
+// Choosing several messages: how many are chosen, and what can be done with them.
+import { useEffect, useState } from "react";
+import { useChat } from "./chat-context.ts";
+import { problemText } from "./format.ts";
+import { SELECTED_MAX } from "./selection.ts";
+
+interface SelectionBarProps {
+  readonly roomId: number;
+  /** In their order. */
+  readonly seqs: readonly number[];
+  readonly onDone: () => void;
+}
+
+export function SelectionBar({ roomId, seqs, onDone }: SelectionBarProps) {
+  const chat = useChat();
+  const [isBusy, setIsBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      // A dialog closes first.
+      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) onDone();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [onDone]);
+  const count = seqs.length;
+  async function remove() {
+    const what = count === 1 ? "this message" : `these ${count} messages`;
+    if (!confirm(`Delete ${what} for everybody?`)) return;
+    setIsBusy(true);
+    setProblem("");
+    try {
+      await chat.client.call("delete", { roomId, seqs: [...seqs] });
+      onDone();
+    } catch (cause) {
+      // What was chosen stays chosen, for another try.
+      setProblem(problemText(cause));
+      setIsBusy(false);
+    }
+  }
+  return (
+    <div className="selection" role="toolbar" aria-label="Chosen messages">
+      <span role="status">
+        {count === 0
+          ? "Choose messages; Shift takes all in between."
+          : `${count} chosen${count >= SELECTED_MAX ? `, at most ${SELECTED_MAX} at once` : ""}`}
+      </span>
+      {problem !== "" && (
+        <span className="problem" role="alert">
+          {problem}
+        </span>
+      )}
+      <span className="spacer" />
+      <button type="button" disabled={count === 0 || isBusy} onClick={() => void remove()}>
+        Delete
+      </button>
+      <button type="button" className="quiet" onClick={onDone}>
+        Done
+      </button>
+    </div>
+  );
+}
