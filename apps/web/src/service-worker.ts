@@ -16,7 +16,7 @@ const CACHE = `parley-page-${build.version}`;
 const NODES_CACHE = "parley-nodes";
 const NODES_KEY = "/nodes";
 const SHELL = "/";
-const SMALL_FILES = ["/icon.svg", "/manifest.webmanifest"];
+const SMALL_FILES = ["/icon.svg", "/icon-unread.svg", "/manifest.webmanifest"];
 const NODES_MAX = 64;
 
 self.addEventListener("install", (event) => {

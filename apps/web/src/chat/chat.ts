@@ -20,14 +20,16 @@ import { NodesOfPage } from "./nodes-of-page.ts";
 import { OutboxView } from "./outbox-view.ts";
 import { ReadMarks } from "./read-marks.ts";
 import {
-  forgetDrafts,
+  forgetKept,
   type SavedSignIn,
   savedServers,
   saveSignIn,
   scopeOf,
   tellsTyping,
+  unreadMarkStore,
 } from "./saved.ts";
 import { Timeline, type TimelineSource } from "./timeline.ts";
+import { UnreadMarks } from "./unread-marks.ts";
 
 export interface ChatEvents {
   /** The session is over: revoked, expired, or the nodes are another cluster's now. */
@@ -49,6 +51,7 @@ export class Chat {
   readonly outbox: OutboxView;
   readonly cluster: ClusterWatch;
   readonly reads: ReadMarks;
+  readonly marks: UnreadMarks;
   readonly typists: Typists;
   readonly #cache: IndexedDbCache;
   readonly #timelines = new Map<number, Timeline>();
@@ -70,6 +73,7 @@ export class Chat {
     this.outbox = new OutboxView(client);
     this.cluster = new ClusterWatch(client);
     this.reads = new ReadMarks(client);
+    this.marks = new UnreadMarks(unreadMarkStore(this.scope));
     this.typists = new Typists(client);
     const nodes = new NodesOfPage(client);
     this.#stops = [
@@ -169,7 +173,7 @@ export class Chat {
     saveSignIn(undefined);
     await this.client.logout({ deadlineMs: 2_000 }).catch(() => {});
     await this.close();
-    forgetDrafts(this.scope);
+    forgetKept(this.scope);
     await this.#cache.wipe().catch(() => {});
     await deleteOutbox(outboxName(this.signIn.clusterId, this.accountId)).catch(() => {});
   }
@@ -178,6 +182,7 @@ export class Chat {
     for (const stop of this.#stops) stop();
     this.cluster.close();
     this.reads.close();
+    this.marks.close();
     this.typists.close();
     this.deliveries.close();
     this.health.close();

@@ -1,5 +1,6 @@
 // What the page keeps between loads beside the databases of the SDK: who is signed in, where the nodes are, drafts. In local storage of this
 // origin, which no other origin can read; where storage is forbidden, in memory.
+import type { MarkStore } from "./unread-marks.ts";
 
 export interface SavedSignIn {
   readonly token: string;
@@ -13,27 +14,31 @@ const SIGN_IN = "parley:sign-in";
 const SERVERS = "parley:servers";
 const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
+const UNREAD_MARKS = "parley:unread-marks:";
 const SERVERS_MAX = 64;
 const DRAFT_CHARACTERS_MAX = 65_536;
 
 const memory = new Map<string, string>();
 
 function read(key: string): string | undefined {
+  const kept = memory.get(key);
+  if (kept !== undefined) return kept;
   try {
-    return localStorage.getItem(key) ?? memory.get(key);
+    return localStorage.getItem(key) ?? undefined;
   } catch {
-    return memory.get(key);
+    return undefined;
   }
 }
 
 function write(key: string, value: string | undefined): void {
-  if (value === undefined) memory.delete(key);
-  else memory.set(key, value);
+  // What storage took is not kept here too: another tab may change it.
+  memory.delete(key);
   try {
     if (value === undefined) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch {
     // Full or forbidden: it lives as long as the page.
+    if (value !== undefined) memory.set(key, value);
   }
 }
 
@@ -104,7 +109,9 @@ export function saveDraft(scope: string, roomId: number, text: string): void {
   write(draftKey(scope, roomId), kept);
 }
 
-export function forgetDrafts(scope: string): void {
+/** Drafts and marks, when the account signs out. */
+export function forgetKept(scope: string): void {
+  write(`${UNREAD_MARKS}${scope}`, undefined);
   const prefix = `${DRAFT}${scope}:`;
   const keys = new Set(memory.keys());
   try {
@@ -113,6 +120,24 @@ export function forgetDrafts(scope: string): void {
     // Forbidden: there is none but those in memory.
   }
   for (const key of keys) if (key.startsWith(prefix)) write(key, undefined);
+}
+
+/** Where the marks of "unread" are kept; see `UnreadMarks`. */
+export function unreadMarkStore(scope: string): MarkStore {
+  const key = `${UNREAD_MARKS}${scope}`;
+  return {
+    load: () => parsed(key),
+    save: (rooms) => {
+      write(key, Object.keys(rooms).length === 0 ? undefined : JSON.stringify(rooms));
+    },
+    onSavedElsewhere: (listener) => {
+      const onStorage = (event: StorageEvent) => {
+        if (event.key === key || event.key === null) listener();
+      };
+      window.addEventListener("storage", onStorage);
+      return () => window.removeEventListener("storage", onStorage);
+    },
+  };
 }
 
 /** Browser data is kept apart by cluster and account. */

@@ -4,6 +4,7 @@ import type { Health, OutboxItem, Room } from "@parley/client/browser";
 import { createContext, useContext, useSyncExternalStore } from "react";
 import type { Chat } from "../chat/chat.ts";
 import type { ClusterPicture } from "../chat/cluster-watch.ts";
+import type { MarkedRooms } from "../chat/unread-marks.ts";
 
 export const ChatContext = createContext<Chat | undefined>(undefined);
 
@@ -26,6 +27,12 @@ export function useHealth(): Health {
 export function useOutbox(): readonly OutboxItem[] {
   const { outbox } = useChat();
   return useSyncExternalStore(outbox.subscribe, outbox.getSnapshot);
+}
+
+/** What was marked unread in this browser. */
+export function useMarkedRooms(): MarkedRooms {
+  const { marks } = useChat();
+  return useSyncExternalStore(marks.subscribe, marks.getSnapshot);
 }
 
 export function useCluster(): ClusterPicture {

@@ -14,6 +14,7 @@ interface MessageListProps {
   readonly timeline: Timeline;
   readonly view: TimelineView;
   readonly unreadAfter: number;
+  readonly markedSeq: number;
   readonly target: number;
   /** Whether it can be chosen and is; undefined = it can't be, or nothing is being chosen. */
   readonly isSelected: (message: Message) => boolean | undefined;
@@ -25,7 +26,7 @@ const ROW_PX_ESTIMATE = 44;
 const ROWS_AHEAD = 8;
 
 export function MessageList(props: MessageListProps) {
-  const { room, timeline, view, unreadAfter, target, isSelected, acts } = props;
+  const { room, timeline, view, unreadAfter, markedSeq, target, isSelected, acts } = props;
   const chat = useChat();
   const outbox = useOutbox();
   const scroller = useRef<HTMLDivElement>(null);
@@ -35,8 +36,8 @@ export function MessageList(props: MessageListProps) {
     [outbox, room.id, view.atEnd],
   );
   const rows = useMemo(
-    () => rowsOf({ messages: view.messages, unsent, ownId, unreadAfter }),
-    [view.messages, unsent, ownId, unreadAfter],
+    () => rowsOf({ messages: view.messages, unsent, ownId, unreadAfter, markedSeq }),
+    [view.messages, unsent, ownId, unreadAfter, markedSeq],
   );
   const virtualizer = useVirtualizer({
     count: rows.length,

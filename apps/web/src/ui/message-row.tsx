@@ -27,6 +27,8 @@ export interface MessageActs {
   readonly react: (message: Message, emoji: string, add: boolean) => void;
   /** Opens the choice of all emoji. */
   readonly pickReaction: (message: Message) => void;
+  /** This one and what follows is to be read again; in this browser only. */
+  readonly markUnread: (message: Message) => void;
   /** Whether it is this person's to choose, which is to delete. */
   readonly maySelect: (message: Message) => boolean;
   /** Chooses it, or not any more; `isRange`: with all from the one before. */
@@ -149,6 +151,13 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               </button>
             </>
           )}
+          <button
+            type="button"
+            title="In this browser only"
+            onClick={() => acts.markUnread(message)}
+          >
+            Mark unread
+          </button>
           {acts.maySelect(message) && (
             <button type="button" onClick={() => acts.select(message, false)}>
               Choose

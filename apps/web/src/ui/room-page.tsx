@@ -34,6 +34,9 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const [problem, setProblem] = useState("");
   // As it was when the room was opened: the line does not move while one reads.
   const [unreadAfter] = useState(room.unreadCount > 0 ? room.readSeq : 0);
+  // Who opens a room comes back to what was marked in it.
+  const [markedSeq, setMarkedSeq] = useState(() => chat.marks.of(room.id));
+  useEffect(() => chat.marks.clear(room.id), [chat, room.id]);
   const composer = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (seq === 0) timeline.open();
@@ -74,6 +77,10 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
       react: ({ seq: of }, emoji, add) =>
         trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
       pickReaction: setReactingTo,
+      markUnread: ({ seq: from }) => {
+        chat.marks.mark(room.id, from);
+        setMarkedSeq(from);
+      },
       maySelect,
       select: ({ seq: chosen }, isRange) =>
         setSelection((before = NOTHING_SELECTED) => {
@@ -129,6 +136,7 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         timeline={timeline}
         view={view}
         unreadAfter={unreadAfter}
+        markedSeq={markedSeq}
         target={seq}
         isSelected={(message) =>
           selection !== undefined && maySelect(message)

@@ -24,7 +24,7 @@ describe("rows", () => {
       message(4, 2, NOON_MS + 2_000),
       message(5, 2, NOON_MS + 3_600_000),
     ];
-    const rows = rowsOf({ messages, unsent: [], ownId: 1, unreadAfter: 2 });
+    const rows = rowsOf({ messages, unsent: [], ownId: 1, unreadAfter: 2, markedSeq: 0 });
     expect(kinds(rows)).toEqual([
       "day",
       "message",
@@ -38,13 +38,26 @@ describe("rows", () => {
     expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
   });
 
+  test("the line stands above what was marked, even one's own, also the very first", () => {
+    const messages = [message(1, 1, NOON_MS), message(2, 2, NOON_MS)];
+    const rows = rowsOf({ messages, unsent: [], ownId: 1, unreadAfter: 1, markedSeq: 1 });
+    expect(kinds(rows)).toEqual(["day", "unread", "message", "message"]);
+  });
+
   test("an unsent message keeps its key when it is committed, and is never there twice", () => {
-    const waiting = rowsOf({ messages: [], unsent: [unsentOf("c7")], ownId: 1, unreadAfter: 0 });
+    const waiting = rowsOf({
+      messages: [],
+      unsent: [unsentOf("c7")],
+      ownId: 1,
+      unreadAfter: 0,
+      markedSeq: 0,
+    });
     const both = rowsOf({
       messages: [message(7, 1, NOON_MS)],
       unsent: [unsentOf("c7")],
       ownId: 1,
       unreadAfter: 0,
+      markedSeq: 0,
     });
     expect(kinds(both)).toEqual(["day", "message"]);
     expect(both[1]?.key).toBe(waiting[0]?.key);

@@ -22,20 +22,24 @@ export interface RowsOf {
   readonly ownId: number;
   /** The line stands above the first message after it that is not one's own; 0 = no line. */
   readonly unreadAfter: number;
+  /** The line stands above this one, whoever wrote it; 0 = none is marked. */
+  readonly markedSeq: number;
 }
 
 /** An unsent message keeps its row's key when it is committed, whichever side tells of it first. */
-export function rowsOf({ messages, unsent, ownId, unreadAfter }: RowsOf): readonly Row[] {
+export function rowsOf(given: RowsOf): readonly Row[] {
+  const { messages, unsent, ownId, unreadAfter, markedSeq } = given;
   const rows: Row[] = [];
   const own = new Set<string>();
   let before: Message | undefined;
-  let hasLine = unreadAfter === 0;
+  let hasLine = unreadAfter === 0 && markedSeq === 0;
   for (const message of messages) {
     const { authorId, clientMessageId, sentAtMs, seq } = message;
     if (authorId === ownId) own.add(clientMessageId);
     const isNewDay = before === undefined || dayKey(before.sentAtMs) !== dayKey(sentAtMs);
     if (isNewDay) rows.push({ kind: "day", key: `day:${seq}`, atMs: sentAtMs });
-    const isLine = !hasLine && seq > unreadAfter && authorId !== ownId;
+    const isNew = markedSeq > 0 ? seq >= markedSeq : seq > unreadAfter && authorId !== ownId;
+    const isLine = !hasLine && isNew;
     if (isLine) {
       hasLine = true;
       rows.push({ kind: "unread", key: "unread" });

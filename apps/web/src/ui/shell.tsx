@@ -2,10 +2,10 @@
 import type { ParleyError } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import { notifyOf } from "../chat/notifications.ts";
+import { useAttention } from "./attention.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { ClusterDialog } from "./cluster-dialog.tsx";
 import { Directory } from "./directory.tsx";
-import { unreadOf } from "./format.ts";
 import { Leftovers } from "./leftovers.tsx";
 import { MembersDialog } from "./members-dialog.tsx";
 import { NewRoom } from "./new-room.tsx";
@@ -43,7 +43,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const closing = (one: Dialog) => () => setDialog((now) => (now === one ? undefined : now));
   const room = rooms.find(({ id }) => id === route.roomId);
   useShortcuts(setDialog);
-  useTitle();
+  useAttention();
   const chat = useChat();
   useEffect(() => notifyOf(chat, ({ roomId, seq }) => goTo(roomId, seq)), [chat]);
   const notice = useRoomRemoved(route.roomId);
@@ -114,15 +114,6 @@ function toNeighbour(step: number): void {
   const links = [...document.querySelectorAll<HTMLAnchorElement>(".sidebar a.room")];
   const at = links.findIndex((link) => link.getAttribute("aria-current") === "page");
   links[at < 0 ? 0 : (at + step + links.length) % links.length]?.click();
-}
-
-/** The number of unread messages stands in the tab. */
-function useTitle(): void {
-  const { rooms } = useRooms();
-  const unread = rooms.reduce((sum, room) => sum + unreadOf(room), 0);
-  useEffect(() => {
-    document.title = unread === 0 ? "Parley" : `(${unread > 999 ? "999+" : unread}) Parley`;
-  }, [unread]);
 }
 
 const REASONS = [

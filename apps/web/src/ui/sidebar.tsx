@@ -1,7 +1,7 @@
 // Rooms and people, what is unread, and how the connection is.
 import type { Room } from "@parley/client/browser";
 import { memo } from "react";
-import { useChat, useRooms } from "./chat-context.ts";
+import { useChat, useMarkedRooms, useRooms } from "./chat-context.ts";
 import { hueOf, isDirect, plainName, roomName, unreadOf } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
 import { goTo } from "./route.ts";
@@ -20,7 +20,8 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
   );
   const direct = sorted.filter(isDirect);
   const others = sorted.filter((room) => !isDirect(room));
-  const hasUnread = rooms.some((room) => unreadOf(room) > 0);
+  const marked = useMarkedRooms();
+  const hasUnread = rooms.some((room) => unreadOf(room) > 0 || room.id in marked);
   return (
     <nav className="sidebar" aria-label="Rooms and people">
       <header>
@@ -58,6 +59,7 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
               onClick={() => {
                 for (const room of rooms)
                   if (unreadOf(room) > 0) chat.reads.seen(room.id, room.lastSeq);
+                chat.marks.clearAll();
               }}
             >
               Mark all read
@@ -104,12 +106,13 @@ const RoomLink = memo(function RoomLink({
 }) {
   const chat = useChat();
   const unread = unreadOf(room);
+  const isMarked = room.id in useMarkedRooms();
   return (
     <li>
       <a
         href={`/r/${room.id}`}
         aria-current={isOpen ? "page" : undefined}
-        className={unread > 0 ? "room unread" : "room"}
+        className={unread > 0 || isMarked ? "room unread" : "room"}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
@@ -120,6 +123,12 @@ const RoomLink = memo(function RoomLink({
           {isDirect(room) ? (room.peer?.online === true ? "●" : "○") : "#"}
         </span>
         <bdi className="name">{roomName(room, chat.accountId)}</bdi>
+        {isMarked && unread === 0 && (
+          <span className="badge" title="Marked unread in this browser">
+            <span aria-hidden="true">•</span>
+            <span className="sr-only"> marked unread in this browser</span>
+          </span>
+        )}
         {room.mentionCount > 0 && (
           <span className="badge mention">
             @{room.mentionCount > 99 ? "99+" : room.mentionCount}

@@ -1,0 +1,32 @@
+// That something waits, where the page is only a tab among others: a number in its title, and a dot in its icon.
+import { useEffect } from "react";
+import { useMarkedRooms, useRooms } from "./chat-context.ts";
+import { unreadOf } from "./format.ts";
+
+const SHOWN_MAX = 999;
+const ICON = "/icon.svg";
+const ICON_UNREAD = "/icon-unread.svg";
+
+export function useAttention(): void {
+  const { rooms } = useRooms();
+  const marked = useMarkedRooms();
+  // What was marked to come back to counts as one.
+  const waiting = rooms.reduce(
+    (sum, room) => sum + (unreadOf(room) || (room.id in marked ? 1 : 0)),
+    0,
+  );
+  useEffect(() => {
+    document.title =
+      waiting === 0 ? "Parley" : `(${waiting > SHOWN_MAX ? `${SHOWN_MAX}+` : waiting}) Parley`;
+    const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
+    if (link !== null) link.href = waiting === 0 ? ICON : ICON_UNREAD;
+  }, [waiting]);
+  useEffect(
+    () => () => {
+      document.title = "Parley";
+      const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
+      if (link !== null) link.href = ICON;
+    },
+    [],
+  );
+}

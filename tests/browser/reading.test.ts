@@ -1,0 +1,84 @@
+// What waits to be read: shown where one looks, kept apart by room, and put back to be read again.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+
+let cluster: DevCluster;
+let browser: Browser;
+
+const originOf = (id: number) => `http://${cluster.node(id).http}`;
+
+const icon = (page: Page) => page.locator('link[rel="icon"]').getAttribute("href");
+const hasTitle = (page: Page, title: string) =>
+  until(async () => (await page.title()) === title, `the title ${title}`);
+
+describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
+  beforeAll(async () => {
+    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await cluster?.destroy();
+  }, 60_000);
+
+  test("unread stands in title and icon; a message is marked unread and waits over a reload; all is read at once", async () => {
+    const [lea, max] = await Promise.all([
+      Person.arrive(browser, "lea", originOf(1)),
+      Person.arrive(browser, "max", originOf(2)),
+    ]);
+    await Promise.all([lea.signUp(), max.signUp()]);
+    await lea.createRoom("library");
+    await max.joinRoom("library");
+    await lea.createRoom("lobby");
+    const { page } = lea;
+    expect(await page.title()).toBe("Parley");
+    expect(await icon(page)).toBe("/icon.svg");
+    for (let at = 1; at <= 3; at += 1) await say(max.page, `chapter ${at}`);
+    await committed(max.page, "chapter 3").waitFor();
+    await hasTitle(page, "(3) Parley");
+    expect(await icon(page)).toBe("/icon-unread.svg");
+    expect((await fetch(`${originOf(1)}/icon-unread.svg`)).status).toBe(200);
+    const library = page.getByRole("navigation").getByRole("link", { name: "library" });
+    await library.click();
+    await page.getByText("chapter 3").waitFor();
+    await hasTitle(page, "Parley");
+    // Put back: counted as one thing to come back to, also after a reload.
+    const second = page.locator(".message", { hasText: "chapter 2" });
+    await second.hover();
+    await second.getByRole("button", { name: "Mark unread" }).click();
+    await hasTitle(page, "(1) Parley");
+    await page.getByRole("navigation").getByRole("link", { name: "lobby" }).click();
+    await composer(page).waitFor();
+    await page.reload();
+    await composer(page).waitFor();
+    await hasTitle(page, "(1) Parley");
+    expect(await library.textContent()).toContain("marked unread in this browser");
+    await library.click();
+    await page.locator(".unread-line").waitFor();
+    const below = await page
+      .locator(".message")
+      .filter({ hasText: "chapter 2" })
+      .evaluate((row) => {
+        const line = document.querySelector(".unread-line");
+        return line !== null && line.compareDocumentPosition(row) === 4;
+      });
+    expect(below).toBe(true);
+    await hasTitle(page, "Parley");
+    // All at once: what is unread, and what was marked.
+    await second.hover();
+    await second.getByRole("button", { name: "Mark unread" }).click();
+    await page.getByRole("navigation").getByRole("link", { name: "lobby" }).click();
+    await say(max.page, "chapter 4");
+    await hasTitle(page, "(1) Parley");
+    await page.getByRole("button", { name: "Mark all read" }).click();
+    await hasTitle(page, "Parley");
+    expect(await icon(page)).toBe("/icon.svg");
+    await page.reload();
+    await composer(page).waitFor();
+    await hasTitle(page, "Parley");
+    expect([...lea.complaints, ...max.complaints]).toEqual([]);
+    await Promise.all([lea.context.close(), max.context.close()]);
+  });
+});
