@@ -8,6 +8,7 @@ import type {
   DeleteRequest,
   DeleteRoomRequest,
   EditRequest,
+  FollowThreadRequest,
   InviteMemberRequest,
   JoinRoomRequest,
   LeaveRoomRequest,
@@ -269,6 +270,7 @@ export function sendCommand(request: SendRequest, actor: Actor, mentions?: Menti
       body: validateBody(request.body),
       clientMessageId: request.clientMessageId,
       replyToSeq: request.replyToSeq,
+      threadRootSeq: request.threadRootSeq,
       afterClientMessageId: request.afterClientMessageId,
       mentionIds: mentions?.mentionIds ?? [],
       mentionsRoom: mentions?.mentionsRoom ?? false,
@@ -306,6 +308,15 @@ export function pinCommand(request: PinRequest, actor: Actor): Command {
   return command(actor, request.requestId, { $case: "pin", value: { roomId, seq, pinned } });
 }
 
+/** Follows a thread, or follows it no more. */
+export function followThreadCommand(request: FollowThreadRequest, actor: Actor): Command {
+  const { roomId, seq, follow } = request;
+  return command(actor, request.requestId, {
+    $case: "followThread",
+    value: { roomId, seq, follow },
+  });
+}
+
 /** The leader's own: every member knows commands of this version. */
 export function raiseStateVersionCommand(stateVersion: number): Command {
   return command(NOBODY, "", { $case: "raiseStateVersion", value: { stateVersion } });
@@ -315,6 +326,6 @@ export function raiseStateVersionCommand(stateVersion: number): Command {
 export function markReadCommand(request: MarkReadRequest, actor: Actor): Command {
   return command(actor, request.requestId, {
     $case: "markRead",
-    value: { roomId: request.roomId, seq: request.seq },
+    value: { roomId: request.roomId, seq: request.seq, threadRootSeq: request.threadRootSeq },
   });
 }

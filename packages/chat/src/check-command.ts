@@ -242,7 +242,7 @@ function opProblem(op: Op): ParleyError | undefined {
         messageIdProblem(op.value.clientMessageId, 1) ??
         messageIdProblem(op.value.afterClientMessageId, 0) ??
         bodyProblem(op.value.body) ??
-        (isWhole(op.value.replyToSeq)
+        (isWhole(op.value.replyToSeq) && isWhole(op.value.threadRootSeq)
           ? undefined
           : invalid("A sequence number is out of bounds.")) ??
         (op.value.mentionIds.length <= LIMITS.mentionsMax && op.value.mentionIds.every(isId)
@@ -266,6 +266,7 @@ function opProblem(op: Op): ParleyError | undefined {
         lineProblem("The emoji", op.value.emoji, 1, LIMITS.emojiBytesMax)
       );
     case "pin":
+    case "followThread":
       return (
         roomProblem(op.value.roomId) ??
         (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
@@ -275,7 +276,9 @@ function opProblem(op: Op): ParleyError | undefined {
     case "markRead":
       return (
         roomProblem(op.value.roomId) ??
-        (isWhole(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
+        (isWhole(op.value.seq) && isWhole(op.value.threadRootSeq)
+          ? undefined
+          : invalid("A sequence number is out of bounds."))
       );
     default:
       op satisfies never;

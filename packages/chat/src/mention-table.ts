@@ -20,7 +20,7 @@ export class MentionTable {
   add(mention: MentionRow): void {
     const values = MENTIONS.values(mention);
     this.#insert.run(...values);
-    this.#hasher.hash(MENTIONS.tag, values);
+    this.#hasher.hash(MENTIONS.tag, values, MENTIONS.added);
     this.#sum.add(this.#hasher.a, this.#hasher.b);
   }
 }

@@ -14,6 +14,9 @@ export class MessageTable {
   readonly #byClientId: Statement;
   readonly #bySeq: Statement;
   readonly #pinCount: Statement;
+  readonly #threadSeq: Statement;
+  readonly #authorThreadSeq: Statement;
+  readonly #lastReply: Statement;
 
   constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher, search: SearchIndex) {
     this.#sum = sum;
@@ -25,7 +28,7 @@ export class MessageTable {
     );
     this.#update = db.prepare(
       `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?,
-       reactions = ?, pinned_revision = ? WHERE id = ?`,
+       reactions = ?, pinned_revision = ?, thread = ? WHERE id = ?`,
     );
     this.#byClientId = prepareArrays(
       db,
@@ -38,6 +41,17 @@ export class MessageTable {
     this.#pinCount = prepareArrays(
       db,
       "SELECT count(*) FROM messages WHERE room_id = ? AND pinned_revision > 0",
+    );
+    const reply = "FROM messages WHERE room_id = ? AND thread_root_seq = ? AND thread_root_seq > 0";
+    const last = "ORDER BY seq DESC LIMIT 1";
+    this.#threadSeq = prepareArrays(db, `SELECT seq, thread_seq ${reply} ${last}`);
+    this.#authorThreadSeq = prepareArrays(
+      db,
+      `SELECT author_thread_seq ${reply} AND author_id = ? ${last}`,
+    );
+    this.#lastReply = prepareArrays(
+      db,
+      `SELECT ${columns} ${reply} AND seq < ? AND deleted = 0 ${last}`,
     );
   }
 
@@ -56,6 +70,28 @@ export class MessageTable {
     return firstArray(this.#pinCount, roomId)?.[0] as number;
   }
 
+  /** A thread's newest reply, deleted or not, and its how-manieth it is; zeros = nobody replied. */
+  lastInThread(roomId: number, threadRootSeq: number): { seq: number; threadSeq: number } {
+    const [seq = 0, threadSeq = 0] = (firstArray(this.#threadSeq, roomId, threadRootSeq) ??
+      []) as number[];
+    return { seq, threadSeq };
+  }
+
+  /** How often an account has replied in a thread. */
+  repliesOf(roomId: number, threadRootSeq: number, authorId: number): number {
+    const values = firstArray(this.#authorThreadSeq, roomId, threadRootSeq, authorId);
+    return (values?.[0] as number | undefined) ?? 0;
+  }
+
+  /**
+   * The newest reply before `seq` that is not deleted. It looks at those deleted in between; nobody deletes them twice, so it is a step
+   * for each deletion at the most.
+   */
+  lastReplyBefore(roomId: number, threadRootSeq: number, seq: number): MessageRow | undefined {
+    const values = firstArray(this.#lastReply, roomId, threadRootSeq, seq);
+    return values === undefined ? undefined : MESSAGES.row(values);
+  }
+
   append(message: MessageRow): void {
     const values = MESSAGES.values(message);
     this.#insert.run(...values);
@@ -64,17 +100,17 @@ export class MessageTable {
     this.#search.appended();
   }
 
-  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin and change revision. */
+  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin, thread and change revision. */
   replace(before: MessageRow, after: MessageRow): void {
     this.#hash(MESSAGES.values(before));
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
     this.#hash(MESSAGES.values(after));
     this.#sum.add(this.#hasher.a, this.#hasher.b);
     const { id, body, deleted, changedRevision, version, editedAtMs } = after;
-    const { reactions, pinnedRevision } = after;
+    const { reactions, pinnedRevision, thread } = after;
     const isDeleted = deleted ? 1 : 0;
     const values = [body, isDeleted, changedRevision, version, editedAtMs];
-    this.#update.run(...values, reactions, pinnedRevision, id);
+    this.#update.run(...values, reactions, pinnedRevision, thread, id);
     this.#search.replaced(before, after);
   }
 

@@ -75,6 +75,8 @@ export interface RoomRow extends Tracked {
   /** The two accounts of a direct room, the smaller id first; 0 in other rooms. */
   readonly directLow: number;
   readonly directHigh: number;
+  /** How many of its messages are replies in threads. */
+  replyCount: number;
 }
 
 export interface MemberRow extends Tracked {
@@ -190,7 +192,9 @@ export const ROOMS: TableDefinition<RoomRow> = {
     "info_revision",
     "direct_low",
     "direct_high",
+    "reply_count",
   ],
+  added: [0],
   values: (row) => [
     row.id,
     row.name,
@@ -206,6 +210,7 @@ export const ROOMS: TableDefinition<RoomRow> = {
     row.infoRevision,
     row.directLow,
     row.directHigh,
+    row.replyCount,
   ],
   row: (values) => ({
     ...fresh,
@@ -223,6 +228,7 @@ export const ROOMS: TableDefinition<RoomRow> = {
     infoRevision: values[11] as number,
     directLow: values[12] as number,
     directHigh: values[13] as number,
+    replyCount: values[14] as number,
   }),
 };
 
@@ -282,20 +288,24 @@ export interface SenderRow extends Tracked {
   sentCount: number;
   /** The sequence number of the latest. */
   lastSeq: number;
+  /** How many of them were replies in threads. */
+  replyCount: number;
 }
 
 export const SENDERS: TableDefinition<SenderRow> = {
   tag: 7,
   name: "senders",
   key: ["room_id", "account_id"],
-  columns: ["room_id", "account_id", "sent_count", "last_seq"],
-  values: (row) => [row.roomId, row.accountId, row.sentCount, row.lastSeq],
+  columns: ["room_id", "account_id", "sent_count", "last_seq", "reply_count"],
+  added: [0],
+  values: (row) => [row.roomId, row.accountId, row.sentCount, row.lastSeq, row.replyCount],
   row: (values) => ({
     ...fresh,
     roomId: values[0] as number,
     accountId: values[1] as number,
     sentCount: values[2] as number,
     lastSeq: values[3] as number,
+    replyCount: values[4] as number,
   }),
 };
 
@@ -313,7 +323,7 @@ export interface MessageRow {
   readonly deleted: boolean;
   /** The revision of the latest change; 0 = as it was sent. */
   readonly changedRevision: number;
-  /** Of room, body and reply: tells a retry from a reused id after the body is gone (P2). */
+  /** Of room, body, reply and thread: tells a retry from a reused id after the body is gone (P2). */
   readonly contentHash: number;
   /** The author's how-manieth message in the room, and the sequence number of the one before it. */
   readonly authorSeq: number;
@@ -327,6 +337,16 @@ export interface MessageRow {
   readonly pinnedRevision: number;
   /** Whom it mentioned, an encoded MentionList; null = nobody. */
   readonly mentions: Uint8Array | null;
+  /** The message to whose thread it belongs; 0 = it stands in the room itself. */
+  readonly threadRootSeq: number;
+  /** The thread's how-manieth reply, and its author's how-manieth there; 0 = it is none. */
+  readonly threadSeq: number;
+  readonly authorThreadSeq: number;
+  /** How many of the room's messages up to this one are replies, and of its author's: what is unread is counted with them. */
+  readonly repliesSoFar: number;
+  readonly authorRepliesSoFar: number;
+  /** What it shows of the thread under it, an encoded ThreadSummary; null = nobody replied. */
+  readonly thread: Uint8Array | null;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -352,8 +372,14 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "reactions",
     "pinned_revision",
     "mentions",
+    "thread_root_seq",
+    "thread_seq",
+    "author_thread_seq",
+    "replies_so_far",
+    "author_replies_so_far",
+    "thread",
   ],
-  added: [0, 0, null, 0, null],
+  added: [0, 0, null, 0, null, 0, 0, 0, 0, 0, null],
   values: (row) => [
     row.id,
     row.roomId,
@@ -373,6 +399,12 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.reactions,
     row.pinnedRevision,
     row.mentions,
+    row.threadRootSeq,
+    row.threadSeq,
+    row.authorThreadSeq,
+    row.repliesSoFar,
+    row.authorRepliesSoFar,
+    row.thread,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -393,28 +425,84 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     reactions: values[15] as Uint8Array | null,
     pinnedRevision: values[16] as number,
     mentions: values[17] as Uint8Array | null,
+    threadRootSeq: values[18] as number,
+    threadSeq: values[19] as number,
+    authorThreadSeq: values[20] as number,
+    repliesSoFar: values[21] as number,
+    authorRepliesSoFar: values[22] as number,
+    thread: values[23] as Uint8Array | null,
   }),
 };
 
 export interface MentionRow {
-  /** 0 = everybody in the room; then there is no other row of the message. */
+  /** 0 = everybody in the room, or who follows the thread; then there is no other row of the message. */
   readonly accountId: number;
   readonly roomId: number;
   readonly seq: number;
   readonly messageId: number;
+  /** As the message's. */
+  readonly threadRootSeq: number;
 }
 
 export const MENTIONS: TableDefinition<MentionRow> = {
   tag: 9,
   name: "mentions",
   key: ["account_id", "room_id", "seq"],
-  columns: ["account_id", "room_id", "seq", "message_id"],
-  values: (row) => [row.accountId, row.roomId, row.seq, row.messageId],
+  columns: ["account_id", "room_id", "seq", "message_id", "thread_root_seq"],
+  added: [0],
+  values: (row) => [row.accountId, row.roomId, row.seq, row.messageId, row.threadRootSeq],
   row: (values) => ({
     accountId: values[0] as number,
     roomId: values[1] as number,
     seq: values[2] as number,
     messageId: values[3] as number,
+    threadRootSeq: values[4] as number,
+  }),
+};
+
+/**
+ * Somebody's place in a thread. Good for the membership in which it was written: a row that is older than the latest joining says
+ * nothing, so that leaving and joining need not look at it.
+ */
+export interface FollowRow {
+  readonly accountId: number;
+  readonly roomId: number;
+  readonly threadRootSeq: number;
+  /** False: they do not want to; what remains keeps the thread's author from following it again, and tells other devices. */
+  readonly following: boolean;
+  /** Replies up to it count as read. */
+  readonly readSeq: number;
+  /** The revision that changed it last. */
+  readonly changedRevision: number;
+}
+
+export const FOLLOWS: TableDefinition<FollowRow> = {
+  tag: 10,
+  name: "follows",
+  key: ["account_id", "room_id", "thread_root_seq"],
+  columns: [
+    "account_id",
+    "room_id",
+    "thread_root_seq",
+    "following",
+    "read_seq",
+    "changed_revision",
+  ],
+  values: (row) => [
+    row.accountId,
+    row.roomId,
+    row.threadRootSeq,
+    row.following ? 1 : 0,
+    row.readSeq,
+    row.changedRevision,
+  ],
+  row: (values) => ({
+    accountId: values[0] as number,
+    roomId: values[1] as number,
+    threadRootSeq: values[2] as number,
+    following: values[3] === 1,
+    readSeq: values[4] as number,
+    changedRevision: values[5] as number,
   }),
 };
 

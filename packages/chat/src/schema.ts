@@ -5,6 +5,7 @@ import { ADDED_SCALARS, HashSum, RowHasher, type SqlValue } from "./hash.ts";
 import { InvariantViolation } from "./invariant.ts";
 import {
   ACCOUNTS,
+  FOLLOWS,
   MEMBERS,
   MENTIONS,
   MESSAGES,
@@ -155,6 +156,15 @@ const ADDED_COLUMNS = [
   // Where the full-text index stands (SearchPosition); derived, so in no checksum.
   { table: "meta", column: "search_indexed", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "meta", column: "search_followed", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "thread_root_seq", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "thread_seq", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "author_thread_seq", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "replies_so_far", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "author_replies_so_far", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "thread", type: "BLOB" },
+  { table: "rooms", column: "reply_count", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "senders", column: "reply_count", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "mentions", column: "thread_root_seq", type: "INTEGER NOT NULL DEFAULT 0" },
 ] as const;
 
 /** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */
@@ -191,6 +201,49 @@ const ADDED_OBJECTS = [
     sql: "CREATE INDEX messages_pinned ON messages (room_id, pinned_revision) WHERE pinned_revision > 0",
   },
   ...SEARCH_OBJECTS,
+  {
+    name: "messages_in_thread",
+    sql: "CREATE INDEX messages_in_thread ON messages (room_id, thread_root_seq, seq) WHERE thread_root_seq > 0",
+  },
+  {
+    name: "messages_in_thread_by_author",
+    sql: `CREATE INDEX messages_in_thread_by_author ON messages (room_id, thread_root_seq, author_id, seq)
+      WHERE thread_root_seq > 0`,
+  },
+  {
+    name: "messages_deleted_in_thread",
+    sql: `CREATE INDEX messages_deleted_in_thread ON messages (room_id, thread_root_seq, seq, author_id)
+      WHERE thread_root_seq > 0 AND deleted = 1`,
+  },
+  {
+    name: "mentions_in_thread",
+    sql: `CREATE INDEX mentions_in_thread ON mentions (account_id, room_id, thread_root_seq, seq)
+      WHERE thread_root_seq > 0`,
+  },
+  {
+    name: "follows",
+    sql: `CREATE TABLE follows (
+      account_id INTEGER NOT NULL,
+      room_id INTEGER NOT NULL,
+      thread_root_seq INTEGER NOT NULL,
+      following INTEGER NOT NULL,
+      read_seq INTEGER NOT NULL,
+      changed_revision INTEGER NOT NULL,
+      PRIMARY KEY (account_id, room_id, thread_root_seq)
+    ) STRICT, WITHOUT ROWID`,
+  },
+  {
+    name: "follows_changed",
+    sql: "CREATE INDEX follows_changed ON follows (account_id, changed_revision, room_id, thread_root_seq)",
+  },
+  {
+    name: "follows_live",
+    sql: "CREATE INDEX follows_live ON follows (account_id, room_id, thread_root_seq) WHERE following = 1",
+  },
+  {
+    name: "follows_oldest",
+    sql: "CREATE INDEX follows_oldest ON follows (account_id, changed_revision, room_id, thread_root_seq) WHERE following = 1",
+  },
 ] as const;
 
 /**
@@ -207,7 +260,18 @@ export function metaChecksum(values: readonly SqlValue[]): number {
 export const REPLICATED_TABLES: readonly Pick<
   TableDefinition<unknown>,
   "tag" | "name" | "columns" | "added"
->[] = [ACCOUNTS, SESSIONS, ROOMS, MEMBERS, SENDERS, MESSAGES, REQUESTS, REACTIONS, MENTIONS];
+>[] = [
+  ACCOUNTS,
+  SESSIONS,
+  ROOMS,
+  MEMBERS,
+  SENDERS,
+  MESSAGES,
+  REQUESTS,
+  REACTIONS,
+  MENTIONS,
+  FOLLOWS,
+];
 
 /** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */
 export function openSchema(db: ChatDatabase): void {
@@ -230,7 +294,7 @@ export function openSchema(db: ChatDatabase): void {
   if (missing !== "") db.exec(`BEGIN IMMEDIATE; ${missing} COMMIT;`);
 }
 
-/** Adds what the file does not have: columns first, because indexes are over them. */
+/** Adds what the file does not have: tables, then columns of theirs too, then indexes over both. */
 function added(db: ChatDatabase): string {
   const findColumn = prepareArrays(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
   const findObject = prepareArrays(db, "SELECT 1 FROM sqlite_schema WHERE name = ?");
@@ -240,7 +304,9 @@ function added(db: ChatDatabase): string {
   const objects = ADDED_OBJECTS.filter(
     ({ name }) => firstArray(findObject, name) === undefined,
   ).map(({ sql }) => `${sql};`);
-  return [...columns, ...objects].join(" ");
+  const tables = objects.filter((sql) => sql.startsWith("CREATE TABLE"));
+  const indexes = objects.filter((sql) => !sql.startsWith("CREATE TABLE"));
+  return [...tables, ...columns, ...indexes].join(" ");
 }
 
 /** Columns as a list for a statement, each optionally prefixed by an alias. */

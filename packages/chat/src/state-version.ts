@@ -8,7 +8,7 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 6;
+export const STATE_VERSION = 7;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
@@ -18,15 +18,20 @@ const SINCE: { readonly [N in OpName]?: number } = {
   react: 3,
   pin: 4,
   setRegistration: 6,
+  followThread: 7,
 };
 
 /** Messages know whom they mention, and rooms how much is unread, from this state version on. */
 export const MENTIONS_SINCE = 5;
 /** Who may register is a matter of the state from this version on; before it everybody may. */
 export const REGISTRATION_SINCE = 6;
+/** Messages may be replies in threads from this state version on. */
+export const THREADS_SINCE = 7;
 
 /** The state version that an operation needs. */
 export function versionOf(op: Op): number {
+  const isThread = op.$case === "send" || op.$case === "markRead";
+  if (isThread && op.value.threadRootSeq > 0) return THREADS_SINCE;
   if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {
     return MENTIONS_SINCE;
   }

@@ -3,6 +3,7 @@
 // "explicit checks" of apply: no constraint of SQLite is ever relied on to refuse anything.
 import { CachedTable } from "./cached-table.ts";
 import type { ChatDatabase } from "./database.ts";
+import { FollowTable } from "./follow-table.ts";
 import { HashSum, RowHasher } from "./hash.ts";
 import { MentionTable } from "./mention-table.ts";
 import { MessageTable } from "./message-table.ts";
@@ -11,6 +12,7 @@ import { RequestTable } from "./request-table.ts";
 import {
   ACCOUNTS,
   type AccountRow,
+  type FollowRow,
   MEMBERS,
   type MemberRow,
   ROOMS,
@@ -32,6 +34,7 @@ export class ChatState {
   readonly messages: MessageTable;
   readonly reactions: ReactionTable;
   readonly mentions: MentionTable;
+  readonly follows: FollowTable;
   readonly requests: RequestTable;
   /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
   stampMs: number;
@@ -83,6 +86,7 @@ export class ChatState {
     this.sum = new HashSum(meta.hashA, meta.hashB);
     this.messages = new MessageTable(db, this.sum, this.hasher, search);
     this.mentions = new MentionTable(db, this.sum, this.hasher);
+    this.follows = new FollowTable(db, this.sum, this.hasher);
     this.#counts = new UnreadCounts(db);
     this.reactions = new ReactionTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);
@@ -333,7 +337,7 @@ export class ChatState {
     return this.#senders.get(roomId)?.get(accountId);
   }
 
-  /** What a member has not read. */
+  /** What a member has not read of the room itself. */
   unread(room: RoomRow, { accountId, readSeq }: MemberRow): Counts {
     const sender = this.sender(room.id, accountId);
     return this.#counts.count({
@@ -343,7 +347,26 @@ export class ChatState {
       lastSeq: room.lastSeq,
       sentCount: sender?.sentCount ?? 0,
       lastSentSeq: sender?.lastSeq ?? 0,
+      sentReplies: sender?.replyCount ?? 0,
     });
+  }
+
+  /** A member's place in a thread, if they have or had one since they joined. */
+  placeInThread(member: MemberRow, threadRootSeq: number): FollowRow | undefined {
+    const row = this.follows.find(member.accountId, member.roomId, threadRootSeq);
+    return row !== undefined && row.changedRevision > member.joinedRevision ? row : undefined;
+  }
+
+  /** The same, if they follow it now. */
+  followed(member: MemberRow, threadRootSeq: number): FollowRow | undefined {
+    const row = this.placeInThread(member, threadRootSeq);
+    return row?.following === true ? row : undefined;
+  }
+
+  /** What somebody has not read of a thread that they follow. */
+  unreadInThread(room: RoomRow, { accountId, threadRootSeq, readSeq }: FollowRow): Counts {
+    const place = { roomId: room.id, threadRootSeq, accountId, readSeq };
+    return this.#counts.countThread({ ...place, lastSeq: room.lastSeq });
   }
 
   changedSender(sender: SenderRow): void {

@@ -1,6 +1,11 @@
 // How much of a room an account has not read: messages after its read position, not its own, not deleted; and among them those that
 // mention it. Counted without scanning: sequences have no gaps (P3), an author's messages in a room are numbered and linked, and
 // deleted ones and mentions have indexes of their own.
+//
+// Replies in threads are nobody's unread messages but those of who follows the thread, and are counted for each thread by itself, after
+// a read position in that thread. The room's position can't stand for it: the room does not show them, so who has read the room to its
+// end has not seen them, and who reads a thread has not seen the room. They are numbered too: in the room and by author, so that they
+// are left out of the room's count, and in the thread and by author there.
 import type { ChatDatabase, Statement } from "./database.ts";
 import type { SqlValue } from "./hash.ts";
 import { firstArray, prepareArrays } from "./schema.ts";
@@ -14,6 +19,18 @@ export interface ReadPosition {
   /** How much the account itself has sent there, and the number of the latest; 0 = nothing. */
   readonly sentCount: number;
   readonly lastSentSeq: number;
+  /** How much of that were replies in threads. */
+  readonly sentReplies: number;
+}
+
+/** Somebody's place in a thread that they follow. */
+export interface ThreadPosition {
+  readonly roomId: number;
+  readonly threadRootSeq: number;
+  readonly accountId: number;
+  readonly readSeq: number;
+  /** The room's. */
+  readonly lastSeq: number;
 }
 
 /**
@@ -42,9 +59,16 @@ export class UnreadCounts {
   readonly #deletedAsOf: Statement;
   readonly #mentions: Statement;
   readonly #mentionsAsOf: Statement;
+  readonly #repliesSoFar: Statement;
+  readonly #threadSeqAt: Statement;
+  readonly #authorThreadSeqAt: Statement;
+  readonly #deletedReplies: Statement;
+  readonly #deletedRepliesAsOf: Statement;
+  readonly #threadMentions: Statement;
+  readonly #threadMentionsAsOf: Statement;
 
   constructor(db: ChatDatabase) {
-    const link = "SELECT seq, author_seq, author_prev_seq FROM messages";
+    const link = "SELECT seq, author_seq - author_replies_so_far, author_prev_seq FROM messages";
     this.#indexedAfter = prepareArrays(
       db,
       `${link} WHERE room_id = ? AND author_id = ? AND seq > ? AND author_seq % 32 = 0
@@ -53,14 +77,35 @@ export class UnreadCounts {
     this.#bySeq = prepareArrays(db, `${link} WHERE room_id = ? AND seq = ?`);
     const deleted = `SELECT count(*) FROM messages m
        WHERE m.room_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.author_id <> ?4 AND m.deleted = 1`;
-    this.#deletedAfter = prepareArrays(db, deleted);
-    this.#deletedAsOf = prepareArrays(db, `${deleted} AND ${TOLD}`);
+    this.#deletedAfter = prepareArrays(db, `${deleted} AND m.thread_root_seq = 0`);
+    this.#deletedAsOf = prepareArrays(db, `${deleted} AND m.thread_root_seq = 0 AND ${TOLD}`);
     const mentions = `SELECT count(*) FROM mentions n JOIN messages m ON m.id = n.message_id
        WHERE n.account_id IN (0, ?4) AND n.room_id = ?1 AND n.seq > ?2 AND n.seq <= ?3 AND m.author_id <> ?4`;
-    this.#mentions = prepareArrays(db, `${mentions} AND m.deleted = 0`);
-    this.#mentionsAsOf = prepareArrays(db, `${mentions} AND NOT (m.deleted = 1 AND ${TOLD})`);
+    const [alive, aliveAsOf] = ["m.deleted = 0", `NOT (m.deleted = 1 AND ${TOLD})`];
+    const inRoom = `${mentions} AND n.thread_root_seq = 0`;
+    this.#mentions = prepareArrays(db, `${inRoom} AND ${alive}`);
+    this.#mentionsAsOf = prepareArrays(db, `${inRoom} AND ${aliveAsOf}`);
+    this.#repliesSoFar = prepareArrays(
+      db,
+      "SELECT replies_so_far FROM messages WHERE room_id = ? AND seq = ?",
+    );
+    const inThread = "thread_root_seq > 0 AND thread_root_seq";
+    const at = `FROM messages WHERE room_id = ?1 AND ${inThread} = ?2 AND seq <= ?3`;
+    const last = "ORDER BY seq DESC LIMIT 1";
+    this.#threadSeqAt = prepareArrays(db, `SELECT thread_seq ${at} ${last}`);
+    this.#authorThreadSeqAt = prepareArrays(
+      db,
+      `SELECT author_thread_seq ${at} AND author_id = ?4 ${last}`,
+    );
+    const deletedReplies = `${deleted} AND m.thread_root_seq > 0 AND m.thread_root_seq = ?7`;
+    this.#deletedReplies = prepareArrays(db, deletedReplies);
+    this.#deletedRepliesAsOf = prepareArrays(db, `${deletedReplies} AND ${TOLD}`);
+    const threadMentions = `${mentions} AND n.thread_root_seq > 0 AND n.thread_root_seq = ?7`;
+    this.#threadMentions = prepareArrays(db, `${threadMentions} AND ${alive}`);
+    this.#threadMentionsAsOf = prepareArrays(db, `${threadMentions} AND ${aliveAsOf}`);
   }
 
+  /** Of the room itself. */
   count(position: ReadPosition, asOf?: AsOf): Counts {
     const { roomId, accountId, readSeq, lastSeq } = position;
     if (readSeq >= lastSeq) return NOTHING;
@@ -74,14 +119,51 @@ export class UnreadCounts {
             firstArray(this.#mentionsAsOf, ...range, asOf.base, asOf.revision),
           ];
     return {
-      unreadCount: lastSeq - readSeq - own - (deleted?.[0] as number),
+      unreadCount:
+        lastSeq - readSeq - this.#repliesWithin(position) - own - (deleted?.[0] as number),
       mentionCount: mentions?.[0] as number,
     };
   }
 
-  /** How many messages the account itself has sent after `seq`; at most 33 rows are looked at. */
-  #ownAfter({ roomId, accountId, sentCount, lastSentSeq }: ReadPosition, seq: number): number {
+  /** Of a thread. */
+  countThread(position: ThreadPosition, asOf?: AsOf): Counts {
+    const { roomId, threadRootSeq, accountId, readSeq, lastSeq } = position;
+    if (readSeq >= lastSeq) return NOTHING;
+    const after = (statement: Statement, ...more: SqlValue[]): number => {
+      const upTo = (seq: number) =>
+        (firstArray(statement, roomId, threadRootSeq, seq, ...more)?.[0] as number | undefined) ??
+        0;
+      return upTo(lastSeq) - upTo(readSeq);
+    };
+    const replies = after(this.#threadSeqAt);
+    if (replies === 0) return NOTHING;
+    const own = after(this.#authorThreadSeqAt, accountId);
+    const range: SqlValue[] = [roomId, readSeq, lastSeq, accountId];
+    const told: SqlValue[] = asOf === undefined ? [0, 0] : [asOf.base, asOf.revision];
+    const [deleted, mentions] =
+      asOf === undefined
+        ? [this.#deletedReplies, this.#threadMentions]
+        : [this.#deletedRepliesAsOf, this.#threadMentionsAsOf];
+    const values = [...range, ...told, threadRootSeq];
+    return {
+      unreadCount: replies - own - (firstArray(deleted, ...values)?.[0] as number),
+      mentionCount: firstArray(mentions, ...values)?.[0] as number,
+    };
+  }
+
+  /** How many replies in threads stand between. */
+  #repliesWithin({ roomId, readSeq, lastSeq }: ReadPosition): number {
+    const upTo = (seq: number) =>
+      (firstArray(this.#repliesSoFar, roomId, seq)?.[0] as number | undefined) ?? 0;
+    const last = upTo(lastSeq);
+    return last === 0 ? 0 : last - upTo(readSeq);
+  }
+
+  /** How much the account itself has sent to the room after `seq`; at most 33 rows are looked at. */
+  #ownAfter(position: ReadPosition, seq: number): number {
+    const { roomId, accountId, lastSentSeq } = position;
     if (seq >= lastSentSeq) return 0;
+    const sentCount = position.sentCount - position.sentReplies;
     if (seq === 0) return sentCount;
     let link =
       firstArray(this.#indexedAfter, roomId, accountId, seq) ??

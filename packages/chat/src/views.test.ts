@@ -44,6 +44,7 @@ const room: RoomRow = {
   infoRevision: 0,
   directLow: 0,
   directHigh: 0,
+  replyCount: 0,
 };
 const member: MemberRow = {
   ...tracked,

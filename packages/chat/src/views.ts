@@ -3,6 +3,7 @@
 import {
   Account,
   type Account as AccountView,
+  type FollowedThread,
   joinBytes,
   lengthDelimitedField,
   MembershipChanged,
@@ -15,9 +16,11 @@ import {
   RoomRemoved,
   RoomReset,
   type Room as RoomView,
+  ThreadMarker,
+  ThreadSummary,
   varintField,
 } from "@parley/protocol";
-import type { AccountRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
+import type { AccountRow, FollowRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
 import type { Counts } from "./unread-counts.ts";
 
 const NOTHING_UNREAD: Counts = { unreadCount: 0, mentionCount: 0 };
@@ -44,6 +47,7 @@ export function roomView(
   viewer: MemberRow | undefined,
   peer: AccountRow | undefined,
   counts: Counts = NOTHING_UNREAD,
+  threads: FollowedThread[] = [],
 ): RoomView {
   const isMember = viewer !== undefined && viewer.role !== 0;
   return {
@@ -59,7 +63,20 @@ export function roomView(
     createdAtMs: row.createdAtMs,
     deleted: row.deleted,
     ...counts,
+    threads,
   };
+}
+
+export function followedThread(
+  { threadRootSeq, readSeq }: FollowRow,
+  counts: Counts,
+): FollowedThread {
+  return { threadRootSeq, readSeq, ...counts };
+}
+
+/** Why a reply can't be what a thread is about. */
+export function replyHasNoThread(seq: number, threadRootSeq: number): string {
+  return `Message ${seq} is itself a reply, in the thread of message ${threadRootSeq}.`;
 }
 
 /** The other account of a direct room, as `accountId` sees it (itself in a room with itself). */
@@ -90,6 +107,8 @@ export function messageView(row: MessageRow, author: string): MessageView {
     pinned: row.pinnedRevision > 0,
     mentions: mentions.accountIds,
     mentionsRoom: mentions.room,
+    threadRootSeq: row.threadRootSeq,
+    thread: row.thread === null ? undefined : ThreadSummary.decode(row.thread),
   };
 }
 
@@ -160,7 +179,7 @@ export function membershipChangedEvent(
   return event(revision, 7, MembershipChanged.encode(changed).finish());
 }
 
-/** `counts`: what is unread after `seq`, as of the revision. */
+/** `counts`: what is unread of the room itself after `seq`, as of the revision. */
 export function readMarkerEvent(
   revision: number,
   roomId: number,
@@ -168,6 +187,13 @@ export function readMarkerEvent(
   counts: Counts,
 ): Uint8Array {
   return event(revision, 8, ReadMarker.encode({ roomId, seq, ...counts }).finish());
+}
+
+/** `counts`: what is unread of the thread, as of the revision. */
+export function threadMarkerEvent(revision: number, row: FollowRow, counts: Counts): Uint8Array {
+  const { roomId, following } = row;
+  const thread = followedThread(row, following ? counts : NOTHING_UNREAD);
+  return event(revision, 10, ThreadMarker.encode({ roomId, following, thread }).finish());
 }
 
 export function accountChangedEvent(revision: number, account: AccountRow): Uint8Array {

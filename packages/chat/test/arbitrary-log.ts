@@ -14,6 +14,12 @@ const someId = fc.oneof(
 const accountId = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 4 }) }, someId);
 const roomId = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 5, max: 9 }) }, someId);
 const seq = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 6 }) }, someId);
+/** Often a thread of the first messages, which the prologue sent. */
+const threadRootSeq = fc.oneof(
+  { weight: 5, arbitrary: fc.constant(0) },
+  { weight: 5, arbitrary: fc.constantFrom(1, 2) },
+  seq,
+);
 const absurdText = fc.constantFrom(
   "",
   "\0",
@@ -105,9 +111,19 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         { weight: 1, arbitrary: fc.constant(Array(51).fill(1)) },
       ),
       mentionsRoom: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
+      threadRootSeq,
     }),
   },
-  { weight: 2, arbitrary: op1("delete", { roomId, seqs: fc.array(seq, { maxLength: 4 }) }) },
+  {
+    weight: 3,
+    arbitrary: op1("delete", {
+      roomId,
+      seqs: fc.oneof(
+        seq.map((one) => [one]),
+        fc.array(seq, { maxLength: 4 }),
+      ),
+    }),
+  },
   {
     weight: 3,
     arbitrary: op1("edit", {
@@ -122,8 +138,9 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: op1("react", { roomId, seq, emoji: text("+1", "\u2764\ufe0f"), add: fc.boolean() }),
   },
   { weight: 3, arbitrary: op1("pin", { roomId, seq, pinned: fc.boolean() }) },
+  { weight: 2, arbitrary: op1("followThread", { roomId, seq, follow: fc.boolean() }) },
   op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
-  { weight: 2, arbitrary: op1("markRead", { roomId, seq }) },
+  { weight: 3, arbitrary: op1("markRead", { roomId, seq, threadRootSeq }) },
 );
 
 function op1<K extends Op["$case"]>(
@@ -206,7 +223,7 @@ export function prologue(): Uint8Array[] {
   let n = 30;
   const join = (account: number, roomId: number): Uint8Array =>
     made(account, n++, { $case: "joinRoom", value: { roomId } });
-  const say = (account: number, roomId: number): Uint8Array =>
+  const say = (account: number, roomId: number, threadRootSeq = 0): Uint8Array =>
     made(account, n, {
       $case: "send",
       value: {
@@ -217,17 +234,19 @@ export function prologue(): Uint8Array[] {
         afterClientMessageId: "",
         mentionIds: [],
         mentionsRoom: false,
+        threadRootSeq,
       },
     });
   const joins = [join(2, 5), join(3, 5), join(1, 6), join(3, 6), join(4, 6)];
   const talk = [say(1, 5), say(2, 5), say(3, 6), say(1, 6), say(1, 5), say(2, 9), say(4, 6)];
   const raise = Command.encode(raiseStateVersionCommand(STATE_VERSION)).finish();
-  return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS)];
+  const replies = [say(2, 5, 1), say(3, 5, 1), say(1, 5, 2), say(4, 6, 1)];
+  return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS), ...replies];
 }
 
 function made(account: number, n: number, made: Op): Uint8Array {
   const bytes = Command.encode({
-    version: 1,
+    version: versionOf(made),
     stampMs: 0,
     accountId: account,
     sessionId: 0,

@@ -1,7 +1,13 @@
 // P5: what a subscriber sees by catching up equals what it would have seen live.
 
 import { DatabaseSync } from "node:sqlite";
-import { Event, type Event as EventView, type Message, UnreadResponse } from "@parley/protocol";
+import {
+  Event,
+  type Event as EventView,
+  type FollowedThread,
+  type Message,
+  UnreadResponse,
+} from "@parley/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -58,6 +64,8 @@ interface SeenRoom {
   lastSeq: number;
   unreadCount: number;
   mentionCount: number;
+  /** By the number of the message that they are about. */
+  readonly threads: Map<number, FollowedThread>;
   readonly members: Map<number, number>;
   readonly messages: Map<number, Message>;
 }
@@ -82,7 +90,8 @@ class Subscriber {
         const members = new Map([[this.accountId, room.role as number]]);
         const messages = new Map();
         const counts = { readSeq, lastSeq, unreadCount, mentionCount };
-        this.rooms.set(room.id, { name, topic, visibility, ...counts, members, messages });
+        const threads = new Map<number, FollowedThread>();
+        this.rooms.set(room.id, { name, topic, visibility, ...counts, threads, members, messages });
         return;
       }
       case "roomRemoved":
@@ -111,7 +120,7 @@ class Subscriber {
       }
       case "messageChanged": {
         const room = this.#room(it.value.roomId);
-        if (it.value.deleted && it.value.seq > room.readSeq) this.#count(room, it.value, -1);
+        if (it.value.deleted) this.#count(room, it.value, -1);
         const { messages } = this.#room(it.value.roomId);
         // Older than what this subscriber has loaded: nothing to change.
         if (messages.has(it.value.seq)) messages.set(it.value.seq, this.#named(it.value));
@@ -124,6 +133,14 @@ class Subscriber {
           mentionCount: it.value.mentionCount,
         });
         return;
+      case "threadMarker": {
+        const { roomId, following, thread } = it.value;
+        if (thread === undefined) throw new Error("a marker without its thread");
+        const { threads } = this.#room(roomId);
+        if (following) threads.set(thread.threadRootSeq, thread);
+        else threads.delete(thread.threadRootSeq);
+        return;
+      }
       case "accountChanged":
         if (!it.value.deleted) return;
         this.#gone.add(it.value.id);
@@ -138,10 +155,21 @@ class Subscriber {
 
   /** The rule by which clients keep the counts (see afterEvent in the SDK). */
   #count(room: SeenRoom, message: Message, by: number): void {
-    if (message.authorId === this.accountId) return;
-    room.unreadCount += by;
-    const isForMe = message.mentionsRoom || message.mentions.includes(this.accountId);
-    if (isForMe) room.mentionCount += by;
+    const { threadRootSeq, seq, authorId, mentionsRoom, mentions } = message;
+    const place = threadRootSeq === 0 ? room : room.threads.get(threadRootSeq);
+    if (authorId === this.accountId || place === undefined || seq <= place.readSeq) return;
+    const isForMe = mentionsRoom || mentions.includes(this.accountId);
+    const unreadCount = place.unreadCount + by;
+    const mentionCount = place.mentionCount + (isForMe ? by : 0);
+    if (threadRootSeq === 0) Object.assign(room, { unreadCount, mentionCount });
+    else
+      room.threads.set(threadRootSeq, {
+        ...room.threads.get(threadRootSeq),
+        threadRootSeq,
+        readSeq: place.readSeq,
+        unreadCount,
+        mentionCount,
+      });
   }
 
   #named(message: Message): Message {
@@ -156,8 +184,12 @@ class Subscriber {
 
   counts(): unknown[] {
     return [...this.rooms]
-      .map(([roomId, { readSeq, lastSeq, unreadCount, mentionCount }]) => ({
-        ...{ roomId, readSeq, lastSeq, unreadCount, mentionCount },
+      .map(([roomId, { readSeq, lastSeq, unreadCount, mentionCount, threads }]) => ({
+        roomId,
+        readSeq,
+        lastSeq,
+        unreadCount: [...threads.values()].reduce((n, one) => n + one.unreadCount, unreadCount),
+        mentionCount: [...threads.values()].reduce((n, one) => n + one.mentionCount, mentionCount),
       }))
       .sort((x, y) => x.roomId - y.roomId);
   }
@@ -168,7 +200,10 @@ class Subscriber {
     return byKey(this.rooms).map(([id, room]) => ({
       id,
       ...room,
-      ...(withCounts ? {} : { unreadCount: 0, mentionCount: 0 }),
+      threads: byKey(room.threads),
+      ...(withCounts
+        ? {}
+        : { unreadCount: 0, mentionCount: 0, threads: [...room.threads.keys()].sort() }),
       members: byKey(room.members),
       messages: byKey(room.messages),
     }));
@@ -356,9 +391,30 @@ test("P5: read positions reach one's other devices, and only one's own", () => {
   const { world, anna, bob, roomId } = pair();
   world.send(anna, roomId, "hello");
   const cursor = world.revision;
-  world.ok(markReadCommand({ roomId, seq: 1, requestId: "" }, bob));
+  world.ok(markReadCommand({ roomId, seq: 1, requestId: "", threadRootSeq: 0 }, bob));
   expect(cases(world, bob.accountId, cursor)).toEqual(["readMarker"]);
   expect(cases(world, anna.accountId, cursor)).toEqual([]);
+});
+
+test("P5: a place in a thread is told with what was unread there then; what follows leads to now", () => {
+  const { world, anna, bob, roomId } = pair();
+  world.upgrade();
+  world.send(anna, roomId, "root");
+  const reply = (body: string) => world.send(bob, roomId, body, { threadRootSeq: 1 });
+  for (const body of ["one", "@anna two", "three"]) reply(body);
+  const cursor = world.revision;
+  world.ok(markReadCommand({ roomId, seq: 2, requestId: "", threadRootSeq: 1 }, anna));
+  world.ok(deleteCommand({ roomId, seqs: [3], requestId: world.id() }, bob));
+  reply("four");
+  const events = catchUp(new ChatReader(world.db), anna.accountId, cursor, 1_000_000);
+  const place = { threadRootSeq: 1, readSeq: 2, unreadCount: 2, mentionCount: 1 };
+  expect(events.map(({ event }) => event)).toMatchObject([
+    { $case: "threadMarker", value: { roomId, following: true, thread: place } },
+    { $case: "messageChanged", value: { seq: 3, deleted: true } },
+    { $case: "message", value: { seq: 5 } },
+    { $case: "messageChanged", value: { seq: 1, thread: { replyCount: 3, lastReplySeq: 5 } } },
+  ]);
+  expect(cases(world, bob.accountId, cursor)).not.toContain("threadMarker");
 });
 
 test("a cursor at or beyond the applied revision gives an empty last page", () => {

@@ -29,7 +29,12 @@ function trio() {
   let n = 0;
   const say = (actor: Actor, body: string, room = roomId) => {
     n += 1;
-    const ids = { clientMessageId: `m${n}`, replyToSeq: 0, afterClientMessageId: "" };
+    const ids = {
+      clientMessageId: `m${n}`,
+      replyToSeq: 0,
+      threadRootSeq: 0,
+      afterClientMessageId: "",
+    };
     return sendCommand({ roomId: room, body, ...ids }, actor, mentionsIn(body, world.admission));
   };
   return { world, anna, bob, carol, roomId, say };
@@ -103,7 +108,9 @@ test("reading, deleting and leaving take them back; an edit neither adds nor tak
     value: { deleted: true, body: "", mentions: [bob.accountId], mentionsRoom: true },
   });
   expect(counts(world, bob)).toEqual({ unreadCount: 3, mentionCount: 2 });
-  const [marker] = world.events(markReadCommand({ roomId, seq: 1, requestId: "" }, bob));
+  const [marker] = world.events(
+    markReadCommand({ roomId, seq: 1, requestId: "", threadRootSeq: 0 }, bob),
+  );
   expect(marker?.event.event).toEqual({
     $case: "readMarker",
     value: { roomId, seq: 1, unreadCount: 2, mentionCount: 1 },
@@ -136,7 +143,7 @@ test("P11: a message mentions at most 50 accounts by name", () => {
   const message = event?.event.event;
   if (message?.$case !== "message") throw new Error("no message");
   expect(message.value.mentions).toHaveLength(LIMITS.mentionsMax);
-  const ids = { clientMessageId: "x", replyToSeq: 0, afterClientMessageId: "" };
+  const ids = { clientMessageId: "x", replyToSeq: 0, threadRootSeq: 0, afterClientMessageId: "" };
   const tooMany = Array.from({ length: LIMITS.mentionsMax + 1 }, (_, n) => n + 1);
   const mentions = { mentionIds: tooMany, mentionsRoom: false };
   expect(() => sendCommand({ roomId, body: "hi", ...ids }, anna, mentions)).toThrow("mention");
@@ -147,7 +154,7 @@ test("rolling upgrade: until the state knows mentions, the text is sent without 
   const anna = world.register("anna");
   const roomId = world.room(anna, "General");
   expect(mentionsIn("@anna", world.admission)).toEqual({ mentionIds: [], mentionsRoom: false });
-  const ids = { clientMessageId: "x", replyToSeq: 0, afterClientMessageId: "" };
+  const ids = { clientMessageId: "x", replyToSeq: 0, threadRootSeq: 0, afterClientMessageId: "" };
   const early = { mentionIds: [anna.accountId], mentionsRoom: false };
   const command = sendCommand({ roomId, body: "@anna", ...ids }, anna, early);
   expect(world.reason(command)).toBe("NOT_YET_SUPPORTED");

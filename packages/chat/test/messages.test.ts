@@ -200,7 +200,8 @@ test("admins and owners of a room delete anybody's messages, plain members only 
 test("the read position is a maximum, at most the newest message, and tells one's own devices", () => {
   const { world, anna, bob, roomId } = pair();
   for (const body of ["a", "b", "c"]) world.send(bob, roomId, body);
-  const mark = (seq: number) => markReadCommand({ roomId, seq, requestId: "" }, anna);
+  const mark = (seq: number) =>
+    markReadCommand({ roomId, seq, requestId: "", threadRootSeq: 0 }, anna);
   const events = world.events(mark(2));
   expect(events).toMatchObject([
     {
@@ -254,7 +255,7 @@ test("unread counts equal a count by hand, over random sends, deletions and read
           world.send(actor, roomId, "x");
           messages.push({ author: who, deleted: false });
         } else if (what === "read") {
-          world.ok(markReadCommand({ roomId, seq, requestId: "" }, actor));
+          world.ok(markReadCommand({ roomId, seq, requestId: "", threadRootSeq: 0 }, actor));
           read[who] = Math.max(read[who] ?? 0, Math.min(seq, messages.length));
         } else {
           const command = deleteCommand({ roomId, seqs: [seq], requestId: world.id() }, actor);

@@ -125,7 +125,13 @@ test("filters: who, where, when, and what a message has", () => {
   world.nowMs += 24 * HOUR_MS;
   world.send(bob, roomId, "four", {});
   const mentions = mentionsIn("five @anna", world.admission);
-  const parts = { roomId, replyToSeq: 0, clientMessageId: "five", afterClientMessageId: "" };
+  const parts = {
+    roomId,
+    replyToSeq: 0,
+    threadRootSeq: 0,
+    clientMessageId: "five",
+    afterClientMessageId: "",
+  };
   world.ok(sendCommand({ ...parts, body: "five @anna" }, bob, mentions));
   world.ok(pinCommand({ roomId, seq: 2, pinned: true, requestId: world.id() }, anna));
   const reaction = { roomId, seq: 1, emoji: "👍", add: true, requestId: world.id() };

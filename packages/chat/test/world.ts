@@ -10,6 +10,7 @@ import {
   ChatReader,
   createRoomCommand,
   createSessionCommand,
+  mentionsIn,
   raiseStateVersionCommand,
   registerCommand,
   STATE_VERSION,
@@ -149,8 +150,18 @@ export class World {
 
   sendOf(actor: Actor, roomId: number, body: string, more: Partial<SendParts> = {}): Command {
     this.#next += 1;
-    const parts = { clientMessageId: `c${this.#next}`, replyToSeq: 0, afterClientMessageId: "" };
-    return sendCommand({ roomId, body, ...parts, ...more }, actor);
+    const id = `c${this.#next}`;
+    const parts = {
+      clientMessageId: id,
+      replyToSeq: 0,
+      threadRootSeq: 0,
+      afterClientMessageId: "",
+    };
+    return sendCommand(
+      { roomId, body, ...parts, ...more },
+      actor,
+      mentionsIn(body, this.admission),
+    );
   }
 
   send(actor: Actor, roomId: number, body: string, more: Partial<SendParts> = {}): Message {
@@ -167,6 +178,7 @@ export class World {
 export interface SendParts {
   readonly clientMessageId: string;
   readonly replyToSeq: number;
+  readonly threadRootSeq: number;
   readonly afterClientMessageId: string;
 }
 

@@ -1,6 +1,6 @@
-import { type Event, Message, ReadMarker, Room } from "@parley/protocol";
+import { type Event, Message, ReadMarker, Room, ThreadMarker } from "@parley/protocol";
 import { expect, test } from "vitest";
-import { afterEvent, type CachedRoom, newCachedRoom } from "./chat-cache.ts";
+import { afterEvent, type CachedRoom, newCachedRoom, unreadOf } from "./chat-cache.ts";
 
 const ME = 7;
 
@@ -22,8 +22,9 @@ function follow(row: CachedRoom, ...changes: [number, NonNullable<Event["event"]
     after = afterEvent(after, { revision, event: change }, ME);
   }
   if (after === undefined) return "gone";
-  const { lastSeq, readSeq, unreadCount, mentionCount } = after.room;
-  return `${readSeq}–${lastSeq}: ${unreadCount} unread, ${mentionCount} for me`;
+  const { lastSeq, readSeq } = after.room;
+  const { unread, mentions } = unreadOf(after.room);
+  return `${readSeq}–${lastSeq}: ${unread} unread, ${mentions} for me`;
 }
 
 const posted = (message: Message) => ({ $case: "message", value: message }) as const;
@@ -63,6 +64,42 @@ test("a deletion takes back what was counted, a reaction or an edit nothing", ()
 test("a read marker brings the servers' counts", () => {
   const later = posted(message(6));
   expect(follow(start(), [101, read(4, 1, 0)], [102, later])).toBe("4–6: 2 unread, 0 for me");
+});
+
+test("a reply in a thread is unread for who follows it, after the place that they have read to there", () => {
+  const reply = (seq: number, fields: Partial<Message> = {}) =>
+    posted(message(seq, { threadRootSeq: 2, ...fields }));
+  const place = (following: boolean, readSeq: number, unreadCount: number, mentionCount = 0) =>
+    ({
+      $case: "threadMarker",
+      value: ThreadMarker.fromPartial({
+        roomId: 1,
+        following,
+        thread: { threadRootSeq: 2, readSeq, unreadCount, mentionCount },
+      }),
+    }) as const;
+  const rest = "3 unread, 1 for me";
+  expect(follow(start(), [101, reply(6)])).toBe(`2–6: ${rest}`);
+  const followed = [
+    [101, place(true, 5, 0)],
+    [102, reply(6)],
+    [103, reply(7, { mentions: [ME] })],
+  ] as [number, NonNullable<Event["event"]>][];
+  expect(follow(start(), ...followed)).toBe("2–7: 5 unread, 2 for me");
+  const own = reply(8, { authorId: ME });
+  const elsewhere = reply(9, { threadRootSeq: 3 });
+  expect(follow(start(), ...followed, [104, own], [105, elsewhere])).toBe(
+    "2–9: 5 unread, 2 for me",
+  );
+  const gone = changed(message(7, { threadRootSeq: 2, deleted: true, mentions: [ME] }));
+  expect(follow(start(), ...followed, [104, gone])).toBe("2–7: 4 unread, 1 for me");
+  expect(follow(start(), ...followed, [104, place(true, 7, 0)], [105, gone])).toBe(`2–7: ${rest}`);
+  expect(follow(start(), ...followed, [104, place(false, 7, 0)], [105, reply(8)])).toBe(
+    `2–8: ${rest}`,
+  );
+  // Reading the room moves nothing in the thread; what a loaded row has counted is not counted again.
+  expect(follow(start(), ...followed, [104, read(7, 0, 0)])).toBe("7–7: 2 unread, 1 for me");
+  expect(follow(start(), [100, place(true, 5, 9)])).toBe(`2–5: ${rest}`);
 });
 
 test("what the row was loaded with is not counted again", () => {

@@ -1,7 +1,7 @@
 // What an application keeps of the chat, to paint at once and to go on from a cursor instead of
 // loading everything anew ("Sync" of the GUI design). Pure: how a room's row follows the events. Stores
 // apply it inside the transaction that also moves the cursor, so that rows and cursor agree (P5).
-import type { Account, Event, Message, Room } from "@parley/protocol";
+import type { Account, Event, FollowedThread, Message, Room } from "@parley/protocol";
 import { type SeqRanges, withRange } from "./seq-ranges.ts";
 
 /** A room as it was at a revision, and which of its messages are at hand. */
@@ -68,6 +68,7 @@ export function roomOf(event: Event): number {
     case "roomRemoved":
     case "membershipChanged":
     case "readMarker":
+    case "threadMarker":
       return change.value.roomId;
     case "roomChanged":
       return change.value.id;
@@ -110,16 +111,56 @@ export function mentionsAccount(message: Message, accountId: number): boolean {
   return message.mentionsRoom || message.mentions.includes(accountId);
 }
 
-/** With one unread message more or less. A marker of one's own devices brings the servers' counts. */
-function counted(
-  { unreadCount, mentionCount }: Room,
+/** What is unread of a room: in the room itself and in the threads of it that the account follows. */
+export function unreadOf(room: Room): { readonly unread: number; readonly mentions: number } {
+  let [unread, mentions] = [room.unreadCount, room.mentionCount];
+  for (const { unreadCount, mentionCount } of room.threads) {
+    unread += unreadCount;
+    mentions += mentionCount;
+  }
+  return { unread, mentions };
+}
+
+/** The account's place in a thread; undefined = it does not follow it, and nothing there is unread for it. */
+export function followedThread(room: Room, threadRootSeq: number): FollowedThread | undefined {
+  return room.threads.find((thread) => thread.threadRootSeq === threadRootSeq);
+}
+
+/**
+ * With one unread message more or less, where a reply counts in its thread if the account follows that. A marker of one's own devices
+ * brings the servers' counts.
+ */
+function counted(room: Room, message: Message, accountId: number, by: 1 | -1): Room {
+  const { seq, threadRootSeq } = message;
+  if (threadRootSeq === 0) return { ...room, ...countedIn(room, message, accountId, by) };
+  const place = followedThread(room, threadRootSeq);
+  if (place === undefined || seq <= place.readSeq) return room;
+  return withThread(room, { ...place, ...countedIn(place, message, accountId, by) });
+}
+
+type Counts = Pick<Room, "unreadCount" | "mentionCount">;
+
+function countedIn(
+  { unreadCount, mentionCount }: Counts,
   message: Message,
   accountId: number,
   by: 1 | -1,
-): Pick<Room, "unreadCount" | "mentionCount"> {
+): Counts {
   return {
     unreadCount: Math.max(0, unreadCount + by),
     mentionCount: Math.max(0, mentionCount + (mentionsAccount(message, accountId) ? by : 0)),
+  };
+}
+
+function withThread(room: Room, thread: FollowedThread): Room {
+  const others = withoutThread(room, thread.threadRootSeq).threads;
+  return { ...room, threads: [...others, thread] };
+}
+
+function withoutThread(room: Room, threadRootSeq: number): Room {
+  return {
+    ...room,
+    threads: room.threads.filter((thread) => thread.threadRootSeq !== threadRootSeq),
   };
 }
 
@@ -144,9 +185,10 @@ export function afterEvent(
       const lastSeq = Math.max(room.lastSeq, seq);
       // What the row has counted already is not new.
       const isUnread = seq > room.lastSeq && !deleted && change.value.authorId !== accountId;
+      const after = isUnread ? counted(room, change.value, accountId, 1) : room;
       return {
         ...row,
-        room: { ...room, lastSeq, ...(isUnread ? counted(room, change.value, accountId, 1) : {}) },
+        room: { ...after, lastSeq },
         ranges: withRange(row.ranges, { from: seq, to: seq }),
       };
     }
@@ -156,10 +198,18 @@ export function afterEvent(
       return { ...row, room: { ...room, readSeq, unreadCount, mentionCount } };
     }
     case "messageChanged": {
-      const { seq, deleted, authorId } = change.value;
-      const wasUnread = newer && deleted && seq > room.readSeq && authorId !== accountId;
-      if (!wasUnread) return row;
-      return { ...row, room: { ...room, ...counted(room, change.value, accountId, -1) } };
+      const { seq, deleted, authorId, threadRootSeq } = change.value;
+      const isAfter = threadRootSeq > 0 || seq > room.readSeq;
+      const wasUnread = newer && deleted && isAfter && authorId !== accountId;
+      return wasUnread ? { ...row, room: counted(room, change.value, accountId, -1) } : row;
+    }
+    case "threadMarker": {
+      const { following, thread } = change.value;
+      if (!newer || thread === undefined) return row;
+      const after = following
+        ? withThread(room, thread)
+        : withoutThread(room, thread.threadRootSeq);
+      return { ...row, room: after };
     }
     case "roomRemoved":
       return newer ? undefined : row;

@@ -4,6 +4,7 @@ export {
   type Account,
   type ClusterView,
   type Event,
+  type FollowedThread,
   LIMITS,
   type LoginSession,
   type Message,
@@ -17,6 +18,7 @@ export {
   RoomRole,
   RoomVisibility,
   type SearchHit,
+  type ThreadSummary,
 } from "@parley/protocol";
 export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
@@ -24,7 +26,9 @@ export {
   type CacheContents,
   type CachedRoom,
   type ChatCacheStore,
+  followedThread,
   mentionsAccount,
+  unreadOf,
 } from "./chat-cache.ts";
 export { ChatSync, type ChatSyncOptions, type HistoryResult, type RoomList } from "./chat-sync.ts";
 export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";

@@ -196,6 +196,7 @@ export class Outbox {
       roomId,
       body,
       replyToSeq: options.replyToSeq ?? 0,
+      threadRootSeq: options.threadRootSeq ?? 0,
       queuedAtMs: this.#clock.wallMs(),
     };
     const entry = this.#newEntry(item);
@@ -597,9 +598,16 @@ export class Outbox {
   #build(entry: Entry): { op: Op; timeoutMs: number } {
     entry.transmitted = true;
     entry.token = this.#options.token();
-    const { clientMessageId, roomId, body, replyToSeq } = entry.item;
+    const { clientMessageId, roomId, body, replyToSeq, threadRootSeq = 0 } = entry.item;
     const afterClientMessageId = this.#predecessor(entry)?.item.clientMessageId ?? "";
-    const value = { roomId, body, clientMessageId, replyToSeq, afterClientMessageId };
+    const value = {
+      roomId,
+      body,
+      clientMessageId,
+      replyToSeq,
+      threadRootSeq,
+      afterClientMessageId,
+    };
     return { op: { $case: "send", value }, timeoutMs: TIMING.attemptMs };
   }
 

@@ -69,6 +69,8 @@ export interface OutboxItem {
   readonly body: string;
   /** 0 = answers nothing. */
   readonly replyToSeq: number;
+  /** Left out or 0 = in no thread. */
+  readonly threadRootSeq?: number | undefined;
   /** Wall clock of this device, for display. */
   readonly queuedAtMs: number;
   /** Set once it can never succeed; it stays until it is dismissed or retried. */

@@ -11,6 +11,8 @@ export interface SendResult {
 export interface SendOptions {
   /** The number of the message that this one answers; 0 or left out = none. */
   readonly replyToSeq?: number | undefined;
+  /** The number of the message to whose thread this one belongs; 0 or left out = it stands in the room itself. */
+  readonly threadRootSeq?: number | undefined;
   /** Made by the client when left out. */
   readonly clientMessageId?: string | undefined;
   /** Before transmission it cancels the message; later it only ends the waiting. */
@@ -52,6 +54,10 @@ export function sizeOf(text: string): number {
   return encoder.encode(text).length;
 }
 
+function isSeqOrNone(seq: number): boolean {
+  return Number.isSafeInteger(seq) && seq >= 0;
+}
+
 /** Why a message can't be taken, before anything is stored; undefined = it can (P11). */
 export function refusalOf(
   item: OutboxItem,
@@ -71,7 +77,7 @@ export function refusalOf(
   if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
     return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
   }
-  if (!Number.isSafeInteger(item.replyToSeq) || item.replyToSeq < 0) {
+  if (![item.replyToSeq, item.threadRootSeq ?? 0].every(isSeqOrNone)) {
     return new ParleyError("INVALID_ARGUMENT", "a message answers another one by its number");
   }
   if (load.items >= bounds.itemsMax || load.bytes + bytes > bounds.bytesMax) {

@@ -57,6 +57,21 @@ test("a reply says what it answers, also when an earlier process wrote it", asyn
   }
 });
 
+test("a reply in a thread says in which, also when an earlier process wrote it", async () => {
+  const store = new MemoryOutbox();
+  const { clock, client, node } = await startedWorld(1, { outbox: store });
+  void client.send(1, "in the thread", { threadRootSeq: 12 }).catch(() => {});
+  await clock.advance(1);
+  expect(sends(node(1).session.requests)).toMatchObject([{ threadRootSeq: 12, replyToSeq: 0 }]);
+  await client.close();
+  const later = await startedWorld(1, { outbox: store });
+  await later.clock.advance(1);
+  expect(sends(later.node(1).session.requests)).toMatchObject([{ threadRootSeq: 12 }]);
+  await expect(later.client.send(1, "no", { threadRootSeq: -1 })).rejects.toMatchObject({
+    reason: "INVALID_ARGUMENT",
+  });
+});
+
 test("P3: after a commit the next send needs no predecessor", async () => {
   const { clock, client, node } = await startedWorld(1);
   new Keeper().attach(node(1));

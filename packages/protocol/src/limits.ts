@@ -19,6 +19,10 @@ export const LIMITS = {
   mentionsMax: 50,
   /** In a larger room, `@room` is for its admins and owners. */
   roomMentionMembersMax: 50,
+  /** Threads that an account follows, in all rooms together: what counting its unread messages costs. */
+  threadsFollowedMax: 1_000,
+  /** Accounts that a message shows of those who replied in its thread. */
+  threadParticipantsShownMax: 3,
   pinsPerRoomMax: 50,
   pinsPageMax: 50,
   pinsPageDefault: 50,

@@ -14,6 +14,8 @@ import {
   DeleteRoomResponse,
   EditRequest,
   EditResponse,
+  FollowThreadRequest,
+  FollowThreadResponse,
   GetAccountRequest,
   GetAccountResponse,
   GetRegistrationRequest,
@@ -64,6 +66,8 @@ import {
   SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
+  ThreadRequest,
+  ThreadResponse,
   UnreadRequest,
   UnreadResponse,
   UpdateProfileRequest,
@@ -250,6 +254,15 @@ export const OPERATIONS = {
     GetRegistrationRequest,
     GetRegistrationResponse,
   ),
+  followThread: operation(
+    42,
+    "FollowThread",
+    "write",
+    "account",
+    FollowThreadRequest,
+    FollowThreadResponse,
+  ),
+  thread: operation(43, "Thread", "read", "account", ThreadRequest, ThreadResponse),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

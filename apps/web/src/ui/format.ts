@@ -1,5 +1,5 @@
 // Times and names as people read them.
-import type { Room } from "@parley/client/browser";
+import { type Room, unreadOf as unreadInAll } from "@parley/client/browser";
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -47,7 +47,7 @@ export function roomName(room: Room, ownAccountId: number): string {
 }
 
 export function unreadOf(room: Room): number {
-  return room.unreadCount;
+  return unreadInAll(room).unread;
 }
 
 /** 0…359, the same for the same name. */

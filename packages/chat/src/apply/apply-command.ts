@@ -27,6 +27,7 @@ import { pin } from "./pins.ts";
 import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
+import { followThread } from "./threads.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -107,6 +108,8 @@ function identifyingContent(op: Op): SqlValue[] {
     }
     case "pin":
       return [op.$case, op.value.roomId, op.value.seq, op.value.pinned ? 1 : 0];
+    case "followThread":
+      return [op.$case, op.value.roomId, op.value.seq, op.value.follow ? 1 : 0];
     case "send":
     case "markRead":
     case "raiseStateVersion":
@@ -230,6 +233,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return pin(context, account, op.value);
     case "setRegistration":
       return setRegistration(context, account, op.value);
+    case "followThread":
+      return followThread(context, account, op.value);
     case "createSession":
       return createSession(context, account, op.value);
     case "endSession":

@@ -17,7 +17,7 @@ import {
   type SendCommand,
 } from "@parley/protocol";
 import { contentHash } from "../hash.ts";
-import type { AccountRow, MessageRow, SenderRow } from "../rows.ts";
+import type { AccountRow, MessageRow, RoomRow, SenderRow } from "../rows.ts";
 import {
   authorName,
   messageChangedEvent,
@@ -28,9 +28,13 @@ import {
 } from "../views.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 import { isDirect, type Membership, membershipOf } from "./membership.ts";
+import { followByReply, markThreadRead, threadRoot, withoutReplies, withReply } from "./threads.ts";
 
 function sendContentHash(context: ApplyContext, command: SendCommand): number {
-  return contentHash(context.state.hasher, [command.roomId, command.body, command.replyToSeq]);
+  const { roomId, body, replyToSeq, threadRootSeq } = command;
+  // As it was before there were threads, for what is in none.
+  const thread = threadRootSeq === 0 ? [] : [threadRootSeq];
+  return contentHash(context.state.hasher, [roomId, body, replyToSeq, ...thread]);
 }
 
 function sendResponse(message: Uint8Array): Uint8Array {
@@ -72,10 +76,23 @@ function mentionsOf(
 
 /** One row for everybody stands for each of them too, so that nobody is counted twice. */
 function addMentions({ state }: ApplyContext, message: MessageRow, mentions: MentionList): void {
-  const { id: messageId, roomId, seq } = message;
+  const { id: messageId, roomId, seq, threadRootSeq } = message;
   for (const accountId of mentions.room ? [0] : mentions.accountIds) {
-    state.mentions.add({ accountId, roomId, seq, messageId });
+    state.mentions.add({ accountId, roomId, seq, messageId, threadRootSeq });
   }
+}
+
+/** What numbers a reply in its thread; zeros for a message of the room itself. */
+function threadNumbers(
+  { state }: ApplyContext,
+  room: RoomRow,
+  authorId: number,
+  threadRootSeq: number,
+): Pick<MessageRow, "threadRootSeq" | "threadSeq" | "authorThreadSeq"> {
+  if (threadRootSeq === 0) return { threadRootSeq, threadSeq: 0, authorThreadSeq: 0 };
+  const { threadSeq } = state.messages.lastInThread(room.id, threadRootSeq);
+  const own = state.messages.repliesOf(room.id, threadRootSeq, authorId);
+  return { threadRootSeq, threadSeq: threadSeq + 1, authorThreadSeq: own + 1 };
 }
 
 /** P2, P3: once, the next number of its room, after its predecessor. */
@@ -96,6 +113,10 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
       return refuse("PREDECESSOR_MISSING", "The message before this one has not arrived.");
     }
   }
+  const root =
+    command.threadRootSeq === 0 ? undefined : threadRoot(context, room, command.threadRootSeq);
+  if (root instanceof ParleyError) return root;
+  const replies = root === undefined ? 0 : 1;
   const sentAtMs = Math.max(stampMs, room.lastSentAtMs);
   const mentions = mentionsOf(context, found, command);
   const sender: SenderRow = state.sender(room.id, account.id) ?? {
@@ -106,6 +127,7 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     accountId: account.id,
     sentCount: 0,
     lastSeq: 0,
+    replyCount: 0,
   };
   const row: MessageRow = {
     id: revision,
@@ -126,18 +148,34 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     reactions: null,
     pinnedRevision: 0,
     mentions: mentions === undefined ? null : MentionList.encode(mentions).finish(),
+    ...threadNumbers(context, room, account.id, command.threadRootSeq),
+    repliesSoFar: room.replyCount + replies,
+    authorRepliesSoFar: sender.replyCount + replies,
+    thread: null,
   };
   state.messages.append(row);
   if (mentions !== undefined) addMentions(context, row, mentions);
   sender.sentCount = row.authorSeq;
   sender.lastSeq = row.seq;
+  sender.replyCount = row.authorRepliesSoFar;
   state.changedSender(sender);
   room.lastSeq = row.seq;
+  room.replyCount = row.repliesSoFar;
   room.lastSentAtMs = sentAtMs;
   context.roomActivity(room);
   const message = encode(Message, messageView(row, account.username));
   context.toRoom(room.id, messageEvent(revision, message));
+  if (root !== undefined) {
+    tellChanged(context, withReply(context, root, row));
+    followByReply(context, found, root, row, mentions);
+  }
   return sendResponse(message);
+}
+
+function tellChanged(context: ApplyContext, row: MessageRow): void {
+  const author = authorName(context.state.account(row.authorId));
+  const message = encode(Message, messageView(row, author));
+  context.toRoom(row.roomId, messageChangedEvent(context.revision, message));
 }
 
 /** One's own messages, or anybody's as an admin or owner of the room; all of them or none. */
@@ -159,7 +197,7 @@ export function deleteMessages(
     }
     if (!row.deleted) rows.push(row);
   }
-  rows.sort((x, y) => x.seq - y.seq);
+  const changed = new Map<number, MessageRow>();
   for (const row of rows) {
     const after: MessageRow = {
       ...row,
@@ -171,12 +209,28 @@ export function deleteMessages(
     };
     state.messages.replace(row, after);
     if (row.reactions !== null) state.reactions.drop(row.id);
-    const author = authorName(state.account(row.authorId));
-    const message = encode(Message, messageView(after, author));
-    context.toRoom(room.id, messageChangedEvent(revision, message));
+    changed.set(row.seq, after);
   }
+  for (const [rootSeq, seqs] of repliesByThread(rows)) {
+    const root = state.messages.bySeq(room.id, rootSeq);
+    if (root !== undefined) changed.set(rootSeq, withoutReplies(context, root, seqs));
+  }
+  // A message that was deleted and lost replies is told of once: a revision has one state of it.
+  const inOrder = [...changed.values()].sort((x, y) => x.seq - y.seq);
+  for (const row of inOrder) tellChanged(context, row);
   if (rows.length > 0) context.roomActivity(room);
   return DeleteResponse.encode({ deletedCount: rows.length, revision }).finish();
+}
+
+function repliesByThread(rows: readonly MessageRow[]): Map<number, number[]> {
+  const threads = new Map<number, number[]>();
+  for (const { threadRootSeq, seq } of rows) {
+    if (threadRootSeq === 0) continue;
+    const seqs = threads.get(threadRootSeq);
+    if (seqs === undefined) threads.set(threadRootSeq, [seq]);
+    else seqs.push(seq);
+  }
+  return threads;
 }
 
 /** One's own message, as it was last seen. */
@@ -223,6 +277,7 @@ export function markRead(
   const found = membershipOf(context, command.roomId, account);
   if (found instanceof ParleyError) return found;
   const { room, member } = found;
+  if (command.threadRootSeq > 0) return markThreadRead(context, found, command);
   const seq = Math.min(command.seq, room.lastSeq);
   if (seq > member.readSeq) {
     member.readSeq = seq;

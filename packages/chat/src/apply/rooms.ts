@@ -49,6 +49,7 @@ function newRoom(
     infoRevision: 0,
     directLow: made.directLow,
     directHigh: made.directHigh,
+    replyCount: 0,
   };
   context.state.addRoom(room);
   context.changes.push(roomChange(room));

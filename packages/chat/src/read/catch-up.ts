@@ -9,6 +9,7 @@ import type { ChatDatabase, Statement } from "../database.ts";
 import {
   ACCOUNTS,
   type AccountRow,
+  FOLLOWS,
   MEMBERS,
   type MemberRow,
   ROOMS,
@@ -26,6 +27,7 @@ import {
   roomChangedEvent,
   roomRemovedEvent,
   roomResetEvent,
+  threadMarkerEvent,
 } from "../views.ts";
 import { MESSAGE_COLUMNS, messageOf } from "./history.ts";
 import { merge, type Pending, type Source } from "./merge.ts";
@@ -42,6 +44,7 @@ const RANK = {
   message: 5,
   changed: 6,
   read: 7,
+  thread: 8,
 };
 /** Rows that a source reads at once: few at first, because most pages take few of each room. */
 const CHUNK_MIN = 4;
@@ -65,6 +68,7 @@ export class CatchUpReads {
   readonly #changes: Statement;
   readonly #members: Statement;
   readonly #accounts: Statement;
+  readonly #follows: Statement;
 
   constructor(db: ChatDatabase, rows: RowSource, unread: UnreadReads) {
     this.#rows = rows;
@@ -103,6 +107,15 @@ export class CatchUpReads {
        WHERE changed_revision > 0 AND (changed_revision, id) > (?, ?)
        ORDER BY changed_revision, id LIMIT ?`,
     );
+    this.#follows = prepareArrays(
+      db,
+      `SELECT ${columnsOf(FOLLOWS, "f")}, ${columnsOf(MEMBERS, "m")}, ${columnsOf(ROOMS, "r")} FROM follows f
+       JOIN members m ON m.room_id = f.room_id AND m.account_id = f.account_id
+       JOIN rooms r ON r.id = f.room_id
+       WHERE f.account_id = ? AND (f.changed_revision, f.room_id, f.thread_root_seq) > (?, ?, ?)
+         AND m.role <> 0 AND f.changed_revision > m.joined_revision
+       ORDER BY f.changed_revision, f.room_id, f.thread_root_seq LIMIT ?`,
+    );
   }
 
   /** One page: whole revisions, ending with the first that reaches `bytesMax`, at least one. */
@@ -129,7 +142,7 @@ export class CatchUpReads {
   }
 
   #sources(accountId: number, after: number): Source[] {
-    const sources: Source[] = [this.#accountSource(after)];
+    const sources: Source[] = [this.#accountSource(after), this.#threadSource(accountId, after)];
     for (const values of allArrays(this.#memberships, accountId, after)) {
       const member = MEMBERS.row(values);
       const room = ROOMS.row(values.slice(MEMBERS.columns.length));
@@ -266,6 +279,28 @@ export class CatchUpReads {
         return pendingAt(member.changedRevision, RANK.member, (revision) =>
           membershipChangedEvent(revision, room, account, member.role),
         );
+      }),
+    );
+  }
+
+  /** Threads that the account follows, has read, or does not follow any more since. */
+  #threadSource(accountId: number, base: number): Source {
+    let after: [number, number, number] = [base, Number.MAX_SAFE_INTEGER, 0];
+    return chunked((limit) =>
+      allArrays(this.#follows, accountId, ...after, limit).map((values) => {
+        const row = FOLLOWS.row(values);
+        after = [row.changedRevision, row.roomId, row.threadRootSeq];
+        const member = MEMBERS.row(values.slice(FOLLOWS.columns.length));
+        const room = ROOMS.row(values.slice(FOLLOWS.columns.length + MEMBERS.columns.length));
+        return pendingAt(row.changedRevision, RANK.thread, (revision) => {
+          // As with the room's own read position.
+          if (member.joinedRevision > base) {
+            return threadMarkerEvent(revision, row, this.#unread.inThread(row, room.lastSeq));
+          }
+          const lastSeq = this.#lastSeqUpTo(room, revision);
+          const counts = this.#unread.inThread(row, lastSeq, { base, revision });
+          return threadMarkerEvent(revision, row, counts);
+        });
       }),
     );
   }

@@ -1,4 +1,4 @@
-// A room's messages: by sequence, and those that are pinned.
+// A room's messages: by sequence, those of one thread, and those that are pinned.
 import {
   type HistoryRequest,
   HistoryResponse,
@@ -6,15 +6,19 @@ import {
   type ListPinsRequest,
   ListPinsResponse,
   type Message,
+  ParleyError,
+  type ThreadRequest,
+  ThreadResponse,
 } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
 import type { SqlValue } from "../hash.ts";
 import { MESSAGES } from "../rows.ts";
-import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
-import { DELETED_ACCOUNT_NAME, messageView } from "../views.ts";
+import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { DELETED_ACCOUNT_NAME, messageView, replyHasNoThread } from "../views.ts";
 import { readableRoom } from "./access.ts";
 import { pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
+import type { UnreadReads } from "./unread.ts";
 
 /** A message with its author's name, for statements that end in `AUTHOR_COLUMNS`. */
 export const MESSAGE_COLUMNS = `${columnsOf(MESSAGES, "m")}, a.username, a.deleted`;
@@ -28,16 +32,32 @@ export function messageOf(values: readonly SqlValue[]): Message {
 
 export class HistoryReads {
   readonly #rows: RowSource;
+  readonly #unread: UnreadReads;
   readonly #ascending: Statement;
   readonly #descending: Statement;
+  readonly #bySeq: Statement;
+  readonly #repliesAscending: Statement;
+  readonly #repliesDescending: Statement;
+  readonly #lastReply: Statement;
   readonly #pinned: Statement;
 
-  constructor(db: ChatDatabase, rows: RowSource) {
+  constructor(db: ChatDatabase, rows: RowSource, unread: UnreadReads) {
     this.#rows = rows;
+    this.#unread = unread;
     const messages = `SELECT ${MESSAGE_COLUMNS} FROM messages m JOIN accounts a ON a.id = m.author_id`;
     const between = `${messages} WHERE m.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq`;
     this.#ascending = prepareArrays(db, `${between} LIMIT ?`);
     this.#descending = prepareArrays(db, `${between} DESC LIMIT ?`);
+    this.#bySeq = prepareArrays(db, `${messages} WHERE m.room_id = ? AND m.seq = ?`);
+    const thread = "room_id = ? AND thread_root_seq > 0 AND thread_root_seq = ?";
+    const replies = `${messages} WHERE m.id IN (SELECT id FROM messages WHERE ${thread} AND seq > ? AND seq < ?
+       ORDER BY seq`;
+    this.#repliesAscending = prepareArrays(db, `${replies} LIMIT ?) ORDER BY m.id`);
+    this.#repliesDescending = prepareArrays(db, `${replies} DESC LIMIT ?) ORDER BY m.id`);
+    this.#lastReply = prepareArrays(
+      db,
+      `SELECT seq FROM messages WHERE ${thread} ORDER BY seq DESC LIMIT 1`,
+    );
     this.#pinned = prepareArrays(
       db,
       `${messages} WHERE m.room_id = ? AND m.pinned_revision > 0 AND m.pinned_revision < ?
@@ -62,6 +82,33 @@ export class HistoryReads {
       revision,
       staleMs: 0,
       lastSeq: room.lastSeq,
+    }).finish();
+  }
+
+  /** As `history`, of one thread; with the message that it is about and the account's place in it. */
+  thread(request: ThreadRequest, accountId: number, revision: number): Uint8Array {
+    const { roomId, threadRootSeq, beforeSeq, afterSeq } = request;
+    const limit = pageSize(request.limit, LIMITS.historyPageDefault, LIMITS.historyPageMax);
+    const room = readableRoom(this.#rows, roomId, accountId);
+    const found = firstArray(this.#bySeq, room.id, threadRootSeq);
+    if (found === undefined) {
+      throw new ParleyError("MESSAGE_NOT_FOUND", `There is no message ${threadRootSeq}.`);
+    }
+    const root = messageOf(found);
+    if (root.threadRootSeq > 0) {
+      const message = replyHasNoThread(root.seq, root.threadRootSeq);
+      throw new ParleyError("INVALID_ARGUMENT", message);
+    }
+    const replies = afterSeq === 0 ? this.#repliesDescending : this.#repliesAscending;
+    const before = beforeSeq === 0 ? Number.MAX_SAFE_INTEGER : beforeSeq;
+    const lastSeq = firstArray(this.#lastReply, room.id, threadRootSeq)?.[0] as number | undefined;
+    return ThreadResponse.encode({
+      root,
+      messages: allArrays(replies, room.id, threadRootSeq, afterSeq, before, limit).map(messageOf),
+      revision,
+      staleMs: 0,
+      lastSeq: lastSeq ?? 0,
+      followed: this.#unread.thread(accountId, room.id, threadRootSeq),
     }).finish();
   }
 

@@ -9,6 +9,7 @@ import {
   ListRoomsRequest,
   ParleyError,
   SearchRequest,
+  ThreadRequest,
 } from "@parley/protocol";
 import type { ChatDatabase } from "../database.ts";
 import { keptStateHash, recomputeStateHash } from "../schema.ts";
@@ -38,9 +39,9 @@ export class ChatReader {
     this.#db = db;
     this.#rows = new RowSource(db);
     this.#accounts = new AccountReads(db, this.#rows);
-    this.#history = new HistoryReads(db, this.#rows);
     this.#search = new SearchReads(db, this.#rows);
     this.#unread = new UnreadReads(db);
+    this.#history = new HistoryReads(db, this.#rows, this.#unread);
     this.#rooms = new RoomReads(db, this.#rows, this.#unread);
     this.#catchUp = new CatchUpReads(db, this.#rows, this.#unread);
   }
@@ -126,6 +127,8 @@ export class ChatReader {
         return this.#rooms.members(decode(ListMembersRequest, query.request), accountId, revision);
       case "history":
         return this.#history.history(decode(HistoryRequest, query.request), accountId, revision);
+      case "thread":
+        return this.#history.thread(decode(ThreadRequest, query.request), accountId, revision);
       case "listPins":
         return this.#history.pins(decode(ListPinsRequest, query.request), accountId, revision);
       case "search":

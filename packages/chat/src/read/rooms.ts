@@ -65,6 +65,7 @@ export class RoomReads {
     const list = ["own rooms", accountId, pattern];
     const afterId = Number(positionOf(list, token));
     const rooms: Room[] = [];
+    const threads = this.#unread.threads(accountId);
     for (const values of this.#own.iterate(accountId, afterId)) {
       const columns = values as unknown as number[];
       const member = MEMBERS.row(columns);
@@ -77,7 +78,8 @@ export class RoomReads {
       if (rooms.length === size) {
         return { rooms, nextPageToken: pageToken(list, String(rooms[size - 1]?.id ?? 0)) };
       }
-      rooms.push(roomView(room, member, peer, this.#unread.of(room, member)));
+      const counts = this.#unread.of(room, member);
+      rooms.push(roomView(room, member, peer, counts, threads.get(room.id)));
     }
     return { rooms, nextPageToken: "" };
   }

@@ -1,12 +1,17 @@
 // What is unread, room by room, for one account.
-import { type RoomUnread, UnreadResponse } from "@parley/protocol";
+import { type FollowedThread, type RoomUnread, UnreadResponse } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
-import type { MemberRow, RoomRow } from "../rows.ts";
-import { allArrays, firstArray, prepareArrays } from "../schema.ts";
+import { FOLLOWS, type FollowRow, type MemberRow, type RoomRow } from "../rows.ts";
+import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
 import { type AsOf, type Counts, UnreadCounts } from "../unread-counts.ts";
+import { followedThread } from "../views.ts";
+
+const NO_THREADS: ReadonlyMap<number, FollowedThread[]> = new Map();
 
 export class UnreadReads {
   readonly #rooms: Statement;
+  readonly #follows: Statement;
+  readonly #follow: Statement;
   readonly #sender: Statement;
   readonly #counts: UnreadCounts;
 
@@ -18,8 +23,14 @@ export class UnreadReads {
     );
     this.#sender = prepareArrays(
       db,
-      "SELECT sent_count, last_seq FROM senders WHERE room_id = ? AND account_id = ?",
+      "SELECT sent_count, last_seq, reply_count FROM senders WHERE room_id = ? AND account_id = ?",
     );
+    const follows = `SELECT ${columnsOf(FOLLOWS, "f")}, r.last_seq FROM follows f
+       JOIN members m ON m.room_id = f.room_id AND m.account_id = f.account_id
+       JOIN rooms r ON r.id = f.room_id
+       WHERE f.account_id = ? AND f.following = 1 AND m.role <> 0 AND f.changed_revision > m.joined_revision`;
+    this.#follows = prepareArrays(db, `${follows} ORDER BY f.room_id, f.thread_root_seq`);
+    this.#follow = prepareArrays(db, `${follows} AND f.room_id = ? AND f.thread_root_seq = ?`);
     this.#counts = new UnreadCounts(db);
   }
 
@@ -28,9 +39,14 @@ export class UnreadReads {
     const rooms: RoomUnread[] = [];
     let unreadCount = 0;
     let mentionCount = 0;
+    const threads = this.threads(accountId);
     for (const [roomId, lastSeq, readSeq] of allArrays(this.#rooms, accountId) as number[][]) {
       if (roomId === undefined || lastSeq === undefined || readSeq === undefined) continue;
-      const counts = this.#count(roomId, accountId, readSeq, lastSeq);
+      const counts = { ...this.#count(roomId, accountId, readSeq, lastSeq) };
+      for (const thread of threads.get(roomId) ?? []) {
+        counts.unreadCount += thread.unreadCount;
+        counts.mentionCount += thread.mentionCount;
+      }
       rooms.push({ roomId, readSeq, lastSeq, ...counts });
       unreadCount += counts.unreadCount;
       mentionCount += counts.mentionCount;
@@ -39,7 +55,40 @@ export class UnreadReads {
     return UnreadResponse.encode(all).finish();
   }
 
-  /** Of a member. */
+  /** What the account follows, by room and in the order of the room. */
+  threads(accountId: number): ReadonlyMap<number, FollowedThread[]> {
+    const found = allArrays(this.#follows, accountId);
+    if (found.length === 0) return NO_THREADS;
+    const rooms = new Map<number, FollowedThread[]>();
+    for (const values of found) {
+      const row = FOLLOWS.row(values);
+      const thread = this.#thread(row, values.at(-1) as number);
+      const threads = rooms.get(row.roomId);
+      if (threads === undefined) rooms.set(row.roomId, [thread]);
+      else threads.push(thread);
+    }
+    return rooms;
+  }
+
+  /** Undefined = the account does not follow it. */
+  thread(accountId: number, roomId: number, threadRootSeq: number): FollowedThread | undefined {
+    const values = firstArray(this.#follow, accountId, roomId, threadRootSeq);
+    return values === undefined
+      ? undefined
+      : this.#thread(FOLLOWS.row(values), values.at(-1) as number);
+  }
+
+  /** As it was when `lastSeq` was the room's newest message; without `asOf` as it is. */
+  inThread({ accountId, roomId, threadRootSeq, readSeq }: FollowRow, lastSeq: number, asOf?: AsOf) {
+    const position = { accountId, roomId, threadRootSeq, readSeq, lastSeq };
+    return this.#counts.countThread(position, asOf);
+  }
+
+  #thread(row: FollowRow, lastSeq: number): FollowedThread {
+    return followedThread(row, this.inThread(row, lastSeq));
+  }
+
+  /** Of a member, in the room itself. */
   of(room: RoomRow, { accountId, readSeq }: MemberRow): Counts {
     return this.#count(room.id, accountId, readSeq, room.lastSeq);
   }
@@ -51,8 +100,8 @@ export class UnreadReads {
 
   #count(roomId: number, accountId: number, readSeq: number, lastSeq: number, asOf?: AsOf): Counts {
     const sender = readSeq < lastSeq ? firstArray(this.#sender, roomId, accountId) : undefined;
-    const [sentCount = 0, lastSentSeq = 0] = (sender ?? []) as number[];
-    const position = { roomId, accountId, readSeq, lastSeq, sentCount, lastSentSeq };
-    return this.#counts.count(position, asOf);
+    const [sentCount = 0, lastSentSeq = 0, sentReplies = 0] = (sender ?? []) as number[];
+    const sent = { sentCount, lastSentSeq, sentReplies };
+    return this.#counts.count({ roomId, accountId, readSeq, lastSeq, ...sent }, asOf);
   }
 }

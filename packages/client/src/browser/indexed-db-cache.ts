@@ -33,7 +33,7 @@ export const CACHE_BYTES_MAX = 50 * 1024 * 1024;
 const STORES = ["rooms", "messages", "cursor"] as const;
 const CURSOR = "cursor";
 /** Raised when messages or rooms gain fields. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 /** What a message takes beside its text, roughly. */
 const MESSAGE_OVERHEAD_BYTES = 300;
 

@@ -97,6 +97,11 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("eve", "pin", { roomId, seq: 3, pinned: false });
   await say("ann", "delete", { roomId, seqs: [2] });
   await say("bob", "listPins", { roomId });
+  await say("bob", "followThread", { roomId, seq: 1, follow: true });
+  const threadRootSeq = 1;
+  await say("ann", "send", { roomId, threadRootSeq, body: "four", clientMessageId: "id-four" });
+  await say("bob", "thread", { roomId, threadRootSeq });
+  await say("bob", "thread", { roomId, threadRootSeq: 4 });
   await say("bob", "history", { roomId });
   await say("bob", "search", { query: "thr* from:@ann" });
   await say("eve", "search", { query: "three" });
@@ -179,6 +184,7 @@ test("the answers of the script are what they should be", async () => {
       "edit PERMISSION_DENIED",
       "react INVALID_ARGUMENT",
       "pin NOT_A_MEMBER",
+      "thread INVALID_ARGUMENT",
       "history NOT_A_MEMBER",
       "search INVALID_ARGUMENT",
       "deleteAccount WRONG_CREDENTIALS",
@@ -195,7 +201,14 @@ test("the answers of the script are what they should be", async () => {
     [1, false],
     [2, true],
     [3, false],
+    [4, false],
   ]);
+  const [thread] = answers.get("thread") as ResponseOf<"thread">[];
+  expect(thread).toMatchObject({
+    root: { seq: 1, thread: { replyCount: 1, lastReplySeq: 4 } },
+    messages: [{ seq: 4, body: "four", threadRootSeq: 1 }],
+    followed: { threadRootSeq: 1, readSeq: 0, unreadCount: 1 },
+  });
   const bob = (answers.get("register") as ResponseOf<"register">[])[1]?.account?.id;
   expect(history?.messages[0]).toMatchObject({
     version: 1,

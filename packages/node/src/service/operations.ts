@@ -5,6 +5,7 @@ import {
   deleteRoomCommand,
   editCommand,
   endSessionCommand,
+  followThreadCommand,
   inviteMemberCommand,
   joinRoomCommand,
   leaveRoomCommand,
@@ -151,6 +152,7 @@ export class Operations {
       edit: (request, caller) => this.#write(request, caller, editCommand),
       react: (request, caller) => this.#react(request, caller),
       pin: (request, caller) => this.#write(request, caller, pinCommand),
+      followThread: (request, caller) => this.#write(request, caller, followThreadCommand),
       markRead: (request, caller) => {
         const requestId = request.requestId === "" ? "" : this.#requestId(request.requestId);
         const command = markReadCommand({ ...request, requestId }, caller.identity);
@@ -158,6 +160,7 @@ export class Operations {
       },
       send: (request, caller) => this.#send(request, caller),
       history: (request, caller) => this.#read("history", request, caller),
+      thread: (request, caller) => this.#read("thread", request, caller),
       listSessions: (request, caller) => this.#read("listSessions", request, caller),
       listAccounts: (request, caller) => this.#read("listAccounts", request, caller),
       getAccount: (request, caller) => this.#read("getAccount", request, caller),

@@ -30,6 +30,7 @@ const STALE_FIELD = {
   history: 3,
   listPins: 4,
   search: 4,
+  thread: 4,
   unread: 4,
 } as const satisfies Partial<Record<OperationName, number>>;
 export type ReadName = keyof typeof STALE_FIELD;

@@ -177,8 +177,16 @@ function sameMessage(a: Message, b: Message): boolean {
     a.sentAtMs === b.sentAtMs &&
     reactionsText(a) === reactionsText(b) &&
     a.pinned === b.pinned &&
-    mentionsText(a) === mentionsText(b)
+    mentionsText(a) === mentionsText(b) &&
+    a.threadRootSeq === b.threadRootSeq &&
+    threadText(a) === threadText(b)
   );
+}
+
+function threadText({ thread }: Message): string {
+  if (thread === undefined) return "";
+  const { replyCount, lastReplySeq, lastReplyAtMs, participantIds } = thread;
+  return `${replyCount}, the last ${lastReplySeq} at ${lastReplyAtMs}, by ${participantIds}`;
 }
 
 /** Where everybody is mentioned, the table of mentions says that alone. */

@@ -20,7 +20,7 @@ import type {
   InstalledCopy,
   Membership,
 } from "@parley/node";
-import { Command, type Message, type Reaction } from "@parley/protocol";
+import { Command, type Message, type Reaction, type ThreadSummary } from "@parley/protocol";
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
@@ -129,10 +129,11 @@ export class ChatDisk {
     const rooms = new Map<number, Message[]>();
     const reactions = this.#reactions();
     const mentioned = this.#mentions();
+    const threads = this.#threads();
     const rows = this.#current?.db
       ?.prepare(
         `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
-         version, edited_at_ms, pinned_revision FROM messages ORDER BY room_id, seq`,
+         version, edited_at_ms, pinned_revision, thread_root_seq FROM messages ORDER BY room_id, seq`,
       )
       .all();
     for (const row of rows ?? []) {
@@ -152,6 +153,8 @@ export class ChatDisk {
         mentions: mentioned.get(Number(row.id))?.filter((id) => id !== 0) ?? [],
         mentionsRoom: mentioned.get(Number(row.id))?.includes(0) ?? false,
         reactions: reactions.get(Number(row.id)) ?? [],
+        threadRootSeq: Number(row.thread_root_seq),
+        thread: threads.get(`${row.room_id}:${row.seq}`),
         // Not the message's own: the first follows the account, the second its changes.
         author: "",
         revision: 0,
@@ -182,6 +185,34 @@ export class ChatDisk {
       reaction.accountIds.push(Number(row.account_id));
     }
     return messages;
+  }
+
+  /** What is said of the replies to a message, by room and number, from the replies and not from what the message's row says of them. */
+  #threads(): Map<string, ThreadSummary> {
+    const threads = new Map<string, ThreadSummary>();
+    const rows = this.#current?.db
+      ?.prepare(
+        `SELECT room_id, thread_root_seq, seq, author_id, sent_at_ms, deleted FROM messages
+         WHERE thread_root_seq > 0 ORDER BY room_id, seq`,
+      )
+      .all();
+    for (const row of rows ?? []) {
+      const key = `${row.room_id}:${row.thread_root_seq}`;
+      let thread = threads.get(key);
+      if (thread === undefined) {
+        thread = { replyCount: 0, lastReplySeq: 0, lastReplyAtMs: 0, participantIds: [] };
+        threads.set(key, thread);
+      }
+      const { participantIds } = thread;
+      const authorId = Number(row.author_id);
+      const isShown = participantIds.includes(authorId) || participantIds.length >= 3;
+      if (!isShown) participantIds.push(authorId);
+      if (Number(row.deleted) !== 0) continue;
+      thread.replyCount += 1;
+      thread.lastReplySeq = Number(row.seq);
+      thread.lastReplyAtMs = Number(row.sent_at_ms);
+    }
+    return threads;
   }
 
   /** Whom each message mentions, 0 for everybody, from what is counted and not from what the message's row says. */

@@ -72,6 +72,7 @@ function commandOf(index: number): Command | undefined {
     body: bodyOf(index),
     clientMessageId: `message-${index}`,
     replyToSeq: 0,
+    threadRootSeq: 0,
     afterClientMessageId: "",
   };
   return sendCommand(send, actor);

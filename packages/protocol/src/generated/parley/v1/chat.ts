@@ -35,6 +35,8 @@ import {
   EditRequest,
   EditResponse,
   Event,
+  FollowThreadRequest,
+  FollowThreadResponse,
   GetAccountRequest,
   GetAccountResponse,
   GetRegistrationRequest,
@@ -86,6 +88,8 @@ import {
   SetRoleRequest,
   SetRoleResponse,
   SubscribeRequest,
+  ThreadRequest,
+  ThreadResponse,
   UnreadRequest,
   UnreadResponse,
   UpdateProfileRequest,
@@ -358,6 +362,22 @@ export const ChatDefinition = {
       requestType: SearchRequest as typeof SearchRequest,
       requestStream: false,
       responseType: SearchResponse as typeof SearchResponse,
+      responseStream: false,
+      options: {},
+    },
+    thread: {
+      name: "Thread",
+      requestType: ThreadRequest as typeof ThreadRequest,
+      requestStream: false,
+      responseType: ThreadResponse as typeof ThreadResponse,
+      responseStream: false,
+      options: {},
+    },
+    followThread: {
+      name: "FollowThread",
+      requestType: FollowThreadRequest as typeof FollowThreadRequest,
+      requestStream: false,
+      responseType: FollowThreadResponse as typeof FollowThreadResponse,
       responseStream: false,
       options: {},
     },
@@ -707,6 +727,25 @@ export const ChatService = {
     responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
   },
+  thread: {
+    path: "/parley.v1.Chat/Thread" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ThreadRequest): Buffer => Buffer.from(ThreadRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ThreadRequest => ThreadRequest.decode(value),
+    responseSerialize: (value: ThreadResponse): Buffer => Buffer.from(ThreadResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ThreadResponse => ThreadResponse.decode(value),
+  },
+  followThread: {
+    path: "/parley.v1.Chat/FollowThread" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FollowThreadRequest): Buffer => Buffer.from(FollowThreadRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FollowThreadRequest => FollowThreadRequest.decode(value),
+    responseSerialize: (value: FollowThreadResponse): Buffer =>
+      Buffer.from(FollowThreadResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FollowThreadResponse => FollowThreadResponse.decode(value),
+  },
   markRead: {
     path: "/parley.v1.Chat/MarkRead" as const,
     requestStream: false as const,
@@ -780,6 +819,8 @@ export interface ChatServer extends UntypedServiceImplementation {
   listPins: handleUnaryCall<ListPinsRequest, ListPinsResponse>;
   history: handleUnaryCall<HistoryRequest, HistoryResponse>;
   search: handleUnaryCall<SearchRequest, SearchResponse>;
+  thread: handleUnaryCall<ThreadRequest, ThreadResponse>;
+  followThread: handleUnaryCall<FollowThreadRequest, FollowThreadResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
   /** One connection that carries everything: requests, replies, events, cluster changes. */
@@ -1259,6 +1300,36 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SearchResponse) => void,
+  ): ClientUnaryCall;
+  thread(
+    request: ThreadRequest,
+    callback: (error: ServiceError | null, response: ThreadResponse) => void,
+  ): ClientUnaryCall;
+  thread(
+    request: ThreadRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ThreadResponse) => void,
+  ): ClientUnaryCall;
+  thread(
+    request: ThreadRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ThreadResponse) => void,
+  ): ClientUnaryCall;
+  followThread(
+    request: FollowThreadRequest,
+    callback: (error: ServiceError | null, response: FollowThreadResponse) => void,
+  ): ClientUnaryCall;
+  followThread(
+    request: FollowThreadRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FollowThreadResponse) => void,
+  ): ClientUnaryCall;
+  followThread(
+    request: FollowThreadRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FollowThreadResponse) => void,
   ): ClientUnaryCall;
   markRead(
     request: MarkReadRequest,

@@ -142,9 +142,39 @@ export interface Room {
   peer: Account | undefined;
   createdAtMs: number;
   deleted: boolean;
-  /** For the asking account: others' messages after its read position that are not deleted, and those of them that mention it. */
+  /**
+   * For the asking account: others' messages after its read position that are not deleted, and those of them that mention it. Replies
+   * in threads are counted by thread, below.
+   */
   unreadCount: number;
   mentionCount: number;
+  /**
+   * The threads that the asking account follows, at most 1,000 in all its rooms together. Given by ListRooms
+   * alone: after a RoomReset a ThreadMarker tells of each.
+   */
+  threads: FollowedThread[];
+}
+
+/** Somebody's place in a thread that they follow: replies up to it count as read. */
+export interface FollowedThread {
+  /** The message that the thread is about. */
+  threadRootSeq: number;
+  readSeq: number;
+  /** Others' replies after it that are not deleted, and those of them that mention the account. */
+  unreadCount: number;
+  mentionCount: number;
+}
+
+/** What a message shows of the thread under it. */
+export interface ThreadSummary {
+  /** Replies that are not deleted. */
+  replyCount: number;
+  /** The newest of them; 0 = all were deleted. */
+  lastReplySeq: number;
+  /** Milliseconds since the Unix epoch. */
+  lastReplyAtMs: number;
+  /** The first 3 accounts that replied, in the order in which they did. */
+  participantIds: number[];
 }
 
 export interface Message {
@@ -179,8 +209,18 @@ export interface Message {
    * so that whoever counted it knows that there is one less.
    */
   mentions: number[];
-  /** By `@room` it mentioned everybody: an admin or owner may, and in a room of up to 50 members everybody. */
+  /**
+   * By `@room` it mentioned everybody: an admin or owner may, and in a room of up to 50 members everybody. In a thread it is for those
+   * who follow it.
+   */
   mentionsRoom: boolean;
+  /**
+   * The message that it is a reply to in a thread; 0 = it stands in the room itself. A reply has a number of the room like every
+   * message, and is shown in its thread only.
+   */
+  threadRootSeq: number;
+  /** Absent until somebody replied in a thread. A deleted message keeps it, and its thread can be read. */
+  thread: ThreadSummary | undefined;
 }
 
 /** One emoji on a message, and who gave it. */
@@ -234,6 +274,14 @@ export interface ReadMarker {
   mentionCount: number;
 }
 
+/** The subscriber's own place in a thread: they follow it from now on, have read on, or do not follow it any more. */
+export interface ThreadMarker {
+  roomId: number;
+  following: boolean;
+  /** As of the event's revision. Whoever does not follow has nothing unread there. */
+  thread: FollowedThread | undefined;
+}
+
 /** One change that a subscriber may see. Events of one revision are never split between frames. */
 export interface Event {
   revision: number;
@@ -254,6 +302,7 @@ export interface Event {
     | //
     /** Profile or deletion of an account. */
     { $case: "accountChanged"; value: Account }
+    | { $case: "threadMarker"; value: ThreadMarker }
     | undefined;
 }
 
@@ -586,6 +635,8 @@ export interface SendRequest {
    * already in the same room (P3).
    */
   afterClientMessageId: string;
+  /** The message to whose thread this one belongs; 0 = none. A message of the room itself that is not deleted. */
+  threadRootSeq: number;
 }
 
 export interface SendResponse {
@@ -740,20 +791,67 @@ export interface TextRange {
   end: number;
 }
 
+/** The replies to one message, in the order and by the rules of History. Whoever may read the room may read its threads. */
+export interface ThreadRequest {
+  roomId: number;
+  threadRootSeq: number;
+  beforeSeq: number;
+  afterSeq: number;
+  /** 1–200; 0 = 50. */
+  limit: number;
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface ThreadResponse {
+  /** The message that the thread is about; a tombstone when it was deleted. */
+  root: Message | undefined;
+  messages: Message[];
+  revision: number;
+  staleMs: number;
+  /** The newest reply, deleted or not; 0 = none. */
+  lastSeq: number;
+  /** Absent when the asking account does not follow it. */
+  followed: FollowedThread | undefined;
+}
+
+/**
+ * Follows a thread, or follows it no more; a repeat changes nothing. Its author follows it from the first reply on, whoever replies
+ * or is mentioned in it by name does so by that. Of more than 1,000 threads the one followed or read least recently is let go.
+ */
+export interface FollowThreadRequest {
+  roomId: number;
+  /** The message that the thread is about; it need not have replies yet. */
+  seq: number;
+  /** False follows it no more. */
+  follow: boolean;
+  requestId: string;
+}
+
+export interface FollowThreadResponse {
+  /** Absent when the account does not follow it now. */
+  followed: FollowedThread | undefined;
+  revision: number;
+}
+
 /** Moves the read position forward, never back. */
 export interface MarkReadRequest {
   roomId: number;
   seq: number;
   requestId: string;
+  /** The position in this thread instead of the one in the room; 0 = in the room. */
+  threadRootSeq: number;
 }
 
 export interface MarkReadResponse {
+  /** 0 for a thread that the account does not follow. */
   readSeq: number;
   revision: number;
 }
 
 export interface RoomUnread {
   roomId: number;
+  /** With what is unread in threads that the account follows. */
   unreadCount: number;
   readSeq: number;
   lastSeq: number;
@@ -923,6 +1021,7 @@ function createBaseRoom(): Room {
     deleted: false,
     unreadCount: 0,
     mentionCount: 0,
+    threads: [],
   };
 }
 
@@ -966,6 +1065,9 @@ export const Room: MessageFns<Room> = {
     }
     if (message.mentionCount !== 0) {
       writer.uint32(104).uint64(message.mentionCount);
+    }
+    for (const v of message.threads) {
+      FollowedThread.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1087,6 +1189,14 @@ export const Room: MessageFns<Room> = {
             message.mentionCount = longToNumber(reader.uint64());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.threads.push(FollowedThread.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1117,6 +1227,203 @@ export const Room: MessageFns<Room> = {
     message.deleted = object.deleted ?? false;
     message.unreadCount = object.unreadCount ?? 0;
     message.mentionCount = object.mentionCount ?? 0;
+    message.threads = object.threads?.map((e) => FollowedThread.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFollowedThread(): FollowedThread {
+  return { threadRootSeq: 0, readSeq: 0, unreadCount: 0, mentionCount: 0 };
+}
+
+export const FollowedThread: MessageFns<FollowedThread> = {
+  encode(message: FollowedThread, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(8).uint64(message.threadRootSeq);
+    }
+    if (message.readSeq !== 0) {
+      writer.uint32(16).uint64(message.readSeq);
+    }
+    if (message.unreadCount !== 0) {
+      writer.uint32(24).uint64(message.unreadCount);
+    }
+    if (message.mentionCount !== 0) {
+      writer.uint32(32).uint64(message.mentionCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowedThread {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowedThread();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.readSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.unreadCount = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.mentionCount = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FollowedThread>): FollowedThread {
+    return FollowedThread.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FollowedThread>): FollowedThread {
+    const message = createBaseFollowedThread();
+    message.threadRootSeq = object.threadRootSeq ?? 0;
+    message.readSeq = object.readSeq ?? 0;
+    message.unreadCount = object.unreadCount ?? 0;
+    message.mentionCount = object.mentionCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseThreadSummary(): ThreadSummary {
+  return { replyCount: 0, lastReplySeq: 0, lastReplyAtMs: 0, participantIds: [] };
+}
+
+export const ThreadSummary: MessageFns<ThreadSummary> = {
+  encode(message: ThreadSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replyCount !== 0) {
+      writer.uint32(8).uint32(message.replyCount);
+    }
+    if (message.lastReplySeq !== 0) {
+      writer.uint32(16).uint64(message.lastReplySeq);
+    }
+    if (message.lastReplyAtMs !== 0) {
+      writer.uint32(24).uint64(message.lastReplyAtMs);
+    }
+    if (message.participantIds.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.participantIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ThreadSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseThreadSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replyCount = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastReplySeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastReplyAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.participantIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.participantIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ThreadSummary>): ThreadSummary {
+    return ThreadSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ThreadSummary>): ThreadSummary {
+    const message = createBaseThreadSummary();
+    message.replyCount = object.replyCount ?? 0;
+    message.lastReplySeq = object.lastReplySeq ?? 0;
+    message.lastReplyAtMs = object.lastReplyAtMs ?? 0;
+    message.participantIds = object.participantIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -1140,6 +1447,8 @@ function createBaseMessage(): Message {
     pinned: false,
     mentions: [],
     mentionsRoom: false,
+    threadRootSeq: 0,
+    thread: undefined,
   };
 }
 
@@ -1199,6 +1508,12 @@ export const Message: MessageFns<Message> = {
     }
     if (message.mentionsRoom !== false) {
       writer.uint32(136).bool(message.mentionsRoom);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(144).uint64(message.threadRootSeq);
+    }
+    if (message.thread !== undefined) {
+      ThreadSummary.encode(message.thread, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1362,6 +1677,22 @@ export const Message: MessageFns<Message> = {
             message.mentionsRoom = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.thread = ThreadSummary.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1396,6 +1727,10 @@ export const Message: MessageFns<Message> = {
     message.pinned = object.pinned ?? false;
     message.mentions = object.mentions?.map((e) => e) || [];
     message.mentionsRoom = object.mentionsRoom ?? false;
+    message.threadRootSeq = object.threadRootSeq ?? 0;
+    message.thread = (object.thread !== undefined && object.thread !== null)
+      ? ThreadSummary.fromPartial(object.thread)
+      : undefined;
     return message;
   },
 };
@@ -1904,6 +2239,87 @@ export const ReadMarker: MessageFns<ReadMarker> = {
   },
 };
 
+function createBaseThreadMarker(): ThreadMarker {
+  return { roomId: 0, following: false, thread: undefined };
+}
+
+export const ThreadMarker: MessageFns<ThreadMarker> = {
+  encode(message: ThreadMarker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.following !== false) {
+      writer.uint32(16).bool(message.following);
+    }
+    if (message.thread !== undefined) {
+      FollowedThread.encode(message.thread, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ThreadMarker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseThreadMarker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.following = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.thread = FollowedThread.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ThreadMarker>): ThreadMarker {
+    return ThreadMarker.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ThreadMarker>): ThreadMarker {
+    const message = createBaseThreadMarker();
+    message.roomId = object.roomId ?? 0;
+    message.following = object.following ?? false;
+    message.thread = (object.thread !== undefined && object.thread !== null)
+      ? FollowedThread.fromPartial(object.thread)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseEvent(): Event {
   return { revision: 0, event: undefined };
 }
@@ -1937,6 +2353,9 @@ export const Event: MessageFns<Event> = {
         break;
       case "accountChanged":
         Account.encode(message.event.value, writer.uint32(74).fork()).join();
+        break;
+      case "threadMarker":
+        ThreadMarker.encode(message.event.value, writer.uint32(82).fork()).join();
         break;
     }
     return writer;
@@ -2027,6 +2446,14 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "accountChanged", value: Account.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.event = { $case: "threadMarker", value: ThreadMarker.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2091,6 +2518,12 @@ export const Event: MessageFns<Event> = {
       case "accountChanged": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "accountChanged", value: Account.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "threadMarker": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "threadMarker", value: ThreadMarker.fromPartial(object.event.value) };
         }
         break;
       }
@@ -5883,7 +6316,7 @@ export const OpenDirectResponse: MessageFns<OpenDirectResponse> = {
 };
 
 function createBaseSendRequest(): SendRequest {
-  return { roomId: 0, body: "", clientMessageId: "", replyToSeq: 0, afterClientMessageId: "" };
+  return { roomId: 0, body: "", clientMessageId: "", replyToSeq: 0, afterClientMessageId: "", threadRootSeq: 0 };
 }
 
 export const SendRequest: MessageFns<SendRequest> = {
@@ -5902,6 +6335,9 @@ export const SendRequest: MessageFns<SendRequest> = {
     }
     if (message.afterClientMessageId !== "") {
       writer.uint32(42).string(message.afterClientMessageId);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(48).uint64(message.threadRootSeq);
     }
     return writer;
   },
@@ -5959,6 +6395,14 @@ export const SendRequest: MessageFns<SendRequest> = {
             message.afterClientMessageId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5981,6 +6425,7 @@ export const SendRequest: MessageFns<SendRequest> = {
     message.clientMessageId = object.clientMessageId ?? "";
     message.replyToSeq = object.replyToSeq ?? 0;
     message.afterClientMessageId = object.afterClientMessageId ?? "";
+    message.threadRootSeq = object.threadRootSeq ?? 0;
     return message;
   },
 };
@@ -7432,8 +7877,412 @@ export const TextRange: MessageFns<TextRange> = {
   },
 };
 
+function createBaseThreadRequest(): ThreadRequest {
+  return { roomId: 0, threadRootSeq: 0, beforeSeq: 0, afterSeq: 0, limit: 0, consistency: 0, minRevision: 0 };
+}
+
+export const ThreadRequest: MessageFns<ThreadRequest> = {
+  encode(message: ThreadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(16).uint64(message.threadRootSeq);
+    }
+    if (message.beforeSeq !== 0) {
+      writer.uint32(24).uint64(message.beforeSeq);
+    }
+    if (message.afterSeq !== 0) {
+      writer.uint32(32).uint64(message.afterSeq);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(40).uint32(message.limit);
+    }
+    if (message.consistency !== 0) {
+      writer.uint32(48).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(56).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ThreadRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseThreadRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.beforeSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.afterSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ThreadRequest>): ThreadRequest {
+    return ThreadRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ThreadRequest>): ThreadRequest {
+    const message = createBaseThreadRequest();
+    message.roomId = object.roomId ?? 0;
+    message.threadRootSeq = object.threadRootSeq ?? 0;
+    message.beforeSeq = object.beforeSeq ?? 0;
+    message.afterSeq = object.afterSeq ?? 0;
+    message.limit = object.limit ?? 0;
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseThreadResponse(): ThreadResponse {
+  return { root: undefined, messages: [], revision: 0, staleMs: 0, lastSeq: 0, followed: undefined };
+}
+
+export const ThreadResponse: MessageFns<ThreadResponse> = {
+  encode(message: ThreadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.root !== undefined) {
+      Message.encode(message.root, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.messages) {
+      Message.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(32).uint64(message.staleMs);
+    }
+    if (message.lastSeq !== 0) {
+      writer.uint32(40).uint64(message.lastSeq);
+    }
+    if (message.followed !== undefined) {
+      FollowedThread.encode(message.followed, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ThreadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseThreadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.root = Message.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.messages.push(Message.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lastSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.followed = FollowedThread.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ThreadResponse>): ThreadResponse {
+    return ThreadResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ThreadResponse>): ThreadResponse {
+    const message = createBaseThreadResponse();
+    message.root = (object.root !== undefined && object.root !== null) ? Message.fromPartial(object.root) : undefined;
+    message.messages = object.messages?.map((e) => Message.fromPartial(e)) || [];
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
+    message.lastSeq = object.lastSeq ?? 0;
+    message.followed = (object.followed !== undefined && object.followed !== null)
+      ? FollowedThread.fromPartial(object.followed)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFollowThreadRequest(): FollowThreadRequest {
+  return { roomId: 0, seq: 0, follow: false, requestId: "" };
+}
+
+export const FollowThreadRequest: MessageFns<FollowThreadRequest> = {
+  encode(message: FollowThreadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.follow !== false) {
+      writer.uint32(24).bool(message.follow);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowThreadRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowThreadRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FollowThreadRequest>): FollowThreadRequest {
+    return FollowThreadRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FollowThreadRequest>): FollowThreadRequest {
+    const message = createBaseFollowThreadRequest();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.follow = object.follow ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseFollowThreadResponse(): FollowThreadResponse {
+  return { followed: undefined, revision: 0 };
+}
+
+export const FollowThreadResponse: MessageFns<FollowThreadResponse> = {
+  encode(message: FollowThreadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.followed !== undefined) {
+      FollowedThread.encode(message.followed, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowThreadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowThreadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.followed = FollowedThread.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FollowThreadResponse>): FollowThreadResponse {
+    return FollowThreadResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FollowThreadResponse>): FollowThreadResponse {
+    const message = createBaseFollowThreadResponse();
+    message.followed = (object.followed !== undefined && object.followed !== null)
+      ? FollowedThread.fromPartial(object.followed)
+      : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
 function createBaseMarkReadRequest(): MarkReadRequest {
-  return { roomId: 0, seq: 0, requestId: "" };
+  return { roomId: 0, seq: 0, requestId: "", threadRootSeq: 0 };
 }
 
 export const MarkReadRequest: MessageFns<MarkReadRequest> = {
@@ -7446,6 +8295,9 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(32).uint64(message.threadRootSeq);
     }
     return writer;
   },
@@ -7487,6 +8339,14 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7507,6 +8367,7 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
     message.roomId = object.roomId ?? 0;
     message.seq = object.seq ?? 0;
     message.requestId = object.requestId ?? "";
+    message.threadRootSeq = object.threadRootSeq ?? 0;
     return message;
   },
 };

@@ -115,6 +115,7 @@ export interface SendCommand {
   /** Found in the body where the send was proposed; apply keeps those who are members. */
   mentionIds: number[];
   mentionsRoom: boolean;
+  threadRootSeq: number;
 }
 
 export interface DeleteCommand {
@@ -125,6 +126,7 @@ export interface DeleteCommand {
 export interface MarkReadCommand {
   roomId: number;
   seq: number;
+  threadRootSeq: number;
 }
 
 /** The leader's own, when every member knows commands of this version: from here on they may follow. */
@@ -150,6 +152,12 @@ export interface PinCommand {
   roomId: number;
   seq: number;
   pinned: boolean;
+}
+
+export interface FollowThreadCommand {
+  roomId: number;
+  seq: number;
+  follow: boolean;
 }
 
 /** How a message's row keeps its mentions; no command. */
@@ -201,6 +209,7 @@ export interface Command {
     | { $case: "react"; value: ReactCommand }
     | { $case: "pin"; value: PinCommand }
     | { $case: "setRegistration"; value: SetRegistrationCommand }
+    | { $case: "followThread"; value: FollowThreadCommand }
     | undefined;
 }
 
@@ -1415,6 +1424,7 @@ function createBaseSendCommand(): SendCommand {
     afterClientMessageId: "",
     mentionIds: [],
     mentionsRoom: false,
+    threadRootSeq: 0,
   };
 }
 
@@ -1444,6 +1454,9 @@ export const SendCommand: MessageFns<SendCommand> = {
     }
     if (message.mentionsRoom !== false) {
       writer.uint32(56).bool(message.mentionsRoom);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(64).uint64(message.threadRootSeq);
     }
     return writer;
   },
@@ -1527,6 +1540,14 @@ export const SendCommand: MessageFns<SendCommand> = {
             message.mentionsRoom = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1551,6 +1572,7 @@ export const SendCommand: MessageFns<SendCommand> = {
     message.afterClientMessageId = object.afterClientMessageId ?? "";
     message.mentionIds = object.mentionIds?.map((e) => e) || [];
     message.mentionsRoom = object.mentionsRoom ?? false;
+    message.threadRootSeq = object.threadRootSeq ?? 0;
     return message;
   },
 };
@@ -1637,7 +1659,7 @@ export const DeleteCommand: MessageFns<DeleteCommand> = {
 };
 
 function createBaseMarkReadCommand(): MarkReadCommand {
-  return { roomId: 0, seq: 0 };
+  return { roomId: 0, seq: 0, threadRootSeq: 0 };
 }
 
 export const MarkReadCommand: MessageFns<MarkReadCommand> = {
@@ -1647,6 +1669,9 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
     }
     if (message.seq !== 0) {
       writer.uint32(16).uint64(message.seq);
+    }
+    if (message.threadRootSeq !== 0) {
+      writer.uint32(24).uint64(message.threadRootSeq);
     }
     return writer;
   },
@@ -1680,6 +1705,14 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
             message.seq = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.threadRootSeq = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1699,6 +1732,7 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
     const message = createBaseMarkReadCommand();
     message.roomId = object.roomId ?? 0;
     message.seq = object.seq ?? 0;
+    message.threadRootSeq = object.threadRootSeq ?? 0;
     return message;
   },
 };
@@ -2019,6 +2053,85 @@ export const PinCommand: MessageFns<PinCommand> = {
   },
 };
 
+function createBaseFollowThreadCommand(): FollowThreadCommand {
+  return { roomId: 0, seq: 0, follow: false };
+}
+
+export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
+  encode(message: FollowThreadCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.follow !== false) {
+      writer.uint32(24).bool(message.follow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowThreadCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowThreadCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FollowThreadCommand>): FollowThreadCommand {
+    return FollowThreadCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FollowThreadCommand>): FollowThreadCommand {
+    const message = createBaseFollowThreadCommand();
+    message.roomId = object.roomId ?? 0;
+    message.seq = object.seq ?? 0;
+    message.follow = object.follow ?? false;
+    return message;
+  },
+};
+
 function createBaseMentionList(): MentionList {
   return { accountIds: [], room: false };
 }
@@ -2245,6 +2358,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "setRegistration":
         SetRegistrationCommand.encode(message.op.value, writer.uint32(258).fork()).join();
+        break;
+      case "followThread":
+        FollowThreadCommand.encode(message.op.value, writer.uint32(266).fork()).join();
         break;
     }
     return writer;
@@ -2490,6 +2606,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "setRegistration", value: SetRegistrationCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.op = { $case: "followThread", value: FollowThreadCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2648,6 +2772,12 @@ export const Command: MessageFns<Command> = {
       case "setRegistration": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "setRegistration", value: SetRegistrationCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "followThread": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "followThread", value: FollowThreadCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -21,6 +21,8 @@ import {
   EditRequest,
   EditResponse,
   Event,
+  FollowThreadRequest,
+  FollowThreadResponse,
   GetAccountRequest,
   GetAccountResponse,
   GetRegistrationRequest,
@@ -71,6 +73,8 @@ import {
   SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
+  ThreadRequest,
+  ThreadResponse,
   UnreadRequest,
   UnreadResponse,
   UpdateProfileRequest,
@@ -182,6 +186,8 @@ export interface Request {
     | { $case: "react"; value: ReactRequest }
     | { $case: "pin"; value: PinRequest }
     | { $case: "listPins"; value: ListPinsRequest }
+    | { $case: "followThread"; value: FollowThreadRequest }
+    | { $case: "thread"; value: ThreadRequest }
     | { $case: "search"; value: SearchRequest }
     | { $case: "setRegistration"; value: SetRegistrationRequest }
     | { $case: "getRegistration"; value: GetRegistrationRequest }
@@ -224,6 +230,8 @@ export interface Reply {
     | { $case: "react"; value: ReactResponse }
     | { $case: "pin"; value: PinResponse }
     | { $case: "listPins"; value: ListPinsResponse }
+    | { $case: "followThread"; value: FollowThreadResponse }
+    | { $case: "thread"; value: ThreadResponse }
     | { $case: "search"; value: SearchResponse }
     | { $case: "setRegistration"; value: SetRegistrationResponse }
     | { $case: "getRegistration"; value: GetRegistrationResponse }
@@ -964,6 +972,12 @@ export const Request: MessageFns<Request> = {
       case "listPins":
         ListPinsRequest.encode(message.op.value, writer.uint32(322).fork()).join();
         break;
+      case "followThread":
+        FollowThreadRequest.encode(message.op.value, writer.uint32(338).fork()).join();
+        break;
+      case "thread":
+        ThreadRequest.encode(message.op.value, writer.uint32(346).fork()).join();
+        break;
       case "search":
         SearchRequest.encode(message.op.value, writer.uint32(354).fork()).join();
         break;
@@ -1254,6 +1268,22 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "listPins", value: ListPinsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.op = { $case: "followThread", value: FollowThreadRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.op = { $case: "thread", value: ThreadRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 44: {
             if (tag !== 354) {
               break;
@@ -1484,6 +1514,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "followThread": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "followThread", value: FollowThreadRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "thread": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "thread", value: ThreadRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
       case "search": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "search", value: SearchRequest.fromPartial(object.op.value) };
@@ -1612,6 +1654,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "listPins":
         ListPinsResponse.encode(message.result.value, writer.uint32(322).fork()).join();
+        break;
+      case "followThread":
+        FollowThreadResponse.encode(message.result.value, writer.uint32(338).fork()).join();
+        break;
+      case "thread":
+        ThreadResponse.encode(message.result.value, writer.uint32(346).fork()).join();
         break;
       case "search":
         SearchResponse.encode(message.result.value, writer.uint32(354).fork()).join();
@@ -1903,6 +1951,22 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "listPins", value: ListPinsResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.result = { $case: "followThread", value: FollowThreadResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.result = { $case: "thread", value: ThreadResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 44: {
             if (tag !== 354) {
               break;
@@ -2141,6 +2205,18 @@ export const Reply: MessageFns<Reply> = {
       case "listPins": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "listPins", value: ListPinsResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "followThread": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "followThread", value: FollowThreadResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "thread": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "thread", value: ThreadResponse.fromPartial(object.result.value) };
         }
         break;
       }
