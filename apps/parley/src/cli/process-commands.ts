@@ -12,6 +12,7 @@ interface DevFlags {
   readonly basePort?: number;
   readonly fresh: boolean;
   readonly supervise: boolean;
+  readonly demo: boolean;
 }
 
 function showReply(reply: ControlReply, asJson: boolean): void {
@@ -45,6 +46,7 @@ export function addProcessCommands(program: Command): void {
     )
     .option("--fresh", "erase what is there and begin anew", false)
     .option("--supervise", "start again every node that dies", false)
+    .option("--demo", "fill it with people and conversations, to look around in", false)
     .action(async (flags: DevFlags) => {
       const { runDev } = await import("../dev/command.ts");
       process.exitCode = await runDev({
@@ -54,6 +56,7 @@ export function addProcessCommands(program: Command): void {
         basePort: flags.basePort,
         fresh: flags.fresh,
         supervise: flags.supervise,
+        demo: flags.demo,
       });
     });
 

@@ -20,6 +20,8 @@ export interface DevOptions {
   readonly basePort: number | undefined;
   readonly fresh: boolean;
   readonly supervise: boolean;
+  /** Fills it with a chat that looks lived in. */
+  readonly demo: boolean;
 }
 
 /** Runs a dev cluster until it is stopped; resolves with the exit code. */
@@ -43,7 +45,12 @@ export async function runDev(options: DevOptions): Promise<number> {
     await waitForOrphans(folder);
     if (options.fresh) eraseData(folder);
     const config = await prepareData(folder, options);
-    supervisor = new Supervisor({ folder, config, supervise: options.supervise });
+    supervisor = new Supervisor({
+      folder,
+      config,
+      supervise: options.supervise,
+      demo: options.demo,
+    });
     return await supervisor.run(control);
   } finally {
     control.close();

@@ -1,4 +1,5 @@
 // `parley dev`: a whole cluster on one machine, for trying it, breaking it, and developing on it.
+import type { TlsOptions } from "@parley/client/grpc";
 import pc from "picocolors";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import { ExitCode } from "../cli/exit-codes.ts";
@@ -14,6 +15,8 @@ import {
   controlPath,
 } from "./control.ts";
 import { logPath } from "./data-folder.ts";
+import { DEMO_PASSWORD, fillDemo } from "./demo.ts";
+import { PEOPLE } from "./demo-content.ts";
 import { type KeyActions, listenToKeys } from "./keys.ts";
 import { LiveChecker } from "./live-checker.ts";
 import { LogFile } from "./log-file.ts";
@@ -28,6 +31,7 @@ export interface SupervisorOptions {
   readonly config: ClusterConfig;
   /** Start again whatever dies. */
   readonly supervise: boolean;
+  readonly demo: boolean;
 }
 
 const STATUS_TIMEOUT_MS = 1_000;
@@ -168,6 +172,8 @@ export class Supervisor {
       return;
     }
     const isInteractive = process.stdin.isTTY === true;
+    if (this.#options.demo) await this.#fillDemo();
+    if (this.#isStopping) return;
     this.#screen.line(
       `ready ${config.nodes.length} nodes, n${ready.leaderId} leads (term ${ready.term}); serving on ` +
         config.nodes
@@ -181,15 +187,32 @@ export class Supervisor {
     if (isInteractive) this.#stopListening = listenToKeys(process.stdin, this.#keyActions());
   }
 
+  /** Of whom a client may ask something. */
+  get #serving(): { readonly servers: readonly string[]; readonly tls: TlsOptions | undefined } {
+    const { config } = this.#options;
+    const serving = config.nodes.filter(({ isWitness }) => !isWitness);
+    return { servers: serving.map(({ address }) => address), tls: tlsOfConfig(config) };
+  }
+
+  async #fillDemo(): Promise<void> {
+    this.#screen.note("writing the demonstration …");
+    try {
+      await fillDemo(this.#serving);
+      this.#screen.note(`sign in as ${Object.keys(PEOPLE).join(", ")} with "${DEMO_PASSWORD}"`);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.#screen.note(
+        pc.yellow(
+          `the demonstration could not be written: ${why} (--demo wants a folder of its own: --data DIR)`,
+        ),
+      );
+    }
+  }
+
   /** Where the chaos panel is. */
   async #openPanel(): Promise<string> {
-    const { config, folder } = this.#options;
-    const serving = config.nodes.filter(({ isWitness }) => !isWitness);
-    const checker = new LiveChecker({
-      folder,
-      servers: serving.map(({ address }) => address),
-      tls: tlsOfConfig(config),
-    });
+    const { folder } = this.#options;
+    const checker = new LiveChecker({ folder, ...this.#serving });
     this.#panel = new ChaosPanel({ handle: (request) => this.handle(request), checker });
     return await this.#panel.listen();
   }

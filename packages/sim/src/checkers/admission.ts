@@ -13,6 +13,8 @@ export class Admission implements Checker {
   readonly #report: Report;
   readonly #coverage: Coverage;
   #mode: RegistrationMode = REGISTRATION_MODE_UNSPECIFIED;
+  /** Changes of the mode that were done: a retry is answered as the first was, and changes nothing. */
+  readonly #changes = new Set<string>();
   #ownerId = 0;
   #checkedIndex = 0;
 
@@ -28,9 +30,12 @@ export class Admission implements Checker {
       if (applied === undefined || entry.index <= this.#checkedIndex) continue;
       this.#checkedIndex = entry.index;
       if (entry.command.length === 0) continue;
-      const { op } = Command.decode(entry.command);
+      const { op, requestId } = Command.decode(entry.command);
       const isDone = applied.outcome.kind === "ok";
-      if (op?.$case === "setRegistration" && isDone) this.#mode = op.value.mode;
+      if (op?.$case === "setRegistration" && isDone && !this.#changes.has(requestId)) {
+        this.#changes.add(requestId);
+        this.#mode = op.value.mode;
+      }
       // A retry is answered whatever the mode is by now: it changes nothing.
       if (op?.$case === "register" && applied.changes.length > 0) {
         this.#cameIn(op.value.username, entry.index);

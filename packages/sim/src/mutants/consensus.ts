@@ -166,7 +166,6 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     worlds: {
       ...onlyFaults({ "kill-leader": 1 }, 1_000_000),
       network: WIDE,
-      operationGapUs: 150_000,
     },
   },
   {

@@ -25,12 +25,19 @@ export interface Mutant {
   readonly worlds?: WorldOverride | undefined;
 }
 
-/** Only these kinds of faults, so often, where a bug needs a meeting of two that is rare among all the others. */
+/**
+ * Only these kinds of faults, so often, where a bug needs a meeting of two that is rare among all the others. People do more,
+ * so that enough of it gets done between them.
+ */
 export function onlyFaults(
   weights: Partial<Record<FaultKind, number>>,
   faultGapUs: number,
-): Pick<WorldOptions, "faultWeights" | "faultGapUs"> {
-  return { faultWeights: weights as Record<FaultKind, number>, faultGapUs };
+): Pick<WorldOptions, "faultWeights" | "faultGapUs" | "operationGapUs"> {
+  return {
+    faultWeights: weights as Record<FaultKind, number>,
+    faultGapUs,
+    operationGapUs: 150_000,
+  };
 }
 
 /** Found by an assertion, or by an error that stopped the node. */
