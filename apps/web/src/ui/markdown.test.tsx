@@ -12,7 +12,9 @@ describe("what people write, as elements", () => {
     expect(html("- one\n- two")).toBe("<ul><li><p>one</p></li><li><p>two</p></li></ul>");
     expect(html("> quoted")).toContain("<blockquote>");
     expect(html("```\nlet x;\n```")).toBe("<pre><code>let x;</code></pre>");
-    expect(html("|a|b|\n|-|-|\n|1|2|")).toContain("<td>1</td>");
+    const table = html("|a|b|\n|-|-|\n|**1**|2|");
+    expect(table).toContain('<th scope="col">a</th>');
+    expect(table).toContain("<tbody><tr><td><strong>1</strong></td><td>2</td></tr></tbody>");
   });
 
   test("links open elsewhere and tell nothing; what is no web address is text", () => {

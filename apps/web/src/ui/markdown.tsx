@@ -95,14 +95,31 @@ function elementOf(node: RootContent, source: string, depth: number): ReactNode 
       ) : (
         sourceOf(node, source)
       );
-    case "table":
+    case "table": {
+      const [head, ...rows] = node.children;
       return (
         <div className="table">
           <table>
-            <tbody>{inside()}</tbody>
+            <thead>
+              <tr>
+                {head?.children.map((cell, at) => (
+                  <th key={cell.position?.start.offset ?? at} scope="col">
+                    {childrenOf(cell, source, depth + 1)}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row, at) => (
+                <Fragment key={row.position?.start.offset ?? at}>
+                  {elementOf(row, source, depth + 1)}
+                </Fragment>
+              ))}
+            </tbody>
           </table>
         </div>
       );
+    }
     case "tableRow":
       return <tr>{inside()}</tr>;
     case "tableCell":

@@ -38,6 +38,19 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
           <button type="button" className="quiet" onClick={() => onDialog("directory")}>
             Find rooms and people
           </button>
+          {hasUnread && (
+            <button
+              type="button"
+              className="quiet"
+              onClick={() => {
+                for (const room of rooms)
+                  if (unreadOf(room) > 0) chat.reads.seen(room.id, room.lastSeq);
+                chat.marks.clearAll();
+              }}
+            >
+              Mark all read
+            </button>
+          )}
         </div>
         <Section title="Direct messages" rooms={direct} openRoomId={openRoomId} />
       </div>
@@ -52,19 +65,6 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
             {[...plainName(chat.signIn.username)][0]?.toUpperCase()}
           </span>
           <bdi>{plainName(chat.signIn.username)}</bdi>
-          {hasUnread && (
-            <button
-              type="button"
-              className="quiet"
-              onClick={() => {
-                for (const room of rooms)
-                  if (unreadOf(room) > 0) chat.reads.seen(room.id, room.lastSeq);
-                chat.marks.clearAll();
-              }}
-            >
-              Mark all read
-            </button>
-          )}
           <button type="button" className="quiet" onClick={() => onDialog("settings")}>
             Account
           </button>
