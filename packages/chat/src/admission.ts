@@ -233,7 +233,11 @@ export class Admission {
 
   #precheckRoom(command: Command): Precheck | undefined {
     const value = command.op?.value;
+    // Where an invite leads is not known here; one of the owner's leads to no room at all.
+    if (command.op?.$case === "joinRoom" && command.op.value.inviteHash.length > 0)
+      return undefined;
     if (value === undefined || !("roomId" in value)) return undefined;
+    if (command.op?.$case === "createInvite" && value.roomId === 0) return undefined;
     const room = this.#rooms.get(value.roomId);
     const missing = () => new ParleyError("ROOM_NOT_FOUND", "There is no such room.");
     if (room === undefined) return this.#missing(value.roomId, missing());

@@ -3,6 +3,7 @@
 // ParleyError with a sentence for the person who asked; `requestId` must be there already.
 import type {
   Command,
+  CreateInviteRequest,
   CreateRoomRequest,
   DeleteAccountRequest,
   DeleteRequest,
@@ -19,6 +20,7 @@ import type {
   ReactRequest,
   RegisterRequest,
   RemoveMemberRequest,
+  RevokeInviteRequest,
   SendRequest,
   SetRegistrationRequest,
   SetRoleRequest,
@@ -46,6 +48,7 @@ export interface Actor {
   readonly sessionId: number;
 }
 
+const NO_HASH = new Uint8Array(0);
 const NOBODY: Actor = { accountId: 0, sessionId: 0 };
 
 function command(actor: Actor, requestId: string, op: Op): Command {
@@ -78,6 +81,8 @@ export function registerCommand(
     readonly notOwner?: boolean;
     /** Other machines can reach the instance. */
     readonly inviteOnlyByDefault?: boolean;
+    /** SHA-256 of the secret of an invite; left out or empty = none. */
+    readonly inviteHash?: Uint8Array;
   },
 ): Command {
   const username = validateUsername(request.username);
@@ -93,6 +98,7 @@ export function registerCommand(
       device: validateDevice(made.device),
       notOwner: made.notOwner === true,
       inviteOnlyByDefault: made.inviteOnlyByDefault === true,
+      inviteHash: made.inviteHash ?? NO_HASH,
     },
   });
 }
@@ -206,10 +212,35 @@ export function deleteRoomCommand(request: DeleteRoomRequest, actor: Actor): Com
   });
 }
 
-export function joinRoomCommand(request: JoinRoomRequest, actor: Actor): Command {
+/** `inviteHash`: SHA-256 of the secret of an invite; with one, the room may be left open (0). */
+export function joinRoomCommand(
+  request: Pick<JoinRoomRequest, "roomId" | "requestId">,
+  actor: Actor,
+  inviteHash: Uint8Array = NO_HASH,
+): Command {
   return command(actor, request.requestId, {
     $case: "joinRoom",
-    value: { roomId: request.roomId },
+    value: { roomId: request.roomId, inviteHash },
+  });
+}
+
+/** `secretHash`: SHA-256 of the validated secret. */
+export function createInviteCommand(
+  request: Omit<CreateInviteRequest, "secret">,
+  actor: Actor,
+  secretHash: Uint8Array,
+): Command {
+  const { roomId, ttlMs, usesMax } = request;
+  return command(actor, request.requestId, {
+    $case: "createInvite",
+    value: { roomId, secretHash, ttlMs, usesMax },
+  });
+}
+
+export function revokeInviteCommand(request: RevokeInviteRequest, actor: Actor): Command {
+  return command(actor, request.requestId, {
+    $case: "revokeInvite",
+    value: { inviteId: request.inviteId },
   });
 }
 

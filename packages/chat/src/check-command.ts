@@ -1,7 +1,14 @@
 // Whether bytes are a command that may stand in the log. Asked twice: before a command is proposed
 // (`checkCommand`, with everything), and by apply (`commandProblem`, only what gives the same answer
 // under every version of Unicode), so that apply is total and two Node versions cannot differ.
-import { Command, joinBytes, LIMITS, ParleyError, varintField } from "@parley/protocol";
+import {
+  Command,
+  type CreateInviteCommand,
+  joinBytes,
+  LIMITS,
+  ParleyError,
+  varintField,
+} from "@parley/protocol";
 import { isUuidV7 } from "./request-id.ts";
 import { type Op, type OpName, STATE_VERSION, versionNeeded, versionOf } from "./state-version.ts";
 import {
@@ -170,6 +177,7 @@ function opProblem(op: Op): ParleyError | undefined {
         lineProblem("The display name", op.value.displayName, 1, LIMITS.displayNameBytesMax) ??
         passwordHashProblem(op.value.passwordHash) ??
         tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
+        inviteHashProblem(op.value.inviteHash) ??
         lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax)
       );
     case "setRegistration":
@@ -219,8 +227,17 @@ function opProblem(op: Op): ParleyError | undefined {
           ? undefined
           : invalid("A room is public or private."))
       );
-    case "deleteRoom":
     case "joinRoom":
+      if (op.value.inviteHash.length === 0) return roomProblem(op.value.roomId);
+      return (
+        inviteHashProblem(op.value.inviteHash) ??
+        (isWhole(op.value.roomId) ? undefined : invalid("A room's id is out of bounds."))
+      );
+    case "createInvite":
+      return createInviteProblem(op.value);
+    case "revokeInvite":
+      return isId(op.value.inviteId) ? undefined : invalid("An invite's id is a positive number.");
+    case "deleteRoom":
     case "leaveRoom":
       return roomProblem(op.value.roomId);
     case "inviteMember":
@@ -284,6 +301,26 @@ function opProblem(op: Op): ParleyError | undefined {
       op satisfies never;
       return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
   }
+}
+
+/** An empty one stands for no invite. */
+function inviteHashProblem(hash: Uint8Array): ParleyError | undefined {
+  const isHash = hash.length === 0 || hash.length === TOKEN_HASH_BYTES;
+  return isHash ? undefined : invalid("The hash of an invite's secret has 32 bytes.");
+}
+
+function createInviteProblem(value: CreateInviteCommand): ParleyError | undefined {
+  if (value.secretHash.length !== TOKEN_HASH_BYTES) {
+    return invalid("The hash of an invite's secret has 32 bytes.");
+  }
+  if (!isWhole(value.roomId)) return invalid("A room's id is out of bounds.");
+  if (!(isWhole(value.ttlMs) && value.ttlMs <= LIMITS.inviteTtlMsMax)) {
+    return invalid("An invite counts for at most 365 days.");
+  }
+  if (!(isWhole(value.usesMax) && value.usesMax <= LIMITS.inviteUsesMax)) {
+    return invalid(`An invite admits at most ${LIMITS.inviteUsesMax}.`);
+  }
+  return undefined;
 }
 
 function seqsProblem(seqs: readonly number[]): ParleyError | undefined {

@@ -309,6 +309,60 @@ export const SENDERS: TableDefinition<SenderRow> = {
   }),
 };
 
+export interface InviteRow extends Tracked {
+  /** The revision that made it. */
+  readonly id: number;
+  /** 0 = it leads into the instance alone. */
+  readonly roomId: number;
+  /** Who made it. */
+  readonly accountId: number;
+  /** SHA-256 of its secret, hexadecimal. */
+  readonly secretHash: string;
+  readonly createdAtMs: number;
+  /** 0 = never. */
+  readonly expiresAtMs: number;
+  /** 0 = it admits any number. */
+  readonly usesMax: number;
+  useCount: number;
+}
+
+export const INVITES: TableDefinition<InviteRow> = {
+  tag: 11,
+  name: "invites",
+  key: ["id"],
+  columns: [
+    "id",
+    "room_id",
+    "account_id",
+    "secret_hash",
+    "created_at_ms",
+    "expires_at_ms",
+    "uses_max",
+    "use_count",
+  ],
+  values: (row) => [
+    row.id,
+    row.roomId,
+    row.accountId,
+    row.secretHash,
+    row.createdAtMs,
+    row.expiresAtMs,
+    row.usesMax,
+    row.useCount,
+  ],
+  row: (values) => ({
+    ...fresh,
+    id: values[0] as number,
+    roomId: values[1] as number,
+    accountId: values[2] as number,
+    secretHash: values[3] as string,
+    createdAtMs: values[4] as number,
+    expiresAtMs: values[5] as number,
+    usesMax: values[6] as number,
+    useCount: values[7] as number,
+  }),
+};
+
 export interface MessageRow {
   /** The revision that created it. */
   readonly id: number;

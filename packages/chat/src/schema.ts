@@ -6,6 +6,7 @@ import { InvariantViolation } from "./invariant.ts";
 import {
   ACCOUNTS,
   FOLLOWS,
+  INVITES,
   MEMBERS,
   MENTIONS,
   MESSAGES,
@@ -197,6 +198,22 @@ const ADDED_OBJECTS = [
     ) STRICT, WITHOUT ROWID`,
   },
   {
+    name: "invites",
+    sql: `CREATE TABLE invites (
+      id INTEGER PRIMARY KEY,
+      room_id INTEGER NOT NULL,
+      account_id INTEGER NOT NULL,
+      secret_hash TEXT NOT NULL,
+      created_at_ms INTEGER NOT NULL,
+      expires_at_ms INTEGER NOT NULL,
+      uses_max INTEGER NOT NULL,
+      use_count INTEGER NOT NULL
+    ) STRICT`,
+  },
+  { name: "invites_by_room", sql: "CREATE INDEX invites_by_room ON invites (room_id)" },
+  { name: "invites_by_account", sql: "CREATE INDEX invites_by_account ON invites (account_id)" },
+  { name: "invites_by_secret", sql: "CREATE INDEX invites_by_secret ON invites (secret_hash)" },
+  {
     name: "messages_pinned",
     sql: "CREATE INDEX messages_pinned ON messages (room_id, pinned_revision) WHERE pinned_revision > 0",
   },
@@ -271,6 +288,7 @@ export const REPLICATED_TABLES: readonly Pick<
   REACTIONS,
   MENTIONS,
   FOLLOWS,
+  INVITES,
 ];
 
 /** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */

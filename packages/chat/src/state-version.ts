@@ -8,7 +8,7 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 7;
+export const STATE_VERSION = 8;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
@@ -19,6 +19,8 @@ const SINCE: { readonly [N in OpName]?: number } = {
   pin: 4,
   setRegistration: 6,
   followThread: 7,
+  createInvite: 8,
+  revokeInvite: 8,
 };
 
 /** Messages know whom they mention, and rooms how much is unread, from this state version on. */
@@ -27,6 +29,8 @@ export const MENTIONS_SINCE = 5;
 export const REGISTRATION_SINCE = 6;
 /** Messages may be replies in threads from this state version on. */
 export const THREADS_SINCE = 7;
+/** There are invites from this version on. */
+const INVITES_SINCE = 8;
 
 /** The state version that an operation needs. */
 export function versionOf(op: Op): number {
@@ -35,6 +39,8 @@ export function versionOf(op: Op): number {
   if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {
     return MENTIONS_SINCE;
   }
+  const isInvited = op.$case === "register" || op.$case === "joinRoom";
+  if (isInvited && op.value.inviteHash.length > 0) return INVITES_SINCE;
   if (op.$case === "register" && op.value.inviteOnlyByDefault) return REGISTRATION_SINCE;
   return SINCE[op.$case] ?? STATE_VERSION_FIRST;
 }

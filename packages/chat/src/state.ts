@@ -13,6 +13,8 @@ import {
   ACCOUNTS,
   type AccountRow,
   type FollowRow,
+  INVITES,
+  type InviteRow,
   MEMBERS,
   type MemberRow,
   ROOMS,
@@ -27,6 +29,13 @@ import { type Counts, UnreadCounts } from "./unread-counts.ts";
 
 const NO_MEMBERS: ReadonlyMap<number, MemberRow> = new Map();
 const NO_IDS: ReadonlySet<number> = new Set();
+const NO_INVITES: ReadonlySet<InviteRow> = new Set();
+
+function addTo<V>(sets: Map<number, Set<V>>, key: number, value: V): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
 
 export class ChatState {
   readonly hasher = new RowHasher();
@@ -51,6 +60,11 @@ export class ChatState {
   readonly #roomTable: CachedTable<RoomRow>;
   readonly #memberTable: CachedTable<MemberRow>;
   readonly #senderTable: CachedTable<SenderRow>;
+  readonly #inviteTable: CachedTable<InviteRow>;
+  readonly #invites = new Map<number, InviteRow>();
+  readonly #inviteBySecret = new Map<string, InviteRow>();
+  readonly #invitesByAccount = new Map<number, Set<InviteRow>>();
+  readonly #invitesByRoom = new Map<number, Set<InviteRow>>();
   readonly #accounts = new Map<number, AccountRow>();
   readonly #accountIdByKey = new Map<string, number>();
   readonly #sessions = new Map<number, SessionRow>();
@@ -95,6 +109,8 @@ export class ChatState {
     this.#roomTable = new CachedTable(db, ROOMS);
     this.#memberTable = new CachedTable(db, MEMBERS);
     this.#senderTable = new CachedTable(db, SENDERS);
+    this.#inviteTable = new CachedTable(db, INVITES);
+    for (const invite of this.#inviteTable.load(this.hasher)) this.#indexInvite(invite);
     for (const account of this.#accountTable.load(this.hasher)) this.#indexAccount(account);
     for (const session of this.#sessionTable.load(this.hasher)) this.#indexSession(session);
     for (const room of this.#roomTable.load(this.hasher)) this.#indexRoom(room);
@@ -109,6 +125,7 @@ export class ChatState {
     this.#roomTable.flush(this.sum, this.hasher);
     this.#memberTable.flush(this.sum, this.hasher);
     this.#senderTable.flush(this.sum, this.hasher);
+    this.#inviteTable.flush(this.sum, this.hasher);
   }
 
   /** The state hash as of the given entry; everything must be flushed. */
@@ -220,6 +237,50 @@ export class ChatState {
     const ids = this.#sessionIdsByAccount.get(session.accountId);
     if (ids === undefined) this.#sessionIdsByAccount.set(session.accountId, new Set([session.id]));
     else ids.add(session.id);
+  }
+
+  // ---- Invites
+
+  invite(id: number): InviteRow | undefined {
+    return this.#invites.get(id);
+  }
+
+  inviteBySecret(secretHash: string): InviteRow | undefined {
+    return this.#inviteBySecret.get(secretHash);
+  }
+
+  /** Those that an account has made. */
+  invitesBy(accountId: number): InviteRow[] {
+    return [...(this.#invitesByAccount.get(accountId) ?? NO_INVITES)];
+  }
+
+  /** Those that lead to a room; 0 = to none. */
+  invitesTo(roomId: number): InviteRow[] {
+    return [...(this.#invitesByRoom.get(roomId) ?? NO_INVITES)];
+  }
+
+  addInvite(invite: InviteRow): void {
+    this.#indexInvite(invite);
+    this.#inviteTable.touch(invite);
+  }
+
+  changedInvite(invite: InviteRow): void {
+    this.#inviteTable.touch(invite);
+  }
+
+  removeInvite(invite: InviteRow): void {
+    this.#invites.delete(invite.id);
+    this.#inviteBySecret.delete(invite.secretHash);
+    this.#invitesByAccount.get(invite.accountId)?.delete(invite);
+    this.#invitesByRoom.get(invite.roomId)?.delete(invite);
+    this.#inviteTable.remove(invite);
+  }
+
+  #indexInvite(invite: InviteRow): void {
+    this.#invites.set(invite.id, invite);
+    this.#inviteBySecret.set(invite.secretHash, invite);
+    addTo(this.#invitesByAccount, invite.accountId, invite);
+    addTo(this.#invitesByRoom, invite.roomId, invite);
   }
 
   // ---- Rooms

@@ -228,3 +228,12 @@ export function validatePassword(password: string): string {
 export function normalisePassword(password: string): string {
   return password.normalize("NFKC");
 }
+
+const SECRET = /^[A-Za-z0-9_-]+$/;
+
+/** The secret of a link, as its client made it: random bytes as base64url. */
+export function validateSecret(secret: string): string {
+  const { secretCharactersMin: min, secretCharactersMax: max } = LIMITS;
+  if (secret.length >= min && secret.length <= max && SECRET.test(secret)) return secret;
+  throw new ParleyError("INVALID_ARGUMENT", `A secret has ${min}–${max} characters of base64url.`);
+}

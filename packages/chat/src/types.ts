@@ -121,6 +121,12 @@ export type ChatQuery =
     }
   /** Unread counts for the reply to a login: an encoded UnreadResponse. */
   | { readonly kind: "unread"; readonly accountId: number }
+  /** Who may register, for those who have no account: an encoded GetRegistrationResponse. */
+  | {
+      readonly kind: "registration";
+      /** SHA-256 of the secret of the invite that is asked about, hexadecimal; empty = none. */
+      readonly inviteHash: string;
+    }
   /** Recomputes the state hash from the tables, whole. */
   | { readonly kind: "recompute-hash" };
 

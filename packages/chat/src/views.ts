@@ -4,6 +4,7 @@ import {
   Account,
   type Account as AccountView,
   type FollowedThread,
+  type Invite,
   joinBytes,
   lengthDelimitedField,
   MembershipChanged,
@@ -20,7 +21,7 @@ import {
   ThreadSummary,
   varintField,
 } from "@parley/protocol";
-import type { AccountRow, FollowRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
+import type { AccountRow, FollowRow, InviteRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
 import type { Counts } from "./unread-counts.ts";
 
 const NOTHING_UNREAD: Counts = { unreadCount: 0, mentionCount: 0 };
@@ -38,6 +39,23 @@ export function accountView(row: AccountRow): AccountView {
     lastSeenMs: row.lastSeenMs,
     owner: row.owner,
     deleted: row.deleted,
+  };
+}
+
+export function inviteView(
+  row: InviteRow,
+  maker: AccountRow | undefined,
+  room: RoomRow | undefined,
+): Invite {
+  return {
+    id: row.id,
+    roomId: row.roomId,
+    roomName: room?.name ?? "",
+    maker: maker === undefined ? undefined : accountView(maker),
+    createdAtMs: row.createdAtMs,
+    expiresAtMs: row.expiresAtMs,
+    usesMax: row.usesMax,
+    useCount: row.useCount,
   };
 }
 

@@ -35,6 +35,11 @@ const text = (...usual: string[]) =>
     { weight: 1, arbitrary: absurdText },
   );
 const token = fc.integer({ min: 0, max: 20 }).map(tokenHash);
+const inviteSecret = fc.integer({ min: 500, max: 501 }).map(tokenHash);
+const maybeInvite = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(new Uint8Array(0)) },
+  { weight: 2, arbitrary: inviteSecret },
+);
 const clientId = text("m1", "m2", "m3", "m4", "m5", "constructor");
 
 const op: fc.Arbitrary<Op> = fc.oneof(
@@ -52,10 +57,11 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         device: text("terminal", ""),
         notOwner: fc.boolean(),
         inviteOnlyByDefault: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
+        inviteHash: maybeInvite,
       }),
     }),
   },
-  op1("setRegistration", { mode: fc.constantFrom(0, 1, 1, 1, 2, 3) }),
+  { weight: 2, arbitrary: op1("setRegistration", { mode: fc.constantFrom(0, 1, 2, 3) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -91,7 +97,17 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     visibility: fc.constantFrom(0, 1, 2, 3),
   }),
   op1("deleteRoom", { roomId }),
-  { weight: 3, arbitrary: op1("joinRoom", { roomId }) },
+  { weight: 3, arbitrary: op1("joinRoom", { roomId, inviteHash: maybeInvite }) },
+  {
+    weight: 4,
+    arbitrary: op1("createInvite", {
+      roomId: fc.oneof({ weight: 6, arbitrary: roomId }, fc.constant(0)),
+      secretHash: fc.oneof({ weight: 9, arbitrary: inviteSecret }, fc.constant(new Uint8Array(31))),
+      ttlMs: fc.constantFrom(0, 500, HOUR_MS, Number.MAX_SAFE_INTEGER),
+      usesMax: fc.constantFrom(0, 1, 2, 100_001),
+    }),
+  },
+  op1("revokeInvite", { inviteId: someId }),
   op1("leaveRoom", { roomId }),
   { weight: 2, arbitrary: op1("inviteMember", { roomId, accountId }) },
   { weight: 2, arbitrary: op1("removeMember", { roomId, accountId, ban: fc.boolean() }) },
@@ -179,7 +195,8 @@ const command: fc.Arbitrary<Uint8Array> = fc
     const whole: Command = {
       ...rest,
       version: hasVersion ? versionOf(made) : 0,
-      accountId: hasActor ? rest.accountId : 0,
+      // What the owner alone may do is done by the owner.
+      accountId: made.$case === "setRegistration" ? 1 : hasActor ? rest.accountId : 0,
       op: made,
     };
     return encoded(whole);
@@ -210,6 +227,7 @@ export function prologue(): Uint8Array[] {
         device: "",
         notOwner: false,
         inviteOnlyByDefault: false,
+        inviteHash: new Uint8Array(0),
       },
     }),
   );
@@ -222,7 +240,7 @@ export function prologue(): Uint8Array[] {
   const rooms = [room(1, 0, 1), room(2, 1, 1), room(1, 2, 2), room(3, 3, 2), direct];
   let n = 30;
   const join = (account: number, roomId: number): Uint8Array =>
-    made(account, n++, { $case: "joinRoom", value: { roomId } });
+    made(account, n++, { $case: "joinRoom", value: { roomId, inviteHash: new Uint8Array(0) } });
   const say = (account: number, roomId: number, threadRootSeq = 0): Uint8Array =>
     made(account, n, {
       $case: "send",
@@ -241,7 +259,12 @@ export function prologue(): Uint8Array[] {
   const talk = [say(1, 5), say(2, 5), say(3, 6), say(1, 6), say(1, 5), say(2, 9), say(4, 6)];
   const raise = Command.encode(raiseStateVersionCommand(STATE_VERSION)).finish();
   const replies = [say(2, 5, 1), say(3, 5, 1), say(1, 5, 2), say(4, 6, 1)];
-  return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS), ...replies];
+  const invite = made(1, n++, {
+    $case: "createInvite",
+    value: { roomId: 7, secretHash: tokenHash(500), ttlMs: 0, usesMax: 2 },
+  });
+  const later = [...replies, invite];
+  return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS), ...later];
 }
 
 function made(account: number, n: number, made: Op): Uint8Array {

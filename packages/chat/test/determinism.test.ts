@@ -88,7 +88,7 @@ test("the mirror for admission follows the changes to where a snapshot leads", (
 test("the random logs reach every kind of outcome (or the properties above say little)", () => {
   const seen = new Map<string, number>();
   const add = (kind: string) => seen.set(kind, (seen.get(kind) ?? 0) + 1);
-  for (const commands of fc.sample(arbitraryLog, { numRuns: 120, seed: 1 })) {
+  for (const commands of fc.sample(arbitraryLog, { numRuns: 200, seed: 1 })) {
     const { db, machine } = fresh();
     for (const { outcome, deliveries } of applyAll(machine, [asEntries(commands)])) {
       const kind = outcome.kind === "refused" ? outcome.error.reason : outcome.kind;
@@ -98,6 +98,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     if (db.prepare("SELECT id FROM reactions").get() !== undefined) seen.set("reactions", 1);
     const pinned = "SELECT id FROM messages WHERE pinned_revision > 0";
     if (db.prepare(pinned).get() !== undefined) seen.set("pins", 1);
+    const used = "SELECT 1 FROM invites WHERE use_count > 0";
+    if (db.prepare(used).get() !== undefined) seen.set("invites used", 1);
     if (db.prepare("SELECT 1 FROM mentions").get() !== undefined) seen.set("mentions", 1);
     const unread = `SELECT 1 FROM follows f JOIN messages m ON m.room_id = f.room_id AND m.thread_root_seq = f.thread_root_seq
       WHERE f.following = 1 AND m.seq > f.read_seq AND m.author_id <> f.account_id`;
@@ -132,6 +134,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "USERNAME_TAKEN",
     "REGISTRATION_CLOSED",
     "INVITE_REQUIRED",
+    "INVITE_NOT_FOUND",
+    "invites used",
     "ROOM_NAME_TAKEN",
     "ALREADY_A_MEMBER",
     "LAST_OWNER",

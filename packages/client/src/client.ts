@@ -77,6 +77,8 @@ export interface ClientState {
   readonly staleMs: number;
   readonly clusterId: string;
   readonly nodes: readonly string[];
+  /** host:port where the nodes serve the page, as far as they do. */
+  readonly pages: readonly string[];
   readonly signedIn: boolean;
   readonly account: Account | undefined;
   /** Messages written and not yet committed. */
@@ -298,6 +300,7 @@ export class ParleyClient {
       staleMs: this.#staleMs(),
       clusterId: this.#clusterId,
       nodes: this.#connection.book.addresses,
+      pages: (this.#view?.nodes ?? []).map((node) => node.httpAddress).filter((one) => one !== ""),
       signedIn: this.#signIn.token !== "",
       account: this.#signIn.account,
       pendingSends: this.#outbox.pending,

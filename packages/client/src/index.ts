@@ -5,6 +5,7 @@ export {
   type ClusterView,
   type Event,
   type FollowedThread,
+  type Invite,
   LIMITS,
   type LoginSession,
   type Message,
@@ -35,6 +36,7 @@ export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "
 export type { ConnectionState } from "./connection-machine.ts";
 export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
 export { type Health, HealthMonitor } from "./health.ts";
+export { invitePath, inviteSecretIn, newSecret } from "./links.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";
 export type { Observable } from "./observable.ts";
 export type { OutboxNews, OutboxPeerEvents, OutboxPeers } from "./outbox-peers.ts";

@@ -62,6 +62,8 @@ export const REASONS = {
   // Registering: nobody may at present, or only with an invite.
   REGISTRATION_CLOSED: StatusCode.PERMISSION_DENIED,
   INVITE_REQUIRED: StatusCode.PERMISSION_DENIED,
+  // An invite that does not count: unknown, revoked, expired, used up, or its maker has lost the right.
+  INVITE_NOT_FOUND: StatusCode.NOT_FOUND,
   NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
   // What it is about.

@@ -52,6 +52,13 @@ export const LIMITS = {
   searchRangesMax: 64,
   /** Searches of one account that are under way on one node. */
   searchesPerAccountMax: 2,
+  /** Characters of base64url in the secret of a link: the fewest hold 16 random bytes. */
+  secretCharactersMin: 22,
+  secretCharactersMax: 86,
+  invitesPerAccountMax: 50,
+  invitesPerRoomMax: 100,
+  inviteTtlMsMax: 365 * 24 * 60 * 60 * 1000,
+  inviteUsesMax: 100_000,
   roomsPerAccountMax: 5_000,
   membersPerRoomMax: 50_000,
   loginSessionsPerAccountMax: 50,

@@ -4,6 +4,8 @@ import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import {
   ChangePasswordRequest,
   ChangePasswordResponse,
+  CreateInviteRequest,
+  CreateInviteResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -30,6 +32,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListInvitesRequest,
+  ListInvitesResponse,
   ListMembersRequest,
   ListMembersResponse,
   ListPinsRequest,
@@ -56,6 +60,8 @@ import {
   RemoveMemberResponse,
   ResetPasswordRequest,
   ResetPasswordResponse,
+  RevokeInviteRequest,
+  RevokeInviteResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
   SearchRequest,
@@ -263,6 +269,30 @@ export const OPERATIONS = {
     FollowThreadResponse,
   ),
   thread: operation(43, "Thread", "read", "account", ThreadRequest, ThreadResponse),
+  createInvite: operation(
+    52,
+    "CreateInvite",
+    "write",
+    "account",
+    CreateInviteRequest,
+    CreateInviteResponse,
+  ),
+  listInvites: operation(
+    53,
+    "ListInvites",
+    "read",
+    "account",
+    ListInvitesRequest,
+    ListInvitesResponse,
+  ),
+  revokeInvite: operation(
+    54,
+    "RevokeInvite",
+    "write",
+    "account",
+    RevokeInviteRequest,
+    RevokeInviteResponse,
+  ),
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

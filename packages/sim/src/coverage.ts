@@ -89,6 +89,9 @@ export const COVERAGE = [
   "typing-between-nodes",
   "registration-modes",
   "registrations-refused",
+  "invites",
+  "invites-used",
+  "invites-refused",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

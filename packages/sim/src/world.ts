@@ -161,6 +161,7 @@ export class World {
         network: this.network,
         coverage,
         report: this.#report,
+        someSecret: (prng) => this.#people.someSecret(prng),
       },
     );
     this.#nemesis = new Nemesis({

@@ -160,6 +160,7 @@ export class ChatReader {
           credentialsRevision: 0,
         };
       case "unread":
+      case "registration":
         throw new TypeError("told to break");
     }
   }

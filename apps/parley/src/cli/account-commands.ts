@@ -16,8 +16,10 @@ import {
   withGuest,
 } from "./connection.ts";
 import { accountText, lastSeen, shortTime, staleRemark, unreadText } from "./format.ts";
+import { inviteSecretOf } from "./invite-commands.ts";
 import { chatJson } from "./json.ts";
 import { ask, isInteractive } from "./prompt.ts";
+import { roomTitle } from "./rooms.ts";
 import { resolveServers } from "./servers.ts";
 import { formatTable } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
@@ -25,6 +27,7 @@ import { UsageError } from "./usage-error.ts";
 interface RegisterFlags extends CommonFlags {
   readonly displayName?: string;
   readonly setupToken?: string;
+  readonly invite?: string;
 }
 
 function addRegister(program: Command): void {
@@ -35,6 +38,7 @@ function addRegister(program: Command): void {
       "--setup-token <token>",
       "for the first account beyond loopback: what the node printed (better: in PARLEY_SETUP_TOKEN)",
     )
+    .option("--invite <link>", "where an account takes one")
     .action(async (flags: RegisterFlags) => {
       await withGuest(flags, async ({ client, deadlineMs }, servers) => {
         const username = await usernameFor(flags);
@@ -42,7 +46,8 @@ function addRegister(program: Command): void {
         const password = await newPassword(given);
         const displayName = flags.displayName ?? username;
         const setupToken = flags.setupToken ?? process.env.PARLEY_SETUP_TOKEN ?? "";
-        const fields = { username, password, displayName, setupToken };
+        const inviteSecret = flags.invite === undefined ? "" : inviteSecretOf(flags.invite);
+        const fields = { username, password, displayName, setupToken, inviteSecret };
         const reply = await client.register(fields, { deadlineMs });
         saveSignIn(client, servers, reply.revision);
         output(
@@ -53,6 +58,7 @@ function addRegister(program: Command): void {
             ...(reply.account?.owner === true
               ? ["You are the first here, so you own this instance."]
               : []),
+            ...(reply.room === undefined ? [] : [`You are in ${roomTitle(reply.room)}.`]),
           ],
         );
       });

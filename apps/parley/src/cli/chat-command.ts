@@ -7,6 +7,7 @@ export function addChatCommand(program: Command): void {
   addAccountOptions(program.command("chat"))
     .description("chat at the terminal")
     .option("--register", "make the account first", false)
+    .option("--invite <link>", "where an account takes one")
     .option("--no-typing", "don't tell others that you are typing")
     .action(async (flags: ChatFlags) => {
       const { runChat } = await import("../terminal/command.ts");

@@ -36,6 +36,8 @@ export interface Connected {
   /** Milliseconds for every request of the command. */
   readonly deadlineMs: number;
   readonly flags: CommonFlags;
+  /** The servers speak TLS. */
+  readonly isSecure: boolean;
 }
 
 /** Shown in the account's list of sessions. */
@@ -135,7 +137,7 @@ export async function withGuest<T>(
   await client.start();
   try {
     await waitOnline(client, servers, trust, deadlineMs);
-    return await action({ client, deadlineMs, flags }, servers);
+    return await action({ client, deadlineMs, flags, isSecure: trust?.tls !== undefined }, servers);
   } finally {
     await client.close();
   }
@@ -204,7 +206,7 @@ export async function withAccount<T>(
       const password = await passwordFor(flags);
       await client.login({ username, password, device: deviceName() }, { deadlineMs });
     }
-    const result = await action({ client, deadlineMs, flags });
+    const result = await action({ client, deadlineMs, flags, isSecure: trust?.tls !== undefined });
     if (way.kind === "saved") rememberSeen(way.saved, client);
     return result;
   } catch (cause) {

@@ -49,7 +49,16 @@ describe("the command line", () => {
         "leader",
         "sessions",
       ],
-      ...["passwd", "reset-password", "delete-account", "subscribe", "registration"],
+      ...[
+        "passwd",
+        "reset-password",
+        "delete-account",
+        "subscribe",
+        "registration",
+        "invite-link",
+        "invite-links",
+        "revoke-invite",
+      ],
     ]) {
       expect(names).toContain(name);
     }

@@ -6,6 +6,7 @@ import { addBackupCommands } from "./backup-commands.ts";
 import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
+import { addInviteCommands } from "./invite-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addProcessCommands } from "./process-commands.ts";
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addRecoverCommand(program);
   addAccountCommands(program);
   addRoomCommands(program);
+  addInviteCommands(program);
   addMessageCommands(program);
   return program;
 }

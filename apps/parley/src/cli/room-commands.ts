@@ -6,7 +6,7 @@ import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
 import { accountText, lastSeen, printable, staleRemark } from "./format.ts";
 import { chatJson } from "./json.ts";
-import { joinableRoom, listRooms, ownRoom, roomTitle, unreadCounts } from "./rooms.ts";
+import { joinByReference, listRooms, ownRoom, roomTitle, unreadCounts } from "./rooms.ts";
 import { formatTable } from "./table.ts";
 
 export function roleText(role: RoomRole): string {
@@ -111,16 +111,15 @@ function addRooms(program: Command): void {
 
 function addMembership(program: Command): void {
   addAccountOptions(program.command("join"))
-    .description("join a public room")
-    .argument("<room>", "its name or number")
+    .description("join a public room, or the one that an invite leads to")
+    .argument("<room>", "its name or number, or the invite's link")
     .action(async (reference: string, flags: CommonFlags) => {
       await withAccount(flags, async ({ client, deadlineMs }) => {
-        const room = await joinableRoom(client, reference, deadlineMs);
-        const reply = await client.call("joinRoom", { roomId: room.id }, { deadlineMs });
+        const reply = await joinByReference(client, reference, deadlineMs);
         output(
           flags.json,
           () => chatJson(reply),
-          () => [`You are in ${roomTitle(room)}.`],
+          () => [`You are in ${reply.room === undefined ? "it" : roomTitle(reply.room)}.`],
         );
       });
     });

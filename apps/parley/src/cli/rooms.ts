@@ -1,6 +1,6 @@
 // How people name rooms on the command line and in the chat.
-import type { ParleyClient } from "@parley/client";
-import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
+import { inviteSecretIn, type ParleyClient } from "@parley/client";
+import { type JoinRoomResponse, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 
 const PAGES_MAX = 20;
 
@@ -77,4 +77,18 @@ export async function joinableRoom(
   const room = findRoom(open.rooms, reference) ?? findRoom(own.rooms, reference);
   if (room !== undefined) return room;
   throw new ParleyError("ROOM_NOT_FOUND", `There is no public room "${reference}".`);
+}
+
+/** Joins the room that `reference` means: the one that an invite's link leads to, or a public one. */
+export async function joinByReference(
+  client: ParleyClient,
+  reference: string,
+  deadlineMs?: number,
+): Promise<JoinRoomResponse> {
+  const inviteSecret = inviteSecretIn(reference);
+  if (inviteSecret !== undefined) {
+    return await client.call("joinRoom", { inviteSecret }, { deadlineMs });
+  }
+  const room = await joinableRoom(client, reference, deadlineMs);
+  return await client.call("joinRoom", { roomId: room.id }, { deadlineMs });
 }

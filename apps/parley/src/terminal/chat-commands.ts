@@ -1,5 +1,5 @@
 // What the commands of the chat do.
-import { ParleyError, type Room, RoomVisibility } from "@parley/protocol";
+import { LIMITS, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
 import { askAnyStatus } from "../cli/cluster-client.ts";
@@ -12,9 +12,16 @@ import {
   searchLine,
   unreadText,
 } from "../cli/format.ts";
+import {
+  INVITE_DAYS_DEFAULT,
+  INVITE_DAYS_MAX,
+  inviteLines,
+  inviteTable,
+  makeInvite,
+} from "../cli/invite-commands.ts";
 import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
-import { joinableRoom, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
+import { joinByReference, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
 import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
@@ -72,9 +79,8 @@ async function join(chat: Chat, reference: string): Promise<void> {
   if (reference.startsWith("@")) return await direct(chat, reference, "");
   const own = chat.book.find(reference);
   if (own !== undefined) return await chat.open.open(own);
-  const room = await joinableRoom(chat.client, reference);
-  const reply = await chat.client.call("joinRoom", { roomId: room.id });
-  await chat.open.open(reply.room ?? room);
+  const { room } = await joinByReference(chat.client, reference);
+  if (room !== undefined) await chat.open.open(room);
 }
 
 async function create(chat: Chat, rest: string): Promise<void> {
@@ -178,6 +184,29 @@ async function registration(chat: Chat, word: string): Promise<void> {
   chat.note(registrationText(mode));
 }
 
+async function inviteLink(chat: Chat, words: readonly string[]): Promise<void> {
+  const [days = INVITE_DAYS_DEFAULT, uses = 0] = words.map(Number);
+  const isFine = (value: number, max: number) =>
+    Number.isSafeInteger(value) && value >= 0 && value <= max;
+  if (!isFine(days, INVITE_DAYS_MAX) || !isFine(uses, LIMITS.inviteUsesMax)) {
+    throw usage("invite-link");
+  }
+  const { path } = await makeInvite(chat.client, chat.open.require().id, { days, uses });
+  for (const line of inviteLines(chat.client, path, chat.tls !== undefined)) chat.print(line);
+}
+
+async function inviteLinks(chat: Chat, rest: string): Promise<void> {
+  const [word, id] = splitFirst(rest);
+  if (word.toLowerCase() === "revoke") {
+    const inviteId = wholeNumber(id, "invite-links", Number.MAX_SAFE_INTEGER);
+    await chat.client.call("revokeInvite", { inviteId });
+    return chat.note("it admits nobody any more");
+  }
+  if (word !== "") throw usage("invite-links");
+  const { invites } = await chat.client.call("listInvites", { roomId: chat.open.require().id });
+  for (const line of inviteTable(invites)) chat.print(line);
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -257,6 +286,10 @@ export async function runChatCommand(
       await client.call("inviteMember", { roomId: chat.open.require().id, username });
       return;
     }
+    case "invite-link":
+      return await inviteLink(chat, rest === "" ? [] : rest.split(/\s+/));
+    case "invite-links":
+      return await inviteLinks(chat, rest);
     case "kick": {
       const username = bareAccount(requireText(first, "kick"));
       const ban = others.toLowerCase() === "ban";

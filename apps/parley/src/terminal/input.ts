@@ -6,7 +6,7 @@ export const CHAT_COMMANDS = [
   {
     name: "join",
     usage: "/join ROOM",
-    text: "open a room; joins it first where you are not in it",
+    text: "open a room; joins it first where you are not in it; an invite's link does as well",
   },
   { name: "create", usage: "/create ROOM [private]", text: "make a room" },
   { name: "dm", usage: "/dm ACCOUNT [TEXT]", text: "open the conversation with somebody" },
@@ -30,6 +30,16 @@ export const CHAT_COMMANDS = [
   { name: "pins", usage: "/pins", text: "what is pinned in this room" },
   { name: "delete", usage: "/delete N …", text: "delete messages" },
   { name: "invite", usage: "/invite ACCOUNT", text: "bring somebody into this room" },
+  {
+    name: "invite-link",
+    usage: "/invite-link [DAYS] [USES]",
+    text: "a link by which others come into this room; 0 = for ever, for any number",
+  },
+  {
+    name: "invite-links",
+    usage: "/invite-links [revoke ID]",
+    text: "the links into this room; with revoke, end one",
+  },
   { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },
   { name: "topic", usage: "/topic TEXT", text: "what this room is about" },
   { name: "leave", usage: "/leave", text: "leave this room" },

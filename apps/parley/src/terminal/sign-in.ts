@@ -17,6 +17,7 @@ import {
   savedSignIns,
   withGuest,
 } from "../cli/connection.ts";
+import { inviteSecretOf } from "../cli/invite-commands.ts";
 import { ask, askHidden, isInteractive } from "../cli/prompt.ts";
 import { resolveServers } from "../cli/servers.ts";
 import { resolveTrust } from "../cli/trust.ts";
@@ -38,6 +39,8 @@ export interface ChatSignIn {
 
 export interface ChatFlags extends CommonFlags {
   readonly register: boolean;
+  /** The link of an invite. */
+  readonly invite?: string;
   readonly typing: boolean;
 }
 
@@ -70,6 +73,8 @@ type Reply = LoginResponse | RegisterResponse;
 interface Door {
   /** Who may register. */
   mode(): Promise<RegistrationMode>;
+  /** There is an invite to show. */
+  readonly isInvited: boolean;
   logIn(username: string, password: string): Promise<Reply>;
   register(username: string, password: string): Promise<Reply>;
 }
@@ -78,13 +83,15 @@ interface Door {
 async function enter(flags: ChatFlags, username: string): Promise<ChatSignIn> {
   return await withGuest(flags, async ({ client, deadlineMs }, servers) => {
     const options = { deadlineMs };
+    const inviteSecret = flags.invite === undefined ? "" : inviteSecretOf(flags.invite);
     const door: Door = {
+      isInvited: inviteSecret !== "",
       mode: async () => (await client.call("getRegistration", {}, options)).mode,
       logIn: async (name, password) =>
         await client.login({ username: name, password, device: deviceName() }, options),
       register: async (name, password) => {
         const setupToken = process.env.PARLEY_SETUP_TOKEN ?? "";
-        const fields = { username: name, password, displayName: name, setupToken };
+        const fields = { username: name, password, displayName: name, setupToken, inviteSecret };
         return await client.register(fields, options);
       },
     };
@@ -151,7 +158,10 @@ async function logInOrRegister(
   }
   tell("There is no account with that name and password.");
   const mode = await door.mode();
-  if (mode !== RegistrationMode.REGISTRATION_MODE_OPEN) {
+  const { REGISTRATION_MODE_OPEN, REGISTRATION_MODE_INVITE_ONLY } = RegistrationMode;
+  const mayRegister =
+    mode === REGISTRATION_MODE_OPEN || (mode === REGISTRATION_MODE_INVITE_ONLY && door.isInvited);
+  if (!mayRegister) {
     tell(registrationText(mode));
     return undefined;
   }

@@ -5,6 +5,8 @@ import { Chat } from "../chat/chat.ts";
 import { onSignInElsewhere, type SavedSignIn, savedSignIn, saveSignIn } from "../chat/saved.ts";
 import { ChatContext } from "./chat-context.ts";
 import { problemText } from "./format.ts";
+import { InviteDialog } from "./invite-dialog.tsx";
+import { forgetInvite, goTo, inviteInAddress } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { SignInPage } from "./sign-in-page.tsx";
 
@@ -12,25 +14,48 @@ export function App() {
   const [signIn, setSignIn] = useState(savedSignIn);
   const [notice, setNotice] = useState("");
   useEffect(() => onSignInElsewhere(() => setSignIn(savedSignIn())), []);
-  const onSignedIn = useCallback((fresh: SavedSignIn) => {
-    saveSignIn(fresh);
-    setNotice("");
-    setSignIn(fresh);
+  const [invite, setInvite] = useState(inviteInAddress);
+  const inviteDone = useCallback(() => {
+    forgetInvite();
+    setInvite(undefined);
   }, []);
+  const onSignedIn = useCallback(
+    (fresh: SavedSignIn, roomId: number) => {
+      saveSignIn(fresh);
+      setNotice("");
+      setSignIn(fresh);
+      if (roomId === 0) return;
+      inviteDone();
+      goTo(roomId);
+    },
+    [inviteDone],
+  );
   const onSignedOut = useCallback((why: string) => {
     setNotice(why);
     setSignIn(undefined);
   }, []);
-  if (signIn === undefined) return <SignInPage notice={notice} onSignedIn={onSignedIn} />;
-  return <SignedIn key={signIn.token} signIn={signIn} onSignedOut={onSignedOut} />;
+  if (signIn === undefined) {
+    return <SignInPage notice={notice} invite={invite} onSignedIn={onSignedIn} />;
+  }
+  return (
+    <SignedIn
+      key={signIn.token}
+      signIn={signIn}
+      invite={invite}
+      onInviteDone={inviteDone}
+      onSignedOut={onSignedOut}
+    />
+  );
 }
 
 interface SignedInProps {
   readonly signIn: SavedSignIn;
+  readonly invite: string | undefined;
+  readonly onInviteDone: () => void;
   readonly onSignedOut: (why: string) => void;
 }
 
-function SignedIn({ signIn, onSignedOut }: SignedInProps) {
+function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) {
   const [chat, setChat] = useState<Chat>();
   const [durability, setDurability] = useState<ParleyError>();
   const [problem, setProblem] = useState("");
@@ -60,6 +85,7 @@ function SignedIn({ signIn, onSignedOut }: SignedInProps) {
         durability={durability}
         onSignOut={() => void chat.signOut().then(() => onSignedOut(""))}
       />
+      {invite !== undefined && <InviteDialog secret={invite} onClose={onInviteDone} />}
     </ChatContext>
   );
 }

@@ -1,5 +1,5 @@
 // Times and names as people read them.
-import { type Room, unreadOf as unreadInAll } from "@parley/client/browser";
+import { type Invite, type Room, unreadOf as unreadInAll } from "@parley/client/browser";
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -58,4 +58,10 @@ export function hueOf(id: number): number {
 export function problemText(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** ann invites you to #lobby. */
+export function invitation({ maker, roomId, roomName }: Invite): string {
+  const where = roomId === 0 ? "this chat" : `#${plainName(roomName)}`;
+  return `${plainName(maker?.username ?? "Somebody")} invites you to ${where}.`;
 }

@@ -3,6 +3,7 @@ import { type Room, type RoomMember, RoomRole } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
 import { useChat } from "./chat-context.ts";
 import { plainName, problemText } from "./format.ts";
+import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
 
 const PAGE = 200;
@@ -73,6 +74,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
           {problem}
         </p>
       )}
+      <InviteLinks room={room} act={act} />
       <ul className="people">
         {members.map(({ account, role }) =>
           account === undefined ? null : (

@@ -1,4 +1,6 @@
-// Where the page is: `/` or `/r/ROOM` or `/r/ROOM/SEQ`. Paths name no node, so that a link works on every one of them.
+// Where the page is: `/` or `/r/ROOM` or `/r/ROOM/SEQ`, or for a moment `/join#SECRET`. Paths name no node, so that a link works on every
+// one of them.
+import { inviteSecretIn } from "@parley/client/browser";
 import { useSyncExternalStore } from "react";
 
 export interface Route {
@@ -31,6 +33,18 @@ export function goTo(roomId: number, seq = 0): void {
   const path = pathOf({ roomId, seq });
   if (path === location.pathname) return;
   history.pushState(null, "", path);
+  changed();
+}
+
+/** The secret of the invite by whose link the page was opened; undefined = by none. */
+export function inviteInAddress(): string | undefined {
+  return inviteSecretIn(location.pathname + location.hash);
+}
+
+/** It has been looked at: nobody finds it in the address or the history. */
+export function forgetInvite(): void {
+  if (inviteInAddress() === undefined) return;
+  history.replaceState(null, "", "/");
   changed();
 }
 

@@ -1,6 +1,7 @@
 // Two fields, and a third for the first account of an instance that other machines can reach.
 import {
   type ClientState,
+  type Invite,
   LIMITS,
   ParleyClient,
   ParleyError,
@@ -9,11 +10,14 @@ import {
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
-import { problemText } from "./format.ts";
+import { invitation, problemText } from "./format.ts";
 
 interface SignInPageProps {
   readonly notice: string;
-  readonly onSignedIn: (signIn: SavedSignIn) => void;
+  /** The secret of an invite. */
+  readonly invite: string | undefined;
+  /** `roomId`: where the invite has led; 0 = nowhere yet. */
+  readonly onSignedIn: (signIn: SavedSignIn, roomId: number) => void;
 }
 
 /** Spoken by the page before anybody is signed in. */
@@ -36,31 +40,41 @@ function useVisitor(): { client: ParleyClient | undefined; state: ClientState | 
 interface Registration {
   readonly mode: RegistrationMode;
   readonly setupTokenNeeded: boolean;
+  /** Undefined: there is none, or it does not count. */
+  readonly invite?: Invite | undefined;
 }
-const { REGISTRATION_MODE_OPEN, REGISTRATION_MODE_CLOSED } = RegistrationMode;
+const { REGISTRATION_MODE_OPEN, REGISTRATION_MODE_INVITE_ONLY, REGISTRATION_MODE_CLOSED } =
+  RegistrationMode;
 
-/**
- * Who may make an account. Until a server has said so: everybody, for it will say so then.
- * `again` asks once more.
- */
-function useRegistration(client: ParleyClient | undefined): [Registration, () => void] {
-  const [registration, setRegistration] = useState<Registration>({
-    mode: REGISTRATION_MODE_OPEN,
-    setupTokenNeeded: false,
-  });
+/** Who may make an account, as far as a server has said so, and how to ask again. */
+function useRegistration(
+  client: ParleyClient | undefined,
+  inviteSecret: string,
+): [Registration | undefined, () => void] {
+  const [registration, setRegistration] = useState<Registration>();
   const ask = useCallback(() => {
-    client?.call("getRegistration").then(setRegistration, () => {});
-  }, [client]);
+    client?.call("getRegistration", { inviteSecret }).then(setRegistration, () => {});
+  }, [client, inviteSecret]);
   useEffect(ask, [ask]);
   return [registration, ask];
 }
 
-export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
+function mayRegister(registration: Registration | undefined): boolean {
+  // Until a server has said something else, for it will say so then.
+  if (registration === undefined) return true;
+  const { mode, invite } = registration;
+  if (mode === REGISTRATION_MODE_INVITE_ONLY) return invite !== undefined;
+  return mode === REGISTRATION_MODE_OPEN;
+}
+
+export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
   const { client, state } = useVisitor();
-  const [registration, askAgain] = useRegistration(client);
-  const [wantsNew, setWantsNew] = useState(false);
-  const mayRegister = registration.mode === REGISTRATION_MODE_OPEN;
-  const isNew = wantsNew && mayRegister;
+  const [registration, askAgain] = useRegistration(client, invite ?? "");
+  const [wantsNew, setWantsNew] = useState(invite !== undefined);
+  const isNew = wantsNew && mayRegister(registration);
+  const isBadInvite =
+    invite !== undefined && registration !== undefined && registration.invite === undefined;
+  const inviteSecret = isBadInvite ? "" : (invite ?? "");
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const ids = { name: useId(), password: useId(), setup: useId() };
@@ -79,18 +93,27 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
     try {
       const device = `browser (${location.host})`;
       const response = isNew
-        ? await client.register({ username, password, setupToken: field("setup").trim() })
+        ? await client.register({
+            username,
+            password,
+            setupToken: field("setup").trim(),
+            inviteSecret,
+          })
         : await client.login({ username, password, device });
       const accountId = response.account?.id ?? 0;
       const { clusterId } = client.state;
       const { token, revision: tokenRevision } = response;
-      onSignedIn({
-        token,
-        tokenRevision,
-        clusterId,
-        accountId,
-        username: response.account?.username ?? username,
-      });
+      const roomId = "room" in response ? (response.room?.id ?? 0) : 0;
+      onSignedIn(
+        {
+          token,
+          tokenRevision,
+          clusterId,
+          accountId,
+          username: response.account?.username ?? username,
+        },
+        roomId,
+      );
     } catch (cause) {
       // Whatever this page believed of who may register, something else holds by now.
       if (isNew && cause instanceof ParleyError) askAgain();
@@ -109,6 +132,16 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
         {notice !== "" && (
           <p className="notice" role="status">
             {notice}
+          </p>
+        )}
+        {registration?.invite !== undefined && (
+          <p className="notice" role="status">
+            {invitation(registration.invite)}
+          </p>
+        )}
+        {isBadInvite && (
+          <p className="notice" role="status">
+            This invite does not count, or no longer. Ask for another one.
           </p>
         )}
         <label htmlFor={ids.name}>Username</label>
@@ -132,7 +165,7 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
           minLength={isNew ? LIMITS.passwordBytesMin : undefined}
           maxLength={LIMITS.passwordBytesMax}
         />
-        {isNew && registration.setupTokenNeeded && (
+        {isNew && registration?.setupTokenNeeded === true && (
           <>
             <label htmlFor={ids.setup}>
               Set-up token (the node printed it when it first started)
@@ -153,7 +186,7 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
         <button className="primary" type="submit" disabled={isBusy}>
           {isNew ? "Create account" : "Sign in"}
         </button>
-        {mayRegister ? (
+        {mayRegister(registration) ? (
           <button
             className="quiet"
             type="button"
@@ -166,9 +199,9 @@ export function SignInPage({ notice, onSignedIn }: SignInPageProps) {
           </button>
         ) : (
           <p className="hint">
-            {registration.mode === REGISTRATION_MODE_CLOSED
+            {registration?.mode === REGISTRATION_MODE_CLOSED
               ? "New accounts are closed here at present."
-              : "New here? Ask somebody who is in for an invite."}
+              : "New here? Ask somebody who is in for an invite link."}
           </p>
         )}
       </form>

@@ -2,21 +2,31 @@
 import {
   type DeleteAccountCommand,
   DeleteAccountResponse,
-  type ParleyError,
+  ParleyError,
   type RegisterCommand,
   RegisterResponse,
   RegistrationMode,
   ResetPasswordResponse,
+  type Room,
+  RoomRole,
   type SetPasswordCommand,
   type SetRegistrationCommand,
   SetRegistrationResponse,
   type UpdateProfileCommand,
   UpdateProfileResponse,
 } from "@parley/protocol";
-import type { AccountRow } from "../rows.ts";
+import type { AccountRow, RoomRow } from "../rows.ts";
 import { accountChangedEvent, accountView, membershipChangedEvent } from "../views.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
-import { leaveBehind, REMOVAL } from "./membership.ts";
+import { type GoodInvite, goodInvite, useInvite } from "./good-invites.ts";
+import {
+  announceEntry,
+  enterRoom,
+  leaveBehind,
+  ownRoomView,
+  REMOVAL,
+  roomLimitProblem,
+} from "./membership.ts";
 import { endSession, hexOf, openSession, tokenInUse } from "./sessions.ts";
 
 /**
@@ -28,8 +38,8 @@ import { endSession, hexOf, openSession, tokenInUse } from "./sessions.ts";
  */
 export function register(context: ApplyContext, command: RegisterCommand): Result {
   const { state, revision, stampMs } = context;
-  const unwelcome = admissionProblem(context, command);
-  if (unwelcome !== undefined) return unwelcome;
+  const admitted = admit(context, command);
+  if (admitted instanceof ParleyError) return admitted;
   if (state.accountIdByKey(command.usernameKey) !== undefined) {
     return refuse("USERNAME_TAKEN", `The username ${command.username} is taken.`);
   }
@@ -66,24 +76,36 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     tokenTtlMs: command.tokenTtlMs,
     device: command.device,
   });
+  if (admitted !== undefined) useInvite(context, admitted.invite);
   return RegisterResponse.encode({
     account: accountView(account),
     token: "",
     tokenExpiresAtMs: session.expiresAtMs,
     revision,
+    room:
+      admitted?.room === undefined ? undefined : enterAsInvited(context, admitted.room, account),
   }).finish();
 }
 
+/** What is there when an account is made has been read; nothing of it is news. */
+function enterAsInvited(context: ApplyContext, room: RoomRow, account: AccountRow): Room {
+  const member = enterRoom(context, room, account.id, RoomRole.ROOM_ROLE_MEMBER);
+  announceEntry(context, room, member);
+  return ownRoomView(context, room, member, undefined);
+}
+
 /**
- * Why nobody may register now. Whether other machines reach the instance, and it is invite-only until the owner has chosen, is known
+ * The invite that somebody comes in by; undefined where none is needed or shown; or why they may not register now. Whether other machines reach the instance, and it is invite-only until the owner has chosen, is known
  * where the command is made, and travels in it as the look at the set-up token does. The owner comes in by that token alone: a closed
  * instance can still be taken over by whoever runs it.
  */
-function admissionProblem(
-  { state }: ApplyContext,
+function admit(
+  context: ApplyContext,
   command: RegisterCommand,
-): ParleyError | undefined {
+): GoodInvite | ParleyError | undefined {
+  const { state } = context;
   if (state.instanceOwnerId === 0) return undefined;
+  const isInvited = command.inviteHash.length > 0;
   const preset = command.inviteOnlyByDefault
     ? RegistrationMode.REGISTRATION_MODE_INVITE_ONLY
     : RegistrationMode.REGISTRATION_MODE_OPEN;
@@ -91,10 +113,13 @@ function admissionProblem(
     case RegistrationMode.REGISTRATION_MODE_CLOSED:
       return refuse("REGISTRATION_CLOSED", "Nobody can make an account here at present.");
     case RegistrationMode.REGISTRATION_MODE_INVITE_ONLY:
-      return refuse("INVITE_REQUIRED", "An account here takes an invite.");
-    default:
-      return undefined;
+      if (!isInvited) return refuse("INVITE_REQUIRED", "An account here takes an invite.");
   }
+  if (!isInvited) return undefined;
+  const good = goodInvite(context, command.inviteHash);
+  if (good instanceof ParleyError || good.room === undefined) return good;
+  const full = roomLimitProblem(context, 0, good.room);
+  return full ?? good;
 }
 
 export function setRegistration(
@@ -172,6 +197,7 @@ export function deleteAccount(
     );
   }
   for (const session of state.sessionsOf(account.id)) endSession(context, session);
+  for (const invite of state.invitesBy(account.id)) state.removeInvite(invite);
   state.forgetAccountName(account);
   account.username = "";
   account.displayName = "";

@@ -21,6 +21,7 @@ import {
   updateProfile,
 } from "./accounts.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
+import { createInvite, revokeInvite } from "./invites.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
 import { pin } from "./pins.ts";
@@ -65,7 +66,7 @@ export function applyCommand(context: ApplyContext, command: Command): Result {
 function identifyingContent(op: Op): SqlValue[] {
   switch (op.$case) {
     case "register":
-      return [op.$case, op.value.usernameKey, op.value.displayName];
+      return [op.$case, op.value.usernameKey, op.value.displayName, ...secret(op.value.inviteHash)];
     case "setRegistration":
       return [op.$case, op.value.mode];
     case "createSession":
@@ -84,8 +85,15 @@ function identifyingContent(op: Op): SqlValue[] {
       const { roomId, name, topic, visibility } = op.value;
       return [op.$case, roomId, name, topic, visibility];
     }
-    case "deleteRoom":
     case "joinRoom":
+      return [op.$case, op.value.roomId, ...secret(op.value.inviteHash)];
+    case "createInvite": {
+      const { roomId, secretHash, ttlMs, usesMax } = op.value;
+      return [op.$case, roomId, ttlMs, usesMax, ...secret(secretHash)];
+    }
+    case "revokeInvite":
+      return [op.$case, op.value.inviteId];
+    case "deleteRoom":
     case "leaveRoom":
       return [op.$case, op.value.roomId];
     case "inviteMember":
@@ -115,6 +123,11 @@ function identifyingContent(op: Op): SqlValue[] {
     case "raiseStateVersion":
       return [op.$case];
   }
+}
+
+/** Nothing where there is none, so that requests from before there were invites are recognised. */
+function secret(hash: Uint8Array): string[] {
+  return hash.length === 0 ? [] : [hexOf(hash)];
 }
 
 /**
@@ -253,6 +266,10 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return deleteRoom(context, account, op.value);
     case "joinRoom":
       return joinRoom(context, account, op.value);
+    case "createInvite":
+      return createInvite(context, account, op.value);
+    case "revokeInvite":
+      return revokeInvite(context, account, op.value);
     case "leaveRoom":
       return leaveRoom(context, account, op.value);
     case "inviteMember":

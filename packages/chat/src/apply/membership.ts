@@ -18,6 +18,7 @@ import {
   type SetRoleCommand,
   SetRoleResponse,
 } from "@parley/protocol";
+import { noInvite } from "../invites.ts";
 import type { AccountRow, MemberRow, RoomRow } from "../rows.ts";
 import { MENTIONS_SINCE } from "../state-version.ts";
 import {
@@ -29,6 +30,8 @@ import {
   roomView,
 } from "../views.ts";
 import { type ApplyContext, memberChange, type Result, refuse, roomChange } from "./context.ts";
+import { goodInvite, useInvite } from "./good-invites.ts";
+import { hexOf } from "./sessions.ts";
 
 export const REMOVAL = {
   left: RoomRemovalReason.ROOM_REMOVAL_REASON_LEFT,
@@ -168,6 +171,9 @@ export function leaveBehind(
   room.memberCount -= 1;
   context.roomActivity(room);
   context.changes.push({ kind: "member-removed", roomId: room.id, accountId: member.accountId });
+  for (const invite of state.invitesBy(member.accountId)) {
+    if (invite.roomId === room.id) state.removeInvite(invite);
+  }
   if (room.memberCount === 0 && room.visibility !== ROOM_VISIBILITY_PUBLIC) {
     state.changeRoomName(room, () => {
       room.deleted = true;
@@ -207,26 +213,44 @@ function setRoleOf(context: ApplyContext, room: RoomRow, member: MemberRow, role
   context.toRoom(room.id, membershipChangedEvent(revision, room, account, role));
 }
 
-/** Public rooms only. Joining where one is already is a success without an event. */
+/** The room that a command to join means: the one that it names, or that its invite leads to. */
+function roomToJoin({ state }: ApplyContext, command: JoinRoomCommand): RoomRow | ParleyError {
+  const isInvited = command.inviteHash.length > 0;
+  const invite = isInvited ? state.inviteBySecret(hexOf(command.inviteHash)) : undefined;
+  if (isInvited && invite === undefined) return noInvite();
+  const room = state.liveRoom(invite?.roomId ?? command.roomId);
+  const isOther = command.roomId !== 0 && room?.id !== command.roomId;
+  if (room === undefined || isOther) return refuse("ROOM_NOT_FOUND", NO_ROOM);
+  return room;
+}
+
+/**
+ * Public rooms, and with an invite the one that it leads to. Joining where one is already is a success without an event, and uses no
+ * invite up, be it spent by now or not (P2).
+ */
 export function joinRoom(
   context: ApplyContext,
   account: AccountRow,
   command: JoinRoomCommand,
 ): Result {
   const { state, revision } = context;
-  const room = state.liveRoom(command.roomId);
-  if (room === undefined) return refuse("ROOM_NOT_FOUND", NO_ROOM);
+  const room = roomToJoin(context, command);
+  if (room instanceof ParleyError) return room;
   let member = state.member(room.id, account.id);
   if (member === undefined) {
     if (isDirect(room)) return refuse("DIRECT_ROOM", DIRECT);
     if (state.memberRow(room.id, account.id)?.banned === true) {
       return refuse("BANNED", "You are banned from this room.");
     }
-    if (room.visibility !== ROOM_VISIBILITY_PUBLIC) {
+    const hasInvite = command.inviteHash.length > 0;
+    if (room.visibility !== ROOM_VISIBILITY_PUBLIC && !hasInvite) {
       return refuse("PERMISSION_DENIED", "A private room is joined by invitation.");
     }
+    const good = hasInvite ? goodInvite(context, command.inviteHash) : undefined;
+    if (good instanceof ParleyError) return good;
     const limit = roomLimitProblem(context, account.id, room);
     if (limit !== undefined) return limit;
+    if (good !== undefined) useInvite(context, good.invite);
     // Somebody has to be able to look after a public room that everybody had left.
     const role = room.memberCount === 0 ? ROOM_ROLE_OWNER : ROOM_ROLE_MEMBER;
     member = enterRoom(context, room, account.id, role);

@@ -2,7 +2,6 @@
 import {
   type GetAccountRequest,
   GetAccountResponse,
-  GetRegistrationResponse,
   LIMITS,
   type ListAccountsRequest,
   ListAccountsResponse,
@@ -33,13 +32,6 @@ export class AccountReads {
       `SELECT ${columnsOf(ACCOUNTS)} FROM accounts
        WHERE username_key > ? ORDER BY username_key LIMIT ?`,
     );
-  }
-
-  /** What the owner has chosen. The node knows what holds where nothing was, and who may own the instance. */
-  registration(revision: number): Uint8Array {
-    const mode = this.#rows.registration() as 0 | 1 | 2 | 3;
-    const unknown = { setupTokenNeeded: false, staleMs: 0 };
-    return GetRegistrationResponse.encode({ mode, revision, ...unknown }).finish();
   }
 
   /** By username, a page at a time; deleted accounts have none. */

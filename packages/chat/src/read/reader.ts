@@ -4,6 +4,7 @@ import {
   GetAccountRequest,
   HistoryRequest,
   ListAccountsRequest,
+  ListInvitesRequest,
   ListMembersRequest,
   ListPinsRequest,
   ListRoomsRequest,
@@ -17,6 +18,7 @@ import type { ChatAnswer, ChatQuery } from "../types.ts";
 import { AccountReads } from "./accounts.ts";
 import { CatchUpReads } from "./catch-up.ts";
 import { HistoryReads } from "./history.ts";
+import { InviteReads } from "./invites.ts";
 import { RoomReads } from "./rooms.ts";
 import { RowSource } from "./rows-of.ts";
 import { SearchReads } from "./search.ts";
@@ -28,6 +30,7 @@ export class ChatReader {
   readonly #db: ChatDatabase;
   readonly #rows: RowSource;
   readonly #accounts: AccountReads;
+  readonly #invites: InviteReads;
   readonly #rooms: RoomReads;
   readonly #history: HistoryReads;
   readonly #search: SearchReads;
@@ -42,6 +45,7 @@ export class ChatReader {
     this.#search = new SearchReads(db, this.#rows);
     this.#unread = new UnreadReads(db);
     this.#history = new HistoryReads(db, this.#rows, this.#unread);
+    this.#invites = new InviteReads(db, this.#rows);
     this.#rooms = new RoomReads(db, this.#rows, this.#unread);
     this.#catchUp = new CatchUpReads(db, this.#rows, this.#unread);
   }
@@ -96,6 +100,12 @@ export class ChatReader {
           revision,
           response: this.#unread.unread(query.accountId, revision),
         };
+      case "registration":
+        return {
+          kind: "response",
+          revision,
+          response: this.#invites.registration(query.inviteHash, revision),
+        };
       case "recompute-hash":
         return {
           kind: "hash",
@@ -108,8 +118,6 @@ export class ChatReader {
 
   #operation(query: OperationQuery, revision: number): Uint8Array {
     const { operation, accountId, sessionId } = query;
-    // For those who have no account.
-    if (operation === "getRegistration") return this.#accounts.registration(revision);
     const account = this.#rows.account(accountId);
     if (account === undefined || account.deleted) {
       throw new ParleyError("UNAUTHENTICATED", "The account does not exist.");
@@ -123,6 +131,8 @@ export class ChatReader {
         return this.#accounts.get(decode(GetAccountRequest, query.request), accountId, revision);
       case "listRooms":
         return this.#rooms.list(decode(ListRoomsRequest, query.request), accountId, revision);
+      case "listInvites":
+        return this.#invites.list(decode(ListInvitesRequest, query.request), account, revision);
       case "listMembers":
         return this.#rooms.members(decode(ListMembersRequest, query.request), accountId, revision);
       case "history":

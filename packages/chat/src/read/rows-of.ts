@@ -14,7 +14,6 @@ import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
 
 export class RowSource {
   readonly #appliedIndex: Statement;
-  readonly #registration: Statement;
   readonly #account: Statement;
   readonly #accountByKey: Statement;
   readonly #room: Statement;
@@ -23,7 +22,6 @@ export class RowSource {
 
   constructor(db: ChatDatabase) {
     this.#appliedIndex = prepareArrays(db, "SELECT applied_index FROM meta");
-    this.#registration = prepareArrays(db, "SELECT registration FROM meta");
     const accounts = `SELECT ${columnsOf(ACCOUNTS)} FROM accounts`;
     this.#account = prepareArrays(db, `${accounts} WHERE id = ?`);
     this.#accountByKey = prepareArrays(db, `${accounts} WHERE username_key = ?`);
@@ -40,11 +38,6 @@ export class RowSource {
 
   appliedIndex(): number {
     return (firstArray(this.#appliedIndex)?.[0] as number | undefined) ?? 0;
-  }
-
-  /** The owner's choice, a RegistrationMode; 0 = none was made. */
-  registration(): number {
-    return (firstArray(this.#registration)?.[0] as number | undefined) ?? 0;
   }
 
   account(id: number): AccountRow | undefined {

@@ -11,7 +11,6 @@ import {
   validateUsername,
 } from "@parley/chat";
 import {
-  GetRegistrationRequest,
   GetRegistrationResponse,
   LoginResponse,
   ParleyError,
@@ -25,7 +24,7 @@ import { ownAccount } from "./account-message.ts";
 import { type Authentication, unauthenticated } from "./authentication.ts";
 import type { Caller, Identity, ServiceParts } from "./context.ts";
 import { Credentials, refuseOversizedPassword } from "./credentials.ts";
-import { equalBytes, toBase64Url } from "./encoding.ts";
+import { equalBytes, toBase64Url, toHex } from "./encoding.ts";
 import { becomeCurrent } from "./freshness.ts";
 import type { Reads } from "./reads.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -43,6 +42,7 @@ const MODES = {
 const UNWELCOME: ReadonlySet<Reason> = new Set([
   "REGISTRATION_CLOSED",
   "INVITE_REQUIRED",
+  "INVITE_NOT_FOUND",
   "SETUP_TOKEN_REQUIRED",
 ]);
 
@@ -92,9 +92,8 @@ export class Accounts {
 
   /** Who may register, as applying it would find now. */
   async registration(request: RequestOf<"getRegistration">, caller: Caller): Promise<Uint8Array> {
-    const bytes = GetRegistrationRequest.encode(request).finish();
-    const read = await this.#reads.operation("getRegistration", bytes, request, caller);
-    const chosen = GetRegistrationResponse.decode(read);
+    const hash = this.#authentication.hashOfSecret(request.inviteSecret);
+    const chosen = await this.#reads.registration(toHex(hash), request, caller);
     const { OPEN, INVITE_ONLY } = MODES;
     const preset = this.#isInviteOnlyByDefault() ? INVITE_ONLY : OPEN;
     const isOwned = this.#parts.replica.admission.hasOwner;
@@ -120,6 +119,7 @@ export class Accounts {
         device: "",
         notOwner: !this.#mayOwn(request.setupToken),
         inviteOnlyByDefault: this.#isInviteOnlyByDefault(),
+        inviteHash: this.#authentication.hashOfSecret(request.inviteSecret),
       },
     );
     const { response } = await this.#writes.submit(command, caller).catch((cause: unknown) => {

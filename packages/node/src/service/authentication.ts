@@ -1,5 +1,6 @@
 // From a bearer token to an identity, out of memory. Only an unknown token costs a wait: the node
 // may be behind the one that gave the token out (P4).
+import { validateSecret } from "@parley/chat";
 import { ParleyError } from "@parley/protocol";
 import type { Clock, Sha256 } from "../ports.ts";
 import type { Replica } from "../replica.ts";
@@ -9,6 +10,7 @@ import { becomeCurrent, type Patience } from "./freshness.ts";
 
 /** A token has 43 bytes; anything much longer is not one. */
 const TOKEN_LENGTH_MAX = 256;
+const NO_HASH = new Uint8Array(0);
 const utf8 = new TextEncoder();
 
 export class Authentication {
@@ -24,6 +26,11 @@ export class Authentication {
 
   hashOf(token: string): Uint8Array {
     return this.#sha256(utf8.encode(token));
+  }
+
+  /** Of the secret of a link; nothing of an empty one. Throws INVALID_ARGUMENT for what can't be one. */
+  hashOfSecret(secret: string): Uint8Array {
+    return secret === "" ? NO_HASH : this.hashOf(validateSecret(secret));
   }
 
   /** What this node knows of the token now; undefined = nothing, or it has expired. */

@@ -76,6 +76,18 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "listRooms", { public: true });
   await say("bob", "joinRoom", { roomId });
   await say("bob", "joinRoom", { roomId: secret.room?.id ?? 0 });
+  const inviteSecret = "an-invite-s-secret-0123456789";
+  const secretId = secret.room?.id ?? 0;
+  await say("ann", "createInvite", { roomId: secretId, secret: inviteSecret, usesMax: 2 });
+  await say("bob", "createInvite", { roomId: secretId, secret: `${inviteSecret}-2` });
+  await say("ann", "createInvite", { roomId, secret: "too short" });
+  await say("other", "getRegistration", { inviteSecret });
+  await say("bob", "joinRoom", { inviteSecret });
+  await say("carol", "register", { username: "carol", password: PASSWORD, inviteSecret });
+  await say("dave", "register", { username: "dave", password: PASSWORD, inviteSecret });
+  const { invites } = await ask("ann", "listInvites", {});
+  await say("ann", "listInvites", { roomId: secretId });
+  await say("ann", "revokeInvite", { inviteId: invites[0]?.id ?? 0 });
   await say("ann", "inviteMember", { roomId, username: "eve" });
   await say("ann", "setRole", { roomId, username: "bob", role: RoomRole.ROOM_ROLE_ADMIN });
   await say("ann", "removeMember", { roomId, username: "eve" });
@@ -174,6 +186,9 @@ test("the answers of the script are what they should be", async () => {
   expect(failures.sort()).toEqual(
     [
       "register REGISTRATION_CLOSED",
+      "createInvite NOT_A_MEMBER",
+      "createInvite INVALID_ARGUMENT",
+      "register INVITE_NOT_FOUND",
       "setRegistration PERMISSION_DENIED",
       "register USERNAME_TAKEN",
       "login WRONG_CREDENTIALS",

@@ -1,5 +1,6 @@
 // The one table of handlers: the unary RPCs, the session stream and the WebSocket all come here.
 import {
+  createInviteCommand,
   createRoomCommand,
   deleteCommand,
   deleteRoomCommand,
@@ -15,11 +16,13 @@ import {
   pinCommand,
   reactCommand,
   removeMemberCommand,
+  revokeInviteCommand,
   sendCommand,
   setRegistrationCommand,
   setRoleCommand,
   updateProfileCommand,
   updateRoomCommand,
+  validateSecret,
 } from "@parley/chat";
 import {
   type Command,
@@ -142,7 +145,16 @@ export class Operations {
       createRoom: (request, caller) => this.#write(request, caller, createRoomCommand),
       updateRoom: (request, caller) => this.#write(request, caller, updateRoomCommand),
       deleteRoom: (request, caller) => this.#write(request, caller, deleteRoomCommand),
-      joinRoom: (request, caller) => this.#write(request, caller, joinRoomCommand),
+      joinRoom: (request, caller) =>
+        this.#write(request, caller, (req, actor) =>
+          joinRoomCommand(req, actor, this.authentication.hashOfSecret(req.inviteSecret)),
+        ),
+      createInvite: (request, caller) =>
+        this.#write(request, caller, (req, actor) => {
+          const secret = validateSecret(req.secret);
+          return createInviteCommand(req, actor, this.authentication.hashOfSecret(secret));
+        }),
+      revokeInvite: (request, caller) => this.#write(request, caller, revokeInviteCommand),
       leaveRoom: (request, caller) => this.#write(request, caller, leaveRoomCommand),
       inviteMember: (request, caller) => this.#writeAbout(request, caller, inviteMemberCommand),
       removeMember: (request, caller) => this.#writeAbout(request, caller, removeMemberCommand),
@@ -165,6 +177,7 @@ export class Operations {
       listAccounts: (request, caller) => this.#read("listAccounts", request, caller),
       getAccount: (request, caller) => this.#read("getAccount", request, caller),
       listRooms: (request, caller) => this.#read("listRooms", request, caller),
+      listInvites: (request, caller) => this.#read("listInvites", request, caller),
       listMembers: (request, caller) => this.#read("listMembers", request, caller),
       listPins: (request, caller) => this.#read("listPins", request, caller),
       unread: (request, caller) => this.#read("unread", request, caller),

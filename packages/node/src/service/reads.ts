@@ -3,6 +3,7 @@
 import type { ChatAnswer, ChatQuery } from "@parley/chat";
 import {
   Consistency,
+  GetRegistrationResponse,
   joinBytes,
   OPERATIONS,
   type OperationName,
@@ -25,6 +26,7 @@ const STALE_FIELD = {
   listAccounts: 4,
   getAccount: 3,
   getRegistration: 4,
+  listInvites: 3,
   listRooms: 4,
   listMembers: 4,
   history: 3,
@@ -87,6 +89,21 @@ export class Reads {
     const response = withPresence(name, answer.response, replica);
     const stale = varintField(STALE_FIELD[name], Math.ceil(replica.staleMs()));
     return stale.length === 0 ? response : joinBytes([response, stale]);
+  }
+
+  /** Who may register; see ChatQuery. */
+  async registration(
+    inviteHash: string,
+    freshness: Freshness,
+    caller: Caller,
+  ): Promise<GetRegistrationResponse> {
+    await this.#freshen(freshness, caller);
+    const answer = await this.query({ kind: "registration", inviteHash }, caller);
+    if (answer.kind !== "response") {
+      throw new ParleyError("INTERNAL", `the chat store answered registration with ${answer.kind}`);
+    }
+    const staleMs = Math.ceil(this.#parts.replica.staleMs());
+    return { ...GetRegistrationResponse.decode(answer.response), staleMs };
   }
 
   /** One query, bounded in number and, for who waits, in time. */

@@ -1,12 +1,22 @@
 // Who is let in: nobody makes an account in an instance that has an owner while that owner has closed it, or without an invite where one
-// is needed. Kept here from the log alone, which every node applies alike.
-import type { AppliedBatch, CommittedEntry } from "@parley/chat";
+// is needed; and an invite of k uses admits k at the most. Kept here from the log alone, which every node applies alike.
+import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import { Command, RegistrationMode } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
 
 const PROPERTY = "admission";
-const { REGISTRATION_MODE_OPEN, REGISTRATION_MODE_UNSPECIFIED } = RegistrationMode;
+const {
+  REGISTRATION_MODE_UNSPECIFIED,
+  REGISTRATION_MODE_OPEN,
+  REGISTRATION_MODE_INVITE_ONLY,
+  REGISTRATION_MODE_CLOSED,
+} = RegistrationMode;
+
+interface Invite {
+  readonly usesMax: number;
+  uses: number;
+}
 
 export class Admission implements Checker {
   readonly property = PROPERTY;
@@ -16,6 +26,8 @@ export class Admission implements Checker {
   /** Changes of the mode that were done: a retry is answered as the first was, and changes nothing. */
   readonly #changes = new Set<string>();
   #ownerId = 0;
+  /** By the hash of their secrets. */
+  readonly #invites = new Map<string, Invite>();
   #checkedIndex = 0;
 
   constructor(report: Report, coverage: Coverage) {
@@ -30,17 +42,8 @@ export class Admission implements Checker {
       if (applied === undefined || entry.index <= this.#checkedIndex) continue;
       this.#checkedIndex = entry.index;
       if (entry.command.length === 0) continue;
-      const { op, requestId } = Command.decode(entry.command);
-      const isDone = applied.outcome.kind === "ok";
-      if (op?.$case === "setRegistration" && isDone && !this.#changes.has(requestId)) {
-        this.#changes.add(requestId);
-        this.#mode = op.value.mode;
-      }
-      // A retry is answered whatever the mode is by now: it changes nothing.
-      if (op?.$case === "register" && applied.changes.length > 0) {
-        this.#cameIn(op.value.username, entry.index);
-      }
-      if (applied.outcome.kind === "refused") this.#refused(applied.outcome.error.reason);
+      if (applied.outcome.kind === "ok") this.#done(Command.decode(entry.command), applied);
+      else if (applied.outcome.kind === "refused") this.#refused(applied.outcome.error.reason);
       for (const change of applied.changes) {
         if (change.kind !== "account") continue;
         if (change.owner) this.#ownerId = change.accountId;
@@ -49,25 +52,74 @@ export class Admission implements Checker {
     }
   }
 
+  #done({ op, requestId }: Command, { index, changes }: AppliedEntry): void {
+    switch (op?.$case) {
+      case "setRegistration":
+        if (this.#changes.has(requestId)) return;
+        this.#changes.add(requestId);
+        this.#mode = op.value.mode;
+        return;
+      case "createInvite": {
+        const hash = hex(op.value.secretHash);
+        // A retry makes no other one.
+        if (!this.#invites.has(hash))
+          this.#invites.set(hash, { usesMax: op.value.usesMax, uses: 0 });
+        return;
+      }
+      // A retry is answered whatever has become of the mode and the invite: it changes nothing.
+      case "register": {
+        if (changes.length === 0) return;
+        const hash = hex(op.value.inviteHash);
+        this.#cameIn(op.value.username, hash, index);
+        if (this.#ownerId !== 0) this.#used(hash, index);
+        return;
+      }
+      case "joinRoom": {
+        if (changes.some(({ kind }) => kind === "member"))
+          this.#used(hex(op.value.inviteHash), index);
+        return;
+      }
+    }
+  }
+
+  #cameIn(username: string, inviteHash: string, index: number): void {
+    if (this.#ownerId === 0) return;
+    const isWelcome =
+      this.#isOpen() || (this.#mode === REGISTRATION_MODE_INVITE_ONLY && inviteHash !== "");
+    if (isWelcome && this.#mode !== REGISTRATION_MODE_CLOSED) return;
+    this.#violated(`${username} made an account at index ${index}, in mode ${this.#mode}`);
+  }
+
+  #used(inviteHash: string, index: number): void {
+    if (inviteHash === "") return;
+    const invite = this.#invites.get(inviteHash);
+    if (invite === undefined) {
+      this.#violated(`an invite that nobody made admits somebody at index ${index}`);
+      return;
+    }
+    invite.uses += 1;
+    this.#coverage.add("invites-used");
+    if (invite.usesMax === 0 || invite.uses <= invite.usesMax) return;
+    this.#violated(`an invite of ${invite.usesMax} uses admits ${invite.uses} at index ${index}`);
+  }
+
   #isOpen(): boolean {
     return this.#mode === REGISTRATION_MODE_OPEN || this.#mode === REGISTRATION_MODE_UNSPECIFIED;
   }
 
-  #cameIn(username: string, index: number): void {
-    if (this.#ownerId === 0 || this.#isOpen()) return;
-    this.#report({
-      property: PROPERTY,
-      detail: `${username} made an account at index ${index}, in mode ${this.#mode}`,
-    });
-  }
-
   #refused(reason: string): void {
+    if (reason === "INVITE_NOT_FOUND") this.#coverage.add("invites-refused");
     if (reason !== "REGISTRATION_CLOSED" && reason !== "INVITE_REQUIRED") return;
     this.#coverage.add("registrations-refused");
     if (this.#ownerId !== 0 && !this.#isOpen()) return;
-    this.#report({
-      property: PROPERTY,
-      detail: `a registration is refused as ${reason} while it is open`,
-    });
+    this.#violated(`a registration is refused as ${reason} while it is open`);
   }
+
+  #violated(detail: string): void {
+    this.#report({ property: PROPERTY, detail });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }

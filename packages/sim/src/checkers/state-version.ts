@@ -13,6 +13,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   react: "reactions",
   pin: "pins",
   setRegistration: "registration-modes",
+  createInvite: "invites",
 };
 
 export class StateVersion implements Checker {

@@ -53,6 +53,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "invite-never-used-up",
+    what: "whoever joins by an invite is not counted",
+    edits: [
+      {
+        file: "packages/chat/src/apply/good-invites.ts",
+        search: "  invite.useCount += 1;\n",
+        replacement: "",
+      },
+    ],
+    caughtBy: ["admission"],
+    seedsMax: 12,
+  },
+  {
     name: "apply-looks-around",
     what: "what is applied depends on something that is not in the log",
     edits: [

@@ -45,6 +45,7 @@ export class Intruder implements Checker {
   readonly #network: Network;
   readonly #coverage: Coverage;
   readonly #report: Report;
+  readonly #someSecret: (random: Prng) => string | undefined;
   readonly #process: VirtualProcess;
   readonly #sends: KnownSend[] = [];
   readonly #writes: KnownWrite[] = [];
@@ -65,6 +66,8 @@ export class Intruder implements Checker {
       readonly network: Network;
       readonly coverage: Coverage;
       readonly report: Report;
+      /** Of a link that goes about. */
+      readonly someSecret: (random: Prng) => string | undefined;
     },
   ) {
     this.#clients = clients;
@@ -74,6 +77,7 @@ export class Intruder implements Checker {
     this.#network = parts.network;
     this.#coverage = parts.coverage;
     this.#report = parts.report;
+    this.#someSecret = parts.someSecret;
     this.#network.addMachine(NAME);
     this.#process = new VirtualProcess(NAME, parts.scheduler);
   }
@@ -251,10 +255,12 @@ export class Intruder implements Checker {
     this.#knocks += 1;
     const requestId = this.#random.pick(this.#clients).uuid7();
     const times = this.#random.chance(0.3) ? 2 : 1;
+    const inviteSecret = this.#random.chance(0.5) ? (this.#someSecret(this.#random) ?? "") : "";
     for (let time = 1; time <= times; time++) {
       void rawRequest(this.#session(undefined), "register", {
         username: `stranger-${this.#knocks}`,
         password: "let me in, please",
+        inviteSecret,
         requestId,
       });
     }

@@ -7,6 +7,7 @@ import type { Scheduler } from "../world/scheduler.ts";
 const PUBLIC = 1;
 const PRIVATE = 2;
 const ROOMS_MAX = 14;
+const SECRETS_MAX = 6;
 /** Sends of one client that may be under way: beyond it, it waits as a person would. */
 const PENDING_SENDS_MAX = 60;
 
@@ -26,6 +27,8 @@ const WEIGHTS = {
   "join-room": 4,
   "leave-room": 1,
   invite: 2,
+  "invite-by-link": 2,
+  "join-by-link": 2,
   kick: 1,
   "set-role": 1,
   "update-room": 1,
@@ -52,6 +55,8 @@ export class People {
   readonly #rooms: number[] = [];
   readonly #publicRooms: number[] = [];
   /** Rooms that a client believes to be a member of. */
+  /** Secrets of the invites that were handed about, the last ones. */
+  readonly #secrets: string[] = [];
   readonly #memberOf = new Map<ClientHost, Set<number>>();
   #stopped = false;
   #words = 0;
@@ -66,6 +71,11 @@ export class People {
     this.#random = random;
     this.#scheduler = scheduler;
     this.#options = options;
+  }
+
+  /** What an invite's link that goes about says; undefined = there is none. */
+  someSecret(random: Prng): string | undefined {
+    return this.#secrets.length === 0 ? undefined : random.pick(this.#secrets);
   }
 
   get rooms(): readonly number[] {
@@ -143,6 +153,9 @@ export class People {
           settle(client.write("setRegistration", { mode: random.pick(MODES) }));
         }
         break;
+      case "join-by-link":
+        settle(this.#joinByLink(client, rooms));
+        break;
       case "list-rooms":
         settle(client.look("listRooms", { public: random.chance(0.5) }));
         break;
@@ -184,6 +197,9 @@ export class People {
         break;
       case "invite":
         settle(this.#invite(client, roomId, other));
+        break;
+      case "invite-by-link":
+        settle(this.#inviteByLink(client, roomId));
         break;
       case "kick":
         settle(client.write("removeMember", { roomId, username: other.username }));
@@ -268,6 +284,24 @@ export class People {
   async #invite(client: ClientHost, roomId: number, other: ClientHost): Promise<void> {
     const response = await client.write("inviteMember", { roomId, username: other.username });
     if (response !== undefined) this.#memberOf.get(other)?.add(roomId);
+  }
+
+  async #inviteByLink(client: ClientHost, roomId: number): Promise<void> {
+    const random = client.random;
+    const secret = Buffer.from(random.bytes(24)).toString("base64url");
+    const usesMax = random.pick([0, 1, 2]);
+    const ttlMs = random.chance(0.3) ? random.between(1_000, 20_000) : 0;
+    // Known before it counts: whoever is too quick is refused.
+    this.#secrets.push(secret);
+    if (this.#secrets.length > SECRETS_MAX) this.#secrets.shift();
+    await client.write("createInvite", { roomId, secret, usesMax, ttlMs });
+  }
+
+  async #joinByLink(client: ClientHost, rooms: Set<number>): Promise<void> {
+    const inviteSecret = this.someSecret(client.random);
+    if (inviteSecret === undefined) return;
+    const response = await client.write("joinRoom", { inviteSecret });
+    if (response?.room !== undefined) rooms.add(response.room.id);
   }
 
   async #delete(client: ClientHost, roomId: number): Promise<void> {

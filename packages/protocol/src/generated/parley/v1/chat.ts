@@ -24,6 +24,8 @@ import {
 import {
   ChangePasswordRequest,
   ChangePasswordResponse,
+  CreateInviteRequest,
+  CreateInviteResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -51,6 +53,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListInvitesRequest,
+  ListInvitesResponse,
   ListMembersRequest,
   ListMembersResponse,
   ListPinsRequest,
@@ -77,6 +81,8 @@ import {
   RemoveMemberResponse,
   ResetPasswordRequest,
   ResetPasswordResponse,
+  RevokeInviteRequest,
+  RevokeInviteResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
   SearchRequest,
@@ -282,6 +288,30 @@ export const ChatDefinition = {
       requestType: SetRoleRequest as typeof SetRoleRequest,
       requestStream: false,
       responseType: SetRoleResponse as typeof SetRoleResponse,
+      responseStream: false,
+      options: {},
+    },
+    createInvite: {
+      name: "CreateInvite",
+      requestType: CreateInviteRequest as typeof CreateInviteRequest,
+      requestStream: false,
+      responseType: CreateInviteResponse as typeof CreateInviteResponse,
+      responseStream: false,
+      options: {},
+    },
+    listInvites: {
+      name: "ListInvites",
+      requestType: ListInvitesRequest as typeof ListInvitesRequest,
+      requestStream: false,
+      responseType: ListInvitesResponse as typeof ListInvitesResponse,
+      responseStream: false,
+      options: {},
+    },
+    revokeInvite: {
+      name: "RevokeInvite",
+      requestType: RevokeInviteRequest as typeof RevokeInviteRequest,
+      requestStream: false,
+      responseType: RevokeInviteResponse as typeof RevokeInviteResponse,
       responseStream: false,
       options: {},
     },
@@ -637,6 +667,35 @@ export const ChatService = {
     responseSerialize: (value: SetRoleResponse): Buffer => Buffer.from(SetRoleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetRoleResponse => SetRoleResponse.decode(value),
   },
+  createInvite: {
+    path: "/parley.v1.Chat/CreateInvite" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateInviteRequest): Buffer => Buffer.from(CreateInviteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateInviteRequest => CreateInviteRequest.decode(value),
+    responseSerialize: (value: CreateInviteResponse): Buffer =>
+      Buffer.from(CreateInviteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateInviteResponse => CreateInviteResponse.decode(value),
+  },
+  listInvites: {
+    path: "/parley.v1.Chat/ListInvites" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListInvitesRequest): Buffer => Buffer.from(ListInvitesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListInvitesRequest => ListInvitesRequest.decode(value),
+    responseSerialize: (value: ListInvitesResponse): Buffer => Buffer.from(ListInvitesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListInvitesResponse => ListInvitesResponse.decode(value),
+  },
+  revokeInvite: {
+    path: "/parley.v1.Chat/RevokeInvite" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeInviteRequest): Buffer => Buffer.from(RevokeInviteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeInviteRequest => RevokeInviteRequest.decode(value),
+    responseSerialize: (value: RevokeInviteResponse): Buffer =>
+      Buffer.from(RevokeInviteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeInviteResponse => RevokeInviteResponse.decode(value),
+  },
   listMembers: {
     path: "/parley.v1.Chat/ListMembers" as const,
     requestStream: false as const,
@@ -809,6 +868,9 @@ export interface ChatServer extends UntypedServiceImplementation {
   inviteMember: handleUnaryCall<InviteMemberRequest, InviteMemberResponse>;
   removeMember: handleUnaryCall<RemoveMemberRequest, RemoveMemberResponse>;
   setRole: handleUnaryCall<SetRoleRequest, SetRoleResponse>;
+  createInvite: handleUnaryCall<CreateInviteRequest, CreateInviteResponse>;
+  listInvites: handleUnaryCall<ListInvitesRequest, ListInvitesResponse>;
+  revokeInvite: handleUnaryCall<RevokeInviteRequest, RevokeInviteResponse>;
   listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
   openDirect: handleUnaryCall<OpenDirectRequest, OpenDirectResponse>;
   send: handleUnaryCall<SendRequest, SendResponse>;
@@ -1159,6 +1221,51 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetRoleResponse) => void,
+  ): ClientUnaryCall;
+  createInvite(
+    request: CreateInviteRequest,
+    callback: (error: ServiceError | null, response: CreateInviteResponse) => void,
+  ): ClientUnaryCall;
+  createInvite(
+    request: CreateInviteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateInviteResponse) => void,
+  ): ClientUnaryCall;
+  createInvite(
+    request: CreateInviteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateInviteResponse) => void,
+  ): ClientUnaryCall;
+  listInvites(
+    request: ListInvitesRequest,
+    callback: (error: ServiceError | null, response: ListInvitesResponse) => void,
+  ): ClientUnaryCall;
+  listInvites(
+    request: ListInvitesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListInvitesResponse) => void,
+  ): ClientUnaryCall;
+  listInvites(
+    request: ListInvitesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListInvitesResponse) => void,
+  ): ClientUnaryCall;
+  revokeInvite(
+    request: RevokeInviteRequest,
+    callback: (error: ServiceError | null, response: RevokeInviteResponse) => void,
+  ): ClientUnaryCall;
+  revokeInvite(
+    request: RevokeInviteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeInviteResponse) => void,
+  ): ClientUnaryCall;
+  revokeInvite(
+    request: RevokeInviteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeInviteResponse) => void,
   ): ClientUnaryCall;
   listMembers(
     request: ListMembersRequest,

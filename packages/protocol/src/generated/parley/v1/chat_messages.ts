@@ -310,6 +310,8 @@ export interface Event {
 export interface GetRegistrationRequest {
   consistency: Consistency;
   minRevision: number;
+  /** The secret of an invite that is to be looked at; empty = none. */
+  inviteSecret: string;
 }
 
 export interface GetRegistrationResponse {
@@ -319,6 +321,8 @@ export interface GetRegistrationResponse {
   setupTokenNeeded: boolean;
   revision: number;
   staleMs: number;
+  /** The invite that was asked about; absent when it does not count, or no longer. */
+  invite: Invite | undefined;
 }
 
 /** For the instance's owner: who may register from now on. */
@@ -346,6 +350,8 @@ export interface RegisterRequest {
    * at the first start. Nobody else needs it.
    */
   setupToken: string;
+  /** The secret of an invite; empty = none. Where it leads to a room, the account is in it from the start. */
+  inviteSecret: string;
 }
 
 export interface RegisterResponse {
@@ -356,6 +362,8 @@ export interface RegisterResponse {
   token: string;
   tokenExpiresAtMs: number;
   revision: number;
+  /** Where the invite led. */
+  room: Room | undefined;
 }
 
 export interface LoginRequest {
@@ -541,9 +549,13 @@ export interface ListRoomsResponse {
   staleMs: number;
 }
 
+/** A public room, or with an invite the one that it leads to. */
 export interface JoinRoomRequest {
+  /** With an invite it may be 0. */
   roomId: number;
   requestId: string;
+  /** Its secret; empty = none. Who is in the room already uses nothing up. */
+  inviteSecret: string;
 }
 
 export interface JoinRoomResponse {
@@ -593,6 +605,66 @@ export interface SetRoleRequest {
 
 export interface SetRoleResponse {
   member: RoomMember | undefined;
+  revision: number;
+}
+
+/** A way in for whoever knows its secret, which is in no answer and in no server. */
+export interface Invite {
+  id: number;
+  /** 0 = it leads into the instance alone. */
+  roomId: number;
+  roomName: string;
+  /** Who made it. It counts while they may make one like it. */
+  maker: Account | undefined;
+  createdAtMs: number;
+  /** 0 = never. */
+  expiresAtMs: number;
+  /** How many it admits; 0 = any number. */
+  usesMax: number;
+  useCount: number;
+}
+
+/**
+ * For members of a public room, admins and owners of a private one, and without a room for the instance's owner. At most 50 of one
+ * account and 100 to one room; those that can admit nobody any more make room for new ones.
+ */
+export interface CreateInviteRequest {
+  roomId: number;
+  /** Made by the client, at random: at least 16 bytes as base64url without padding (22–86 characters). So a retry makes the same invite. */
+  secret: string;
+  /** Milliseconds that it counts for, at most 365 days; 0 = until it is revoked. */
+  ttlMs: number;
+  /** At most 100,000; 0 = any number. */
+  usesMax: number;
+  requestId: string;
+}
+
+export interface CreateInviteResponse {
+  invite: Invite | undefined;
+  revision: number;
+}
+
+/** One's own; of a room of which one is an admin or owner, everybody's. The newest last. */
+export interface ListInvitesRequest {
+  /** 0 = of all rooms, one's own alone. */
+  roomId: number;
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface ListInvitesResponse {
+  invites: Invite[];
+  revision: number;
+  staleMs: number;
+}
+
+/** For its maker, admins and owners of its room, and the instance's owner. */
+export interface RevokeInviteRequest {
+  inviteId: number;
+  requestId: string;
+}
+
+export interface RevokeInviteResponse {
   revision: number;
 }
 
@@ -2533,7 +2605,7 @@ export const Event: MessageFns<Event> = {
 };
 
 function createBaseGetRegistrationRequest(): GetRegistrationRequest {
-  return { consistency: 0, minRevision: 0 };
+  return { consistency: 0, minRevision: 0, inviteSecret: "" };
 }
 
 export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
@@ -2543,6 +2615,9 @@ export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
     }
     if (message.minRevision !== 0) {
       writer.uint32(16).uint64(message.minRevision);
+    }
+    if (message.inviteSecret !== "") {
+      writer.uint32(26).string(message.inviteSecret);
     }
     return writer;
   },
@@ -2576,6 +2651,14 @@ export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
             message.minRevision = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inviteSecret = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2595,12 +2678,13 @@ export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
     const message = createBaseGetRegistrationRequest();
     message.consistency = object.consistency ?? 0;
     message.minRevision = object.minRevision ?? 0;
+    message.inviteSecret = object.inviteSecret ?? "";
     return message;
   },
 };
 
 function createBaseGetRegistrationResponse(): GetRegistrationResponse {
-  return { mode: 0, setupTokenNeeded: false, revision: 0, staleMs: 0 };
+  return { mode: 0, setupTokenNeeded: false, revision: 0, staleMs: 0, invite: undefined };
 }
 
 export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
@@ -2616,6 +2700,9 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
     }
     if (message.staleMs !== 0) {
       writer.uint32(32).uint64(message.staleMs);
+    }
+    if (message.invite !== undefined) {
+      Invite.encode(message.invite, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2665,6 +2752,14 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
             message.staleMs = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.invite = Invite.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2686,6 +2781,9 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
     message.setupTokenNeeded = object.setupTokenNeeded ?? false;
     message.revision = object.revision ?? 0;
     message.staleMs = object.staleMs ?? 0;
+    message.invite = (object.invite !== undefined && object.invite !== null)
+      ? Invite.fromPartial(object.invite)
+      : undefined;
     return message;
   },
 };
@@ -2825,7 +2923,7 @@ export const SetRegistrationResponse: MessageFns<SetRegistrationResponse> = {
 };
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { username: "", password: "", displayName: "", requestId: "", setupToken: "" };
+  return { username: "", password: "", displayName: "", requestId: "", setupToken: "", inviteSecret: "" };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -2844,6 +2942,9 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.setupToken !== "") {
       writer.uint32(42).string(message.setupToken);
+    }
+    if (message.inviteSecret !== "") {
+      writer.uint32(50).string(message.inviteSecret);
     }
     return writer;
   },
@@ -2901,6 +3002,14 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.setupToken = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inviteSecret = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2923,12 +3032,13 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     message.displayName = object.displayName ?? "";
     message.requestId = object.requestId ?? "";
     message.setupToken = object.setupToken ?? "";
+    message.inviteSecret = object.inviteSecret ?? "";
     return message;
   },
 };
 
 function createBaseRegisterResponse(): RegisterResponse {
-  return { account: undefined, token: "", tokenExpiresAtMs: 0, revision: 0 };
+  return { account: undefined, token: "", tokenExpiresAtMs: 0, revision: 0, room: undefined };
 }
 
 export const RegisterResponse: MessageFns<RegisterResponse> = {
@@ -2944,6 +3054,9 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
     }
     if (message.revision !== 0) {
       writer.uint32(32).uint64(message.revision);
+    }
+    if (message.room !== undefined) {
+      Room.encode(message.room, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2993,6 +3106,14 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
             message.revision = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.room = Room.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3016,6 +3137,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
     message.token = object.token ?? "";
     message.tokenExpiresAtMs = object.tokenExpiresAtMs ?? 0;
     message.revision = object.revision ?? 0;
+    message.room = (object.room !== undefined && object.room !== null) ? Room.fromPartial(object.room) : undefined;
     return message;
   },
 };
@@ -5278,7 +5400,7 @@ export const ListRoomsResponse: MessageFns<ListRoomsResponse> = {
 };
 
 function createBaseJoinRoomRequest(): JoinRoomRequest {
-  return { roomId: 0, requestId: "" };
+  return { roomId: 0, requestId: "", inviteSecret: "" };
 }
 
 export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
@@ -5288,6 +5410,9 @@ export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.inviteSecret !== "") {
+      writer.uint32(26).string(message.inviteSecret);
     }
     return writer;
   },
@@ -5321,6 +5446,14 @@ export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inviteSecret = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5340,6 +5473,7 @@ export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
     const message = createBaseJoinRoomRequest();
     message.roomId = object.roomId ?? 0;
     message.requestId = object.requestId ?? "";
+    message.inviteSecret = object.inviteSecret ?? "";
     return message;
   },
 };
@@ -5982,6 +6116,599 @@ export const SetRoleResponse: MessageFns<SetRoleResponse> = {
     message.member = (object.member !== undefined && object.member !== null)
       ? RoomMember.fromPartial(object.member)
       : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseInvite(): Invite {
+  return { id: 0, roomId: 0, roomName: "", maker: undefined, createdAtMs: 0, expiresAtMs: 0, usesMax: 0, useCount: 0 };
+}
+
+export const Invite: MessageFns<Invite> = {
+  encode(message: Invite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.roomId !== 0) {
+      writer.uint32(16).uint64(message.roomId);
+    }
+    if (message.roomName !== "") {
+      writer.uint32(26).string(message.roomName);
+    }
+    if (message.maker !== undefined) {
+      Account.encode(message.maker, writer.uint32(34).fork()).join();
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(40).uint64(message.createdAtMs);
+    }
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(48).uint64(message.expiresAtMs);
+    }
+    if (message.usesMax !== 0) {
+      writer.uint32(56).uint32(message.usesMax);
+    }
+    if (message.useCount !== 0) {
+      writer.uint32(64).uint32(message.useCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Invite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.roomName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.maker = Account.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.usesMax = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.useCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Invite>): Invite {
+    return Invite.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Invite>): Invite {
+    const message = createBaseInvite();
+    message.id = object.id ?? 0;
+    message.roomId = object.roomId ?? 0;
+    message.roomName = object.roomName ?? "";
+    message.maker = (object.maker !== undefined && object.maker !== null)
+      ? Account.fromPartial(object.maker)
+      : undefined;
+    message.createdAtMs = object.createdAtMs ?? 0;
+    message.expiresAtMs = object.expiresAtMs ?? 0;
+    message.usesMax = object.usesMax ?? 0;
+    message.useCount = object.useCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseCreateInviteRequest(): CreateInviteRequest {
+  return { roomId: 0, secret: "", ttlMs: 0, usesMax: 0, requestId: "" };
+}
+
+export const CreateInviteRequest: MessageFns<CreateInviteRequest> = {
+  encode(message: CreateInviteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(24).uint64(message.ttlMs);
+    }
+    if (message.usesMax !== 0) {
+      writer.uint32(32).uint32(message.usesMax);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateInviteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateInviteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.usesMax = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateInviteRequest>): CreateInviteRequest {
+    return CreateInviteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateInviteRequest>): CreateInviteRequest {
+    const message = createBaseCreateInviteRequest();
+    message.roomId = object.roomId ?? 0;
+    message.secret = object.secret ?? "";
+    message.ttlMs = object.ttlMs ?? 0;
+    message.usesMax = object.usesMax ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateInviteResponse(): CreateInviteResponse {
+  return { invite: undefined, revision: 0 };
+}
+
+export const CreateInviteResponse: MessageFns<CreateInviteResponse> = {
+  encode(message: CreateInviteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.invite !== undefined) {
+      Invite.encode(message.invite, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateInviteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateInviteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.invite = Invite.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateInviteResponse>): CreateInviteResponse {
+    return CreateInviteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateInviteResponse>): CreateInviteResponse {
+    const message = createBaseCreateInviteResponse();
+    message.invite = (object.invite !== undefined && object.invite !== null)
+      ? Invite.fromPartial(object.invite)
+      : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListInvitesRequest(): ListInvitesRequest {
+  return { roomId: 0, consistency: 0, minRevision: 0 };
+}
+
+export const ListInvitesRequest: MessageFns<ListInvitesRequest> = {
+  encode(message: ListInvitesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.consistency !== 0) {
+      writer.uint32(16).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(24).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListInvitesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListInvitesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListInvitesRequest>): ListInvitesRequest {
+    return ListInvitesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListInvitesRequest>): ListInvitesRequest {
+    const message = createBaseListInvitesRequest();
+    message.roomId = object.roomId ?? 0;
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListInvitesResponse(): ListInvitesResponse {
+  return { invites: [], revision: 0, staleMs: 0 };
+}
+
+export const ListInvitesResponse: MessageFns<ListInvitesResponse> = {
+  encode(message: ListInvitesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.invites) {
+      Invite.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(24).uint64(message.staleMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListInvitesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListInvitesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.invites.push(Invite.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListInvitesResponse>): ListInvitesResponse {
+    return ListInvitesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListInvitesResponse>): ListInvitesResponse {
+    const message = createBaseListInvitesResponse();
+    message.invites = object.invites?.map((e) => Invite.fromPartial(e)) || [];
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseRevokeInviteRequest(): RevokeInviteRequest {
+  return { inviteId: 0, requestId: "" };
+}
+
+export const RevokeInviteRequest: MessageFns<RevokeInviteRequest> = {
+  encode(message: RevokeInviteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inviteId !== 0) {
+      writer.uint32(8).uint64(message.inviteId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeInviteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeInviteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.inviteId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeInviteRequest>): RevokeInviteRequest {
+    return RevokeInviteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeInviteRequest>): RevokeInviteRequest {
+    const message = createBaseRevokeInviteRequest();
+    message.inviteId = object.inviteId ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeInviteResponse(): RevokeInviteResponse {
+  return { revision: 0 };
+}
+
+export const RevokeInviteResponse: MessageFns<RevokeInviteResponse> = {
+  encode(message: RevokeInviteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeInviteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeInviteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeInviteResponse>): RevokeInviteResponse {
+    return RevokeInviteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeInviteResponse>): RevokeInviteResponse {
+    const message = createBaseRevokeInviteResponse();
     message.revision = object.revision ?? 0;
     return message;
   },

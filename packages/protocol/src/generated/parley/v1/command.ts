@@ -23,6 +23,8 @@ export interface RegisterCommand {
   notOwner: boolean;
   /** Other machines can reach the instance: refused without an invite unless the owner has chosen another mode. */
   inviteOnlyByDefault: boolean;
+  /** SHA-256 of the secret of an invite; empty = none. */
+  inviteHash: Uint8Array;
 }
 
 export interface SetRegistrationCommand {
@@ -79,6 +81,20 @@ export interface DeleteRoomCommand {
 
 export interface JoinRoomCommand {
   roomId: number;
+  /** SHA-256 of the secret of an invite; empty = none. */
+  inviteHash: Uint8Array;
+}
+
+export interface CreateInviteCommand {
+  roomId: number;
+  /** SHA-256. */
+  secretHash: Uint8Array;
+  ttlMs: number;
+  usesMax: number;
+}
+
+export interface RevokeInviteCommand {
+  inviteId: number;
 }
 
 export interface LeaveRoomCommand {
@@ -210,6 +226,8 @@ export interface Command {
     | { $case: "pin"; value: PinCommand }
     | { $case: "setRegistration"; value: SetRegistrationCommand }
     | { $case: "followThread"; value: FollowThreadCommand }
+    | { $case: "createInvite"; value: CreateInviteCommand }
+    | { $case: "revokeInvite"; value: RevokeInviteCommand }
     | undefined;
 }
 
@@ -224,6 +242,7 @@ function createBaseRegisterCommand(): RegisterCommand {
     device: "",
     notOwner: false,
     inviteOnlyByDefault: false,
+    inviteHash: new Uint8Array(0),
   };
 }
 
@@ -255,6 +274,9 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     }
     if (message.inviteOnlyByDefault !== false) {
       writer.uint32(72).bool(message.inviteOnlyByDefault);
+    }
+    if (message.inviteHash.length !== 0) {
+      writer.uint32(82).bytes(message.inviteHash);
     }
     return writer;
   },
@@ -344,6 +366,14 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
             message.inviteOnlyByDefault = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.inviteHash = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -370,6 +400,7 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
     message.device = object.device ?? "";
     message.notOwner = object.notOwner ?? false;
     message.inviteOnlyByDefault = object.inviteOnlyByDefault ?? false;
+    message.inviteHash = object.inviteHash ?? new Uint8Array(0);
     return message;
   },
 };
@@ -1026,13 +1057,16 @@ export const DeleteRoomCommand: MessageFns<DeleteRoomCommand> = {
 };
 
 function createBaseJoinRoomCommand(): JoinRoomCommand {
-  return { roomId: 0 };
+  return { roomId: 0, inviteHash: new Uint8Array(0) };
 }
 
 export const JoinRoomCommand: MessageFns<JoinRoomCommand> = {
   encode(message: JoinRoomCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
       writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.inviteHash.length !== 0) {
+      writer.uint32(18).bytes(message.inviteHash);
     }
     return writer;
   },
@@ -1058,6 +1092,14 @@ export const JoinRoomCommand: MessageFns<JoinRoomCommand> = {
             message.roomId = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inviteHash = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1076,6 +1118,153 @@ export const JoinRoomCommand: MessageFns<JoinRoomCommand> = {
   fromPartial(object: DeepPartial<JoinRoomCommand>): JoinRoomCommand {
     const message = createBaseJoinRoomCommand();
     message.roomId = object.roomId ?? 0;
+    message.inviteHash = object.inviteHash ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseCreateInviteCommand(): CreateInviteCommand {
+  return { roomId: 0, secretHash: new Uint8Array(0), ttlMs: 0, usesMax: 0 };
+}
+
+export const CreateInviteCommand: MessageFns<CreateInviteCommand> = {
+  encode(message: CreateInviteCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.secretHash.length !== 0) {
+      writer.uint32(18).bytes(message.secretHash);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(24).uint64(message.ttlMs);
+    }
+    if (message.usesMax !== 0) {
+      writer.uint32(32).uint32(message.usesMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateInviteCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateInviteCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secretHash = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.usesMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateInviteCommand>): CreateInviteCommand {
+    return CreateInviteCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateInviteCommand>): CreateInviteCommand {
+    const message = createBaseCreateInviteCommand();
+    message.roomId = object.roomId ?? 0;
+    message.secretHash = object.secretHash ?? new Uint8Array(0);
+    message.ttlMs = object.ttlMs ?? 0;
+    message.usesMax = object.usesMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseRevokeInviteCommand(): RevokeInviteCommand {
+  return { inviteId: 0 };
+}
+
+export const RevokeInviteCommand: MessageFns<RevokeInviteCommand> = {
+  encode(message: RevokeInviteCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inviteId !== 0) {
+      writer.uint32(8).uint64(message.inviteId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeInviteCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeInviteCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.inviteId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeInviteCommand>): RevokeInviteCommand {
+    return RevokeInviteCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeInviteCommand>): RevokeInviteCommand {
+    const message = createBaseRevokeInviteCommand();
+    message.inviteId = object.inviteId ?? 0;
     return message;
   },
 };
@@ -2362,6 +2551,12 @@ export const Command: MessageFns<Command> = {
       case "followThread":
         FollowThreadCommand.encode(message.op.value, writer.uint32(266).fork()).join();
         break;
+      case "createInvite":
+        CreateInviteCommand.encode(message.op.value, writer.uint32(322).fork()).join();
+        break;
+      case "revokeInvite":
+        RevokeInviteCommand.encode(message.op.value, writer.uint32(330).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2614,6 +2809,22 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "followThread", value: FollowThreadCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.op = { $case: "createInvite", value: CreateInviteCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.op = { $case: "revokeInvite", value: RevokeInviteCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2778,6 +2989,18 @@ export const Command: MessageFns<Command> = {
       case "followThread": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "followThread", value: FollowThreadCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "createInvite": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "createInvite", value: CreateInviteCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "revokeInvite": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "revokeInvite", value: RevokeInviteCommand.fromPartial(object.op.value) };
         }
         break;
       }

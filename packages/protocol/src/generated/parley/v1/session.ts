@@ -10,6 +10,8 @@ import {
   Account,
   ChangePasswordRequest,
   ChangePasswordResponse,
+  CreateInviteRequest,
+  CreateInviteResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -37,6 +39,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListInvitesRequest,
+  ListInvitesResponse,
   ListMembersRequest,
   ListMembersResponse,
   ListPinsRequest,
@@ -63,6 +67,8 @@ import {
   RemoveMemberResponse,
   ResetPasswordRequest,
   ResetPasswordResponse,
+  RevokeInviteRequest,
+  RevokeInviteResponse,
   RevokeSessionRequest,
   RevokeSessionResponse,
   SearchRequest,
@@ -191,6 +197,9 @@ export interface Request {
     | { $case: "search"; value: SearchRequest }
     | { $case: "setRegistration"; value: SetRegistrationRequest }
     | { $case: "getRegistration"; value: GetRegistrationRequest }
+    | { $case: "createInvite"; value: CreateInviteRequest }
+    | { $case: "listInvites"; value: ListInvitesRequest }
+    | { $case: "revokeInvite"; value: RevokeInviteRequest }
     | undefined;
 }
 
@@ -235,6 +244,9 @@ export interface Reply {
     | { $case: "search"; value: SearchResponse }
     | { $case: "setRegistration"; value: SetRegistrationResponse }
     | { $case: "getRegistration"; value: GetRegistrationResponse }
+    | { $case: "createInvite"; value: CreateInviteResponse }
+    | { $case: "listInvites"; value: ListInvitesResponse }
+    | { $case: "revokeInvite"; value: RevokeInviteResponse }
     | undefined;
 }
 
@@ -987,6 +999,15 @@ export const Request: MessageFns<Request> = {
       case "getRegistration":
         GetRegistrationRequest.encode(message.op.value, writer.uint32(410).fork()).join();
         break;
+      case "createInvite":
+        CreateInviteRequest.encode(message.op.value, writer.uint32(418).fork()).join();
+        break;
+      case "listInvites":
+        ListInvitesRequest.encode(message.op.value, writer.uint32(426).fork()).join();
+        break;
+      case "revokeInvite":
+        RevokeInviteRequest.encode(message.op.value, writer.uint32(434).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1308,6 +1329,30 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "getRegistration", value: GetRegistrationRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.op = { $case: "createInvite", value: CreateInviteRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 53: {
+            if (tag !== 426) {
+              break;
+            }
+
+            message.op = { $case: "listInvites", value: ListInvitesRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 54: {
+            if (tag !== 434) {
+              break;
+            }
+
+            message.op = { $case: "revokeInvite", value: RevokeInviteRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1544,6 +1589,24 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "createInvite": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "createInvite", value: CreateInviteRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "listInvites": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "listInvites", value: ListInvitesRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "revokeInvite": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "revokeInvite", value: RevokeInviteRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1669,6 +1732,15 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "getRegistration":
         GetRegistrationResponse.encode(message.result.value, writer.uint32(410).fork()).join();
+        break;
+      case "createInvite":
+        CreateInviteResponse.encode(message.result.value, writer.uint32(418).fork()).join();
+        break;
+      case "listInvites":
+        ListInvitesResponse.encode(message.result.value, writer.uint32(426).fork()).join();
+        break;
+      case "revokeInvite":
+        RevokeInviteResponse.encode(message.result.value, writer.uint32(434).fork()).join();
         break;
     }
     return writer;
@@ -1997,6 +2069,30 @@ export const Reply: MessageFns<Reply> = {
             };
             continue;
           }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.result = { $case: "createInvite", value: CreateInviteResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 53: {
+            if (tag !== 426) {
+              break;
+            }
+
+            message.result = { $case: "listInvites", value: ListInvitesResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 54: {
+            if (tag !== 434) {
+              break;
+            }
+
+            message.result = { $case: "revokeInvite", value: RevokeInviteResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2241,6 +2337,24 @@ export const Reply: MessageFns<Reply> = {
             $case: "getRegistration",
             value: GetRegistrationResponse.fromPartial(object.result.value),
           };
+        }
+        break;
+      }
+      case "createInvite": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "createInvite", value: CreateInviteResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "listInvites": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "listInvites", value: ListInvitesResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "revokeInvite": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "revokeInvite", value: RevokeInviteResponse.fromPartial(object.result.value) };
         }
         break;
       }
