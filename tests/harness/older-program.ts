@@ -12,7 +12,7 @@ const EDITS: Readonly<
 > = {
   "chat/src/state-version.ts": [
     [/export const STATE_VERSION = \d+;/, "export const STATE_VERSION = 1;"],
-    ["edit: 2, ", ""],
+    ["  edit: 2,\n", ""],
   ],
   "chat/src/apply/apply-command.ts": [
     ['    case "edit":\n      return editMessage(context, account, op.value);\n', ""],

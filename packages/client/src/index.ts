@@ -24,11 +24,14 @@ export {
 export { parseSeeds } from "./address-book.ts";
 export type { CallName, CallOptions, CallResult } from "./calls.ts";
 export {
+  afterEvent,
   type CacheContents,
   type CachedRoom,
   type ChatCacheStore,
   followedThread,
   mentionsAccount,
+  newCachedRoom,
+  roomOf,
   unreadOf,
 } from "./chat-cache.ts";
 export { ChatSync, type ChatSyncOptions, type HistoryResult, type RoomList } from "./chat-sync.ts";

@@ -9,6 +9,7 @@ import {
   type OutboxStore,
   ParleyClient,
   ParleyError,
+  type SendOptions,
 } from "@parley/client";
 import type { Message, RequestOf } from "@parley/protocol";
 import { outcomeOf } from "./checkers/p7-no-errors.ts";
@@ -181,11 +182,11 @@ export class ClientHost {
     this.sdk?.typing(roomId);
   }
 
-  send(roomId: number, body: string, replyToSeq = 0): void {
+  send(roomId: number, body: string, options: SendOptions = {}): void {
     const sdk = this.sdk;
     const process = this.process;
     if (sdk === undefined || process === undefined) return;
-    const queued = sdk.enqueue(roomId, body, { replyToSeq });
+    const queued = sdk.enqueue(roomId, body, options);
     if (queued.clientMessageId === "") return;
     const operation = this.#invoke({
       kind: "send",
@@ -241,10 +242,9 @@ export class ClientHost {
   }
 
   /** Any read whose content is not looked at: its revision must not go back. */
-  async look<N extends "listRooms" | "listAccounts" | "listMembers" | "getAccount" | "listPins">(
-    name: N,
-    fields: Partial<RequestOf<N>>,
-  ): Promise<CallResult<N> | undefined> {
+  async look<
+    N extends "listRooms" | "listAccounts" | "listMembers" | "getAccount" | "listPins" | "thread",
+  >(name: N, fields: Partial<RequestOf<N>>): Promise<CallResult<N> | undefined> {
     const operation = this.#invoke({ kind: "unread", linearizable: false });
     const response = await this.#call(operation, name, fields);
     if (response === undefined) return undefined;
@@ -320,6 +320,7 @@ export class ClientHost {
     this.#world.history.complete(operation, { kind: "sent", message, replicas });
     const { coverage } = this.#world;
     coverage.add("replies", message.replyToSeq > 0 ? 1 : 0);
+    coverage.add("thread-replies", message.threadRootSeq > 0 ? 1 : 0);
     coverage.add("mentions", message.mentionsRoom || message.mentions.length > 0 ? 1 : 0);
     this.#lastSent = Math.max(this.#lastSent, message.id);
     this.#saw(message.id);

@@ -135,4 +135,14 @@ export interface FinalNode {
   readonly rooms: ReadonlyMap<number, readonly ChatMessage[]>;
   /** The rooms of each account. */
   readonly memberships: ReadonlyMap<number, ReadonlySet<number>>;
+  /** What is unread, of each account in each of its rooms. */
+  readonly unread: ReadonlyMap<number, ReadonlyMap<number, FinalUnread>>;
+}
+
+/** As a text: how many unread, how many mentions. */
+export interface FinalUnread {
+  /** By going through the messages. */
+  readonly counted: string;
+  /** By the node. */
+  readonly told: string;
 }

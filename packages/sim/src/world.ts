@@ -23,6 +23,7 @@ import { P11Bounded } from "./checkers/p11-bounded.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
 import { TypingForMembers } from "./checkers/typing.ts";
+import { UnreadCounts } from "./checkers/unread-counts.ts";
 import { DataNodes, WitnessServesNoChat } from "./checkers/witnesses.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
@@ -210,6 +211,7 @@ export class World {
       this.#p8,
       new P9Wiped(this.#report),
       new StateVersion(this.#report, coverage),
+      new UnreadCounts(this.#report, coverage),
       new Admission(this.#report, coverage),
       this.#p11,
       new TypingForMembers(this.#report, coverage),
@@ -381,6 +383,7 @@ export class World {
         hash: state.hash,
         rooms: server.chatDisk.messages(),
         memberships: server.chatDisk.memberships(),
+        unread: server.chatDisk.unread(),
       });
     }
     for (const checker of this.#checkers) checker.atEnd?.({ nodes });

@@ -19,6 +19,7 @@ import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
 import { TypingForMembers } from "../src/checkers/typing.ts";
+import { UnreadCounts } from "../src/checkers/unread-counts.ts";
 import { Coverage } from "../src/coverage.ts";
 import type { FinalState, Operation, OperationKind, Outcome } from "../src/observer.ts";
 
@@ -73,6 +74,8 @@ function message(seq: number, fields: Partial<Message> = {}): Message {
   });
 }
 
+const TWO = "2 unread, 1 mentions";
+
 function final(...rooms: Message[][]): FinalState {
   return {
     nodes: rooms.map((messages, i) => ({
@@ -81,6 +84,7 @@ function final(...rooms: Message[][]): FinalState {
       hash: "h",
       rooms: new Map([[7, messages]]),
       memberships: new Map([[1, new Set([7])]]),
+      unread: new Map([[1, new Map([[7, { counted: TWO, told: TWO }]])]]),
     })),
   };
 }
@@ -430,6 +434,49 @@ describe("P4 no going back", () => {
     found = [];
     checker.onOutcome(asked, shown(112, 4, [message(3), message(5)]), 22);
     expect(found[0]).toContain("goes from seq 3 to 5");
+  });
+});
+
+describe("unread counts", () => {
+  const counts = (counted: string, told: string): FinalState => ({
+    nodes: final([]).nodes.map((node) => ({
+      ...node,
+      unread: new Map([[1, new Map([[7, { counted, told }]])]]),
+    })),
+  });
+  const said = (seq: number, fields: Partial<Message>): Event["event"] => ({
+    $case: "message",
+    value: message(seq, { authorId: 2, ...fields }),
+  });
+  function subscribed(...events: Event["event"][]): UnreadCounts {
+    const checker = new UnreadCounts(report, new Coverage());
+    const room = Room.fromPartial({ id: 7 });
+    const all = [{ $case: "roomReset", value: { room } } as const, ...events];
+    for (const [i, event] of all.entries()) {
+      checker.onSubscription("c1", 1, { kind: "event", event: { revision: 100 + i, event } });
+    }
+    return checker;
+  }
+
+  test("allows what adds up, a reply in a thread only for who follows it", () => {
+    const thread = { threadRootSeq: 1, readSeq: 1, unreadCount: 0, mentionCount: 0 };
+    const marker = {
+      $case: "threadMarker",
+      value: { roomId: 7, following: true, thread },
+    } as const;
+    const reply = said(2, { threadRootSeq: 1, mentions: [1] });
+    subscribed(said(1, {}), marker, reply).atEnd(counts(TWO, TWO));
+    const one = "1 unread, 0 mentions";
+    subscribed(said(1, {}), reply).atEnd(counts(one, one));
+    expect(found).toEqual([]);
+  });
+
+  test("catches a node that counts otherwise than its tables, and events that do not add up", () => {
+    subscribed(said(1, {}), said(2, { mentions: [1] })).atEnd(counts(TWO, "3 unread, 1 mentions"));
+    expect(found[0]).toContain("tells account 1 of 3 unread");
+    found = [];
+    subscribed(said(1, {})).atEnd(counts(TWO, TWO));
+    expect(found[0]).toContain("add up to 1 unread, 0 mentions in room 7");
   });
 });
 

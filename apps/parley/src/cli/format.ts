@@ -64,7 +64,15 @@ export function bodyText(message: Message): string {
   const edited = message.version === 0 ? "" : ` ${pc.dim("(edited)")}`;
   const reactions = reactionsText(message.reactions);
   const pinned = message.pinned ? ` ${pc.dim("(pinned)")}` : "";
-  return `${body}${edited}${pinned}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+  return `${body}${edited}${pinned}${threadText(message)}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+}
+
+/** What is said of the thread under a message; empty where there is none. */
+function threadText({ seq, thread }: Message): string {
+  if (thread === undefined || thread.replyCount === 0) return "";
+  const { replyCount, lastReplyAtMs } = thread;
+  const replies = replyCount === 1 ? "1 reply" : `${replyCount} replies`;
+  return `  ${pc.dim(`${replies}, ${clockTime(lastReplyAtMs)} (/thread ${seq})`)}`;
 }
 
 /** Empty where there are none. */
@@ -100,10 +108,11 @@ export function messageLine(
   quoted?: Message,
 ): string {
   const seq = pc.dim(`#${message.seq}`);
-  const { replyToSeq } = message;
+  const { replyToSeq, threadRootSeq } = message;
+  const thread = threadRootSeq > 0 ? pc.dim(` (thread #${threadRootSeq})`) : "";
   const reply = replyToSeq > 0 ? pc.dim(` (to #${replyToSeq}${quoteText(quoted)})`) : "";
   const author = authorText(message.authorId, message.author);
-  return `${pc.dim(time)} ${seq} ${author}${reply}: ${bodyText(message)}`;
+  return `${pc.dim(time)} ${seq} ${author}${thread}${reply}: ${bodyText(message)}`;
 }
 
 /** `room`: its title; empty where it is not known. */

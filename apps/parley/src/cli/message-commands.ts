@@ -32,6 +32,7 @@ const IN_FLIGHT_MAX = 256;
 
 interface SendFlags extends CommonFlags {
   readonly replyTo?: number;
+  readonly thread?: number;
   readonly id?: string;
   readonly stdin: boolean;
 }
@@ -45,6 +46,7 @@ async function sendOne(
 ): Promise<{ readonly message: Message; readonly replicas: number }> {
   const queued = client.enqueue(roomId, body, {
     replyToSeq: flags.replyTo,
+    threadRootSeq: flags.thread,
     clientMessageId: flags.id,
     signal: AbortSignal.timeout(deadlineMs),
   });
@@ -93,6 +95,7 @@ function addSend(program: Command): void {
     .argument("<room>", "its name or number, or @account")
     .argument("[text...]", "the message")
     .option("--reply-to <n>", "number of the message that it answers", SEQ)
+    .option("--thread <n>", "number of the message to whose thread it belongs", SEQ)
     .option("--id <id>", "its client message id; a repeat with the same one is stored once")
     .option("--stdin", "send each line of standard input", false)
     .action(async (reference: string, words: readonly string[], flags: SendFlags) => {
@@ -191,6 +194,8 @@ function addHistory(program: Command): void {
       });
     });
 
+  addThread(program);
+
   addAccountOptions(program.command("unread"))
     .description("count unread messages")
     .action(async (flags: CommonFlags) => {
@@ -262,6 +267,58 @@ function addSearch(program: Command): void {
     });
 }
 
+function addThread(program: Command): void {
+  addAccountOptions(program.command("thread"))
+    .description("read the replies in the thread of a message")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message>", "its number")
+    .option(
+      "--limit <n>",
+      "how many",
+      wholeNumber(1, LIMITS.historyPageMax),
+      LIMITS.historyPageDefault,
+    )
+    .option("--before <n>", "those before this message", SEQ)
+    .option("--after <n>", "those after this message", SEQ)
+    .action(async (reference: string, word: string, flags: HistoryFlags) => {
+      const threadRootSeq = SEQ(word.replace(/^#/, ""));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const { limit, before: beforeSeq = 0, after: afterSeq = 0 } = flags;
+        const request = { roomId: room.id, threadRootSeq, limit, beforeSeq, afterSeq };
+        const reply = await client.call("thread", request, { deadlineMs });
+        const shown = reply.root === undefined ? reply.messages : [reply.root, ...reply.messages];
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [
+            ...[staleRemark(reply.staleMs)].filter((line) => line !== undefined),
+            ...shown.map((message) => messageLine(message)),
+          ],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("follow"))
+    .description("be told of the replies in the thread of a message")
+    .argument("<room>", "its name or number, or @account")
+    .argument("<message>", "its number")
+    .option("--remove", "follow it no more", false)
+    .action(async (reference: string, word: string, flags: PinFlags) => {
+      const seq = SEQ(word.replace(/^#/, ""));
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, seq, follow: !flags.remove };
+        const reply = await client.call("followThread", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`You ${reply.followed === undefined ? "do not follow" : "follow"} #${seq}.`],
+        );
+      });
+    });
+}
+
 interface PinFlags extends CommonFlags {
   readonly remove: boolean;
 }
@@ -305,6 +362,10 @@ function addPins(program: Command): void {
     });
 }
 
+interface ReadFlags extends CommonFlags {
+  readonly thread?: number;
+}
+
 interface ReactFlags extends CommonFlags {
   readonly remove: boolean;
 }
@@ -314,15 +375,22 @@ function addChanges(program: Command): void {
     .description("mark a room as read")
     .argument("<room>", "its name or number, or @account")
     .argument("[message]", "up to this message (default: all)", SEQ)
-    .action(async (reference: string, seq: number | undefined, flags: CommonFlags) => {
+    .option("--thread <n>", "in the thread of this message, which you follow", SEQ)
+    .action(async (reference: string, seq: number | undefined, flags: ReadFlags) => {
       await withAccount(flags, async ({ client, deadlineMs }) => {
         const room = await ownRoom(client, reference, deadlineMs);
-        const request = { roomId: room.id, seq: seq ?? room.lastSeq };
+        const { thread: threadRootSeq = 0 } = flags;
+        const request = { roomId: room.id, seq: seq ?? room.lastSeq, threadRootSeq };
         const reply = await client.call("markRead", request, { deadlineMs });
+        const where = threadRootSeq === 0 ? roomTitle(room) : `The thread of #${threadRootSeq}`;
         output(
           flags.json,
           () => chatJson(reply),
-          () => [`${roomTitle(room)} is read up to #${reply.readSeq}.`],
+          () => [
+            threadRootSeq > 0 && reply.readSeq === 0
+              ? `You do not follow #${threadRootSeq}.`
+              : `${where} is read up to #${reply.readSeq}.`,
+          ],
         );
       });
     });

@@ -21,7 +21,7 @@ import {
 } from "../cli/invite-commands.ts";
 import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, roomLines } from "../cli/room-commands.ts";
-import { joinByReference, listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
+import { joinByReference, listRooms, roomTitle } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
 import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
@@ -60,9 +60,8 @@ function help(chat: Chat): void {
 }
 
 async function showRooms(chat: Chat): Promise<void> {
-  const counts = await unreadCounts(chat.client);
   const own = await listRooms(chat.client, {});
-  chat.book.load(own.rooms, counts);
+  chat.book.load(own.rooms);
   const lines =
     own.rooms.length === 0
       ? ["You are in no room."]
@@ -137,7 +136,12 @@ async function read(chat: Chat, rest: string): Promise<void> {
   const rooms = rest.toLowerCase() === "all" ? chat.book.rooms : [chat.open.require()];
   for (const { id } of rooms) {
     const room = chat.book.get(id);
-    if (room !== undefined && chat.book.unread(id) > 0) await chat.open.markRead(room);
+    if (room === undefined || chat.book.unread(id) === 0) continue;
+    await chat.open.markRead(room);
+    for (const { threadRootSeq, unreadCount } of room.threads) {
+      if (unreadCount === 0) continue;
+      await chat.client.call("markRead", { roomId: id, threadRootSeq, seq: room.lastSeq });
+    }
   }
   chat.note("read");
 }
@@ -207,6 +211,20 @@ async function inviteLinks(chat: Chat, rest: string): Promise<void> {
   for (const line of inviteTable(invites)) chat.print(line);
 }
 
+/** A thread is read by looking at it. */
+async function showThread(chat: Chat, threadRootSeq: number): Promise<void> {
+  const { client } = chat;
+  const roomId = chat.open.require().id;
+  const { root, messages, followed } = await client.call("thread", { roomId, threadRootSeq });
+  if (root !== undefined) chat.print(messageLine(root));
+  for (const message of messages) chat.print(messageLine(message));
+  const last = messages.at(-1)?.seq ?? 0;
+  if (followed === undefined) chat.note(`/follow ${threadRootSeq} tells you of what comes`);
+  else if (last > followed.readSeq) {
+    await client.call("markRead", { roomId, threadRootSeq, seq: last });
+  }
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -254,6 +272,16 @@ export async function runChatCommand(
     case "reply": {
       const seq = wholeNumber(first, "reply", Number.MAX_SAFE_INTEGER);
       return chat.reply(seq, requireText(others, "reply"));
+    }
+    case "thread": {
+      const seq = wholeNumber(first, "thread", Number.MAX_SAFE_INTEGER);
+      return others === "" ? await showThread(chat, seq) : chat.replyInThread(seq, others);
+    }
+    case "follow": {
+      const seq = wholeNumber(first, "follow", Number.MAX_SAFE_INTEGER);
+      const follow = others.toLowerCase() !== "off";
+      await client.call("followThread", { roomId: chat.open.require().id, seq, follow });
+      return;
     }
     case "edit": {
       const seq = wholeNumber(first, "edit", Number.MAX_SAFE_INTEGER);

@@ -1,17 +1,20 @@
 // A chat at the terminal: what comes in is shown, what is typed goes out. Start reading here.
 import {
   type ClientState,
+  followedThread,
   mentionsAccount,
   ParleyClient,
   ParleyError,
+  type SendOptions,
   type SubscriptionItem,
   Typists,
+  unreadOf,
 } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
-import { bodyText, messageLine, printable, unreadText } from "../cli/format.ts";
-import { listRooms, roomTitle, unreadCounts } from "../cli/rooms.ts";
+import { bodyText, clockTime, messageLine, printable, unreadText } from "../cli/format.ts";
+import { listRooms, roomTitle } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
 import { completions } from "./completion.ts";
 import { parseInput } from "./input.ts";
@@ -65,6 +68,8 @@ export class Chat {
   readonly #waiting: WaitingSends;
   /** Who was seen, for the Tab key. */
   readonly #people = new Set<string>();
+  /** The revision of the latest reply in a thread. */
+  #repliedAt = 0;
   #hasBegun = false;
   #isHandling = false;
   #giveUpTimer: NodeJS.Timeout | undefined;
@@ -224,9 +229,8 @@ export class Chat {
   }
 
   async #loadRooms(): Promise<void> {
-    const counts = await unreadCounts(this.client);
     const { rooms } = await listRooms(this.client, {});
-    this.book.load(rooms, counts);
+    this.book.load(rooms);
   }
 
   #mostRecentRoom(): Room | undefined {
@@ -244,7 +248,7 @@ export class Chat {
     }
     const total = waiting.reduce((sum, room) => sum + this.book.unread(room.id), 0);
     const each = waiting.map((room) => `${roomTitle(room)} ${this.book.unread(room.id)}`);
-    const mentions = waiting.reduce((sum, room) => sum + room.mentionCount, 0);
+    const mentions = waiting.reduce((sum, room) => sum + unreadOf(room).mentions, 0);
     const text = unreadText({ unreadCount: total, mentionCount: mentions });
     this.print(pc.yellow(`${text}: ${printable(each.join(", "))}`));
   }
@@ -307,7 +311,8 @@ export class Chat {
         return;
       case "messageChanged":
         this.open.changed(what.value);
-        if (what.value.roomId === this.open.id) {
+        // What a reply changes of its thread's message was shown with the reply, or is no matter of this person.
+        if (what.value.roomId === this.open.id && event.revision !== this.#repliedAt) {
           const { seq, deleted } = what.value;
           this.note(deleted ? `#${seq} was deleted` : `#${seq} is now: ${bodyText(what.value)}`);
         }
@@ -332,6 +337,10 @@ export class Chat {
   #showMessage(message: Message): void {
     this.#see(message.author);
     const late = this.#waiting.arrived(message.clientMessageId) ? pc.green("  sent") : "";
+    if (message.threadRootSeq > 0) {
+      this.#showReply(message, late);
+      return;
+    }
     if (message.roomId === this.open.id) {
       const isForMe = message.authorId !== this.ownId && mentionsAccount(message, this.ownId);
       this.open.show(message, isForMe ? FOR_ME : late);
@@ -342,6 +351,22 @@ export class Chat {
     const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
     const isForMe = mentionsAccount(message, this.ownId);
     this.print(pc.dim(`[${printable(title)}] `) + messageLine(message) + (isForMe ? FOR_ME : ""));
+  }
+
+  /** A reply in a thread: of one's own, of threads that one follows, and where one is mentioned. */
+  #showReply(message: Message, late: string): void {
+    this.#repliedAt = message.revision;
+    const room = this.book.get(message.roomId);
+    const isOwn = message.authorId === this.ownId;
+    const isForMe = !isOwn && message.mentions.includes(this.ownId);
+    const isFollowed =
+      room !== undefined && followedThread(room, message.threadRootSeq) !== undefined;
+    const isHere = message.roomId === this.open.id;
+    if (isOwn ? !isHere : !isFollowed && !isForMe) return;
+    const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
+    const where = isHere ? "" : pc.dim(`[${printable(title)}] `);
+    const time = clockTime(message.sentAtMs);
+    this.print(`${where}${messageLine(message, time)}${isForMe ? FOR_ME : late}`);
   }
 
   #onJoined(room: Room): void {
@@ -366,7 +391,7 @@ export class Chat {
         case "nothing":
           return;
         case "text":
-          this.#send(input.text, 0);
+          this.#send(input.text, {});
           return;
         case "unknown":
           this.print(
@@ -400,15 +425,19 @@ export class Chat {
   }
 
   /** Sends to the open room; the message is durable here first and leaves when a majority is there. */
-  #send(text: string, replyToSeq: number): void {
+  #send(text: string, options: SendOptions): void {
     const room = this.open.require();
-    const { committed } = this.client.enqueue(room.id, text, { replyToSeq });
+    const { committed } = this.client.enqueue(room.id, text, options);
     // Told through #onOutbox.
     committed.catch(() => {});
   }
 
   reply(seq: number, text: string): void {
-    this.#send(text, seq);
+    this.#send(text, { replyToSeq: seq });
+  }
+
+  replyInThread(threadRootSeq: number, text: string): void {
+    this.#send(text, { threadRootSeq });
   }
 
   sendTo(room: Room, text: string): void {

@@ -20,6 +20,12 @@ export const CHAT_COMMANDS = [
   { name: "unread", usage: "/unread", text: "what waits where" },
   { name: "read", usage: "/read", text: "mark this room as read; /read all marks every room" },
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
+  {
+    name: "thread",
+    usage: "/thread N [TEXT]",
+    text: "the replies in the thread of message N; with a text, one more",
+  },
+  { name: "follow", usage: "/follow N [off]", text: "be told of the replies in a thread, or not" },
   { name: "edit", usage: "/edit N TEXT", text: "change what message N says" },
   { name: "react", usage: "/react N EMOJI", text: "give message N an emoji; again takes it back" },
   {

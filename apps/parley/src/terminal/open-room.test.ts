@@ -72,7 +72,7 @@ describe("the open room (P5)", () => {
 
   it("says where what is new begins, and fetches all of it", async () => {
     const { room, book, reply, asked, printed } = setUp();
-    book.load([{ ...ROOM, lastSeq: 40, readSeq: 20 }], new Map([[1, 20]]));
+    book.load([{ ...ROOM, lastSeq: 40, readSeq: 20, unreadCount: 20 }]);
     const opened = room.open(ROOM);
     reply(19, 20, 21, 22);
     await opened;
@@ -81,6 +81,19 @@ describe("the open room (P5)", () => {
     const at = printed.indexOf("── 20 new ──");
     expect(printed[at - 1]).toContain("text 20");
     expect(printed[at + 1]).toContain("text 21");
+  });
+
+  it("leaves replies in threads to their threads, and says how many there are", async () => {
+    const { room, replyWith, shown, printed } = setUp();
+    const opened = room.open(ROOM);
+    const thread = { replyCount: 1, lastReplySeq: 3, lastReplyAtMs: NOON, participantIds: [9] };
+    replyWith({ ...message(2), thread }, { ...message(3), threadRootSeq: 2 }, message(4));
+    await opened;
+    room.show({ ...message(5), threadRootSeq: 2 }, "");
+    room.show(message(6), "");
+    room.stop();
+    expect(shown()).toEqual([2, 4, 6]);
+    expect(printed[2]).toContain("text 2  1 reply, 12:00 (/thread 2)");
   });
 
   it("says when a day begins, and where earlier messages begin and end", async () => {

@@ -101,6 +101,7 @@ export class OpenRoom {
   /** A new message of this room. One that the history has shown already is not shown again. */
   show(message: Message, suffix: string): void {
     if (message.roomId !== this.id || message.seq <= this.#newestShown) return;
+    if (message.threadRootSeq > 0) return;
     if (this.#early !== undefined) {
       this.#early.push({ message, suffix });
       return;
@@ -140,10 +141,10 @@ export class OpenRoom {
     const { client, book, print } = this.#parts;
     const { id } = this.require();
     const readSeq = book.get(id)?.readSeq ?? 0;
-    const unread = book.unread(id);
+    const unread = book.get(id)?.unreadCount ?? 0;
     const wanted = unread === 0 ? 0 : unread + READ_BEFORE_UNREAD;
     const count = Math.min(HISTORY_ON_OPEN_MAX, Math.max(HISTORY_ON_OPEN, wanted));
-    const messages = await this.#fetch(count);
+    const messages = await this.#fetchInRoom(count);
     if (messages.length === 0) print(pc.dim("-- no messages yet"));
     let isNew = false;
     for (const message of messages) {
@@ -158,7 +159,7 @@ export class OpenRoom {
 
   /** `count` messages before those that have been shown. */
   async showHistory(count: number): Promise<void> {
-    const messages = await this.#fetch(count);
+    const messages = await this.#fetchInRoom(count);
     const [first] = messages;
     const last = messages.at(-1);
     if (first === undefined || last === undefined) {
@@ -172,6 +173,15 @@ export class OpenRoom {
     for (const message of messages) this.#print(message);
     this.#rule("back to now");
     this.#day = day;
+  }
+
+  /** The same without what stands in threads: goes on until there are some, or no more. */
+  async #fetchInRoom(count: number): Promise<readonly Message[]> {
+    for (;;) {
+      const messages = await this.#fetch(count);
+      const inRoom = messages.filter(({ threadRootSeq }) => threadRootSeq === 0);
+      if (inRoom.length > 0 || messages.length === 0) return inRoom;
+    }
   }
 
   /** `count` messages before those that have been shown; from then on they count as shown. */
@@ -199,7 +209,7 @@ export class OpenRoom {
       this.#markTimer = undefined;
       const room = this.#parts.book.get(this.id);
       // Not read for certain is read again: the next message marks both.
-      if (room !== undefined && this.#parts.book.unread(room.id) > 0) {
+      if (room !== undefined && room.lastSeq > room.readSeq) {
         this.markRead(room).catch(() => {});
       }
     }, MARK_READ_DELAY_MS);

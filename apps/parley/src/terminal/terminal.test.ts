@@ -101,7 +101,11 @@ describe("the status line", () => {
 describe("the rooms that a chat knows", () => {
   const room = (id: number, fields: Partial<Room> = {}) =>
     Room.fromPartial({ id, name: `r${id}`, ...fields });
-  const event = (what: NonNullable<Event["event"]>): Event => ({ revision: 1, event: what });
+  let revision = 0;
+  const event = (what: NonNullable<Event["event"]>): Event => {
+    revision += 1;
+    return { revision, event: what };
+  };
   const message = (roomId: number, seq: number, authorId: number) =>
     event({
       $case: "message",
@@ -110,7 +114,7 @@ describe("the rooms that a chat knows", () => {
 
   it("count what is unread; what one wrote oneself is read", () => {
     const book = new RoomBook();
-    book.load([room(1, { lastSeq: 5, readSeq: 2 }), room(2)], new Map([[1, 2]]));
+    book.load([room(1, { lastSeq: 5, readSeq: 2, unreadCount: 2 }), room(2)]);
     expect(book.unread(1)).toBe(2);
     book.apply(message(1, 5, 99), 7);
     expect(book.unread(1)).toBe(2);
@@ -130,6 +134,21 @@ describe("the rooms that a chat knows", () => {
     );
     expect(book.unreadExcept(2)).toBe(0);
   });
+  it("count a reply in a thread for who follows it", () => {
+    const book = new RoomBook();
+    const thread = { threadRootSeq: 2, readSeq: 5, unreadCount: 1, mentionCount: 0 };
+    book.load([room(1, { lastSeq: 6, readSeq: 6, threads: [thread] })]);
+    const reply = (seq: number, threadRootSeq: number) =>
+      event({
+        $case: "message",
+        value: Message.fromPartial({ id: seq, roomId: 1, seq, threadRootSeq, authorId: 99 }),
+      });
+    book.apply(reply(7, 2), 7);
+    book.apply(reply(8, 4), 7);
+    expect(book.unread(1)).toBe(2);
+    book.markRead(1, 8);
+    expect(book.unread(1)).toBe(2);
+  });
   it("come, change and go with events", () => {
     const book = new RoomBook();
     book.apply(event({ $case: "roomReset", value: { room: room(4) } }), 7);
@@ -142,9 +161,9 @@ describe("the rooms that a chat knows", () => {
   });
   it("loaded late do not go back behind what events have told", () => {
     const book = new RoomBook();
-    book.load([room(1)], new Map());
+    book.load([room(1)]);
     book.apply(message(1, 9, 99), 7);
-    book.load([room(1, { lastSeq: 8 })], new Map());
+    book.load([room(1, { lastSeq: 8 })]);
     expect(book.get(1)?.lastSeq).toBe(9);
     expect(book.unread(1)).toBe(1);
   });

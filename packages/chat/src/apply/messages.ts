@@ -212,8 +212,13 @@ export function deleteMessages(
     changed.set(row.seq, after);
   }
   for (const [rootSeq, seqs] of repliesByThread(rows)) {
-    const root = state.messages.bySeq(room.id, rootSeq);
-    if (root !== undefined) changed.set(rootSeq, withoutReplies(context, root, seqs));
+    // A tombstone never changes: whoever is told of one takes it out of what they count as unread. So what one says of its thread is
+    // how that was when it was deleted.
+    const root = changed.get(rootSeq) ?? state.messages.bySeq(room.id, rootSeq);
+    const wasDeleted = root?.deleted === true && !changed.has(rootSeq);
+    if (root !== undefined && !wasDeleted) {
+      changed.set(rootSeq, withoutReplies(context, root, seqs));
+    }
   }
   // A message that was deleted and lost replies is told of once: a revision has one state of it.
   const inOrder = [...changed.values()].sort((x, y) => x.seq - y.seq);

@@ -183,8 +183,9 @@ function sameMessage(a: Message, b: Message): boolean {
   );
 }
 
-function threadText({ thread }: Message): string {
-  if (thread === undefined) return "";
+/** A tombstone says of its thread how that was when it was deleted, which the replies do not tell. */
+function threadText({ thread, deleted }: Message): string {
+  if (thread === undefined || deleted) return "";
   const { replyCount, lastReplySeq, lastReplyAtMs, participantIds } = thread;
   return `${replyCount}, the last ${lastReplySeq} at ${lastReplyAtMs}, by ${participantIds}`;
 }

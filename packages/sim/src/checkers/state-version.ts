@@ -12,6 +12,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   edit: "edits",
   react: "reactions",
   pin: "pins",
+  followThread: "threads-followed",
   setRegistration: "registration-modes",
   createInvite: "invites",
 };

@@ -214,6 +214,32 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "thread-followed-while-away",
+    what: "catching up says nothing of threads that the account follows, has read or follows no more",
+    edits: [
+      {
+        file: "packages/chat/src/read/catch-up.ts",
+        search: "[this.#accountSource(after), this.#threadSource(accountId, after)]",
+        replacement: "[this.#accountSource(after)]",
+      },
+    ],
+    caughtBy: ["unread counts"],
+    seedsMax: 4,
+  },
+  {
+    name: "reply-unread-for-strangers",
+    what: "replies in threads are unread for those who do not follow them, too",
+    edits: [
+      {
+        file: "packages/chat/src/unread-counts.ts",
+        search: "return last === 0 ? 0 : last - upTo(readSeq);",
+        replacement: "return last < 0 ? last - upTo(readSeq) : 0;",
+      },
+    ],
+    caughtBy: ["unread counts"],
+    seedsMax: 4,
+  },
+  {
     name: "order-not-linked",
     what: "sends in flight do not name the one before them",
     edits: [

@@ -14,6 +14,9 @@ const PENDING_SENDS_MAX = 60;
 const WEIGHTS = {
   send: 56,
   reply: 4,
+  "reply-in-thread": 5,
+  "follow-thread": 2,
+  "read-thread": 3,
   history: 9,
   "history-linearizable": 5,
   unread: 2,
@@ -173,6 +176,15 @@ export class People {
       case "reply":
         settle(this.#reply(client, roomId));
         break;
+      case "reply-in-thread":
+        settle(this.#replyInThread(client, roomId));
+        break;
+      case "follow-thread":
+        settle(this.#followThread(client, roomId));
+        break;
+      case "read-thread":
+        settle(this.#readThread(client, roomId));
+        break;
       case "mark-read":
         settle(client.write("markRead", { roomId, seq: client.random.between(1, 60) }));
         break;
@@ -241,7 +253,37 @@ export class People {
     const messages = await client.history(roomId, false, { limit: 6 });
     if (messages.length === 0 || client.pendingSends.size >= PENDING_SENDS_MAX) return;
     const { seq } = client.random.pick(messages);
-    client.send(roomId, `${client.name} answers ${this.#words++}`, seq);
+    client.send(roomId, `${client.name} answers ${this.#words++}`, { replyToSeq: seq });
+  }
+
+  /** The thread that a recent message belongs to, or that may begin at it; undefined = nothing was said. */
+  async #recentThread(client: ClientHost, roomId: number): Promise<number | undefined> {
+    const messages = await client.history(roomId, false, { limit: 8 });
+    if (messages.length === 0) return undefined;
+    const { seq, threadRootSeq } = client.random.pick(messages);
+    return threadRootSeq > 0 ? threadRootSeq : seq;
+  }
+
+  async #replyInThread(client: ClientHost, roomId: number): Promise<void> {
+    const threadRootSeq = await this.#recentThread(client, roomId);
+    if (threadRootSeq === undefined || client.pendingSends.size >= PENDING_SENDS_MAX) return;
+    const to = client.random.chance(0.3) ? this.#mention(client) : "";
+    client.send(roomId, `${client.name} adds ${to}${this.#words++}`, { threadRootSeq });
+  }
+
+  async #followThread(client: ClientHost, roomId: number): Promise<void> {
+    const seq = await this.#recentThread(client, roomId);
+    if (seq === undefined) return;
+    await client.write("followThread", { roomId, seq, follow: client.random.chance(0.7) });
+  }
+
+  async #readThread(client: ClientHost, roomId: number): Promise<void> {
+    const threadRootSeq = await this.#recentThread(client, roomId);
+    if (threadRootSeq === undefined) return;
+    const thread = await client.look("thread", { roomId, threadRootSeq });
+    if (thread === undefined || thread.messages.length === 0) return;
+    const { seq } = client.random.pick(thread.messages);
+    await client.write("markRead", { roomId, threadRootSeq, seq });
   }
 
   #readHistory(client: ClientHost, roomId: number, linearizable: boolean): void {

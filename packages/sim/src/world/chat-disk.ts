@@ -12,6 +12,7 @@ import {
   type CommittedEntry,
   versionNeeded,
 } from "@parley/chat";
+import { mentionsAccount } from "@parley/client";
 import type {
   ApplyRequest,
   ChatStore,
@@ -20,9 +21,17 @@ import type {
   InstalledCopy,
   Membership,
 } from "@parley/node";
-import { Command, type Message, type Reaction, type ThreadSummary } from "@parley/protocol";
+import {
+  Command,
+  type Message,
+  type Reaction,
+  type ThreadSummary,
+  UnreadResponse,
+} from "@parley/protocol";
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
+import { unreadText } from "../checkers/unread-counts.ts";
+import type { FinalUnread } from "../observer.ts";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
 import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
@@ -241,6 +250,55 @@ export class ChatDisk {
       const rooms = accounts.get(accountId);
       if (rooms === undefined) accounts.set(accountId, new Set([Number(row.room_id)]));
       else rooms.add(Number(row.room_id));
+    }
+    return accounts;
+  }
+
+  /** What is unread, of each account in each of its rooms: gone through message by message, and as the reader says. */
+  unread(): Map<number, Map<number, FinalUnread>> {
+    const accounts = new Map<number, Map<number, FinalUnread>>();
+    const { db, reader } = this.#current ?? {};
+    if (db === undefined || reader === undefined) return accounts;
+    const rooms = this.messages();
+    const members = db
+      .prepare(
+        `SELECT m.account_id, m.room_id, m.read_seq, m.joined_revision FROM members m
+         JOIN rooms r ON r.id = m.room_id JOIN accounts a ON a.id = m.account_id
+         WHERE m.role > 0 AND r.deleted = 0 AND a.deleted = 0`,
+      )
+      .all();
+    const follows = db.prepare(
+      `SELECT thread_root_seq, read_seq FROM follows
+       WHERE account_id = ? AND room_id = ? AND following = 1 AND changed_revision > ?`,
+    );
+    for (const member of members) {
+      const accountId = Number(member.account_id);
+      const roomId = Number(member.room_id);
+      const readTo = new Map([[0, Number(member.read_seq)]]);
+      for (const row of follows.all(accountId, roomId, Number(member.joined_revision))) {
+        readTo.set(Number(row.thread_root_seq), Number(row.read_seq));
+      }
+      const unread = (rooms.get(roomId) ?? []).filter(
+        ({ seq, authorId, deleted, threadRootSeq }) =>
+          !deleted && authorId !== accountId && seq > (readTo.get(threadRootSeq) ?? seq),
+      );
+      const mentions = unread.filter((message) => mentionsAccount(message, accountId));
+      let own = accounts.get(accountId);
+      if (own === undefined) {
+        own = new Map();
+        accounts.set(accountId, own);
+      }
+      const counted = unreadText(unread.length, mentions.length);
+      own.set(roomId, { counted, told: "nothing" });
+    }
+    for (const [accountId, own] of accounts) {
+      const answer = reader.read({ kind: "unread", accountId });
+      if (answer.kind !== "response") continue;
+      for (const room of UnreadResponse.decode(answer.response).rooms) {
+        const counted = own.get(room.roomId)?.counted ?? "none such room";
+        const told = unreadText(room.unreadCount, room.mentionCount);
+        own.set(room.roomId, { counted, told });
+      }
     }
     return accounts;
   }

@@ -219,7 +219,10 @@ export interface Message {
    * message, and is shown in its thread only.
    */
   threadRootSeq: number;
-  /** Absent until somebody replied in a thread. A deleted message keeps it, and its thread can be read. */
+  /**
+   * Absent until somebody replied in a thread. A deleted message keeps the one that it had, and its thread
+   * can be read.
+   */
   thread: ThreadSummary | undefined;
 }
 
