@@ -694,7 +694,7 @@ export class RunningNode implements Replica {
     this.#waiters.close();
     this.#requests.close();
     // Not with the reason REMOVED: that is what one is told who was removed oneself.
-    const farewell = new ParleyError("NOT_READY", "this server is out of the cluster");
+    const farewell = new ParleyError("NOT_READY", OUT_OF_THE_CLUSTER);
     this.#mesh.connect([], () => farewell);
     this.#tellView();
     this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
@@ -807,6 +807,9 @@ export class RunningNode implements Replica {
     });
   }
 }
+
+const OUT_OF_THE_CLUSTER =
+  "this server has been removed from its cluster: to add it again, empty its data directory first";
 
 function removedError(): ParleyError {
   return new ParleyError("REMOVED", "this server has been removed from the cluster");

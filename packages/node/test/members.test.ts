@@ -263,6 +263,15 @@ describe("P8: growing", () => {
     );
   });
 
+  test("P9: a server that has just been removed is not added again with its disk", async () => {
+    await boot(3);
+    await Promise.all([cluster.start(4, [1]), add(1, 4)]);
+    await remove(2, 4);
+    // It was seen a moment ago, when it was new.
+    await expect(add(1, 4)).rejects.toThrow(/removed from its cluster.*empty its data/);
+    expect(await votersSeenBy(1)).toEqual([1, 2, 3]);
+  });
+
   test("the last voter stays", async () => {
     await boot(1);
     await expect(remove(1, 1, true)).rejects.toMatchObject({ reason: "LAST_VOTER" });

@@ -14,6 +14,8 @@ import { UsageError } from "./usage-error.ts";
 /** One question; what has to wait is asked again. */
 const ATTEMPT_TIMEOUT_MS = 5_000;
 const PAUSE_MS = 500;
+/** Whoever looks on asks again for so long, when no server answers. */
+const UNANSWERED_MS_MAX = 60_000;
 const WAIT_SECONDS_DEFAULT = 30;
 const ID_MAX = 1_000_000;
 
@@ -138,8 +140,19 @@ async function follow(
   say: (text: string) => void,
 ): Promise<StatusResponse> {
   const progress = new CatchUp();
+  let answeredMs = performance.now();
   for (;;) {
-    const status = await bestStatus(from, ATTEMPT_TIMEOUT_MS);
+    let status: StatusResponse;
+    try {
+      status = await bestStatus(from, ATTEMPT_TIMEOUT_MS);
+      answeredMs = performance.now();
+    } catch (cause) {
+      // It goes on without anybody looking.
+      if (performance.now() - answeredMs > UNANSWERED_MS_MAX) throw cause;
+      say(`nobody answers at ${from.servers.join(", ")}; asking again`);
+      await pause();
+      continue;
+    }
     const member = status.members.find((one) => one.id === id);
     if (member === undefined) {
       throw new ParleyError("SERVER_NOT_FOUND", `Server ${id} has been removed meanwhile.`);

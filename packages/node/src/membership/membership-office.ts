@@ -239,6 +239,9 @@ export class MembershipOffice implements LeaderOffice {
       httpAddress,
       role: seen.witness ? MemberRole.MEMBER_ROLE_WITNESS : role,
     };
+    // What was seen counts once: by the next time it may have joined, and been removed again.
+    this.#invitations.delete(id);
+    this.#invite(id, address);
     return this.#carryOut(planAdd(this.#situation(), server), changeId);
   }
 

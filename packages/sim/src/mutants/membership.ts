@@ -28,7 +28,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/running-node.ts",
-        search: `new ParleyError("NOT_READY", "this server is out of the cluster");`,
+        search: `new ParleyError("NOT_READY", OUT_OF_THE_CLUSTER);`,
         replacement: "removedError();",
       },
     ],

@@ -18,6 +18,7 @@ export const WITNESS_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: [LIVENESS, NODE_STOPS],
     seedsMax: 16,
-    worlds: { ...WITNESSED, healsQuorumFirst: true },
+    // Busy, so that the logs are cut while somebody is away.
+    worlds: { ...WITNESSED, healsQuorumFirst: true, operationGapUs: 150_000 },
   },
 ];
