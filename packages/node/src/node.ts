@@ -9,6 +9,7 @@ import type { NodeConfig } from "./config.ts";
 import { CopyReceiver } from "./copies/copy-receiver.ts";
 import { type Adoption, Bootstrap, StartupError } from "./membership/bootstrap.ts";
 import { genesisMembership, serverOfNode } from "./membership/membership.ts";
+import { outOfTheCluster } from "./membership/removal.ts";
 import { Roster } from "./membership/roster.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import {
@@ -254,7 +255,7 @@ export class Node {
     const { adoption } = bootstrap;
     if (adoption === undefined) return bootstrap.receive(hello);
     if (this.#roster?.standing === "removed") {
-      return refusedFor(new ParleyError("NOT_READY", "this server is out of the cluster itself"));
+      return refusedFor(outOfTheCluster());
     }
     if (this.#roster !== undefined) {
       return receiveAsMember(hello, adoption.record.clusterId, this.#roster.membership);

@@ -20,6 +20,7 @@ import { Admissions } from "./membership/admissions.ts";
 import { memberIds, standingOf } from "./membership/membership.ts";
 import { MembershipChanges } from "./membership/membership-changes.ts";
 import { MembershipOffice } from "./membership/membership-office.ts";
+import { outOfTheCluster, removedError } from "./membership/removal.ts";
 import type { Roster } from "./membership/roster.ts";
 import { StateVersions } from "./membership/state-versions.ts";
 import { headOfWitnessSnapshot, witnessSnapshot } from "./membership/witness-snapshot.ts";
@@ -693,8 +694,7 @@ export class RunningNode implements Replica {
     this.#reads.close();
     this.#waiters.close();
     this.#requests.close();
-    // Not with the reason REMOVED: that is what one is told who was removed oneself.
-    const farewell = new ParleyError("NOT_READY", OUT_OF_THE_CLUSTER);
+    const farewell = outOfTheCluster();
     this.#mesh.connect([], () => farewell);
     this.#tellView();
     this.services.chat.close(REMOVED_GRACE_MS).catch((error: unknown) => {
@@ -806,13 +806,6 @@ export class RunningNode implements Replica {
       look();
     });
   }
-}
-
-const OUT_OF_THE_CLUSTER =
-  "this server has been removed from its cluster: to add it again, empty its data directory first";
-
-function removedError(): ParleyError {
-  return new ParleyError("REMOVED", "this server has been removed from the cluster");
 }
 
 function catchingUp(): ParleyError {

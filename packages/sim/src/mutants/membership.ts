@@ -28,8 +28,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/running-node.ts",
-        search: `new ParleyError("NOT_READY", OUT_OF_THE_CLUSTER);`,
-        replacement: "removedError();",
+        search: "const farewell = outOfTheCluster();",
+        replacement: "const farewell = removedError();",
       },
     ],
     caughtBy: [LIVENESS, "P7 quick failover"],
