@@ -115,4 +115,25 @@ describe.skipIf(CHROMIUM === undefined)("invite links", { timeout: 300_000 }, ()
     expect([...ada.complaints, ...edgar.complaints]).toEqual([]);
     await edgar.context.close();
   });
+
+  test("a forgotten password: the owner's link sets another one, once, and signs in", async () => {
+    await ada.page.keyboard.press("Escape");
+    await ada.page.getByRole("button", { name: "Account", exact: true }).click();
+    await ada.page.getByLabel("Somebody forgot their password: username").fill("bea");
+    await ada.page.getByRole("button", { name: "Make a link" }).click();
+    const password = ada.page.getByLabel("Password link", { exact: true });
+    const passwordLink = await password.inputValue();
+    expect(passwordLink).toMatch(/\/password#[A-Za-z0-9_-]{32}$/);
+    const bea = await arriveBy(passwordLink, "bea");
+    await bea.page.getByLabel("New password").fill("another long password");
+    await bea.page.getByRole("button", { name: "Set the password" }).click();
+    await bea.page.getByRole("navigation").waitFor();
+    expect(bea.page.url()).not.toContain("#");
+    const late = await arriveBy(passwordLink, "late");
+    await late.page.getByLabel("New password").fill("a thief's password");
+    await late.page.getByRole("button", { name: "Set the password" }).click();
+    await late.page.getByText("This link does not count, or no longer.").waitFor();
+    expect([...bea.complaints, ...late.complaints]).toEqual([]);
+    await Promise.all([bea.context.close(), late.context.close()]);
+  });
 });

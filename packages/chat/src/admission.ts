@@ -199,7 +199,7 @@ export class Admission {
     const problem = checkCommand(command);
     if (problem !== undefined) return { kind: "refuse", error: problem };
     const { op } = command;
-    if (op?.$case === "raiseStateVersion") return PASS;
+    if (op?.$case === "raiseStateVersion" || op?.$case === "usePasswordLink") return PASS;
     if (op?.$case === "register") return this.#precheckRegister(op.value.usernameKey);
     return this.#precheckActor(command) ?? this.#precheckRoom(command) ?? PASS;
   }

@@ -1,31 +1,33 @@
 // Requests to commands: validated, normalised, complete but for the leader's stamp. What needs I/O
 // (hashes, tokens, looking up who a username is) comes in as an argument. Every function throws a
 // ParleyError with a sentence for the person who asked; `requestId` must be there already.
-import type {
-  Command,
-  CreateInviteRequest,
-  CreateRoomRequest,
-  DeleteAccountRequest,
-  DeleteRequest,
-  DeleteRoomRequest,
-  EditRequest,
-  FollowThreadRequest,
-  InviteMemberRequest,
-  JoinRoomRequest,
-  LeaveRoomRequest,
-  LoginRequest,
-  MarkReadRequest,
-  OpenDirectRequest,
-  PinRequest,
-  ReactRequest,
-  RegisterRequest,
-  RemoveMemberRequest,
-  RevokeInviteRequest,
-  SendRequest,
-  SetRegistrationRequest,
-  SetRoleRequest,
-  UpdateProfileRequest,
-  UpdateRoomRequest,
+import {
+  type Command,
+  type CreateInviteRequest,
+  type CreatePasswordLinkRequest,
+  type CreateRoomRequest,
+  type DeleteAccountRequest,
+  type DeleteRequest,
+  type DeleteRoomRequest,
+  type EditRequest,
+  type FollowThreadRequest,
+  type InviteMemberRequest,
+  type JoinRoomRequest,
+  type LeaveRoomRequest,
+  LIMITS,
+  type LoginRequest,
+  type MarkReadRequest,
+  type OpenDirectRequest,
+  type PinRequest,
+  type ReactRequest,
+  type RegisterRequest,
+  type RemoveMemberRequest,
+  type RevokeInviteRequest,
+  type SendRequest,
+  type SetRegistrationRequest,
+  type SetRoleRequest,
+  type UpdateProfileRequest,
+  type UpdateRoomRequest,
 } from "@parley/protocol";
 import { commandProblem } from "./check-command.ts";
 import type { Mentions } from "./mentions.ts";
@@ -153,6 +155,32 @@ export function setPasswordCommand(
   },
 ): Command {
   return command(actor, request.requestId, { $case: "setPassword", value: { ...made } });
+}
+
+/** For the instance's owner. `secretHash`: SHA-256 of the validated secret. */
+export function createPasswordLinkCommand(
+  request: Pick<CreatePasswordLinkRequest, "ttlMs" | "requestId">,
+  actor: Actor,
+  accountId: number,
+  secretHash: Uint8Array,
+): Command {
+  const ttlMs = request.ttlMs === 0 ? LIMITS.passwordLinkTtlMsDefault : request.ttlMs;
+  return command(actor, request.requestId, {
+    $case: "createPasswordLink",
+    value: { accountId, secretHash, ttlMs },
+  });
+}
+
+/** `passwordHash`: a PHC string over the validated password. */
+export function usePasswordLinkCommand(
+  request: { readonly requestId: string },
+  secretHash: Uint8Array,
+  passwordHash: string,
+): Command {
+  return command(NOBODY, request.requestId, {
+    $case: "usePasswordLink",
+    value: { secretHash, passwordHash },
+  });
 }
 
 export function deleteAccountCommand(

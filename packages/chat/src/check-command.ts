@@ -130,8 +130,8 @@ export function needsRequestId(op: OpName): boolean {
 }
 
 /** Who is nobody yet, and what the leader does by itself. */
-function needsActor(op: OpName): boolean {
-  return op !== "register" && op !== "raiseStateVersion";
+export function needsActor(op: OpName): boolean {
+  return op !== "register" && op !== "usePasswordLink" && op !== "raiseStateVersion";
 }
 
 function actorProblem(command: Command, op: OpName): ParleyError | undefined {
@@ -201,6 +201,16 @@ function opProblem(op: Op): ParleyError | undefined {
           ? undefined
           : invalid("An id is out of bounds."))
       );
+    case "createPasswordLink":
+      return (
+        accountProblem(op.value.accountId) ??
+        secretHashProblem(op.value.secretHash) ??
+        (isId(op.value.ttlMs) && op.value.ttlMs <= LIMITS.passwordLinkTtlMsMax
+          ? undefined
+          : invalid("A password link counts for at most 7 days."))
+      );
+    case "usePasswordLink":
+      return secretHashProblem(op.value.secretHash) ?? passwordHashProblem(op.value.passwordHash);
     case "deleteAccount":
       return isId(op.value.credentialsRevision) ? undefined : invalid("No credentials revision.");
     case "updateProfile":
@@ -305,14 +315,16 @@ function opProblem(op: Op): ParleyError | undefined {
 
 /** An empty one stands for no invite. */
 function inviteHashProblem(hash: Uint8Array): ParleyError | undefined {
-  const isHash = hash.length === 0 || hash.length === TOKEN_HASH_BYTES;
-  return isHash ? undefined : invalid("The hash of an invite's secret has 32 bytes.");
+  return hash.length === 0 ? undefined : secretHashProblem(hash);
+}
+
+function secretHashProblem(hash: Uint8Array): ParleyError | undefined {
+  return hash.length === TOKEN_HASH_BYTES ? undefined : invalid("A secret's hash has 32 bytes.");
 }
 
 function createInviteProblem(value: CreateInviteCommand): ParleyError | undefined {
-  if (value.secretHash.length !== TOKEN_HASH_BYTES) {
-    return invalid("The hash of an invite's secret has 32 bytes.");
-  }
+  const problem = secretHashProblem(value.secretHash);
+  if (problem !== undefined) return problem;
   if (!isWhole(value.roomId)) return invalid("A room's id is out of bounds.");
   if (!(isWhole(value.ttlMs) && value.ttlMs <= LIMITS.inviteTtlMsMax)) {
     return invalid("An invite counts for at most 365 days.");

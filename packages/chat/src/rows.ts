@@ -44,6 +44,9 @@ export interface AccountRow extends Tracked {
   changedRevision: number;
   /** Request ids up to this one are no longer all remembered (P2); empty = all are. */
   requestFloor: string;
+  /** SHA-256, hexadecimal, of the secret of a link that sets the password once; empty = there is none. */
+  linkHash: string;
+  linkExpiresAtMs: number;
 }
 
 export interface SessionRow extends Tracked {
@@ -117,7 +120,10 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     "last_seen_ms",
     "changed_revision",
     "request_floor",
+    "link_hash",
+    "link_expires_at_ms",
   ],
+  added: ["", 0],
   values: (row) => [
     row.id,
     row.username,
@@ -131,6 +137,8 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     row.lastSeenMs,
     row.changedRevision,
     row.requestFloor,
+    row.linkHash,
+    row.linkExpiresAtMs,
   ],
   row: (values) => ({
     ...fresh,
@@ -146,6 +154,8 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     lastSeenMs: values[9] as number,
     changedRevision: values[10] as number,
     requestFloor: values[11] as string,
+    linkHash: values[12] as string,
+    linkExpiresAtMs: values[13] as number,
   }),
 };
 

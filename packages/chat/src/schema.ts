@@ -149,6 +149,8 @@ const ADDED_COLUMNS = [
     type: `INTEGER NOT NULL DEFAULT ${STATE_VERSION_FIRST}`,
   },
   { table: "meta", column: "registration", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "accounts", column: "link_hash", type: "TEXT NOT NULL DEFAULT ''" },
+  { table: "accounts", column: "link_expires_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "version", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "reactions", type: "BLOB" },

@@ -67,6 +67,7 @@ export class ChatState {
   readonly #invitesByRoom = new Map<number, Set<InviteRow>>();
   readonly #accounts = new Map<number, AccountRow>();
   readonly #accountIdByKey = new Map<string, number>();
+  readonly #accountIdByLink = new Map<string, number>();
   readonly #sessions = new Map<number, SessionRow>();
   readonly #sessionIdByToken = new Map<string, number>();
   readonly #sessionIdsByAccount = new Map<number, Set<number>>();
@@ -151,6 +152,21 @@ export class ChatState {
     return this.#accountIdByKey.get(usernameKey);
   }
 
+  /** The account whose password the link with this hash sets. */
+  accountByLink(linkHash: string): AccountRow | undefined {
+    const id = this.#accountIdByLink.get(linkHash);
+    return id === undefined ? undefined : this.liveAccount(id);
+  }
+
+  /** An empty hash: it has no link any more. */
+  setLink(account: AccountRow, linkHash: string, expiresAtMs: number): void {
+    this.#accountIdByLink.delete(account.linkHash);
+    account.linkHash = linkHash;
+    account.linkExpiresAtMs = expiresAtMs;
+    if (linkHash !== "") this.#accountIdByLink.set(linkHash, account.id);
+    this.#accountTable.touch(account);
+  }
+
   accounts(): Iterable<AccountRow> {
     return this.#accounts.values();
   }
@@ -186,6 +202,7 @@ export class ChatState {
   #indexAccount(account: AccountRow): void {
     this.#accounts.set(account.id, account);
     if (account.usernameKey !== null) this.#accountIdByKey.set(account.usernameKey, account.id);
+    if (account.linkHash !== "") this.#accountIdByLink.set(account.linkHash, account.id);
     if (account.deleted) return;
     this.#liveAccounts += 1;
     if (account.owner) this.#instanceOwnerId = account.id;

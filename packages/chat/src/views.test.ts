@@ -27,6 +27,8 @@ const account: AccountRow = {
   lastSeenMs: 2,
   changedRevision: 0,
   requestFloor: "",
+  linkHash: "",
+  linkExpiresAtMs: 0,
 };
 const room: RoomRow = {
   ...tracked,

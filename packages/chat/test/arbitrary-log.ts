@@ -2,6 +2,7 @@
 // from small pools; some with absurd values; some bytes that are no command at all.
 import { Command } from "@parley/protocol";
 import fc from "fast-check";
+import { needsActor } from "../src/check-command.ts";
 import { raiseStateVersionCommand, STATE_VERSION, stampCommand } from "../src/index.ts";
 import { type Op, versionOf } from "../src/state-version.ts";
 import { HOUR_MS, START_MS, TTL_MS, tokenHash, uuid } from "./world.ts";
@@ -81,6 +82,12 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     credentialsRevision: fc.oneof(accountId, fc.constant(0)),
     targetAccountId: fc.oneof(accountId, fc.constant(0)),
   }),
+  op1("createPasswordLink", {
+    accountId,
+    secretHash: inviteSecret,
+    ttlMs: fc.constantFrom(0, 1, HOUR_MS, Number.MAX_SAFE_INTEGER),
+  }),
+  op1("usePasswordLink", { secretHash: inviteSecret, passwordHash: text("phc3") }),
   op1("deleteAccount", { credentialsRevision: accountId }),
   op1("updateProfile", { displayName: text("A", "B") }),
   op1("createRoom", {
@@ -167,6 +174,8 @@ function op1<K extends Op["$case"]>(
   return fc.record({ $case: fc.constant($case), value: fc.record(fields) }) as fc.Arbitrary<never>;
 }
 
+const OWNERS: ReadonlySet<Op["$case"]> = new Set(["setRegistration", "createPasswordLink"]);
+
 const requestId = fc
   .record({
     hours: fc.constantFrom(0, 0, 0, 0, -30, -23, 23, 30),
@@ -191,12 +200,12 @@ const command: fc.Arbitrary<Uint8Array> = fc
     hasVersion: fc.oneof({ weight: 40, arbitrary: fc.constant(true) }, fc.constant(false)),
   })
   .map(({ op: made, hasVersion, ...rest }) => {
-    const hasActor = made.$case !== "register" && made.$case !== "raiseStateVersion";
+    const hasActor = needsActor(made.$case);
     const whole: Command = {
       ...rest,
       version: hasVersion ? versionOf(made) : 0,
       // What the owner alone may do is done by the owner.
-      accountId: made.$case === "setRegistration" ? 1 : hasActor ? rest.accountId : 0,
+      accountId: OWNERS.has(made.$case) ? 1 : hasActor ? rest.accountId : 0,
       op: made,
     };
     return encoded(whole);
@@ -263,7 +272,11 @@ export function prologue(): Uint8Array[] {
     $case: "createInvite",
     value: { roomId: 7, secretHash: tokenHash(500), ttlMs: 0, usesMax: 2 },
   });
-  const later = [...replies, invite];
+  const link = made(1, n++, {
+    $case: "createPasswordLink",
+    value: { accountId: 3, secretHash: tokenHash(501), ttlMs: HOUR_MS },
+  });
+  const later = [...replies, invite, link];
   return [...accounts, ...rooms, ...joins, ...talk, stampCommand(raise, START_MS), ...later];
 }
 

@@ -100,6 +100,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     if (db.prepare(pinned).get() !== undefined) seen.set("pins", 1);
     const used = "SELECT 1 FROM invites WHERE use_count > 0";
     if (db.prepare(used).get() !== undefined) seen.set("invites used", 1);
+    const byLink = "SELECT 1 FROM accounts WHERE password_hash = 'phc3'";
+    if (db.prepare(byLink).get() !== undefined) add("passwords set by link");
     if (db.prepare("SELECT 1 FROM mentions").get() !== undefined) seen.set("mentions", 1);
     const unread = `SELECT 1 FROM follows f JOIN messages m ON m.room_id = f.room_id AND m.thread_root_seq = f.thread_root_seq
       WHERE f.following = 1 AND m.seq > f.read_seq AND m.author_id <> f.account_id`;
@@ -136,6 +138,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "INVITE_REQUIRED",
     "INVITE_NOT_FOUND",
     "invites used",
+    "PASSWORD_LINK_NOT_FOUND",
+    "passwords set by link",
     "ROOM_NAME_TAKEN",
     "ALREADY_A_MEMBER",
     "LAST_OWNER",

@@ -39,7 +39,7 @@ export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "
 export type { ConnectionState } from "./connection-machine.ts";
 export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
 export { type Health, HealthMonitor } from "./health.ts";
-export { invitePath, inviteSecretIn, newSecret } from "./links.ts";
+export { invitePath, inviteSecretIn, newSecret, passwordPath, passwordSecretIn } from "./links.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";
 export type { Observable } from "./observable.ts";
 export type { OutboxNews, OutboxPeerEvents, OutboxPeers } from "./outbox-peers.ts";

@@ -24,6 +24,16 @@ export function invitePath(secret: string): string {
   return `/join#${secret}`;
 }
 
+/** The same for a link that sets a forgotten password. */
+export function passwordPath(secret: string): string {
+  return `/password#${secret}`;
+}
+
+/** The secret in a password link, as in that of an invite. */
+export function passwordSecretIn(link: string): string | undefined {
+  return secretAfter("/password", link);
+}
+
 /** The secret in an invite's link, or in the part of it that follows the address; undefined when it is none. */
 export function inviteSecretIn(link: string): string | undefined {
   return secretAfter("/join", link);

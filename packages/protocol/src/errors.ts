@@ -64,6 +64,8 @@ export const REASONS = {
   INVITE_REQUIRED: StatusCode.PERMISSION_DENIED,
   // An invite that does not count: unknown, revoked, expired, used up, or its maker has lost the right.
   INVITE_NOT_FOUND: StatusCode.NOT_FOUND,
+  // A password link that does not count: unknown, used, expired, or the password was set since.
+  PASSWORD_LINK_NOT_FOUND: StatusCode.NOT_FOUND,
   NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
   // What it is about.

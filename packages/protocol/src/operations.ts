@@ -6,6 +6,8 @@ import {
   ChangePasswordResponse,
   CreateInviteRequest,
   CreateInviteResponse,
+  CreatePasswordLinkRequest,
+  CreatePasswordLinkResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -80,6 +82,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UsePasswordLinkRequest,
+  UsePasswordLinkResponse,
 } from "./generated/parley/v1/chat_messages.ts";
 
 /** Encoder and decoder of one message type, as ts-proto generates them. */
@@ -292,6 +296,22 @@ export const OPERATIONS = {
     "account",
     RevokeInviteRequest,
     RevokeInviteResponse,
+  ),
+  createPasswordLink: operation(
+    55,
+    "CreatePasswordLink",
+    "write",
+    "account",
+    CreatePasswordLinkRequest,
+    CreatePasswordLinkResponse,
+  ),
+  usePasswordLink: operation(
+    56,
+    "UsePasswordLink",
+    "write",
+    "none",
+    UsePasswordLinkRequest,
+    UsePasswordLinkResponse,
   ),
 } as const;
 

@@ -1,5 +1,6 @@
 // Accounts, sign-ins and passwords.
-import { type Account, RegistrationMode } from "@parley/protocol";
+import { newSecret, passwordPath, passwordSecretIn } from "@parley/client";
+import { type Account, LIMITS, RegistrationMode } from "@parley/protocol";
 import { Argument, type Command } from "commander";
 import pc from "picocolors";
 import { wholeNumber } from "./arguments.ts";
@@ -16,13 +17,16 @@ import {
   withGuest,
 } from "./connection.ts";
 import { accountText, lastSeen, shortTime, staleRemark, unreadText } from "./format.ts";
-import { inviteSecretOf } from "./invite-commands.ts";
+import { inviteSecretOf, linkLine } from "./invite-commands.ts";
 import { chatJson } from "./json.ts";
 import { ask, isInteractive } from "./prompt.ts";
 import { roomTitle } from "./rooms.ts";
 import { resolveServers } from "./servers.ts";
 import { formatTable } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+const PASSWORD_LINK_HOURS_MAX = LIMITS.passwordLinkTtlMsMax / HOUR_MS;
 
 interface RegisterFlags extends CommonFlags {
   readonly displayName?: string;
@@ -264,6 +268,47 @@ function addPasswords(program: Command): void {
           flags.json,
           () => chatJson(reply),
           () => [`${account} has a new password; their sign-ins have ended.`],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("password-link"))
+    .description("for the instance's owner: a link by which somebody sets their password, once")
+    .argument("<account>", "whose")
+    .option("--hours <n>", "how long it counts", wholeNumber(1, PASSWORD_LINK_HOURS_MAX), 24)
+    .action(async (account: string, flags: CommonFlags & { readonly hours: number }) => {
+      await withAccount(flags, async ({ client, deadlineMs, isSecure }) => {
+        const secret = newSecret();
+        const request = { username: account, secret, ttlMs: flags.hours * HOUR_MS };
+        const reply = await client.call("createPasswordLink", request, { deadlineMs });
+        const path = passwordPath(secret);
+        output(
+          flags.json,
+          () => chatJson({ ...reply, path }),
+          () => [
+            `Whoever opens this link sets ${account}'s password; it works once, and is not shown again:`,
+            linkLine(client, path, isSecure),
+          ],
+        );
+      });
+    });
+
+  addAccountOptions(program.command("use-password-link"))
+    .description("set a password by the link that the instance's owner made")
+    .argument("<link>")
+    .option("--new-password <password>")
+    .action(async (link: string, flags: CommonFlags & { readonly newPassword?: string }) => {
+      const secret = passwordSecretIn(link);
+      if (secret === undefined) {
+        throw new UsageError("That is no password link. One ends in /password# and a long word.");
+      }
+      await withGuest(flags, async ({ client, deadlineMs }) => {
+        const request = { secret, newPassword: await newPassword(flags.newPassword) };
+        const reply = await client.call("usePasswordLink", request, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`The password of ${reply.username} is set; all its sign-ins have ended.`],
         );
       });
     });

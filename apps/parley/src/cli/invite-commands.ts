@@ -46,13 +46,17 @@ export async function makeInvite(
 
 /** What to tell of a link that was just made. */
 export function inviteLines(client: ParleyClient, path: string, isSecure: boolean): string[] {
-  const [page] = client.state.pages;
   return [
     "Whoever opens this link comes in. It works at every node, and is not shown again:",
-    page === undefined
-      ? `  ${path} (after the address of a node's page)`
-      : `  ${isSecure ? "https" : "http"}://${page}${path}`,
+    linkLine(client, path, isSecure),
   ];
+}
+
+/** The link, at one of the nodes that serve the page. */
+export function linkLine(client: ParleyClient, path: string, isSecure: boolean): string {
+  const [page] = client.state.pages;
+  if (page === undefined) return `  ${path} (after the address of a node's page)`;
+  return `  ${isSecure ? "https" : "http"}://${page}${path}`;
 }
 
 export function inviteTable(invites: readonly Invite[]): readonly string[] {

@@ -58,6 +58,8 @@ describe("the command line", () => {
         "invite-link",
         "invite-links",
         "revoke-invite",
+        "password-link",
+        "use-password-link",
       ],
     ]) {
       expect(names).toContain(name);

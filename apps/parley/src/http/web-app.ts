@@ -27,7 +27,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".webmanifest": "application/manifest+json",
 };
 /** The page finds its way by itself below these. */
-const PAGES = /^\/(?:r\/\d+(?:\/\d+)?\/?|join)?$/;
+const PAGES = /^\/(?:r\/\d+(?:\/\d+)?\/?|join|password)?$/;
 
 export class WebApp {
   readonly #files: ReadonlyMap<string, WebFile>;

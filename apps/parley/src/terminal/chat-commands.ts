@@ -1,4 +1,5 @@
 // What the commands of the chat do.
+import { newSecret, passwordPath } from "@parley/client";
 import { LIMITS, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
@@ -17,6 +18,7 @@ import {
   INVITE_DAYS_MAX,
   inviteLines,
   inviteTable,
+  linkLine,
   makeInvite,
 } from "../cli/invite-commands.ts";
 import { versionOf } from "../cli/message-commands.ts";
@@ -225,6 +227,13 @@ async function showThread(chat: Chat, threadRootSeq: number): Promise<void> {
   }
 }
 
+async function passwordLink(chat: Chat, username: string): Promise<void> {
+  const secret = newSecret();
+  await chat.client.call("createPasswordLink", { username, secret });
+  chat.print(`Whoever opens this link within a day sets ${printable(username)}'s password, once:`);
+  chat.print(linkLine(chat.client, passwordPath(secret), chat.tls !== undefined));
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -336,6 +345,8 @@ export async function runChatCommand(
       return await accounts(chat, rest);
     case "registration":
       return await registration(chat, first);
+    case "password-link":
+      return await passwordLink(chat, bareAccount(requireText(first, "password-link")));
     case "unsent":
       return unsent(chat, rest);
     case "status":

@@ -60,6 +60,11 @@ export const CHAT_COMMANDS = [
     text: "who may make an account; for the instance's owner: change it",
   },
   {
+    name: "password-link",
+    usage: "/password-link ACCOUNT",
+    text: "for the instance's owner: a link by which somebody sets their password, once",
+  },
+  {
     name: "unsent",
     usage: "/unsent",
     text: "messages on their way; /unsent drop forgets the failed ones",

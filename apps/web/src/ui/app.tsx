@@ -6,7 +6,8 @@ import { onSignInElsewhere, type SavedSignIn, savedSignIn, saveSignIn } from "..
 import { ChatContext } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { InviteDialog } from "./invite-dialog.tsx";
-import { forgetInvite, goTo, inviteInAddress } from "./route.ts";
+import { PasswordPage } from "./password-page.tsx";
+import { forgetLink, goTo, inviteInAddress, passwordLinkInAddress } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { SignInPage } from "./sign-in-page.tsx";
 
@@ -16,8 +17,13 @@ export function App() {
   useEffect(() => onSignInElsewhere(() => setSignIn(savedSignIn())), []);
   const [invite, setInvite] = useState(inviteInAddress);
   const inviteDone = useCallback(() => {
-    forgetInvite();
+    forgetLink();
     setInvite(undefined);
+  }, []);
+  const [passwordLink, setPasswordLink] = useState(passwordLinkInAddress);
+  const passwordLinkDone = useCallback(() => {
+    forgetLink();
+    setPasswordLink(undefined);
   }, []);
   const onSignedIn = useCallback(
     (fresh: SavedSignIn, roomId: number) => {
@@ -34,6 +40,19 @@ export function App() {
     setNotice(why);
     setSignIn(undefined);
   }, []);
+  // Before all else: also where somebody else is signed in.
+  if (passwordLink !== undefined) {
+    return (
+      <PasswordPage
+        secret={passwordLink}
+        onSignedIn={(fresh) => {
+          passwordLinkDone();
+          onSignedIn(fresh, 0);
+        }}
+        onClose={passwordLinkDone}
+      />
+    );
+  }
   if (signIn === undefined) {
     return <SignInPage notice={notice} invite={invite} onSignedIn={onSignedIn} />;
   }

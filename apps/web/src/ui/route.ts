@@ -1,6 +1,6 @@
 // Where the page is: `/` or `/r/ROOM` or `/r/ROOM/SEQ`, or for a moment `/join#SECRET`. Paths name no node, so that a link works on every
 // one of them.
-import { inviteSecretIn } from "@parley/client/browser";
+import { inviteSecretIn, passwordSecretIn } from "@parley/client/browser";
 import { useSyncExternalStore } from "react";
 
 export interface Route {
@@ -41,9 +41,14 @@ export function inviteInAddress(): string | undefined {
   return inviteSecretIn(location.pathname + location.hash);
 }
 
-/** It has been looked at: nobody finds it in the address or the history. */
-export function forgetInvite(): void {
-  if (inviteInAddress() === undefined) return;
+/** The same for a link that sets a password. */
+export function passwordLinkInAddress(): string | undefined {
+  return passwordSecretIn(location.pathname + location.hash);
+}
+
+/** A link has been followed: nobody finds its secret in the address or the history. */
+export function forgetLink(): void {
+  if ((inviteInAddress() ?? passwordLinkInAddress()) === undefined) return;
   history.replaceState(null, "", "/");
   changed();
 }

@@ -1,5 +1,11 @@
 // One's own account: name, password, sign-ins on other devices, and its end.
-import { LIMITS, type LoginSession, RegistrationMode } from "@parley/client/browser";
+import {
+  LIMITS,
+  type LoginSession,
+  newSecret,
+  passwordPath,
+  RegistrationMode,
+} from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
 import {
   canNotify,
@@ -53,6 +59,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       <Password act={act} />
       <Sessions act={act} />
       {chat.client.account?.owner === true && <Registration act={act} />}
+      {chat.client.account?.owner === true && <PasswordLink act={act} />}
       <EndOfAccount act={act} onDeleted={onDeleted} />
     </Modal>
   );
@@ -252,6 +259,37 @@ function Registration({ act }: PartProps) {
         ))}
       </select>
     </div>
+  );
+}
+
+/** For the instance's owner. */
+function PasswordLink({ act }: PartProps) {
+  const chat = useChat();
+  const id = useId();
+  const [link, setLink] = useState("");
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const username = String(new FormData(event.currentTarget).get("username") ?? "").trim();
+    void act(`Whoever opens the link within a day sets ${username}'s password, once.`, async () => {
+      const secret = newSecret();
+      await chat.client.call("createPasswordLink", { username, secret });
+      setLink(`${location.origin}${passwordPath(secret)}`);
+    });
+  };
+  return (
+    <form className="line" onSubmit={submit}>
+      <label htmlFor={id}>Somebody forgot their password: username</label>
+      <input id={id} name="username" required autoComplete="off" autoCapitalize="none" />
+      <button type="submit">Make a link</button>
+      {link !== "" && (
+        <input
+          readOnly
+          value={link}
+          aria-label="Password link"
+          onFocus={(event) => event.target.select()}
+        />
+      )}
+    </form>
   );
 }
 

@@ -1,5 +1,6 @@
 // Two fields, and a third for the first account of an instance that other machines can reach.
 import {
+  type Account,
   type ClientState,
   type Invite,
   LIMITS,
@@ -21,7 +22,7 @@ interface SignInPageProps {
 }
 
 /** Spoken by the page before anybody is signed in. */
-function useVisitor(): { client: ParleyClient | undefined; state: ClientState | undefined } {
+export function useVisitor(): { client: ParleyClient | undefined; state: ClientState | undefined } {
   const [client, setClient] = useState<ParleyClient>();
   const [state, setState] = useState<ClientState>();
   useEffect(() => {
@@ -35,6 +36,25 @@ function useVisitor(): { client: ParleyClient | undefined; state: ClientState | 
     };
   }, []);
   return { client, state };
+}
+
+/** What is kept of a sign-in. */
+export function signInOf(
+  client: ParleyClient,
+  response: {
+    readonly account?: Account | undefined;
+    readonly token: string;
+    readonly revision: number;
+  },
+  username: string,
+): SavedSignIn {
+  return {
+    token: response.token,
+    tokenRevision: response.revision,
+    clusterId: client.state.clusterId,
+    accountId: response.account?.id ?? 0,
+    username: response.account?.username ?? username,
+  };
 }
 
 interface Registration {
@@ -100,20 +120,8 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
             inviteSecret,
           })
         : await client.login({ username, password, device });
-      const accountId = response.account?.id ?? 0;
-      const { clusterId } = client.state;
-      const { token, revision: tokenRevision } = response;
       const roomId = "room" in response ? (response.room?.id ?? 0) : 0;
-      onSignedIn(
-        {
-          token,
-          tokenRevision,
-          clusterId,
-          accountId,
-          username: response.account?.username ?? username,
-        },
-        roomId,
-      );
+      onSignedIn(signInOf(client, response, username), roomId);
     } catch (cause) {
       // Whatever this page believed of who may register, something else holds by now.
       if (isNew && cause instanceof ParleyError) askAgain();

@@ -68,6 +68,8 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     lastSeenMs: stampMs,
     changedRevision: 0,
     requestFloor: "",
+    linkHash: "",
+    linkExpiresAtMs: 0,
   };
   state.addAccount(account);
   context.changes.push(accountChange(account));
@@ -151,6 +153,23 @@ export function updateProfile(
   return UpdateProfileResponse.encode({ account: accountView(account), revision }).finish();
 }
 
+/** Ends every session but one (0 = every one), and the link that would set it once more. */
+export function setPasswordOf(
+  context: ApplyContext,
+  account: AccountRow,
+  passwordHash: string,
+  keepSessionId: number,
+): void {
+  const { state, revision } = context;
+  account.passwordHash = passwordHash;
+  account.credentialsRevision = revision;
+  state.setLink(account, "", 0);
+  context.changes.push(accountChange(account));
+  for (const session of state.sessionsOf(account.id)) {
+    if (session.id !== keepSessionId) endSession(context, session);
+  }
+}
+
 /** ChangePassword and ResetPassword: the response is the same on the wire. */
 export function setPassword(
   context: ApplyContext,
@@ -167,13 +186,7 @@ export function setPassword(
   if (!isReset && command.credentialsRevision !== actor.credentialsRevision) {
     return refuse("CREDENTIALS_CHANGED", "The password was changed meanwhile; try again.");
   }
-  target.passwordHash = command.passwordHash;
-  target.credentialsRevision = revision;
-  state.changedAccount(target);
-  context.changes.push(accountChange(target));
-  for (const session of state.sessionsOf(target.id)) {
-    if (session.id !== command.keepSessionId) endSession(context, session);
-  }
+  setPasswordOf(context, target, command.passwordHash, command.keepSessionId);
   return ResetPasswordResponse.encode({ revision }).finish();
 }
 
@@ -198,6 +211,7 @@ export function deleteAccount(
   }
   for (const session of state.sessionsOf(account.id)) endSession(context, session);
   for (const invite of state.invitesBy(account.id)) state.removeInvite(invite);
+  state.setLink(account, "", 0);
   state.forgetAccountName(account);
   account.username = "";
   account.displayName = "";

@@ -24,6 +24,7 @@ import { type ApplyContext, accountChange, type Result, refuse } from "./context
 import { createInvite, revokeInvite } from "./invites.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
+import { createPasswordLink, usePasswordLink } from "./password-links.ts";
 import { pin } from "./pins.ts";
 import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
@@ -75,6 +76,10 @@ function identifyingContent(op: Op): SqlValue[] {
       return [op.$case, op.value.sessionId];
     case "setPassword":
       return [op.$case, op.value.targetAccountId];
+    case "createPasswordLink":
+      return [op.$case, op.value.accountId, op.value.ttlMs, ...secret(op.value.secretHash)];
+    case "usePasswordLink":
+      return [op.$case, ...secret(op.value.secretHash)];
     case "deleteAccount":
       return [op.$case];
     case "updateProfile":
@@ -202,9 +207,10 @@ function remember(
 function runAsActor(
   context: ApplyContext,
   command: Command,
-  op: ActorsOp | Extract<Op, { $case: "register" }>,
+  op: ActorsOp | Extract<Op, { $case: "register" | "usePasswordLink" }>,
 ): Result {
   if (op.$case === "register") return register(context, op.value);
+  if (op.$case === "usePasswordLink") return usePasswordLink(context, op.value);
   const { state, stampMs } = context;
   const account = state.liveAccount(command.accountId);
   if (account === undefined) return refuse("UNAUTHENTICATED", "The account does not exist.");
@@ -228,7 +234,7 @@ function raiseStateVersion({ state, changes }: ApplyContext, stateVersion: numbe
   return NOTHING;
 }
 
-type ActorsOp = Exclude<Op, { $case: "register" | "raiseStateVersion" }>;
+type ActorsOp = Exclude<Op, { $case: "register" | "usePasswordLink" | "raiseStateVersion" }>;
 
 function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
   switch (op.$case) {
@@ -254,6 +260,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return endSessionOf(context, account, op.value);
     case "setPassword":
       return setPassword(context, account, op.value);
+    case "createPasswordLink":
+      return createPasswordLink(context, account, op.value);
     case "deleteAccount":
       return deleteAccount(context, account, op.value);
     case "updateProfile":

@@ -6,11 +6,14 @@ import {
   REGISTRATION_SINCE,
   registerCommand,
   setPasswordCommand,
+  usePasswordLinkCommand,
   validateDevice,
   validatePassword,
+  validateSecret,
   validateUsername,
 } from "@parley/chat";
 import {
+  type Command,
   GetRegistrationResponse,
   LoginResponse,
   ParleyError,
@@ -29,7 +32,7 @@ import { becomeCurrent } from "./freshness.ts";
 import type { Reads } from "./reads.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { UsernameLookup } from "./username-lookup.ts";
-import type { Writes } from "./writes.ts";
+import type { Writes, Written } from "./writes.ts";
 
 const TOKEN_BYTES = 32;
 /** A login is tried again when the password changes under it, or its id turns out to be used. */
@@ -43,6 +46,7 @@ const UNWELCOME: ReadonlySet<Reason> = new Set([
   "REGISTRATION_CLOSED",
   "INVITE_REQUIRED",
   "INVITE_NOT_FOUND",
+  "PASSWORD_LINK_NOT_FOUND",
   "SETUP_TOKEN_REQUIRED",
 ]);
 
@@ -122,11 +126,7 @@ export class Accounts {
         inviteHash: this.#authentication.hashOfSecret(request.inviteSecret),
       },
     );
-    const { response } = await this.#writes.submit(command, caller).catch((cause: unknown) => {
-      const error = ParleyError.from(cause);
-      if (UNWELCOME.has(error.reason)) this.#credentials.unwelcome(caller.remote);
-      throw error;
-    });
+    const { response } = await this.#comeIn(command, caller);
     const reply = RegisterResponse.decode(response);
     const made = this.#authentication.byHash(token.tokenHash);
     if (made !== undefined) return this.#registered(reply, made, token.token, caller);
@@ -211,12 +211,36 @@ export class Accounts {
     return (await this.#writes.submit(command, caller)).response;
   }
 
+  /** For nobody in particular: the link says whose password it is. */
+  async usePasswordLink(
+    request: RequestOf<"usePasswordLink">,
+    caller: Caller,
+  ): Promise<Uint8Array> {
+    const requestId = this.#requestId(request.requestId);
+    validatePassword(request.newPassword);
+    const secretHash = this.#authentication.hashOfSecret(validateSecret(request.secret));
+    this.#credentials.checkRemote(caller.remote);
+    const passwordHash = await this.#credentials.hash(request.newPassword);
+    const command = usePasswordLinkCommand({ requestId }, secretHash, passwordHash);
+    return (await this.#comeIn(command, caller)).response;
+  }
+
   async deleteAccount(request: RequestOf<"deleteAccount">, caller: OwnCaller): Promise<Uint8Array> {
     const requestId = this.#requestId(request.requestId);
     refuseOversizedPassword(request.password);
     const { credentialsRevision } = await this.#verifyOwn([request.password], caller);
     const command = deleteAccountCommand({ requestId }, caller.identity, credentialsRevision);
     return (await this.#writes.submit(command, caller)).response;
+  }
+
+  async #comeIn(command: Command, caller: Caller): Promise<Written> {
+    try {
+      return await this.#writes.submit(command, caller);
+    } catch (cause) {
+      const error = ParleyError.from(cause);
+      if (UNWELCOME.has(error.reason)) this.#credentials.unwelcome(caller.remote);
+      throw error;
+    }
   }
 
   #registered(

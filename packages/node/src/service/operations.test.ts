@@ -124,6 +124,12 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("ann", "listRooms", {});
   await say("ann", "deleteRoom", { roomId: secret.room?.id ?? 0 });
   await say("ann", "resetPassword", { username: "eve", newPassword: "another horse" });
+  const linkSecret = "a-password-link-s-secret";
+  await say("bob", "createPasswordLink", { username: "eve", secret: linkSecret });
+  await say("ann", "createPasswordLink", { username: "eve", secret: linkSecret });
+  const linked = { secret: linkSecret, newPassword: "another horse" };
+  await say("other", "usePasswordLink", linked);
+  await say("other", "usePasswordLink", linked);
   await say("eve2", "login", { username: "eve", password: "another horse" });
   await say("eve2", "changePassword", { password: "another horse", newPassword: "third horse" });
   await say("eve2", "deleteAccount", { password: "another horse" });
@@ -186,6 +192,8 @@ test("the answers of the script are what they should be", async () => {
   expect(failures.sort()).toEqual(
     [
       "register REGISTRATION_CLOSED",
+      "createPasswordLink PERMISSION_DENIED",
+      "usePasswordLink PASSWORD_LINK_NOT_FOUND",
       "createInvite NOT_A_MEMBER",
       "createInvite INVALID_ARGUMENT",
       "register INVITE_NOT_FOUND",

@@ -1,6 +1,7 @@
 // The one table of handlers: the unary RPCs, the session stream and the WebSocket all come here.
 import {
   createInviteCommand,
+  createPasswordLinkCommand,
   createRoomCommand,
   deleteCommand,
   deleteRoomCommand,
@@ -130,6 +131,13 @@ export class Operations {
       login: (request, caller) => accounts.login(request, caller),
       changePassword: (request, caller) => accounts.changePassword(request, caller),
       resetPassword: (request, caller) => accounts.resetPassword(request, caller),
+      createPasswordLink: (request, caller) => {
+        const hash = this.authentication.hashOfSecret(validateSecret(request.secret));
+        return this.#writeAbout(request, caller, (req, actor, accountId) =>
+          createPasswordLinkCommand(req, actor, accountId, hash),
+        );
+      },
+      usePasswordLink: (request, caller) => accounts.usePasswordLink(request, caller),
       deleteAccount: (request, caller) => accounts.deleteAccount(request, caller),
       logout: (request, caller) =>
         this.#write(request, caller, (req, actor) =>

@@ -26,6 +26,8 @@ import {
   ChangePasswordResponse,
   CreateInviteRequest,
   CreateInviteResponse,
+  CreatePasswordLinkRequest,
+  CreatePasswordLinkResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -102,6 +104,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UsePasswordLinkRequest,
+  UsePasswordLinkResponse,
 } from "./chat_messages.ts";
 import { ClientFrame, ServerFrame } from "./session.ts";
 
@@ -184,6 +188,22 @@ export const ChatDefinition = {
       requestType: ResetPasswordRequest as typeof ResetPasswordRequest,
       requestStream: false,
       responseType: ResetPasswordResponse as typeof ResetPasswordResponse,
+      responseStream: false,
+      options: {},
+    },
+    createPasswordLink: {
+      name: "CreatePasswordLink",
+      requestType: CreatePasswordLinkRequest as typeof CreatePasswordLinkRequest,
+      requestStream: false,
+      responseType: CreatePasswordLinkResponse as typeof CreatePasswordLinkResponse,
+      responseStream: false,
+      options: {},
+    },
+    usePasswordLink: {
+      name: "UsePasswordLink",
+      requestType: UsePasswordLinkRequest as typeof UsePasswordLinkRequest,
+      requestStream: false,
+      responseType: UsePasswordLinkResponse as typeof UsePasswordLinkResponse,
       responseStream: false,
       options: {},
     },
@@ -545,6 +565,28 @@ export const ChatService = {
       Buffer.from(ResetPasswordResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResetPasswordResponse => ResetPasswordResponse.decode(value),
   },
+  createPasswordLink: {
+    path: "/parley.v1.Chat/CreatePasswordLink" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePasswordLinkRequest): Buffer =>
+      Buffer.from(CreatePasswordLinkRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePasswordLinkRequest => CreatePasswordLinkRequest.decode(value),
+    responseSerialize: (value: CreatePasswordLinkResponse): Buffer =>
+      Buffer.from(CreatePasswordLinkResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePasswordLinkResponse => CreatePasswordLinkResponse.decode(value),
+  },
+  usePasswordLink: {
+    path: "/parley.v1.Chat/UsePasswordLink" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UsePasswordLinkRequest): Buffer =>
+      Buffer.from(UsePasswordLinkRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UsePasswordLinkRequest => UsePasswordLinkRequest.decode(value),
+    responseSerialize: (value: UsePasswordLinkResponse): Buffer =>
+      Buffer.from(UsePasswordLinkResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UsePasswordLinkResponse => UsePasswordLinkResponse.decode(value),
+  },
   deleteAccount: {
     path: "/parley.v1.Chat/DeleteAccount" as const,
     requestStream: false as const,
@@ -855,6 +897,8 @@ export interface ChatServer extends UntypedServiceImplementation {
   revokeSession: handleUnaryCall<RevokeSessionRequest, RevokeSessionResponse>;
   changePassword: handleUnaryCall<ChangePasswordRequest, ChangePasswordResponse>;
   resetPassword: handleUnaryCall<ResetPasswordRequest, ResetPasswordResponse>;
+  createPasswordLink: handleUnaryCall<CreatePasswordLinkRequest, CreatePasswordLinkResponse>;
+  usePasswordLink: handleUnaryCall<UsePasswordLinkRequest, UsePasswordLinkResponse>;
   deleteAccount: handleUnaryCall<DeleteAccountRequest, DeleteAccountResponse>;
   listAccounts: handleUnaryCall<ListAccountsRequest, ListAccountsResponse>;
   getAccount: handleUnaryCall<GetAccountRequest, GetAccountResponse>;
@@ -1026,6 +1070,36 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
+  ): ClientUnaryCall;
+  createPasswordLink(
+    request: CreatePasswordLinkRequest,
+    callback: (error: ServiceError | null, response: CreatePasswordLinkResponse) => void,
+  ): ClientUnaryCall;
+  createPasswordLink(
+    request: CreatePasswordLinkRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreatePasswordLinkResponse) => void,
+  ): ClientUnaryCall;
+  createPasswordLink(
+    request: CreatePasswordLinkRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreatePasswordLinkResponse) => void,
+  ): ClientUnaryCall;
+  usePasswordLink(
+    request: UsePasswordLinkRequest,
+    callback: (error: ServiceError | null, response: UsePasswordLinkResponse) => void,
+  ): ClientUnaryCall;
+  usePasswordLink(
+    request: UsePasswordLinkRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UsePasswordLinkResponse) => void,
+  ): ClientUnaryCall;
+  usePasswordLink(
+    request: UsePasswordLinkRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UsePasswordLinkResponse) => void,
   ): ClientUnaryCall;
   deleteAccount(
     request: DeleteAccountRequest,

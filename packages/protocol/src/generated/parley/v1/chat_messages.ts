@@ -447,6 +447,37 @@ export interface ResetPasswordResponse {
   revision: number;
 }
 
+/**
+ * For the instance's owner: a link by which whoever forgot their password sets another one, once. An account has one at a time; a
+ * new one, and any change of the password, ends the one before.
+ */
+export interface CreatePasswordLinkRequest {
+  username: string;
+  /** Made by the client, as that of an invite. */
+  secret: string;
+  /** Milliseconds that it counts for, at most 7 days; 0 = a day. */
+  ttlMs: number;
+  requestId: string;
+}
+
+export interface CreatePasswordLinkResponse {
+  expiresAtMs: number;
+  revision: number;
+}
+
+/** Needs no sign-in, and ends all sign-ins of the account. */
+export interface UsePasswordLinkRequest {
+  secret: string;
+  newPassword: string;
+  requestId: string;
+}
+
+export interface UsePasswordLinkResponse {
+  /** Whose password it is. */
+  username: string;
+  revision: number;
+}
+
 /** Messages stay, under the name "deleted account"; the username becomes free. */
 export interface DeleteAccountRequest {
   password: string;
@@ -4117,6 +4148,310 @@ export const ResetPasswordResponse: MessageFns<ResetPasswordResponse> = {
   },
   fromPartial(object: DeepPartial<ResetPasswordResponse>): ResetPasswordResponse {
     const message = createBaseResetPasswordResponse();
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseCreatePasswordLinkRequest(): CreatePasswordLinkRequest {
+  return { username: "", secret: "", ttlMs: 0, requestId: "" };
+}
+
+export const CreatePasswordLinkRequest: MessageFns<CreatePasswordLinkRequest> = {
+  encode(message: CreatePasswordLinkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(24).uint64(message.ttlMs);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePasswordLinkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePasswordLinkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePasswordLinkRequest>): CreatePasswordLinkRequest {
+    return CreatePasswordLinkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePasswordLinkRequest>): CreatePasswordLinkRequest {
+    const message = createBaseCreatePasswordLinkRequest();
+    message.username = object.username ?? "";
+    message.secret = object.secret ?? "";
+    message.ttlMs = object.ttlMs ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseCreatePasswordLinkResponse(): CreatePasswordLinkResponse {
+  return { expiresAtMs: 0, revision: 0 };
+}
+
+export const CreatePasswordLinkResponse: MessageFns<CreatePasswordLinkResponse> = {
+  encode(message: CreatePasswordLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(8).uint64(message.expiresAtMs);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePasswordLinkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePasswordLinkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePasswordLinkResponse>): CreatePasswordLinkResponse {
+    return CreatePasswordLinkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePasswordLinkResponse>): CreatePasswordLinkResponse {
+    const message = createBaseCreatePasswordLinkResponse();
+    message.expiresAtMs = object.expiresAtMs ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsePasswordLinkRequest(): UsePasswordLinkRequest {
+  return { secret: "", newPassword: "", requestId: "" };
+}
+
+export const UsePasswordLinkRequest: MessageFns<UsePasswordLinkRequest> = {
+  encode(message: UsePasswordLinkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.secret !== "") {
+      writer.uint32(10).string(message.secret);
+    }
+    if (message.newPassword !== "") {
+      writer.uint32(18).string(message.newPassword);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsePasswordLinkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsePasswordLinkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.newPassword = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsePasswordLinkRequest>): UsePasswordLinkRequest {
+    return UsePasswordLinkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsePasswordLinkRequest>): UsePasswordLinkRequest {
+    const message = createBaseUsePasswordLinkRequest();
+    message.secret = object.secret ?? "";
+    message.newPassword = object.newPassword ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseUsePasswordLinkResponse(): UsePasswordLinkResponse {
+  return { username: "", revision: 0 };
+}
+
+export const UsePasswordLinkResponse: MessageFns<UsePasswordLinkResponse> = {
+  encode(message: UsePasswordLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsePasswordLinkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsePasswordLinkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsePasswordLinkResponse>): UsePasswordLinkResponse {
+    return UsePasswordLinkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsePasswordLinkResponse>): UsePasswordLinkResponse {
+    const message = createBaseUsePasswordLinkResponse();
+    message.username = object.username ?? "";
     message.revision = object.revision ?? 0;
     return message;
   },

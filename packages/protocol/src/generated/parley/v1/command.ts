@@ -52,6 +52,19 @@ export interface SetPasswordCommand {
   targetAccountId: number;
 }
 
+export interface CreatePasswordLinkCommand {
+  accountId: number;
+  /** SHA-256. */
+  secretHash: Uint8Array;
+  ttlMs: number;
+}
+
+/** By nobody: the secret says whose it is. */
+export interface UsePasswordLinkCommand {
+  secretHash: Uint8Array;
+  passwordHash: string;
+}
+
 export interface DeleteAccountCommand {
   credentialsRevision: number;
 }
@@ -228,6 +241,8 @@ export interface Command {
     | { $case: "followThread"; value: FollowThreadCommand }
     | { $case: "createInvite"; value: CreateInviteCommand }
     | { $case: "revokeInvite"; value: RevokeInviteCommand }
+    | { $case: "createPasswordLink"; value: CreatePasswordLinkCommand }
+    | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
     | undefined;
 }
 
@@ -693,6 +708,152 @@ export const SetPasswordCommand: MessageFns<SetPasswordCommand> = {
     message.keepSessionId = object.keepSessionId ?? 0;
     message.credentialsRevision = object.credentialsRevision ?? 0;
     message.targetAccountId = object.targetAccountId ?? 0;
+    return message;
+  },
+};
+
+function createBaseCreatePasswordLinkCommand(): CreatePasswordLinkCommand {
+  return { accountId: 0, secretHash: new Uint8Array(0), ttlMs: 0 };
+}
+
+export const CreatePasswordLinkCommand: MessageFns<CreatePasswordLinkCommand> = {
+  encode(message: CreatePasswordLinkCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountId !== 0) {
+      writer.uint32(8).uint64(message.accountId);
+    }
+    if (message.secretHash.length !== 0) {
+      writer.uint32(18).bytes(message.secretHash);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(24).uint64(message.ttlMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePasswordLinkCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePasswordLinkCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secretHash = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePasswordLinkCommand>): CreatePasswordLinkCommand {
+    return CreatePasswordLinkCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePasswordLinkCommand>): CreatePasswordLinkCommand {
+    const message = createBaseCreatePasswordLinkCommand();
+    message.accountId = object.accountId ?? 0;
+    message.secretHash = object.secretHash ?? new Uint8Array(0);
+    message.ttlMs = object.ttlMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsePasswordLinkCommand(): UsePasswordLinkCommand {
+  return { secretHash: new Uint8Array(0), passwordHash: "" };
+}
+
+export const UsePasswordLinkCommand: MessageFns<UsePasswordLinkCommand> = {
+  encode(message: UsePasswordLinkCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.secretHash.length !== 0) {
+      writer.uint32(10).bytes(message.secretHash);
+    }
+    if (message.passwordHash !== "") {
+      writer.uint32(18).string(message.passwordHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsePasswordLinkCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsePasswordLinkCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.secretHash = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.passwordHash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsePasswordLinkCommand>): UsePasswordLinkCommand {
+    return UsePasswordLinkCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsePasswordLinkCommand>): UsePasswordLinkCommand {
+    const message = createBaseUsePasswordLinkCommand();
+    message.secretHash = object.secretHash ?? new Uint8Array(0);
+    message.passwordHash = object.passwordHash ?? "";
     return message;
   },
 };
@@ -2557,6 +2718,12 @@ export const Command: MessageFns<Command> = {
       case "revokeInvite":
         RevokeInviteCommand.encode(message.op.value, writer.uint32(330).fork()).join();
         break;
+      case "createPasswordLink":
+        CreatePasswordLinkCommand.encode(message.op.value, writer.uint32(338).fork()).join();
+        break;
+      case "usePasswordLink":
+        UsePasswordLinkCommand.encode(message.op.value, writer.uint32(346).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2825,6 +2992,25 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "revokeInvite", value: RevokeInviteCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.op = {
+              $case: "createPasswordLink",
+              value: CreatePasswordLinkCommand.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.op = { $case: "usePasswordLink", value: UsePasswordLinkCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3001,6 +3187,18 @@ export const Command: MessageFns<Command> = {
       case "revokeInvite": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "revokeInvite", value: RevokeInviteCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "createPasswordLink": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "createPasswordLink", value: CreatePasswordLinkCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "usePasswordLink": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "usePasswordLink", value: UsePasswordLinkCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -12,6 +12,8 @@ import {
   ChangePasswordResponse,
   CreateInviteRequest,
   CreateInviteResponse,
+  CreatePasswordLinkRequest,
+  CreatePasswordLinkResponse,
   CreateRoomRequest,
   CreateRoomResponse,
   DeleteAccountRequest,
@@ -87,6 +89,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UsePasswordLinkRequest,
+  UsePasswordLinkResponse,
 } from "./chat_messages.ts";
 
 /**
@@ -200,6 +204,8 @@ export interface Request {
     | { $case: "createInvite"; value: CreateInviteRequest }
     | { $case: "listInvites"; value: ListInvitesRequest }
     | { $case: "revokeInvite"; value: RevokeInviteRequest }
+    | { $case: "createPasswordLink"; value: CreatePasswordLinkRequest }
+    | { $case: "usePasswordLink"; value: UsePasswordLinkRequest }
     | undefined;
 }
 
@@ -247,6 +253,8 @@ export interface Reply {
     | { $case: "createInvite"; value: CreateInviteResponse }
     | { $case: "listInvites"; value: ListInvitesResponse }
     | { $case: "revokeInvite"; value: RevokeInviteResponse }
+    | { $case: "createPasswordLink"; value: CreatePasswordLinkResponse }
+    | { $case: "usePasswordLink"; value: UsePasswordLinkResponse }
     | undefined;
 }
 
@@ -1008,6 +1016,12 @@ export const Request: MessageFns<Request> = {
       case "revokeInvite":
         RevokeInviteRequest.encode(message.op.value, writer.uint32(434).fork()).join();
         break;
+      case "createPasswordLink":
+        CreatePasswordLinkRequest.encode(message.op.value, writer.uint32(442).fork()).join();
+        break;
+      case "usePasswordLink":
+        UsePasswordLinkRequest.encode(message.op.value, writer.uint32(450).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1353,6 +1367,25 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "revokeInvite", value: RevokeInviteRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 55: {
+            if (tag !== 442) {
+              break;
+            }
+
+            message.op = {
+              $case: "createPasswordLink",
+              value: CreatePasswordLinkRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 56: {
+            if (tag !== 450) {
+              break;
+            }
+
+            message.op = { $case: "usePasswordLink", value: UsePasswordLinkRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1607,6 +1640,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "createPasswordLink": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "createPasswordLink", value: CreatePasswordLinkRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "usePasswordLink": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "usePasswordLink", value: UsePasswordLinkRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1741,6 +1786,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "revokeInvite":
         RevokeInviteResponse.encode(message.result.value, writer.uint32(434).fork()).join();
+        break;
+      case "createPasswordLink":
+        CreatePasswordLinkResponse.encode(message.result.value, writer.uint32(442).fork()).join();
+        break;
+      case "usePasswordLink":
+        UsePasswordLinkResponse.encode(message.result.value, writer.uint32(450).fork()).join();
         break;
     }
     return writer;
@@ -2093,6 +2144,28 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "revokeInvite", value: RevokeInviteResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 55: {
+            if (tag !== 442) {
+              break;
+            }
+
+            message.result = {
+              $case: "createPasswordLink",
+              value: CreatePasswordLinkResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 56: {
+            if (tag !== 450) {
+              break;
+            }
+
+            message.result = {
+              $case: "usePasswordLink",
+              value: UsePasswordLinkResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2355,6 +2428,24 @@ export const Reply: MessageFns<Reply> = {
       case "revokeInvite": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "revokeInvite", value: RevokeInviteResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "createPasswordLink": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "createPasswordLink",
+            value: CreatePasswordLinkResponse.fromPartial(object.result.value),
+          };
+        }
+        break;
+      }
+      case "usePasswordLink": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "usePasswordLink",
+            value: UsePasswordLinkResponse.fromPartial(object.result.value),
+          };
         }
         break;
       }
