@@ -13,6 +13,7 @@ import {
 } from "@parley/client";
 import type { Message, RequestOf } from "@parley/protocol";
 import { outcomeOf } from "./checkers/p7-no-errors.ts";
+import type { Sought } from "./checkers/search.ts";
 import type { Coverage } from "./coverage.ts";
 import type { History } from "./history.ts";
 import type { Operation } from "./observer.ts";
@@ -236,6 +237,23 @@ export class ClientHost {
       revision: response.revision,
       stale: response.stale || response.staleMs > 0,
       messages: [],
+      lastSeq: 0,
+    });
+    this.#saw(response.revision);
+  }
+
+  /** The first page of what is found. */
+  async search(query: string, sought: Sought, linearizable: boolean): Promise<void> {
+    const operation = this.#invoke({ kind: "search", linearizable, query, sought });
+    const { pageSize } = sought;
+    const request = { query, pageSize, consistency: linearizable ? 2 : 1 } as const;
+    const response = await this.#call(operation, "search", request);
+    if (response === undefined) return;
+    this.#world.history.complete(operation, {
+      kind: "read",
+      revision: response.revision,
+      stale: response.stale || response.staleMs > 0,
+      messages: response.hits.flatMap(({ message }) => (message === undefined ? [] : [message])),
       lastSeq: 0,
     });
     this.#saw(response.revision);

@@ -95,6 +95,8 @@ export const COVERAGE = [
   "invites",
   "invites-used",
   "invites-refused",
+  "searches-with-hits",
+  "searches-with-hidden-messages",
   "writes-refused-as-too-new",
   "changes-refused",
 ] as const;

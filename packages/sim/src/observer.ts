@@ -5,6 +5,7 @@ import type { CallName } from "@parley/client";
 import type { LogWrite, Membership } from "@parley/node";
 import type { Message as ChatMessage, Event, Reason } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
+import type { Sought } from "./checkers/search.ts";
 
 /** A promise or property was broken. `property` names it as the paper or DESIGN does. */
 export interface Violation {
@@ -49,6 +50,13 @@ export type OperationKind =
     }
   | { readonly kind: "history"; readonly roomId: number; readonly linearizable: boolean }
   | { readonly kind: "unread"; readonly linearizable: boolean }
+  | {
+      readonly kind: "search";
+      readonly linearizable: boolean;
+      readonly query: string;
+      /** What the query means. */
+      readonly sought: Sought;
+    }
   | {
       readonly kind: "write";
       readonly name: CallName;

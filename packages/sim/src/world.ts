@@ -20,6 +20,7 @@ import { P7NoErrors } from "./checkers/p7-no-errors.ts";
 import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
 import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
+import { Search } from "./checkers/search.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
 import { TypingForMembers } from "./checkers/typing.ts";
@@ -81,6 +82,7 @@ export class World {
   readonly #p2: P2Once;
   readonly #p4: P4NoGoingBack;
   readonly #p5: P5Subscriptions;
+  readonly #search: Search;
   readonly #p11: P11Bounded;
   readonly #p8: P8SafeGrowth;
   readonly #linearizability: Linearizability;
@@ -182,6 +184,7 @@ export class World {
     this.#p2 = new P2Once(this.#report);
     this.#p4 = new P4NoGoingBack(this.#report);
     this.#p5 = new P5Subscriptions(this.#report);
+    this.#search = new Search(this.#report);
     this.#linearizability = new Linearizability(this.#report);
     this.#p11 = new P11Bounded(this.#report);
     this.#stateMachine = new StateMachineSafety(this.#report);
@@ -201,6 +204,7 @@ export class World {
       new P3Order(this.#report),
       this.#p4,
       this.#p5,
+      this.#search,
       this.#linearizability,
       new P7NoErrors(
         this.#report,
@@ -615,6 +619,8 @@ export class World {
     coverage.add("stale-reads", this.#p4.staleReads);
     coverage.add("events-delivered", this.#p5.delivered);
     coverage.add("resyncs", this.#p5.resyncs);
+    coverage.add("searches-with-hits", this.#search.withHits);
+    coverage.add("searches-with-hidden-messages", this.#search.withHidden);
     coverage.add("state-hashes-compared", this.#stateMachine.compared);
     coverage.add("links-broken", network.counts.linksBroken);
     coverage.add("keepalive-timeouts", network.counts.keepaliveTimeouts);

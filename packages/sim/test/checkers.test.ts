@@ -17,6 +17,7 @@ import { P7NoErrors } from "../src/checkers/p7-no-errors.ts";
 import { majoritiesOverlap, P8SafeGrowth } from "../src/checkers/p8-safe-growth.ts";
 import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
+import { Search } from "../src/checkers/search.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
 import { TypingForMembers } from "../src/checkers/typing.ts";
 import { UnreadCounts } from "../src/checkers/unread-counts.ts";
@@ -773,5 +774,83 @@ describe("typing is for members", () => {
     found = [];
     room().onTypist("c1", 1, ROOM, 1, 15);
     expect(found).toHaveLength(1);
+  });
+});
+
+describe("search", () => {
+  const said = (index: number, fields: Partial<Message>, isNew = true): Partial<AppliedEntry> => {
+    const value = message(index, { id: index, ...fields });
+    const event: Event = {
+      revision: index,
+      event: { $case: isNew ? "message" : "messageChanged", value },
+    };
+    const audience = { kind: "room", roomId: 7, exceptAccountId: 0 } as const;
+    return { index, deliveries: [{ audience, event: Event.encode(event).finish() }] };
+  };
+  const member = (index: number, accountId: number, isMember: boolean): Partial<AppliedEntry> => {
+    const change = { roomId: 7, accountId };
+    const joined = { kind: "member", ...change, role: 1, joinedRevision: index } as const;
+    return {
+      index,
+      changes: [isMember ? joined : { kind: "member-removed", ...change }],
+    };
+  };
+  const searching = (words: readonly string[], accountId = 1) =>
+    operation(
+      {
+        kind: "search",
+        linearizable: false,
+        query: words.join(" "),
+        sought: { words, authorId: 0, pageSize: 2 },
+      },
+      { accountId },
+    );
+  const answer = (revision: number, ...messages: Message[]): Outcome => ({
+    kind: "read",
+    revision,
+    stale: false,
+    messages,
+    lastSeq: 0,
+  });
+  const hit = (id: number, body: string, version = 0) => message(id, { id, body, version });
+  let checker: Search;
+  beforeEach(() => {
+    checker = new Search(report);
+    checker.onApplied(
+      1,
+      batch(
+        member(1, 1, true),
+        said(2, { body: "one fish" }),
+        said(3, { body: "two fish" }),
+        said(4, { body: "red fish" }),
+        { index: 5 },
+        { ...said(2, { id: 2, seq: 2, body: "blue", version: 1 }, false), index: 6 },
+        member(7, 1, false),
+      ),
+    );
+  });
+
+  test("allows what may be seen as of the answer, the newest first, a page of it", () => {
+    checker.onOutcome(searching(["fish"]), answer(5, hit(4, "red fish"), hit(3, "two fish")));
+    checker.onOutcome(searching(["one"]), answer(5, hit(2, "one fish")));
+    checker.onOutcome(searching(["one"]), answer(6));
+    checker.onOutcome(searching(["blue"]), answer(6, hit(2, "blue", 1)));
+    checker.onOutcome(searching(["fish"]), answer(7));
+    checker.onOutcome(searching(["fish"], 2), answer(5));
+    expect(found).toEqual([]);
+    expect(checker.withHits).toBe(3);
+    expect(checker.withHidden).toBeGreaterThan(1);
+  });
+
+  test("catches what may not be seen, what was edited away, what is missing, and another order", () => {
+    checker.onOutcome(searching(["red"], 2), answer(5, hit(4, "red fish")));
+    checker.onOutcome(searching(["red"]), answer(7, hit(4, "red fish")));
+    checker.onOutcome(searching(["one"]), answer(6, hit(2, "one fish")));
+    checker.onOutcome(searching(["blue"]), answer(6));
+    checker.onOutcome(searching(["fish"]), answer(6, hit(3, "two fish"), hit(4, "red fish")));
+    checker.onOutcome(searching(["fish"]), answer(9));
+    expect(found).toHaveLength(6);
+    expect(found[3]).toContain("lacks 2 (room 7 seq 2");
+    expect(found[5]).toContain("nobody has applied");
   });
 });

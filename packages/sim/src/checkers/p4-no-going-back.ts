@@ -75,7 +75,7 @@ export class P4NoGoingBack implements Checker {
         }
       }
     }
-    if ((kind.kind !== "history" && kind.kind !== "unread") || !kind.linearizable) return;
+    if (kind.kind === "send" || kind.kind === "write" || !kind.linearizable) return;
     this.linearizableReads += 1;
     const due = newestBefore(this.#acknowledged, operation.invokedAt)?.revision ?? 0;
     if (outcome.revision < due) {

@@ -196,6 +196,50 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 2,
   },
   {
+    name: "search-in-others-rooms",
+    what: "a search finds messages of rooms that one is not in",
+    edits: [
+      {
+        file: "packages/chat/src/read/search.ts",
+        search: "    if (!roomIds.has(roomId)) return false;\n",
+        replacement: "",
+      },
+      {
+        file: "packages/chat/src/read/search.ts",
+        search: "    if (roomIds.size <= ROOMS_ASKED_MAX) ",
+        replacement: "    if (roomIds.size < 0) ",
+      },
+    ],
+    caughtBy: ["search"],
+    seedsMax: 2,
+  },
+  {
+    name: "search-finds-the-deleted",
+    what: "a search by author finds messages that were deleted",
+    edits: [
+      {
+        file: "packages/chat/src/read/search.ts",
+        search: "       WHERE id = ? AND deleted = 0`,",
+        replacement: "       WHERE id = ?`,",
+      },
+    ],
+    caughtBy: ["search"],
+    seedsMax: 4,
+  },
+  {
+    name: "search-forgets-edits",
+    what: "what is indexed already stays indexed as it was",
+    edits: [
+      {
+        file: "packages/chat/src/search/index-table.ts",
+        search: "    if (before.id > this.#indexed) return;\n",
+        replacement: "    if (before.id > 0) return;\n",
+      },
+    ],
+    caughtBy: ["search"],
+    seedsMax: 8,
+  },
+  {
     name: "ticks-for-what-was-sent",
     what: "ticks tell of what was sent to the members, not of what they have on disk",
     edits: [

@@ -42,6 +42,8 @@ const WEIGHTS = {
   "list-accounts": 1,
   "list-members": 1,
   "list-pins": 1,
+  search: 5,
+  "search-linearizable": 2,
 } as const;
 type Activity = keyof typeof WEIGHTS;
 
@@ -164,6 +166,10 @@ export class People {
         break;
       case "list-accounts":
         settle(client.look("listAccounts", { pattern: "user-*" }));
+        break;
+      case "search":
+      case "search-linearizable":
+        settle(this.#search(client, activity === "search-linearizable"));
         break;
       default:
         if (room !== undefined) this.#inRoom(client, rooms, room, activity);
@@ -383,6 +389,21 @@ export class People {
   #owner(): ClientHost | undefined {
     if (this.#clients.some(({ accountId }) => accountId === 0)) return undefined;
     return this.#clients.reduce((first, one) => (one.accountId < first.accountId ? one : first));
+  }
+
+  /** Words that people have used here, numbers of lines among them, and names. */
+  #search(client: ClientHost, linearizable: boolean): Promise<void> {
+    const { random } = client;
+    const other = random.chance(0.5) ? client : this.#other(client);
+    const words = random.chance(0.8)
+      ? [random.pick(["says", "answers", "better", "puts", other.name, `${this.#words - 1}`])]
+      : [];
+    if (random.chance(0.3)) words.push(other.name);
+    const authorId = words.length === 0 || random.chance(0.3) ? other.accountId : 0;
+    const terms = authorId === 0 ? words : [...words, `from:@${other.username}`];
+    if (terms.length === 0) return Promise.resolve();
+    const sought = { words, authorId, pageSize: random.pick([3, 20, 50]) };
+    return client.search(terms.join(" "), sought, linearizable);
   }
 
   #other(client: ClientHost): ClientHost {

@@ -79,6 +79,8 @@ interface ChatFile {
 /** Batches that are kept until a checkpoint takes an image. */
 const BATCHES_PER_IMAGE = 100;
 const RAISE_BYTES_MAX = 20;
+/** The full-text index is brought forward at revisions that this divides: it is behind by any number of them. */
+const INDEX_EVERY = 16;
 
 const EMPTY: Image = { index: 0, bytes: undefined };
 
@@ -384,6 +386,7 @@ export class ChatDisk {
     if (request.confState !== undefined) {
       this.#observer.onMembership(batch.appliedIndex, request.confState);
     }
+    if (batch.appliedIndex % INDEX_EVERY === 0) machine.index();
     if (batch.appliedIndex - this.durableApplied > this.#options.checkpointEntries) {
       this.checkpoint(store);
     }
