@@ -2,7 +2,7 @@
 // into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import type { Membership } from "@parley/node";
-import { Command, type Event, LIMITS, MemberRole, Message, Room } from "@parley/protocol";
+import { Command, Event, LIMITS, MemberRole, Message, Room } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";

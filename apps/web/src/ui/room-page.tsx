@@ -113,6 +113,9 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         <p className="topic">
           <bdi>{plainTopic(room.topic)}</bdi>
         </p>
+        <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
+          Search
+        </button>
         <button type="button" className="quiet" onClick={() => onDialog("pins")}>
           Pins
         </button>

@@ -13,6 +13,7 @@ import { PinsDialog } from "./pins-dialog.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, useRoute } from "./route.ts";
+import { SearchDialog } from "./search-dialog.tsx";
 import { SettingsDialog } from "./settings-dialog.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
@@ -27,6 +28,8 @@ export type Dialog =
   | "shortcuts"
   | "members"
   | "pins"
+  | "search"
+  | "search-here"
   | "settings"
   | "sign-out";
 
@@ -80,6 +83,8 @@ export function Shell({ durability, onSignOut }: ShellProps) {
       {dialog === "pins" && room !== undefined && (
         <PinsDialog room={room} onClose={closing("pins")} />
       )}
+      {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
+      {dialog === "search-here" && <SearchDialog room={room} onClose={closing("search-here")} />}
       {dialog === "settings" && (
         <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
       )}
@@ -102,6 +107,9 @@ function useShortcuts(open: (dialog: Dialog) => void): void {
       } else if ((event.ctrlKey || event.metaKey) && event.key === "/") {
         event.preventDefault();
         open("shortcuts");
+      } else if ((event.ctrlKey || event.metaKey) && event.shiftKey && event.code === "KeyF") {
+        event.preventDefault();
+        open("search");
       }
     };
     window.addEventListener("keydown", onKey);

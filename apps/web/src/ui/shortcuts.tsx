@@ -2,6 +2,7 @@ import { Modal } from "./modal.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["Ctrl K", "Jump to a room or person"],
+  ["Ctrl Shift F", "Search messages"],
   ["Ctrl /", "This list"],
   ["Enter", "Send"],
   ["Shift Enter", "New line"],

@@ -28,6 +28,9 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
         <button type="button" className="switch" onClick={() => onDialog("switcher")}>
           Jump to … <kbd>Ctrl K</kbd>
         </button>
+        <button type="button" className="switch" onClick={() => onDialog("search")}>
+          Search messages <kbd>Ctrl Shift F</kbd>
+        </button>
       </header>
       <div className="lists">
         <Section title="Rooms" rooms={others} openRoomId={openRoomId} />
