@@ -28,6 +28,7 @@ import {
   tellsTyping,
   unreadMarkStore,
 } from "./saved.ts";
+import { Thread } from "./thread.ts";
 import { Timeline, type TimelineSource } from "./timeline.ts";
 import { UnreadMarks } from "./unread-marks.ts";
 
@@ -40,6 +41,8 @@ export interface ChatEvents {
 
 /** Rooms whose messages stay in memory; the cache has the others. */
 const TIMELINES_MAX = 30;
+/** Threads likewise; the servers have the others. */
+const THREADS_MAX = 10;
 
 export class Chat {
   readonly signIn: SavedSignIn;
@@ -55,6 +58,8 @@ export class Chat {
   readonly typists: Typists;
   readonly #cache: IndexedDbCache;
   readonly #timelines = new Map<number, Timeline>();
+  /** By room and number of the message that they are about. */
+  readonly #threads = new Map<string, Thread>();
   readonly #stops: (() => void)[];
 
   private constructor(
@@ -84,16 +89,21 @@ export class Chat {
           for (const timeline of this.#timelines.values()) {
             if (roomIdOf(event) === timeline.roomId) timeline.apply(event);
           }
+          for (const thread of this.#threads.values()) {
+            if (roomIdOf(event) === thread.roomId) thread.apply(event);
+          }
         }
       }),
       sync.onReset(() => {
         for (const timeline of this.#timelines.values()) timeline.reset();
+        for (const thread of this.#threads.values()) thread.reset();
       }),
       // Whichever comes first, the answer or the event: the row never goes away in between.
       client.onOutbox((change) => {
         if (change.kind !== "committed") return;
         const { message } = change.result;
         this.#timelines.get(message.roomId)?.add(message);
+        this.#threads.get(threadKey(message.roomId, message.threadRootSeq))?.add(message);
       }),
     ];
   }
@@ -160,6 +170,26 @@ export class Chat {
     if (tellsTyping()) this.client.typing(roomId);
   }
 
+  /** The same object for the same thread, for as long as it is among the last that were opened. */
+  thread(roomId: number, rootSeq: number): Thread {
+    const key = threadKey(roomId, rootSeq);
+    let thread = this.#threads.get(key);
+    if (thread === undefined) {
+      const inRoom = this.#timelines.get(roomId)?.getSnapshot().messages ?? [];
+      const known = inRoom.filter(
+        ({ seq, threadRootSeq }) => seq === rootSeq || threadRootSeq === rootSeq,
+      );
+      thread = new Thread(roomId, rootSeq, known, (beforeSeq, limit) =>
+        this.client.call("thread", { roomId, threadRootSeq: rootSeq, beforeSeq, limit }),
+      );
+    }
+    this.#threads.delete(key);
+    this.#threads.set(key, thread);
+    const [oldest] = this.#threads.keys();
+    if (this.#threads.size > THREADS_MAX && oldest !== undefined) this.#threads.delete(oldest);
+    return thread;
+  }
+
   readonly #source: TimelineSource = {
     older: (roomId, beforeSeq, limit) => this.sync.history(roomId, beforeSeq, limit),
     newer: async (roomId, afterSeq, limit) => {
@@ -190,6 +220,10 @@ export class Chat {
     await this.sync.close();
     await this.client.close();
   }
+}
+
+function threadKey(roomId: number, rootSeq: number): string {
+  return `${roomId}:${rootSeq}`;
 }
 
 function roomIdOf(event: Parameters<Timeline["apply"]>[0]): number {

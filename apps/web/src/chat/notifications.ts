@@ -1,5 +1,5 @@
 // Tells of new messages while nobody looks at the page. Several tabs say it once: a notification of the same tag takes the place of the one before.
-import { type Message, RoomVisibility } from "@parley/client/browser";
+import { followedThread, type Message, type Room, RoomVisibility } from "@parley/client/browser";
 import type { Chat } from "./chat.ts";
 
 export const NOTIFY = ["none", "mentions", "all"] as const;
@@ -40,6 +40,12 @@ export async function chooseNotify(choice: Notify): Promise<Notify> {
   return chosen;
 }
 
+/** A reply in a thread is for those who follow it, or whom it mentions by name. */
+function concerns(room: Room, { threadRootSeq, mentions }: Message, accountId: number): boolean {
+  if (threadRootSeq === 0 || mentions.includes(accountId)) return true;
+  return followedThread(room, threadRootSeq) !== undefined;
+}
+
 /** Returns how to stop it. */
 export function notifyOf(chat: Chat, open: (message: Message) => void): () => void {
   return chat.sync.onEvents((events) => {
@@ -56,6 +62,7 @@ export function notifyOf(chat: Chat, open: (message: Message) => void): () => vo
       const isDirect = room?.visibility === RoomVisibility.ROOM_VISIBILITY_DIRECT;
       const isMeant = isDirect || message.mentionsRoom || message.mentions.includes(chat.accountId);
       if (room === undefined || (choice === "mentions" && !isMeant)) continue;
+      if (!concerns(room, message, chat.accountId)) continue;
       const title = isDirect ? message.author : `${message.author} in #${room.name}`;
       const notification = new Notification(title, {
         body: message.body.slice(0, TEXT_CHARACTERS_MAX),

@@ -95,18 +95,25 @@ export function saveTellsTyping(tells: boolean): void {
   write(TYPING, tells ? undefined : "off");
 }
 
-function draftKey(scope: string, roomId: number): string {
-  return `${DRAFT}${scope}:${roomId}`;
+/** Of the room, or of a thread of it. */
+function draftKey(scope: string, roomId: number, threadRootSeq: number): string {
+  const thread = threadRootSeq === 0 ? "" : `:${threadRootSeq}`;
+  return `${DRAFT}${scope}:${roomId}${thread}`;
 }
 
 /** `scope`: of whom the draft is, see `scopeOf`. */
-export function draftOf(scope: string, roomId: number): string {
-  return read(draftKey(scope, roomId)) ?? "";
+export function draftOf(scope: string, roomId: number, threadRootSeq: number): string {
+  return read(draftKey(scope, roomId, threadRootSeq)) ?? "";
 }
 
-export function saveDraft(scope: string, roomId: number, text: string): void {
+export function saveDraft(
+  scope: string,
+  roomId: number,
+  threadRootSeq: number,
+  text: string,
+): void {
   const kept = text === "" ? undefined : text.slice(0, DRAFT_CHARACTERS_MAX);
-  write(draftKey(scope, roomId), kept);
+  write(draftKey(scope, roomId, threadRootSeq), kept);
 }
 
 /** Drafts and marks, when the account signs out. */

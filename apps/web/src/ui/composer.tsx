@@ -21,6 +21,8 @@ import { type Offer, useOffers } from "./offers.ts";
 interface ComposerProps {
   readonly ref: Ref<HTMLTextAreaElement>;
   readonly room: Room;
+  /** The thread that is written in; left out = the room itself. */
+  readonly threadRootSeq?: number;
   readonly name: string;
   /** The message that is edited; undefined = a new one is written. */
   readonly editing: Message | undefined;
@@ -35,9 +37,22 @@ interface ComposerProps {
 const HEIGHT_PX_MAX = 240;
 
 export function Composer(props: ComposerProps) {
-  const { ref, room, name, editing, replying, onNoReply, onDone, onEditLast, onSent } = props;
+  const {
+    ref,
+    room,
+    threadRootSeq = 0,
+    name,
+    editing,
+    replying,
+    onNoReply,
+    onDone,
+    onEditLast,
+    onSent,
+  } = props;
   const chat = useChat();
-  const [text, setText] = useState(() => editing?.body ?? draftOf(chat.scope, room.id));
+  const [text, setText] = useState(
+    () => editing?.body ?? draftOf(chat.scope, room.id, threadRootSeq),
+  );
   const [problem, setProblem] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
   const isStoring = useRef(false);
@@ -79,7 +94,7 @@ export function Composer(props: ComposerProps) {
   const change = (next: string) => {
     setText(next);
     setProblem("");
-    if (editing === undefined) saveDraft(chat.scope, room.id, next);
+    if (editing === undefined) saveDraft(chat.scope, room.id, threadRootSeq, next);
   };
   async function send() {
     if (text.trim() === "" || isStoring.current) return;
@@ -87,6 +102,7 @@ export function Composer(props: ComposerProps) {
     try {
       const { stored, committed } = chat.client.enqueue(room.id, text, {
         replyToSeq: replying?.seq,
+        threadRootSeq,
       });
       // What becomes of it stands at its row.
       committed.catch(() => {});

@@ -50,6 +50,10 @@ export function unreadOf(room: Room): number {
   return unreadInAll(room).unread;
 }
 
+export function mentionsOf(room: Room): number {
+  return unreadInAll(room).mentions;
+}
+
 /** 0…359, the same for the same name. */
 export function hueOf(id: number): number {
   return (id * 137) % 360;

@@ -1,17 +1,28 @@
 // What was said, newest at the end. Only what can be seen is mounted; pages of older messages come in above without a jump.
-import type { Message, Room } from "@parley/client/browser";
+import { followedThread, type Message, type Room } from "@parley/client/browser";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { Timeline, TimelineView } from "../chat/timeline.ts";
+import type { TimelineView } from "../chat/timeline.ts";
 import { serverNowMs, useChat, useHealth, useOutbox } from "./chat-context.ts";
 import { dayName, roomName } from "./format.ts";
 import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import { type Row, rowsOf } from "./rows.ts";
 
+/** Where more of them come from: a room's timeline, or a thread. */
+export interface MessageSource {
+  /** The surroundings of a message, or with 0 the newest. */
+  show(seq: number): Promise<void>;
+  retry(): void;
+  loadOlder(): Promise<void>;
+  loadNewer(): Promise<void>;
+}
+
 interface MessageListProps {
   readonly room: Room;
-  readonly timeline: Timeline;
+  /** The thread that is shown; left out = what stands in the room itself. */
+  readonly threadRootSeq?: number;
+  readonly source: MessageSource;
   readonly view: TimelineView;
   readonly unreadAfter: number;
   readonly markedSeq: number;
@@ -26,18 +37,33 @@ const ROW_PX_ESTIMATE = 44;
 const ROWS_AHEAD = 8;
 
 export function MessageList(props: MessageListProps) {
-  const { room, timeline, view, unreadAfter, markedSeq, target, isSelected, acts } = props;
+  const { room, threadRootSeq = 0, source, view, unreadAfter, markedSeq, target } = props;
+  const { isSelected, acts } = props;
   const chat = useChat();
   const outbox = useOutbox();
   const scroller = useRef<HTMLDivElement>(null);
   const ownId = chat.accountId;
   const unsent = useMemo(
-    () => (view.atEnd ? outbox.filter(({ roomId }) => roomId === room.id) : []),
-    [outbox, room.id, view.atEnd],
+    () =>
+      view.atEnd
+        ? outbox.filter(
+            ({ roomId, threadRootSeq: thread = 0 }) =>
+              roomId === room.id && thread === threadRootSeq,
+          )
+        : [],
+    [outbox, room.id, threadRootSeq, view.atEnd],
+  );
+  // Replies have numbers of the room, so its timeline has them; they are shown in their threads.
+  const messages = useMemo(
+    () =>
+      threadRootSeq === 0
+        ? view.messages.filter((message) => message.threadRootSeq === 0)
+        : view.messages,
+    [view.messages, threadRootSeq],
   );
   const rows = useMemo(
-    () => rowsOf({ messages: view.messages, unsent, ownId, unreadAfter, markedSeq }),
-    [view.messages, unsent, ownId, unreadAfter, markedSeq],
+    () => rowsOf({ messages, unsent, ownId, unreadAfter, markedSeq }),
+    [messages, unsent, ownId, unreadAfter, markedSeq],
   );
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -66,22 +92,39 @@ export function MessageList(props: MessageListProps) {
   const items = virtualizer.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
+  // A page may hold nothing but replies, and then no row comes of it: what is at hand counts, not what is shown.
+  const atHand = view.messages.length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a page without a row is followed by the next one
   useEffect(() => {
-    if (placedFor.current < 0) return;
-    if (first < ROWS_AHEAD && view.hasOlder && view.problem === "") void timeline.loadOlder();
+    if (placedFor.current < 0 && (!view.loaded || rows.length > 0)) return;
+    if (first < ROWS_AHEAD && view.hasOlder && view.problem === "") void source.loadOlder();
     if (last > rows.length - ROWS_AHEAD && !view.atEnd && view.problem === "")
-      void timeline.loadNewer();
-  }, [first, last, rows.length, timeline, view.hasOlder, view.atEnd, view.problem]);
+      void source.loadNewer();
+  }, [
+    first,
+    last,
+    rows.length,
+    atHand,
+    source,
+    view.loaded,
+    view.hasOlder,
+    view.atEnd,
+    view.problem,
+  ]);
   const health = useHealth();
   useEffect(() => {
-    if (health.kind === "online") timeline.retry();
-  }, [health.kind, timeline]);
+    if (health.kind === "online") source.retry();
+  }, [health.kind, source]);
   const isAtEnd = useAtEnd(scroller, rows.length);
-  useReadMark(room, rows, isAtEnd && view.atEnd);
+  useReadMark(room, threadRootSeq, rows, isAtEnd && view.atEnd && view.loaded);
   const toPresent = useCallback(() => {
-    void timeline.show(0).then(() => requestAnimationFrame(() => virtualizer.scrollToEnd()));
-    if (target > 0) goTo(room.id);
-  }, [timeline, virtualizer, room.id, target]);
+    void source.show(0).then(() => requestAnimationFrame(() => virtualizer.scrollToEnd()));
+    if (target > 0) goTo(room.id, 0, threadRootSeq);
+  }, [source, virtualizer, room.id, threadRootSeq, target]);
+  const unreadHere =
+    threadRootSeq === 0
+      ? room.unreadCount
+      : (followedThread(room, threadRootSeq)?.unreadCount ?? 0);
   const nowMs = serverNowMs(chat);
   const bySeq = useMemo(
     () => new Map(view.messages.map((message) => [message.seq, message])),
@@ -95,7 +138,9 @@ export function MessageList(props: MessageListProps) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         role="log"
-        aria-label={`Messages in ${roomName(room, ownId)}`}
+        aria-label={
+          threadRootSeq === 0 ? `Messages in ${roomName(room, ownId)}` : "Messages in the thread"
+        }
       >
         {view.loaded && !view.hasOlder && rows.length === 0 && (
           <p className="empty">Nothing was said here yet. The first word is yours.</p>
@@ -108,7 +153,7 @@ export function MessageList(props: MessageListProps) {
         {view.problem !== "" && (
           <p className="problem" role="alert">
             {view.problem}{" "}
-            <button type="button" className="quiet" onClick={() => timeline.retry()}>
+            <button type="button" className="quiet" onClick={() => source.retry()}>
               Try again
             </button>
           </p>
@@ -125,6 +170,11 @@ export function MessageList(props: MessageListProps) {
                     nowMs={nowMs}
                     quoted={row.kind === "message" ? bySeq.get(row.message.replyToSeq) : undefined}
                     isSelected={row.kind === "message" ? isSelected(row.message) : undefined}
+                    unreadReplies={
+                      row.kind === "message"
+                        ? (followedThread(room, row.message.seq)?.unreadCount ?? 0)
+                        : 0
+                    }
                     acts={acts}
                   />
                 </div>
@@ -136,7 +186,7 @@ export function MessageList(props: MessageListProps) {
       {view.loaded && !(isAtEnd && view.atEnd) && (
         <button type="button" className="to-present" onClick={toPresent}>
           ↓ To the newest
-          {room.unreadCount > 0 ? ` (${room.unreadCount} unread)` : ""}
+          {unreadHere > 0 ? ` (${unreadHere} unread)` : ""}
         </button>
       )}
     </div>
@@ -149,10 +199,12 @@ interface RowViewProps {
   readonly nowMs: number;
   readonly quoted: Message | undefined;
   readonly isSelected: boolean | undefined;
+  readonly unreadReplies: number;
   readonly acts: MessageActs;
 }
 
-function RowView({ row, target, nowMs, quoted, isSelected, acts }: RowViewProps) {
+function RowView(props: RowViewProps) {
+  const { row, target, nowMs, quoted, isSelected, unreadReplies, acts } = props;
   switch (row.kind) {
     case "day":
       return (
@@ -174,6 +226,7 @@ function RowView({ row, target, nowMs, quoted, isSelected, acts }: RowViewProps)
           isTarget={row.message.seq === target}
           quoted={quoted}
           isSelected={isSelected}
+          unreadReplies={unreadReplies}
           acts={acts}
         />
       );
@@ -202,14 +255,24 @@ function useAtEnd(scroller: { readonly current: HTMLDivElement | null }, count: 
 }
 
 /** What stands at the end of a list that somebody looks at is read. */
-function useReadMark(room: Room, rows: readonly Row[], isAtEnd: boolean): void {
+function useReadMark(
+  room: Room,
+  threadRootSeq: number,
+  rows: readonly Row[],
+  isAtEnd: boolean,
+): void {
   const chat = useChat();
   const isLooking = useLooking();
   const newest = rows.findLast((row) => row.kind === "message");
   const seq = newest?.kind === "message" ? newest.message.seq : 0;
+  // Who does not follow a thread has no place there that could move.
+  const readSeq =
+    threadRootSeq === 0
+      ? room.readSeq
+      : (followedThread(room, threadRootSeq)?.readSeq ?? Number.POSITIVE_INFINITY);
   useEffect(() => {
-    if (isLooking && isAtEnd && seq > room.readSeq) chat.reads.seen(room.id, seq);
-  }, [chat, room.id, room.readSeq, seq, isAtEnd, isLooking]);
+    if (isLooking && isAtEnd && seq > readSeq) chat.reads.seen(room.id, seq, threadRootSeq);
+  }, [chat, room.id, threadRootSeq, readSeq, seq, isAtEnd, isLooking]);
 }
 
 function isLookedAt(): boolean {

@@ -4,7 +4,7 @@ import { memo, type ReactNode, useSyncExternalStore } from "react";
 import { useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
 import { Markdown } from "./markdown.tsx";
-import { goTo, pathOf } from "./route.ts";
+import { goTo, goToMessage, pathOf } from "./route.ts";
 
 interface MessageRowProps {
   readonly message: Message;
@@ -14,6 +14,8 @@ interface MessageRowProps {
   readonly quoted: Message | undefined;
   /** Whether it is among the chosen ones; undefined = nothing is being chosen, or not this one. */
   readonly isSelected: boolean | undefined;
+  /** What this person has not read of the thread under it. */
+  readonly unreadReplies: number;
   readonly acts: MessageActs;
 }
 
@@ -27,8 +29,10 @@ export interface MessageActs {
   readonly react: (message: Message, emoji: string, add: boolean) => void;
   /** Opens the choice of all emoji. */
   readonly pickReaction: (message: Message) => void;
-  /** This one and what follows is to be read again; in this browser only. */
-  readonly markUnread: (message: Message) => void;
+  /** Opens the thread under it; undefined = it stands in one. */
+  readonly openThread: ((message: Message) => void) | undefined;
+  /** This one and what follows is to be read again; in this browser only. Undefined = not here. */
+  readonly markUnread: ((message: Message) => void) | undefined;
   /** Whether it is this person's to choose, which is to delete. */
   readonly maySelect: (message: Message) => boolean;
   /** Chooses it, or not any more; `isRange`: with all from the one before. */
@@ -38,11 +42,12 @@ export interface MessageActs {
 const PALETTE = ["👍", "❤️", "😂", "🎉", "👀", "✅"] as const;
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { message, isGrouped, isTarget, quoted, isSelected, acts } = props;
+  const { message, isGrouped, isTarget, quoted, isSelected, unreadReplies, acts } = props;
   const { accountId } = useChat();
   const isOwn = message.authorId === accountId;
   const isForMe = !isOwn && (message.mentionsRoom || message.mentions.includes(accountId));
-  const link = pathOf({ roomId: message.roomId, seq: message.seq });
+  const { roomId, seq, threadRootSeq: thread } = message;
+  const link = pathOf({ roomId, seq, thread });
   return (
     <article
       className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}${isForMe ? " for-me" : ""}`}
@@ -70,7 +75,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               onClick={(event) => {
                 if (event.ctrlKey || event.metaKey || event.shiftKey) return;
                 event.preventDefault();
-                goTo(message.roomId, message.seq);
+                goToMessage(message);
               }}
             >
               <time dateTime={new Date(message.sentAtMs).toISOString()}>
@@ -112,6 +117,9 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             })}
           </ul>
         )}
+        {acts.openThread !== undefined && (
+          <ThreadLink message={message} unread={unreadReplies} onOpen={acts.openThread} />
+        )}
       </div>
       {isOwn && <Tick clientMessageId={message.clientMessageId} isCommitted />}
       {!message.deleted && isSelected === undefined && (
@@ -136,6 +144,11 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           <button type="button" onClick={() => acts.reply(message)}>
             Reply
           </button>
+          {acts.openThread !== undefined && (
+            <button type="button" onClick={() => acts.openThread?.(message)}>
+              Thread
+            </button>
+          )}
           {acts.pin !== undefined && (
             <button type="button" onClick={() => acts.pin?.(message)}>
               {message.pinned ? "Unpin" : "Pin"}
@@ -151,13 +164,15 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               </button>
             </>
           )}
-          <button
-            type="button"
-            title="In this browser only"
-            onClick={() => acts.markUnread(message)}
-          >
-            Mark unread
-          </button>
+          {acts.markUnread !== undefined && (
+            <button
+              type="button"
+              title="In this browser only"
+              onClick={() => acts.markUnread?.(message)}
+            >
+              Mark unread
+            </button>
+          )}
           {acts.maySelect(message) && (
             <button type="button" onClick={() => acts.select(message, false)}>
               Choose
@@ -168,6 +183,38 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
     </article>
   );
 });
+
+/** How many replied, when last, and what of it is new. */
+function ThreadLink({
+  message,
+  unread,
+  onOpen,
+}: {
+  readonly message: Message;
+  readonly unread: number;
+  readonly onOpen: (message: Message) => void;
+}) {
+  const { thread, roomId, seq } = message;
+  if (thread === undefined || thread.replyCount === 0) return null;
+  const { replyCount, lastReplyAtMs } = thread;
+  return (
+    <a
+      className={unread > 0 ? "thread unread" : "thread"}
+      href={pathOf({ roomId, seq: 0, thread: seq })}
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        onOpen(message);
+      }}
+    >
+      {replyCount === 1 ? "1 reply" : `${replyCount} replies`} · last{" "}
+      <time dateTime={new Date(lastReplyAtMs).toISOString()} title={fullTime(lastReplyAtMs)}>
+        {clockTime(lastReplyAtMs)}
+      </time>
+      {unread > 0 && <span className="badge">{unread} new</span>}
+    </a>
+  );
+}
 
 function isGiven(message: Message, emoji: string, accountId: number): boolean {
   const reaction = message.reactions.find((one) => one.emoji === emoji);
@@ -193,14 +240,16 @@ function Quote({
   readonly quoted: Message | undefined;
 }) {
   const { roomId, replyToSeq: seq } = message;
+  // What stands in the same thread; in the room otherwise, which corrects the address where it is wrong.
+  const thread = quoted?.threadRootSeq ?? 0;
   return (
     <a
       className="quote"
-      href={pathOf({ roomId, seq })}
+      href={pathOf({ roomId, seq, thread })}
       onClick={(event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
-        goTo(roomId, seq);
+        goTo(roomId, seq, thread);
       }}
     >
       {quoted === undefined ? (

@@ -4,7 +4,7 @@ import { useChat } from "./chat-context.ts";
 import { plainName, problemText, roomName } from "./format.ts";
 import { excerptOf } from "./message-row.tsx";
 import { Modal } from "./modal.tsx";
-import { goTo } from "./route.ts";
+import { goToMessage } from "./route.ts";
 
 interface PinsDialogProps {
   readonly room: Room;
@@ -41,7 +41,7 @@ export function PinsDialog({ room, onClose }: PinsDialogProps) {
               type="button"
               onClick={() => {
                 onClose();
-                goTo(room.id, message.seq);
+                goToMessage(message);
               }}
             >
               <bdi className="author">{plainName(message.author)}</bdi>

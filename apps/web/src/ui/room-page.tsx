@@ -1,26 +1,30 @@
 // One room: its name, what was said, and where one writes.
-import { type Message, type Room, RoomRole } from "@parley/client/browser";
+import type { Message, Room } from "@parley/client/browser";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { isDirect, plainName, problemText, roomName } from "./format.ts";
+import { isDirect, plainName, roomName } from "./format.ts";
+import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
-import { goTo } from "./route.ts";
+import { correct, goTo } from "./route.ts";
 import { extended, NOTHING_SELECTED, type Selection, stillSelected, toggled } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
 import type { Dialog } from "./shell.tsx";
+import { ThreadPanel } from "./thread-panel.tsx";
 import { TypingLine } from "./typing-line.tsx";
 
 interface RoomPageProps {
   readonly room: Room;
   /** The message that the address points at; 0 = none. */
   readonly seq: number;
+  /** The message whose thread is open; 0 = none. Then `seq` is one of its replies. */
+  readonly thread: number;
   readonly onDialog: (dialog: Dialog) => void;
 }
 
-export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
+export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPageProps) {
   const chat = useChat();
   const timeline = useMemo(() => chat.timeline(room.id), [chat, room.id]);
   const view = useSyncExternalStore(timeline.subscribe, timeline.getSnapshot);
@@ -32,6 +36,10 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
   const [selection, setSelection] = useState<Selection>();
   const stopSelecting = useCallback(() => setSelection(undefined), []);
   const [problem, setProblem] = useState("");
+  // While a thread is open the room stays where it is.
+  const stays = useRef(0);
+  if (thread === 0) stays.current = addressed;
+  const seq = stays.current;
   // As it was when the room was opened: the line does not move while one reads.
   const [unreadAfter] = useState(room.unreadCount > 0 ? room.readSeq : 0);
   // Who opens a room comes back to what was marked in it.
@@ -42,25 +50,36 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
     if (seq === 0) timeline.open();
     else void timeline.show(seq);
   }, [timeline, seq]);
+  // The address of a reply that does not say so, such as one that somebody has typed.
+  const isReplyOf =
+    thread === 0 && seq > 0
+      ? (view.messages.find((message) => message.seq === seq)?.threadRootSeq ?? 0)
+      : 0;
+  useEffect(() => {
+    if (isReplyOf > 0) correct({ roomId: room.id, seq, thread: isReplyOf });
+  }, [room.id, seq, isReplyOf]);
+  const closeThread = useCallback(() => {
+    goTo(room.id);
+    composer.current?.focus();
+  }, [room.id]);
   const name = roomName(room, chat.accountId);
   const editLast = () => {
     const last = view.messages.findLast(
-      ({ authorId, deleted }) => authorId === chat.accountId && !deleted,
+      ({ authorId, deleted, threadRootSeq }) =>
+        authorId === chat.accountId && !deleted && threadRootSeq === 0,
     );
     if (last !== undefined) setEditing(last);
   };
-  const isAdmin = !isDirect(room) && room.role >= RoomRole.ROOM_ROLE_ADMIN;
+  const isAdmin = isRoomAdmin(room);
   const mayPin = isDirect(room) || isAdmin;
   const { accountId } = chat;
   const maySelect = useCallback(
     (message: Message) => !message.deleted && (isAdmin || message.authorId === accountId),
     [isAdmin, accountId],
   );
-  const acts = useMemo<MessageActs>(() => {
-    const trying = (action: Promise<unknown>) => {
-      action.catch((cause: unknown) => setProblem(problemText(cause)));
-    };
-    return {
+  const acts = useMemo<MessageActs>(
+    () => ({
+      ...serverActs(chat, room.id, mayPin, setProblem),
       edit: (message) => {
         setReplying(undefined);
         setEditing(message);
@@ -70,13 +89,8 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
         setReplying(message);
         composer.current?.focus();
       },
-      remove: ({ seq: own }) => {
-        if (!confirm("Delete this message for everybody?")) return;
-        trying(chat.client.call("delete", { roomId: room.id, seqs: [own] }));
-      },
-      react: ({ seq: of }, emoji, add) =>
-        trying(chat.client.call("react", { roomId: room.id, seq: of, emoji, add })),
       pickReaction: setReactingTo,
+      openThread: ({ seq: root }) => goTo(room.id, 0, root),
       markUnread: ({ seq: from }) => {
         chat.marks.mark(room.id, from);
         setMarkedSeq(from);
@@ -88,108 +102,123 @@ export function RoomPage({ room, seq, onDialog }: RoomPageProps) {
           const { messages } = timeline.getSnapshot();
           return extended(
             before,
-            messages.filter(maySelect).map((message) => message.seq),
+            messages
+              .filter((message) => message.threadRootSeq === 0 && maySelect(message))
+              .map((message) => message.seq),
             chosen,
           );
         }),
-      pin: mayPin
-        ? ({ seq: of, pinned }) =>
-            trying(chat.client.call("pin", { roomId: room.id, seq: of, pinned: !pinned }))
-        : undefined,
-    };
-  }, [chat, room.id, mayPin, maySelect, timeline]);
+    }),
+    [chat, room.id, mayPin, maySelect, timeline],
+  );
   return (
-    <section className="room-page" aria-label={name}>
-      <header>
-        <button type="button" className="quiet back" aria-label="All rooms" onClick={() => goTo(0)}>
-          ‹
-        </button>
-        <h1>
-          <span className="mark" aria-hidden="true">
-            {isDirect(room) ? "@" : "#"}
-          </span>
-          <bdi>{name}</bdi>
-        </h1>
-        <p className="topic">
-          <bdi>{plainTopic(room.topic)}</bdi>
-        </p>
-        <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
-          Search
-        </button>
-        <button type="button" className="quiet" onClick={() => onDialog("pins")}>
-          Pins
-        </button>
-        {!isDirect(room) && (
-          <button type="button" className="quiet" onClick={() => onDialog("members")}>
-            {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
+    <div className="room-and-thread" data-thread={thread > 0}>
+      <section className="room-page" aria-label={name}>
+        <header>
+          <button
+            type="button"
+            className="quiet back"
+            aria-label="All rooms"
+            onClick={() => goTo(0)}
+          >
+            ‹
           </button>
+          <h1>
+            <span className="mark" aria-hidden="true">
+              {isDirect(room) ? "@" : "#"}
+            </span>
+            <bdi>{name}</bdi>
+          </h1>
+          <p className="topic">
+            <bdi>{plainTopic(room.topic)}</bdi>
+          </p>
+          <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
+            Search
+          </button>
+          <button type="button" className="quiet" onClick={() => onDialog("pins")}>
+            Pins
+          </button>
+          {!isDirect(room) && (
+            <button type="button" className="quiet" onClick={() => onDialog("members")}>
+              {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
+            </button>
+          )}
+          <button
+            type="button"
+            className="quiet"
+            aria-label="Keyboard shortcuts"
+            onClick={() => onDialog("shortcuts")}
+          >
+            ?
+          </button>
+        </header>
+        <MessageList
+          key={`${room.id}`}
+          room={room}
+          source={timeline}
+          view={view}
+          unreadAfter={unreadAfter}
+          markedSeq={markedSeq}
+          target={seq}
+          isSelected={(message) =>
+            selection !== undefined && maySelect(message)
+              ? selection.seqs.has(message.seq)
+              : undefined
+          }
+          acts={acts}
+        />
+        <TypingLine roomId={room.id} />
+        {selection !== undefined && (
+          <SelectionBar
+            roomId={room.id}
+            seqs={stillSelected(selection, view.messages)}
+            onDone={stopSelecting}
+          />
         )}
-        <button
-          type="button"
-          className="quiet"
-          aria-label="Keyboard shortcuts"
-          onClick={() => onDialog("shortcuts")}
-        >
-          ?
-        </button>
-      </header>
-      <MessageList
-        key={`${room.id}`}
-        room={room}
-        timeline={timeline}
-        view={view}
-        unreadAfter={unreadAfter}
-        markedSeq={markedSeq}
-        target={seq}
-        isSelected={(message) =>
-          selection !== undefined && maySelect(message)
-            ? selection.seqs.has(message.seq)
-            : undefined
-        }
-        acts={acts}
-      />
-      <TypingLine roomId={room.id} />
-      {selection !== undefined && (
-        <SelectionBar
-          roomId={room.id}
-          seqs={stillSelected(selection, view.messages)}
-          onDone={stopSelecting}
-        />
-      )}
-      {reactingTo !== undefined && (
-        <EmojiDialog
-          title="An emoji for this message"
-          onPick={(emoji) => {
-            setReactingTo(undefined);
-            acts.react(reactingTo, emoji, true);
+        {reactingTo !== undefined && (
+          <EmojiDialog
+            title="An emoji for this message"
+            onPick={(emoji) => {
+              setReactingTo(undefined);
+              acts.react(reactingTo, emoji, true);
+            }}
+            onClose={() => setReactingTo(undefined)}
+          />
+        )}
+        {problem !== "" && (
+          <p className="problem" role="alert">
+            {problem}{" "}
+            <button type="button" className="quiet" onClick={() => setProblem("")}>
+              OK
+            </button>
+          </p>
+        )}
+        <Composer
+          key={editing === undefined ? "new" : `edit:${editing.seq}`}
+          ref={composer}
+          room={room}
+          name={name}
+          editing={editing}
+          replying={replying}
+          onNoReply={() => setReplying(undefined)}
+          onDone={() => setEditing(undefined)}
+          onEditLast={editLast}
+          onSent={() => {
+            setReplying(undefined);
+            if (!view.atEnd) void timeline.show(0);
           }}
-          onClose={() => setReactingTo(undefined)}
+        />
+      </section>
+      {thread > 0 && (
+        <ThreadPanel
+          key={thread}
+          room={room}
+          rootSeq={thread}
+          seq={addressed}
+          onClose={closeThread}
         />
       )}
-      {problem !== "" && (
-        <p className="problem" role="alert">
-          {problem}{" "}
-          <button type="button" className="quiet" onClick={() => setProblem("")}>
-            OK
-          </button>
-        </p>
-      )}
-      <Composer
-        key={editing === undefined ? "new" : `edit:${editing.seq}`}
-        ref={composer}
-        room={room}
-        name={name}
-        editing={editing}
-        replying={replying}
-        onNoReply={() => setReplying(undefined)}
-        onDone={() => setEditing(undefined)}
-        onEditLast={editLast}
-        onSent={() => {
-          setReplying(undefined);
-          if (!view.atEnd) void timeline.show(0);
-        }}
-      />
-    </section>
+    </div>
   );
 }
 

@@ -64,16 +64,19 @@ describe("rows", () => {
   });
 });
 
-test("paths name a room and a message, or nothing", () => {
+test("paths name a room, a message and a thread, or nothing", () => {
   for (const route of [
-    { roomId: 0, seq: 0 },
-    { roomId: 7, seq: 0 },
-    { roomId: 7, seq: 12 },
+    { roomId: 0, seq: 0, thread: 0 },
+    { roomId: 7, seq: 0, thread: 0 },
+    { roomId: 7, seq: 12, thread: 0 },
+    { roomId: 7, seq: 0, thread: 12 },
+    { roomId: 7, seq: 13, thread: 12 },
   ]) {
     expect(parse(pathOf(route))).toEqual(route);
   }
+  expect(parse("/r/7?thread=x&thread=2")).toEqual({ roomId: 7, seq: 0, thread: 0 });
   for (const path of ["/r/x", "/r/-1", "/r/1/2/3", "/r/99999999999999999999", "/elsewhere"]) {
-    expect(parse(path)).toEqual({ roomId: 0, seq: 0 });
+    expect(parse(path)).toEqual({ roomId: 0, seq: 0, thread: 0 });
   }
 });
 
@@ -83,7 +86,8 @@ test("names can't turn the text around, nor be nothing", () => {
 });
 
 test("the switcher finds beginnings first, then words, then the rest", () => {
-  const room = (id: number, name: string) => ({ id, name, unreadCount: 0 }) as Room;
+  const room = (id: number, name: string) =>
+    ({ id, name, unreadCount: 0, threads: [] as Room["threads"] }) as Room;
   const rooms = [room(1, "rebel"), room(2, "big bell"), room(3, "bell"), room(4, "attic")];
   expect(matches(rooms, "be", 0).map(({ id }) => id)).toEqual([3, 2, 1]);
   const many = Array.from({ length: 1_000 }, (_, at) => room(at, `room ${at}`));

@@ -4,7 +4,7 @@ import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { serverNowMs, useChat, useRooms } from "./chat-context.ts";
 import { clockTime, dayName, isDirect, plainName, problemText, roomName } from "./format.ts";
 import { Modal } from "./modal.tsx";
-import { goTo } from "./route.ts";
+import { goToMessage } from "./route.ts";
 
 const TYPING_PAUSE_MS = 150;
 
@@ -67,10 +67,8 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
   const hits = found?.hits ?? [];
   const open = (hit: SearchHit | undefined) => {
     if (hit?.message === undefined) return;
-    const { roomId, seq, threadRootSeq } = hit.message;
     onClose();
-    // A reply in a thread is shown with the message that the thread is about.
-    goTo(roomId, threadRootSeq > 0 ? threadRootSeq : seq);
+    goToMessage(hit.message);
   };
   const onKey = (event: KeyboardEvent) => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;

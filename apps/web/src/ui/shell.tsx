@@ -12,7 +12,7 @@ import { NewRoom } from "./new-room.tsx";
 import { PinsDialog } from "./pins-dialog.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
-import { goTo, useRoute } from "./route.ts";
+import { goTo, goToMessage, useRoute } from "./route.ts";
 import { SearchDialog } from "./search-dialog.tsx";
 import { SettingsDialog } from "./settings-dialog.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
@@ -48,7 +48,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   useShortcuts(setDialog);
   useAttention();
   const chat = useChat();
-  useEffect(() => notifyOf(chat, ({ roomId, seq }) => goTo(roomId, seq)), [chat]);
+  useEffect(() => notifyOf(chat, goToMessage), [chat]);
   const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
@@ -62,7 +62,13 @@ export function Shell({ durability, onSignOut }: ShellProps) {
         )}
         <Leftovers />
         {room !== undefined ? (
-          <RoomPage key={room.id} room={room} seq={route.seq} onDialog={setDialog} />
+          <RoomPage
+            key={room.id}
+            room={room}
+            seq={route.seq}
+            thread={route.thread}
+            onDialog={setDialog}
+          />
         ) : (
           <Welcome
             isLoaded={loaded}

@@ -7,7 +7,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Enter", "Send"],
   ["Shift Enter", "New line"],
   ["↑", "Edit your last message (in an empty field)"],
-  ["Escape", "Leave editing, close a dialog"],
+  ["Escape", "Leave editing, close a thread or a dialog"],
   ["Alt ↑ / Alt ↓", "Previous, next room"],
 ];
 

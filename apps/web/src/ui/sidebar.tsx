@@ -2,7 +2,7 @@
 import type { Room } from "@parley/client/browser";
 import { memo } from "react";
 import { useChat, useMarkedRooms, useRooms } from "./chat-context.ts";
-import { hueOf, isDirect, plainName, roomName, unreadOf } from "./format.ts";
+import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
@@ -46,8 +46,12 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
               type="button"
               className="quiet"
               onClick={() => {
-                for (const room of rooms)
-                  if (unreadOf(room) > 0) chat.reads.seen(room.id, room.lastSeq);
+                for (const room of rooms) {
+                  if (room.unreadCount > 0) chat.reads.seen(room.id, room.lastSeq);
+                  for (const { threadRootSeq, unreadCount } of room.threads) {
+                    if (unreadCount > 0) chat.reads.seen(room.id, room.lastSeq, threadRootSeq);
+                  }
+                }
                 chat.marks.clearAll();
               }}
             >
@@ -109,6 +113,7 @@ const RoomLink = memo(function RoomLink({
 }) {
   const chat = useChat();
   const unread = unreadOf(room);
+  const mentions = mentionsOf(room);
   const isMarked = room.id in useMarkedRooms();
   return (
     <li>
@@ -132,9 +137,9 @@ const RoomLink = memo(function RoomLink({
             <span className="sr-only"> marked unread in this browser</span>
           </span>
         )}
-        {room.mentionCount > 0 && (
+        {mentions > 0 && (
           <span className="badge mention">
-            @{room.mentionCount > 99 ? "99+" : room.mentionCount}
+            @{mentions > 99 ? "99+" : mentions}
             <span className="sr-only"> mentions of you</span>
           </span>
         )}

@@ -1,0 +1,31 @@
+// What can be done with a message wherever it stands: in its room, or in a thread.
+import { type Room, RoomRole } from "@parley/client/browser";
+import type { Chat } from "../chat/chat.ts";
+import { isDirect, problemText } from "./format.ts";
+import type { MessageActs } from "./message-row.tsx";
+
+export function isRoomAdmin(room: Room): boolean {
+  return !isDirect(room) && room.role >= RoomRole.ROOM_ROLE_ADMIN;
+}
+
+/** Those that the servers do. */
+export function serverActs(
+  chat: Chat,
+  roomId: number,
+  mayPin: boolean,
+  onProblem: (text: string) => void,
+): Pick<MessageActs, "remove" | "react" | "pin"> {
+  const trying = (action: Promise<unknown>) => {
+    action.catch((cause: unknown) => onProblem(problemText(cause)));
+  };
+  return {
+    remove: ({ seq }) => {
+      if (!confirm("Delete this message for everybody?")) return;
+      trying(chat.client.call("delete", { roomId, seqs: [seq] }));
+    },
+    react: ({ seq }, emoji, add) => trying(chat.client.call("react", { roomId, seq, emoji, add })),
+    pin: mayPin
+      ? ({ seq, pinned }) => trying(chat.client.call("pin", { roomId, seq, pinned: !pinned }))
+      : undefined,
+  };
+}

@@ -1,0 +1,149 @@
+// A thread beside its room: the message that it is about, the replies, and where one writes. On a phone it takes the room's place.
+import { followedThread, type Message, type Room } from "@parley/client/browser";
+import {
+  type KeyboardEvent,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
+import { useChat } from "./chat-context.ts";
+import { Composer } from "./composer.tsx";
+import { EmojiDialog } from "./emoji-dialog.tsx";
+import { isDirect, problemText, roomName } from "./format.ts";
+import { isRoomAdmin, serverActs } from "./message-acts.ts";
+import { MessageList } from "./message-list.tsx";
+import type { MessageActs } from "./message-row.tsx";
+
+interface ThreadPanelProps {
+  readonly room: Room;
+  /** The message that the thread is about. */
+  readonly rootSeq: number;
+  /** The reply that the address points at; 0 = none. */
+  readonly seq: number;
+  readonly onClose: () => void;
+}
+
+export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
+  const chat = useChat();
+  const thread = useMemo(() => chat.thread(room.id, rootSeq), [chat, room.id, rootSeq]);
+  const view = useSyncExternalStore(thread.subscribe, thread.getSnapshot);
+  const [editing, setEditing] = useState<Message>();
+  const [replying, setReplying] = useState<Message>();
+  const [reactingTo, setReactingTo] = useState<Message>();
+  const [problem, setProblem] = useState("");
+  const composer = useRef<HTMLTextAreaElement>(null);
+  const place = followedThread(room, rootSeq);
+  // As it was when the thread was opened: the line does not move while one reads.
+  const [unreadAfter] = useState(place !== undefined && place.unreadCount > 0 ? place.readSeq : 0);
+  useEffect(() => void thread.show(seq), [thread, seq]);
+  const mayPin = isDirect(room) || isRoomAdmin(room);
+  const acts = useMemo<MessageActs>(
+    () => ({
+      ...serverActs(chat, room.id, mayPin, setProblem),
+      edit: (message) => {
+        setReplying(undefined);
+        setEditing(message);
+      },
+      reply: (message) => {
+        setEditing(undefined);
+        setReplying(message);
+        composer.current?.focus();
+      },
+      pickReaction: setReactingTo,
+      openThread: undefined,
+      markUnread: undefined,
+      maySelect: () => false,
+      select: () => {},
+    }),
+    [chat, room.id, mayPin],
+  );
+  const toggleFollow = () => {
+    const request = { roomId: room.id, seq: rootSeq, follow: place === undefined };
+    chat.client
+      .call("followThread", request)
+      .catch((cause: unknown) => setProblem(problemText(cause)));
+  };
+  const editLast = () => {
+    const last = view.messages.findLast(
+      ({ authorId, deleted }) => authorId === chat.accountId && !deleted,
+    );
+    if (last !== undefined) setEditing(last);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || event.defaultPrevented || reactingTo !== undefined) return;
+    event.preventDefault();
+    onClose();
+  };
+  const isOver = view.loaded && (thread.root?.deleted ?? false);
+  const name = roomName(room, chat.accountId);
+  return (
+    <aside className="thread-panel" aria-label={`Thread in ${name}`} onKeyDown={onKey}>
+      <header>
+        {/* On a phone it is all that there is. */}
+        <h1>Thread</h1>
+        {(place !== undefined || !isOver) && (
+          <button
+            type="button"
+            className="quiet"
+            aria-pressed={place !== undefined}
+            title="Whoever follows is told of what is unread here"
+            onClick={toggleFollow}
+          >
+            {place === undefined ? "Follow" : "Following"}
+          </button>
+        )}
+        <button type="button" className="quiet" aria-label="Close the thread" onClick={onClose}>
+          ✕
+        </button>
+      </header>
+      <MessageList
+        room={room}
+        threadRootSeq={rootSeq}
+        source={thread}
+        view={view}
+        unreadAfter={unreadAfter}
+        markedSeq={0}
+        target={seq}
+        isSelected={() => undefined}
+        acts={acts}
+      />
+      {reactingTo !== undefined && (
+        <EmojiDialog
+          title="An emoji for this message"
+          onPick={(emoji) => {
+            setReactingTo(undefined);
+            acts.react(reactingTo, emoji, true);
+          }}
+          onClose={() => setReactingTo(undefined)}
+        />
+      )}
+      {problem !== "" && (
+        <p className="problem" role="alert">
+          {problem}{" "}
+          <button type="button" className="quiet" onClick={() => setProblem("")}>
+            OK
+          </button>
+        </p>
+      )}
+      {isOver ? (
+        <p className="empty">The message was deleted; the thread can be read.</p>
+      ) : (
+        <Composer
+          key={editing === undefined ? "new" : `edit:${editing.seq}`}
+          ref={composer}
+          room={room}
+          threadRootSeq={rootSeq}
+          name="the thread"
+          editing={editing}
+          replying={replying}
+          onNoReply={() => setReplying(undefined)}
+          onDone={() => setEditing(undefined)}
+          onEditLast={editLast}
+          onSent={() => setReplying(undefined)}
+        />
+      )}
+    </aside>
+  );
+}
