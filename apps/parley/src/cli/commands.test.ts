@@ -110,6 +110,29 @@ describe("commands for scripts", () => {
     expect(bodies).toEqual(lines.slice(1, 201));
   });
 
+  it("threads are written, read and followed", SLOW, async () => {
+    const bob = { as: "bob" };
+    const { message } = await json(["send", "lobby", "lunch?"]);
+    const seq = String(message.seq);
+    const sent = await json(["send", "lobby", "--thread", seq, "at one"], bob);
+    expect(sent.message).toMatchObject({ body: "at one", thread_root_seq: message.seq });
+    const thread = await json(["thread", "lobby", seq]);
+    expect(thread).toMatchObject({
+      root: { body: "lunch?", thread: { reply_count: 1 } },
+      messages: [{ body: "at one" }],
+      followed: { unread_count: 1 },
+    });
+    expect((await run(["thread", "lobby", `#${seq}`])).out).toMatch(
+      /ann: lunch\? {2}1 reply, .*\n.*bob \(thread #\d+\): at one\n$/,
+    );
+    expect((await run(["read", "lobby", "--thread", seq])).out).toMatch(
+      /^The thread of #\d+ is read/,
+    );
+    expect((await json(["thread", "lobby", seq])).followed).toMatchObject({ unread_count: 0 });
+    expect((await run(["follow", "lobby", seq, "--remove"], bob)).out).toMatch(/do not follow/);
+    expect((await run(["read", "lobby", "--thread", seq], bob)).out).toMatch(/do not follow/);
+  });
+
   it("subscribe prints events as they were", SLOW, async () => {
     const result = await run(["subscribe", "--after", "0", "--count", "3", "--json"]);
     const events = result.out
