@@ -2,6 +2,7 @@
 // (hashes, tokens, looking up who a username is) comes in as an argument. Every function throws a
 // ParleyError with a sentence for the person who asked; `requestId` must be there already.
 import {
+  type BlockRequest,
   type Command,
   type CreateInviteRequest,
   type CreatePasswordLinkRequest,
@@ -203,6 +204,18 @@ export function updateProfileCommand(
   return command(actor, request.requestId, {
     $case: "updateProfile",
     value: { displayName: validateDisplayName(request.displayName, username) },
+  });
+}
+
+/** Blocks an account for the actor, or takes that back. */
+export function blockCommand(
+  request: Pick<BlockRequest, "blocked" | "requestId">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  return command(actor, request.requestId, {
+    $case: "block",
+    value: { accountId, blocked: request.blocked },
   });
 }
 

@@ -261,6 +261,7 @@ function opProblem(op: Op): ParleyError | undefined {
           ? undefined
           : invalid("A role is member, admin or owner."))
       );
+    case "block":
     case "openDirect":
       return accountProblem(op.value.accountId);
     case "send":

@@ -47,6 +47,10 @@ export interface AccountRow extends Tracked {
   /** SHA-256, hexadecimal, of the secret of a link that sets the password once; empty = there is none. */
   linkHash: string;
   linkExpiresAtMs: number;
+  /** Whom the account has blocked, an encoded BlockList; null = nobody. */
+  blocked: Uint8Array | null;
+  /** The revision that changed it last; 0 = none did. */
+  blockedRevision: number;
 }
 
 export interface SessionRow extends Tracked {
@@ -122,8 +126,10 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     "request_floor",
     "link_hash",
     "link_expires_at_ms",
+    "blocked",
+    "blocked_revision",
   ],
-  added: ["", 0],
+  added: ["", 0, null, 0],
   values: (row) => [
     row.id,
     row.username,
@@ -139,6 +145,8 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     row.requestFloor,
     row.linkHash,
     row.linkExpiresAtMs,
+    row.blocked,
+    row.blockedRevision,
   ],
   row: (values) => ({
     ...fresh,
@@ -156,6 +164,8 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     requestFloor: values[11] as string,
     linkHash: values[12] as string,
     linkExpiresAtMs: values[13] as number,
+    blocked: values[14] as Uint8Array | null,
+    blockedRevision: values[15] as number,
   }),
 };
 

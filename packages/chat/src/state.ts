@@ -1,6 +1,7 @@
 // The state that commands work on: accounts, sessions, rooms and members in memory, written through
 // their tables; messages and remembered requests by statements of their own. Lookups here are the
 // "explicit checks" of apply: no constraint of SQLite is ever relied on to refuse anything.
+import { BlockList } from "@parley/protocol";
 import { CachedTable } from "./cached-table.ts";
 import type { ChatDatabase } from "./database.ts";
 import { FollowTable } from "./follow-table.ts";
@@ -67,6 +68,8 @@ export class ChatState {
   readonly #invitesByRoom = new Map<number, Set<InviteRow>>();
   readonly #accounts = new Map<number, AccountRow>();
   readonly #accountIdByKey = new Map<string, number>();
+  /** By who has blocked them. */
+  readonly #blocked = new Map<number, ReadonlySet<number>>();
   readonly #accountIdByLink = new Map<string, number>();
   readonly #sessions = new Map<number, SessionRow>();
   readonly #sessionIdByToken = new Map<string, number>();
@@ -158,6 +161,19 @@ export class ChatState {
     return id === undefined ? undefined : this.liveAccount(id);
   }
 
+  /** Whom an account has blocked. */
+  blockedBy(accountId: number): ReadonlySet<number> {
+    return this.#blocked.get(accountId) ?? NO_IDS;
+  }
+
+  setBlocked(account: AccountRow, accountIds: readonly number[], revision: number): void {
+    account.blocked =
+      accountIds.length === 0 ? null : BlockList.encode({ accountIds: [...accountIds] }).finish();
+    account.blockedRevision = revision;
+    this.#blocked.set(account.id, new Set(accountIds));
+    this.#accountTable.touch(account);
+  }
+
   /** An empty hash: it has no link any more. */
   setLink(account: AccountRow, linkHash: string, expiresAtMs: number): void {
     this.#accountIdByLink.delete(account.linkHash);
@@ -202,6 +218,9 @@ export class ChatState {
   #indexAccount(account: AccountRow): void {
     this.#accounts.set(account.id, account);
     if (account.usernameKey !== null) this.#accountIdByKey.set(account.usernameKey, account.id);
+    if (account.blocked !== null) {
+      this.#blocked.set(account.id, new Set(BlockList.decode(account.blocked).accountIds));
+    }
     if (account.linkHash !== "") this.#accountIdByLink.set(account.linkHash, account.id);
     if (account.deleted) return;
     this.#liveAccounts += 1;

@@ -29,6 +29,8 @@ const account: AccountRow = {
   requestFloor: "",
   linkHash: "",
   linkExpiresAtMs: 0,
+  blocked: null,
+  blockedRevision: 0,
 };
 const room: RoomRow = {
   ...tracked,

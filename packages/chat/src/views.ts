@@ -24,6 +24,7 @@ import {
 import type { AccountRow, FollowRow, InviteRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
 import type { Counts } from "./unread-counts.ts";
 
+const NO_BYTES = new Uint8Array(0);
 const NOTHING_UNREAD: Counts = { unreadCount: 0, mentionCount: 0 };
 
 /** Both names of an account that is gone. */
@@ -212,6 +213,10 @@ export function threadMarkerEvent(revision: number, row: FollowRow, counts: Coun
   const { roomId, following } = row;
   const thread = followedThread(row, following ? counts : NOTHING_UNREAD);
   return event(revision, 10, ThreadMarker.encode({ roomId, following, thread }).finish());
+}
+
+export function blockedEvent(revision: number, list: Uint8Array | null): Uint8Array {
+  return event(revision, 12, list ?? NO_BYTES);
 }
 
 export function accountChangedEvent(revision: number, account: AccountRow): Uint8Array {

@@ -120,6 +120,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 2, arbitrary: op1("removeMember", { roomId, accountId, ban: fc.boolean() }) },
   op1("setRole", { roomId, accountId, role: fc.constantFrom(0, 1, 2, 3, -1) }),
   op1("openDirect", { accountId }),
+  op1("block", { accountId, blocked: fc.boolean() }),
   {
     weight: 8,
     arbitrary: op1("send", {

@@ -130,6 +130,7 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "NOT_A_MEMBER",
     "BANNED",
     "ACCOUNT_NOT_FOUND",
+    "BLOCKED",
     "ROOM_NOT_FOUND",
     "MESSAGE_NOT_FOUND",
     "SESSION_NOT_FOUND",

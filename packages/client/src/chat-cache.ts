@@ -75,6 +75,7 @@ export function roomOf(event: Event): number {
     case "roomReset":
       return change.value.room?.id ?? 0;
     case "accountChanged":
+    case "blocked":
     case undefined:
       return 0;
   }
@@ -226,6 +227,7 @@ export function afterEvent(
     }
     case "roomReset":
     case "accountChanged":
+    case "blocked":
     case undefined:
       return row;
   }

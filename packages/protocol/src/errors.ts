@@ -67,6 +67,8 @@ export const REASONS = {
   // A password link that does not count: unknown, used, expired, or the password was set since.
   PASSWORD_LINK_NOT_FOUND: StatusCode.NOT_FOUND,
   NOT_A_MEMBER: StatusCode.PERMISSION_DENIED,
+  // The other one of a direct conversation has blocked this one.
+  BLOCKED: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
   // What it is about.
   ACCOUNT_NOT_FOUND: StatusCode.NOT_FOUND,

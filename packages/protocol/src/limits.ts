@@ -55,6 +55,7 @@ export const LIMITS = {
   /** Characters of base64url in the secret of a link: the fewest hold 16 random bytes. */
   secretCharactersMin: 22,
   secretCharactersMax: 86,
+  blockedPerAccountMax: 500,
   passwordLinkTtlMsMax: 7 * 24 * 60 * 60 * 1000,
   passwordLinkTtlMsDefault: 24 * 60 * 60 * 1000,
   invitesPerAccountMax: 50,

@@ -2,6 +2,8 @@
 // an operation is added in one place.
 import type { BinaryReader } from "@bufbuild/protobuf/wire";
 import {
+  BlockRequest,
+  BlockResponse,
   ChangePasswordRequest,
   ChangePasswordResponse,
   CreateInviteRequest,
@@ -34,6 +36,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListBlockedRequest,
+  ListBlockedResponse,
   ListInvitesRequest,
   ListInvitesResponse,
   ListMembersRequest,
@@ -312,6 +316,15 @@ export const OPERATIONS = {
     "none",
     UsePasswordLinkRequest,
     UsePasswordLinkResponse,
+  ),
+  block: operation(57, "Block", "write", "account", BlockRequest, BlockResponse),
+  listBlocked: operation(
+    58,
+    "ListBlocked",
+    "read",
+    "account",
+    ListBlockedRequest,
+    ListBlockedResponse,
   ),
 } as const;
 

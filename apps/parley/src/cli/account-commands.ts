@@ -346,6 +346,41 @@ async function confirmDeletion(username: string): Promise<void> {
   if (typed !== username) throw new UsageError("Nothing was deleted.");
 }
 
+function addBlocks(program: Command): void {
+  for (const blocked of [true, false]) {
+    addAccountOptions(program.command(blocked ? "block" : "unblock"))
+      .description(
+        blocked
+          ? "take no direct messages and mentions from somebody; nobody is told"
+          : "take a block back",
+      )
+      .argument("<account>")
+      .action(async (username: string, flags: CommonFlags) => {
+        await withAccount(flags, async ({ client, deadlineMs }) => {
+          const reply = await client.call("block", { username, blocked }, { deadlineMs });
+          output(
+            flags.json,
+            () => chatJson(reply),
+            () => [`${username} is ${blocked ? "" : "no longer "}blocked.`],
+          );
+        });
+      });
+  }
+
+  addAccountOptions(program.command("blocked"))
+    .description("list whom you have blocked")
+    .action(async (flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply = await client.call("listBlocked", {}, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => (reply.accounts.length === 0 ? ["Nobody."] : reply.accounts.map(accountText)),
+        );
+      });
+    });
+}
+
 export function addAccountCommands(program: Command): void {
   addRegister(program);
   addRegistration(program);
@@ -353,4 +388,5 @@ export function addAccountCommands(program: Command): void {
   addAccounts(program);
   addSessions(program);
   addPasswords(program);
+  addBlocks(program);
 }

@@ -59,6 +59,9 @@ describe("the command line", () => {
         "invite-links",
         "revoke-invite",
         "password-link",
+        "block",
+        "unblock",
+        "blocked",
         "use-password-link",
       ],
     ]) {

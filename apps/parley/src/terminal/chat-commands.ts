@@ -227,6 +227,18 @@ async function showThread(chat: Chat, threadRootSeq: number): Promise<void> {
   }
 }
 
+async function block(chat: Chat, username: string, word: string): Promise<void> {
+  if (username === "") {
+    const { accounts: found } = await chat.client.call("listBlocked");
+    if (found.length === 0) chat.note("nobody is blocked");
+    for (const one of found) chat.print(`  ${accountText(one)}`);
+    return;
+  }
+  const blocked = word.toLowerCase() !== "off";
+  await chat.client.call("block", { username, blocked });
+  chat.note(`${printable(username)} is ${blocked ? "" : "no longer "}blocked`);
+}
+
 async function passwordLink(chat: Chat, username: string): Promise<void> {
   const secret = newSecret();
   await chat.client.call("createPasswordLink", { username, secret });
@@ -345,6 +357,16 @@ export async function runChatCommand(
       return await accounts(chat, rest);
     case "registration":
       return await registration(chat, first);
+    case "block":
+      return await block(chat, bareAccount(first), others);
+    case "show": {
+      const seq = wholeNumber(first, "show", Number.MAX_SAFE_INTEGER);
+      const request = { roomId: chat.open.require().id, afterSeq: seq - 1, limit: 1 };
+      for (const message of (await client.call("history", request)).messages) {
+        if (message.seq === seq) chat.print(messageLine(message));
+      }
+      return;
+    }
     case "password-link":
       return await passwordLink(chat, bareAccount(requireText(first, "password-link")));
     case "unsent":

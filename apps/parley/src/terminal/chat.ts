@@ -52,6 +52,9 @@ const FOR_ME = pc.yellow("  @you");
 
 export class Chat {
   readonly book = new RoomBook();
+  /** Whom the person has blocked, and as of which revision. */
+  readonly blocked = new Set<number>();
+  #blockedAt = 0;
   readonly client: ParleyClient;
   readonly #screen: ChatScreen;
   readonly #signIn: ChatSignIn;
@@ -103,6 +106,7 @@ export class Chat {
       client: this.client,
       book: this.book,
       print: (text) => this.print(text),
+      isBlocked: (accountId) => this.blocked.has(accountId),
       onChange: () => {
         this.#screen.setPrompt(`${pc.cyan(this.open.title)}> `);
         this.#showStatus();
@@ -209,6 +213,7 @@ export class Chat {
       await this.client.online();
       this.client.subscribe({ maxCatchUpEvents: 10_000, onItem: (item) => this.#onItem(item) });
       await this.#loadRooms();
+      await this.#loadBlocked().catch(() => {});
       const { account } = this.client;
       const name = account === undefined ? "" : ` as ${printable(account.username)}`;
       this.print(`Signed in${name}. ${pc.dim("/help lists the commands.")}`);
@@ -317,6 +322,9 @@ export class Chat {
           this.note(deleted ? `#${seq} was deleted` : `#${seq} is now: ${bodyText(what.value)}`);
         }
         return;
+      case "blocked":
+        this.#setBlocked(what.value.accountIds, event.revision);
+        return;
       case "roomReset":
         if (what.value.room !== undefined) this.#onJoined(what.value.room);
         return;
@@ -334,8 +342,25 @@ export class Chat {
     }
   }
 
+  async #loadBlocked(): Promise<void> {
+    const { accounts, revision } = await this.client.call("listBlocked");
+    this.#setBlocked(
+      accounts.map(({ id }) => id),
+      revision,
+    );
+  }
+
+  #setBlocked(accountIds: readonly number[], revision: number): void {
+    if (revision < this.#blockedAt) return;
+    this.#blockedAt = revision;
+    this.blocked.clear();
+    for (const id of accountIds) this.blocked.add(id);
+  }
+
   #showMessage(message: Message): void {
     this.#see(message.author);
+    // In the open room it stands folded; elsewhere it is not told of.
+    if (this.blocked.has(message.authorId) && message.roomId !== this.open.id) return;
     const late = this.#waiting.arrived(message.clientMessageId) ? pc.green("  sent") : "";
     if (message.threadRootSeq > 0) {
       this.#showReply(message, late);

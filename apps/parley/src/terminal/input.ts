@@ -60,6 +60,12 @@ export const CHAT_COMMANDS = [
     text: "who may make an account; for the instance's owner: change it",
   },
   {
+    name: "block",
+    usage: "/block [ACCOUNT [off]]",
+    text: "take nothing from somebody; with off, take that back; alone, whom you have blocked",
+  },
+  { name: "show", usage: "/show N", text: "message N, whoever it is from" },
+  {
     name: "password-link",
     usage: "/password-link ACCOUNT",
     text: "for the instance's owner: a link by which somebody sets their password, once",

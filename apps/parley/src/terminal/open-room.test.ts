@@ -31,6 +31,7 @@ function setUp() {
     client,
     book,
     print: (text) => void printed.push(stripVTControlCharacters(text)),
+    isBlocked: () => false,
     onChange: () => {},
   });
   const replyWith = (...messages: readonly Message[]) => {

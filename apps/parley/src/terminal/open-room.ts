@@ -19,6 +19,8 @@ export interface OpenRoomParts {
   readonly print: (text: string) => void;
   /** Which room is open, or how far it is read, has changed. */
   readonly onChange: () => void;
+  /** What such an account has written is folded. */
+  readonly isBlocked: (accountId: number) => boolean;
 }
 
 interface Early {
@@ -129,7 +131,9 @@ export class OpenRoom {
     if (day !== this.#day) this.#rule(day);
     this.#day = day;
     const quoted = this.#quotes.of(message);
-    const line = messageLine(message, clockTime(message.sentAtMs), quoted);
+    const isBlocked = this.#parts.isBlocked(message.authorId) && !message.deleted;
+    const shown = isBlocked ? { ...message, body: `(blocked; /show ${message.seq})` } : message;
+    const line = messageLine(shown, clockTime(message.sentAtMs), quoted);
     this.#parts.print(`${line}${suffix}`);
   }
 

@@ -15,6 +15,7 @@ import {
   tabPeers,
   webSocketCarrier,
 } from "@parley/client/browser";
+import { Blocked } from "./blocked.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { NodesOfPage } from "./nodes-of-page.ts";
 import { OutboxView } from "./outbox-view.ts";
@@ -54,6 +55,7 @@ export class Chat {
   readonly outbox: OutboxView;
   readonly cluster: ClusterWatch;
   readonly reads: ReadMarks;
+  readonly blocked: Blocked;
   readonly marks: UnreadMarks;
   readonly typists: Typists;
   readonly #cache: IndexedDbCache;
@@ -78,6 +80,7 @@ export class Chat {
     this.outbox = new OutboxView(client);
     this.cluster = new ClusterWatch(client);
     this.reads = new ReadMarks(client);
+    this.blocked = new Blocked(client, sync);
     this.marks = new UnreadMarks(unreadMarkStore(this.scope));
     this.typists = new Typists(client);
     const nodes = new NodesOfPage(client);
@@ -212,6 +215,7 @@ export class Chat {
     for (const stop of this.#stops) stop();
     this.cluster.close();
     this.reads.close();
+    this.blocked.close();
     this.marks.close();
     this.typists.close();
     this.deliveries.close();

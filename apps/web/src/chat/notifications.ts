@@ -57,6 +57,7 @@ export function notifyOf(chat: Chat, open: (message: Message) => void): () => vo
       if (event?.$case !== "message") continue;
       const message = event.value;
       if (message.authorId === chat.accountId || nowMs - message.sentAtMs > AGE_MS_MAX) continue;
+      if (chat.blocked.getSnapshot().has(message.authorId)) continue;
       const { rooms } = chat.sync.rooms.getSnapshot();
       const room = rooms.find(({ id }) => id === message.roomId);
       const isDirect = room?.visibility === RoomVisibility.ROOM_VISIBILITY_DIRECT;

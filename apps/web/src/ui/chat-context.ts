@@ -35,6 +35,11 @@ export function useMarkedRooms(): MarkedRooms {
   return useSyncExternalStore(marks.subscribe, marks.getSnapshot);
 }
 
+export function useBlocked(): ReadonlySet<number> {
+  const { blocked } = useChat();
+  return useSyncExternalStore(blocked.subscribe, blocked.getSnapshot);
+}
+
 export function useCluster(): ClusterPicture {
   const { cluster } = useChat();
   return useSyncExternalStore(cluster.subscribe, cluster.getSnapshot);

@@ -1,7 +1,7 @@
 // Who is in a room, and what may be done about it.
 import { type Room, type RoomMember, RoomRole } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
-import { useChat } from "./chat-context.ts";
+import { useBlocked, useChat } from "./chat-context.ts";
 import { plainName, problemText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
@@ -16,6 +16,7 @@ interface MembersDialogProps {
 
 export function MembersDialog({ room, onClose }: MembersDialogProps) {
   const chat = useChat();
+  const blocked = useBlocked();
   const [members, setMembers] = useState<readonly RoomMember[]>([]);
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState("");
@@ -89,6 +90,21 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                 @{plainName(account.username)} {ROLE_NAMES[role] ?? ""}
               </small>
               <span className="spacer" />
+              {account.id !== chat.accountId && (
+                <button
+                  type="button"
+                  className="quiet"
+                  onClick={() => {
+                    const isBlocked = blocked.has(account.id);
+                    const { username } = account;
+                    void act(`${username} is ${isBlocked ? "no longer " : ""}blocked.`, () =>
+                      chat.client.call("block", { username, blocked: !isBlocked }),
+                    );
+                  }}
+                >
+                  {blocked.has(account.id) ? "Unblock" : "Block"}
+                </button>
+              )}
               {isOwner && account.id !== chat.accountId && role !== RoomRole.ROOM_ROLE_OWNER && (
                 <button
                   type="button"

@@ -1,7 +1,7 @@
 // One message, and what became of it.
 import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
-import { memo, type ReactNode, useSyncExternalStore } from "react";
-import { useChat } from "./chat-context.ts";
+import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
+import { useBlocked, useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
 import { Markdown } from "./markdown.tsx";
 import { goTo, goToMessage, pathOf } from "./route.ts";
@@ -44,6 +44,8 @@ const PALETTE = ["👍", "❤️", "😂", "🎉", "👀", "✅"] as const;
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const { message, isGrouped, isTarget, quoted, isSelected, unreadReplies, acts } = props;
   const { accountId } = useChat();
+  const isBlocked = useBlocked().has(message.authorId);
+  const [isShown, setIsShown] = useState(false);
   const isOwn = message.authorId === accountId;
   const isForMe = !isOwn && (message.mentionsRoom || message.mentions.includes(accountId));
   const { roomId, seq, threadRootSeq: thread } = message;
@@ -88,6 +90,13 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         <div className="body" dir="auto">
           {message.deleted ? (
             <p className="deleted">This message was deleted.</p>
+          ) : isBlocked && !isShown ? (
+            <p className="deleted">
+              Blocked.{" "}
+              <button type="button" className="quiet" onClick={() => setIsShown(true)}>
+                Show
+              </button>
+            </p>
           ) : (
             <Markdown text={message.body} />
           )}

@@ -1,5 +1,6 @@
 // One's own account: name, password, sign-ins on other devices, and its end.
 import {
+  type Account,
   LIMITS,
   type LoginSession,
   newSecret,
@@ -58,6 +59,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       <Typing />
       <Password act={act} />
       <Sessions act={act} />
+      <BlockedPeople act={act} />
       {chat.client.account?.owner === true && <Registration act={act} />}
       {chat.client.account?.owner === true && <PasswordLink act={act} />}
       <EndOfAccount act={act} onDeleted={onDeleted} />
@@ -290,6 +292,42 @@ function PasswordLink({ act }: PartProps) {
         />
       )}
     </form>
+  );
+}
+
+/** Nothing where nobody is. */
+function BlockedPeople({ act }: PartProps) {
+  const chat = useChat();
+  const [accounts, setAccounts] = useState<readonly Account[]>([]);
+  const load = useCallback(async () => {
+    setAccounts((await chat.client.call("listBlocked")).accounts);
+  }, [chat]);
+  useEffect(() => {
+    load().catch(() => {});
+  }, [load]);
+  const unblock = ({ username }: Account) =>
+    void act(`${username} is no longer blocked.`, async () => {
+      await chat.client.call("block", { username, blocked: false });
+      await load();
+    });
+  if (accounts.length === 0) return null;
+  return (
+    <section>
+      <h3>Whom you have blocked</h3>
+      <ul className="people">
+        {accounts.map((account) => (
+          <li key={account.id}>
+            <bdi>{plainName(account.username)}</bdi>
+            <span className="spacer" />
+            {!account.deleted && (
+              <button type="button" className="quiet" onClick={() => unblock(account)}>
+                Unblock
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -70,6 +70,8 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     requestFloor: "",
     linkHash: "",
     linkExpiresAtMs: 0,
+    blocked: null,
+    blockedRevision: 0,
   };
   state.addAccount(account);
   context.changes.push(accountChange(account));
@@ -212,6 +214,7 @@ export function deleteAccount(
   for (const session of state.sessionsOf(account.id)) endSession(context, session);
   for (const invite of state.invitesBy(account.id)) state.removeInvite(invite);
   state.setLink(account, "", 0);
+  state.setBlocked(account, [], 0);
   state.forgetAccountName(account);
   account.username = "";
   account.displayName = "";

@@ -20,6 +20,7 @@ import {
   setRegistration,
   updateProfile,
 } from "./accounts.ts";
+import { block } from "./blocks.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { createInvite, revokeInvite } from "./invites.ts";
 import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
@@ -109,6 +110,8 @@ function identifyingContent(op: Op): SqlValue[] {
       return [op.$case, op.value.roomId, op.value.accountId, op.value.role];
     case "openDirect":
       return [op.$case, op.value.accountId];
+    case "block":
+      return [op.$case, op.value.accountId, op.value.blocked ? 1 : 0];
     case "delete":
       return [op.$case, op.value.roomId, ...op.value.seqs];
     case "edit": {
@@ -286,6 +289,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return removeMember(context, account, op.value);
     case "setRole":
       return setRole(context, account, op.value);
+    case "block":
+      return block(context, account, op.value);
     case "openDirect":
       return openDirect(context, account, op.value);
   }

@@ -26,6 +26,7 @@ import {
   peerIdOf,
   readMarkerEvent,
 } from "../views.ts";
+import { blockedProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 import { isDirect, type Membership, membershipOf } from "./membership.ts";
 import { followByReply, markThreadRead, threadRoot, withoutReplies, withReply } from "./threads.ts";
@@ -60,17 +61,32 @@ export function repeatedSend(
   return sendResponse(encode(Message, messageView(row, author)));
 }
 
-/** Of those whom the text names, the members; everybody, if the author may. Undefined = nobody. */
+/**
+ * Of those whom the text names, the members; everybody, if the author may. Not who has blocked the author, but that an admin
+ * speaks to everybody in a large room. Undefined = nobody.
+ */
 function mentionsOf(
   context: ApplyContext,
   { room, member }: Membership,
   command: SendCommand,
 ): MentionList | undefined {
-  const isMember = (accountId: number) => context.state.member(room.id, accountId) !== undefined;
-  const accountIds = [...new Set(command.mentionIds)].filter(isMember);
+  const { state } = context;
+  const isReached = (accountId: number) =>
+    state.member(room.id, accountId) !== undefined &&
+    !state.blockedBy(accountId).has(member.accountId);
+  const accountIds = [...new Set(command.mentionIds)].filter(isReached);
   const mayAll =
     room.memberCount <= LIMITS.roomMentionMembersMax || member.role >= RoomRole.ROOM_ROLE_ADMIN;
   const all = command.mentionsRoom && mayAll;
+  if (all && room.memberCount <= LIMITS.roomMentionMembersMax) {
+    // Everybody but those who have blocked the author is who is left, one by one.
+    const members = [...state.memberRows(room.id)].filter(({ role }) => role !== 0);
+    const reached = members.map((one) => one.accountId).filter(isReached);
+    if (reached.length < members.length) {
+      reached.sort((x, y) => x - y);
+      return { accountIds: reached.filter((id) => id !== member.accountId), room: false };
+    }
+  }
   return accountIds.length === 0 && !all ? undefined : { accountIds, room: all };
 }
 
@@ -104,6 +120,8 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
   if (isDirect(room) && state.liveAccount(peerIdOf(room, account.id)) === undefined) {
     return refuse("ACCOUNT_NOT_FOUND", "The other account of this conversation was deleted.");
   }
+  const blocked = blockedProblem(context, room, account);
+  if (blocked !== undefined) return blocked;
   if (command.replyToSeq > room.lastSeq) {
     return refuse("MESSAGE_NOT_FOUND", "The message that this one answers does not exist.");
   }
@@ -248,6 +266,8 @@ export function editMessage(
   const found = membershipOf(context, command.roomId, account);
   if (found instanceof ParleyError) return found;
   const { room } = found;
+  const blocked = blockedProblem(context, room, account);
+  if (blocked !== undefined) return blocked;
   const row = state.messages.bySeq(room.id, command.seq);
   if (row === undefined || row.deleted) {
     return refuse("MESSAGE_NOT_FOUND", `There is no message ${command.seq} any more.`);

@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import type { AccountRow, MessageRow } from "../rows.ts";
 import { authorName, messageChangedEvent, messageView, reactionsOf } from "../views.ts";
+import { blockedProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 import { membershipOf } from "./membership.ts";
 
@@ -20,6 +21,8 @@ export function react(context: ApplyContext, account: AccountRow, command: React
   const { state, revision } = context;
   const found = membershipOf(context, command.roomId, account);
   if (found instanceof ParleyError) return found;
+  const blocked = blockedProblem(context, found.room, account);
+  if (blocked !== undefined) return blocked;
   const row = state.messages.bySeq(found.room.id, command.seq);
   if (row === undefined || row.deleted) {
     return refuse("MESSAGE_NOT_FOUND", `There is no message ${command.seq} any more.`);

@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import type { AccountRow, RoomRow } from "../rows.ts";
 import { roomChangedEvent, roomRemovedEvent, roomResetEvent, roomView } from "../views.ts";
+import { blockedByProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse, roomChange } from "./context.ts";
 import {
   enterRoom,
@@ -167,6 +168,8 @@ export function openDirect(
   const { state, revision } = context;
   const peer = state.liveAccount(command.accountId);
   if (peer === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
+  const blocked = blockedByProblem(state.blockedBy(peer.id), account);
+  if (blocked !== undefined) return blocked;
   const low = Math.min(account.id, peer.id);
   const high = Math.max(account.id, peer.id);
   let room = state.directRoom(low, high);

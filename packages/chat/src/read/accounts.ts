@@ -1,10 +1,12 @@
 // Reads about accounts and sessions.
 import {
+  BlockList,
   type GetAccountRequest,
   GetAccountResponse,
   LIMITS,
   type ListAccountsRequest,
   ListAccountsResponse,
+  ListBlockedResponse,
   ListSessionsResponse,
   ParleyError,
 } from "@parley/protocol";
@@ -32,6 +34,14 @@ export class AccountReads {
       `SELECT ${columnsOf(ACCOUNTS)} FROM accounts
        WHERE username_key > ? ORDER BY username_key LIMIT ?`,
     );
+  }
+
+  /** Whom the account has blocked; bounded by how many there may be. */
+  blocked(account: AccountRow, revision: number): Uint8Array {
+    const ids = account.blocked === null ? [] : BlockList.decode(account.blocked).accountIds;
+    const accounts = ids.map((id) => this.#rows.account(id)).filter((row) => row !== undefined);
+    const list = { accounts: accounts.map(accountView), revision, staleMs: 0 };
+    return ListBlockedResponse.encode(list).finish();
   }
 
   /** By username, a page at a time; deleted accounts have none. */

@@ -19,6 +19,7 @@ import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
 import type { Counts } from "../unread-counts.ts";
 import {
   accountChangedEvent,
+  blockedEvent,
   membershipChangedEvent,
   messageChangedEvent,
   messageEvent,
@@ -37,6 +38,7 @@ import type { UnreadReads } from "./unread.ts";
 /** Within a revision: first the room, then who is in it, then what is said in it. */
 const RANK = {
   account: 0,
+  blocked: 0,
   reset: 1,
   room: 2,
   member: 3,
@@ -143,6 +145,16 @@ export class CatchUpReads {
 
   #sources(accountId: number, after: number): Source[] {
     const sources: Source[] = [this.#accountSource(after), this.#threadSource(accountId, after)];
+    const own = this.#rows.account(accountId);
+    if (own !== undefined && own.blockedRevision > after) {
+      sources.push(
+        single(
+          pendingAt(own.blockedRevision, RANK.blocked, (revision) =>
+            blockedEvent(revision, own.blocked),
+          ),
+        ),
+      );
+    }
     for (const values of allArrays(this.#memberships, accountId, after)) {
       const member = MEMBERS.row(values);
       const room = ROOMS.row(values.slice(MEMBERS.columns.length));

@@ -131,6 +131,8 @@ export class ChatReader {
         return this.#accounts.get(decode(GetAccountRequest, query.request), accountId, revision);
       case "listRooms":
         return this.#rooms.list(decode(ListRoomsRequest, query.request), accountId, revision);
+      case "listBlocked":
+        return this.#accounts.blocked(account, revision);
       case "listInvites":
         return this.#invites.list(decode(ListInvitesRequest, query.request), account, revision);
       case "listMembers":

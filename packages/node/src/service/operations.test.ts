@@ -120,6 +120,10 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("ann", "search", { query: 'from:@ann has:"cake"' });
   await say("eve", "history", { roomId: secret.room?.id ?? 0 });
   await say("bob", "openDirect", { username: "ann" });
+  await say("ann", "block", { username: "bob", blocked: true });
+  await say("ann", "listBlocked", {});
+  await say("bob", "openDirect", { username: "ann" });
+  await say("ann", "block", { username: "bob", blocked: false });
   await say("bob", "leaveRoom", { roomId });
   await say("ann", "listRooms", {});
   await say("ann", "deleteRoom", { roomId: secret.room?.id ?? 0 });
@@ -192,6 +196,7 @@ test("the answers of the script are what they should be", async () => {
   expect(failures.sort()).toEqual(
     [
       "register REGISTRATION_CLOSED",
+      "openDirect BLOCKED",
       "createPasswordLink PERMISSION_DENIED",
       "usePasswordLink PASSWORD_LINK_NOT_FOUND",
       "createInvite NOT_A_MEMBER",

@@ -1,5 +1,6 @@
 // The one table of handlers: the unary RPCs, the session stream and the WebSocket all come here.
 import {
+  blockCommand,
   createInviteCommand,
   createPasswordLinkCommand,
   createRoomCommand,
@@ -167,6 +168,8 @@ export class Operations {
       inviteMember: (request, caller) => this.#writeAbout(request, caller, inviteMemberCommand),
       removeMember: (request, caller) => this.#writeAbout(request, caller, removeMemberCommand),
       setRole: (request, caller) => this.#writeAbout(request, caller, setRoleCommand),
+      block: (request, caller) => this.#writeAbout(request, caller, blockCommand),
+      listBlocked: (request, caller) => this.#read("listBlocked", request, caller),
       openDirect: (request, caller) => this.#writeAbout(request, caller, openDirectCommand),
       delete: (request, caller) => this.#write(request, caller, deleteCommand),
       edit: (request, caller) => this.#write(request, caller, editCommand),

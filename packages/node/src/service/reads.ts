@@ -27,6 +27,7 @@ const STALE_FIELD = {
   getAccount: 3,
   getRegistration: 4,
   listInvites: 3,
+  listBlocked: 3,
   listRooms: 4,
   listMembers: 4,
   history: 3,

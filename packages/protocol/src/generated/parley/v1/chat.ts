@@ -22,6 +22,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import {
+  BlockRequest,
+  BlockResponse,
   ChangePasswordRequest,
   ChangePasswordResponse,
   CreateInviteRequest,
@@ -55,6 +57,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListBlockedRequest,
+  ListBlockedResponse,
   ListInvitesRequest,
   ListInvitesResponse,
   ListMembersRequest,
@@ -236,6 +240,22 @@ export const ChatDefinition = {
       requestType: UpdateProfileRequest as typeof UpdateProfileRequest,
       requestStream: false,
       responseType: UpdateProfileResponse as typeof UpdateProfileResponse,
+      responseStream: false,
+      options: {},
+    },
+    block: {
+      name: "Block",
+      requestType: BlockRequest as typeof BlockRequest,
+      requestStream: false,
+      responseType: BlockResponse as typeof BlockResponse,
+      responseStream: false,
+      options: {},
+    },
+    listBlocked: {
+      name: "ListBlocked",
+      requestType: ListBlockedRequest as typeof ListBlockedRequest,
+      requestStream: false,
+      responseType: ListBlockedResponse as typeof ListBlockedResponse,
       responseStream: false,
       options: {},
     },
@@ -626,6 +646,24 @@ export const ChatService = {
       Buffer.from(UpdateProfileResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateProfileResponse => UpdateProfileResponse.decode(value),
   },
+  block: {
+    path: "/parley.v1.Chat/Block" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BlockRequest): Buffer => Buffer.from(BlockRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BlockRequest => BlockRequest.decode(value),
+    responseSerialize: (value: BlockResponse): Buffer => Buffer.from(BlockResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BlockResponse => BlockResponse.decode(value),
+  },
+  listBlocked: {
+    path: "/parley.v1.Chat/ListBlocked" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBlockedRequest): Buffer => Buffer.from(ListBlockedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBlockedRequest => ListBlockedRequest.decode(value),
+    responseSerialize: (value: ListBlockedResponse): Buffer => Buffer.from(ListBlockedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBlockedResponse => ListBlockedResponse.decode(value),
+  },
   createRoom: {
     path: "/parley.v1.Chat/CreateRoom" as const,
     requestStream: false as const,
@@ -903,6 +941,8 @@ export interface ChatServer extends UntypedServiceImplementation {
   listAccounts: handleUnaryCall<ListAccountsRequest, ListAccountsResponse>;
   getAccount: handleUnaryCall<GetAccountRequest, GetAccountResponse>;
   updateProfile: handleUnaryCall<UpdateProfileRequest, UpdateProfileResponse>;
+  block: handleUnaryCall<BlockRequest, BlockResponse>;
+  listBlocked: handleUnaryCall<ListBlockedRequest, ListBlockedResponse>;
   createRoom: handleUnaryCall<CreateRoomRequest, CreateRoomResponse>;
   updateRoom: handleUnaryCall<UpdateRoomRequest, UpdateRoomResponse>;
   deleteRoom: handleUnaryCall<DeleteRoomRequest, DeleteRoomResponse>;
@@ -1160,6 +1200,36 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateProfileResponse) => void,
+  ): ClientUnaryCall;
+  block(
+    request: BlockRequest,
+    callback: (error: ServiceError | null, response: BlockResponse) => void,
+  ): ClientUnaryCall;
+  block(
+    request: BlockRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BlockResponse) => void,
+  ): ClientUnaryCall;
+  block(
+    request: BlockRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BlockResponse) => void,
+  ): ClientUnaryCall;
+  listBlocked(
+    request: ListBlockedRequest,
+    callback: (error: ServiceError | null, response: ListBlockedResponse) => void,
+  ): ClientUnaryCall;
+  listBlocked(
+    request: ListBlockedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBlockedResponse) => void,
+  ): ClientUnaryCall;
+  listBlocked(
+    request: ListBlockedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBlockedResponse) => void,
   ): ClientUnaryCall;
   createRoom(
     request: CreateRoomRequest,

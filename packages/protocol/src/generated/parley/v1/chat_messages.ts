@@ -285,6 +285,12 @@ export interface ThreadMarker {
   thread: FollowedThread | undefined;
 }
 
+/** Whom the subscriber has blocked, all of them. */
+export interface BlockList {
+  /** Ascending. */
+  accountIds: number[];
+}
+
 /** One change that a subscriber may see. Events of one revision are never split between frames. */
 export interface Event {
   revision: number;
@@ -306,6 +312,9 @@ export interface Event {
     /** Profile or deletion of an account. */
     { $case: "accountChanged"; value: Account }
     | { $case: "threadMarker"; value: ThreadMarker }
+    | //
+    /** The subscriber has blocked somebody or taken a block back, on one of their devices. */
+    { $case: "blocked"; value: BlockList }
     | undefined;
 }
 
@@ -527,6 +536,35 @@ export interface UpdateProfileRequest {
 export interface UpdateProfileResponse {
   account: Account | undefined;
   revision: number;
+}
+
+/**
+ * Blocks somebody for oneself, or takes that back; a repeat changes nothing. Nobody else is told. Who is blocked can't open or write
+ * to a direct conversation with the blocker (BLOCKED), and mentions them no more; their messages in rooms are for the client to hide.
+ * At most 500.
+ */
+export interface BlockRequest {
+  username: string;
+  /** False takes it back. */
+  blocked: boolean;
+  requestId: string;
+}
+
+export interface BlockResponse {
+  blocked: BlockList | undefined;
+  revision: number;
+}
+
+/** In the order of their ids. */
+export interface ListBlockedRequest {
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface ListBlockedResponse {
+  accounts: Account[];
+  revision: number;
+  staleMs: number;
 }
 
 export interface CreateRoomRequest {
@@ -2426,6 +2464,75 @@ export const ThreadMarker: MessageFns<ThreadMarker> = {
   },
 };
 
+function createBaseBlockList(): BlockList {
+  return { accountIds: [] };
+}
+
+export const BlockList: MessageFns<BlockList> = {
+  encode(message: BlockList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.accountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlockList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlockList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.accountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.accountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlockList>): BlockList {
+    return BlockList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlockList>): BlockList {
+    const message = createBaseBlockList();
+    message.accountIds = object.accountIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseEvent(): Event {
   return { revision: 0, event: undefined };
 }
@@ -2462,6 +2569,9 @@ export const Event: MessageFns<Event> = {
         break;
       case "threadMarker":
         ThreadMarker.encode(message.event.value, writer.uint32(82).fork()).join();
+        break;
+      case "blocked":
+        BlockList.encode(message.event.value, writer.uint32(98).fork()).join();
         break;
     }
     return writer;
@@ -2560,6 +2670,14 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "threadMarker", value: ThreadMarker.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.event = { $case: "blocked", value: BlockList.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2630,6 +2748,12 @@ export const Event: MessageFns<Event> = {
       case "threadMarker": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "threadMarker", value: ThreadMarker.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "blocked": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "blocked", value: BlockList.fromPartial(object.event.value) };
         }
         break;
       }
@@ -5077,6 +5201,300 @@ export const UpdateProfileResponse: MessageFns<UpdateProfileResponse> = {
       ? Account.fromPartial(object.account)
       : undefined;
     message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseBlockRequest(): BlockRequest {
+  return { username: "", blocked: false, requestId: "" };
+}
+
+export const BlockRequest: MessageFns<BlockRequest> = {
+  encode(message: BlockRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.blocked !== false) {
+      writer.uint32(16).bool(message.blocked);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlockRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlockRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.blocked = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlockRequest>): BlockRequest {
+    return BlockRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlockRequest>): BlockRequest {
+    const message = createBaseBlockRequest();
+    message.username = object.username ?? "";
+    message.blocked = object.blocked ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseBlockResponse(): BlockResponse {
+  return { blocked: undefined, revision: 0 };
+}
+
+export const BlockResponse: MessageFns<BlockResponse> = {
+  encode(message: BlockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.blocked !== undefined) {
+      BlockList.encode(message.blocked, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlockResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlockResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.blocked = BlockList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlockResponse>): BlockResponse {
+    return BlockResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlockResponse>): BlockResponse {
+    const message = createBaseBlockResponse();
+    message.blocked = (object.blocked !== undefined && object.blocked !== null)
+      ? BlockList.fromPartial(object.blocked)
+      : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListBlockedRequest(): ListBlockedRequest {
+  return { consistency: 0, minRevision: 0 };
+}
+
+export const ListBlockedRequest: MessageFns<ListBlockedRequest> = {
+  encode(message: ListBlockedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consistency !== 0) {
+      writer.uint32(8).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(16).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBlockedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBlockedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBlockedRequest>): ListBlockedRequest {
+    return ListBlockedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBlockedRequest>): ListBlockedRequest {
+    const message = createBaseListBlockedRequest();
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseListBlockedResponse(): ListBlockedResponse {
+  return { accounts: [], revision: 0, staleMs: 0 };
+}
+
+export const ListBlockedResponse: MessageFns<ListBlockedResponse> = {
+  encode(message: ListBlockedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.accounts) {
+      Account.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(24).uint64(message.staleMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBlockedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBlockedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.accounts.push(Account.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBlockedResponse>): ListBlockedResponse {
+    return ListBlockedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBlockedResponse>): ListBlockedResponse {
+    const message = createBaseListBlockedResponse();
+    message.accounts = object.accounts?.map((e) => Account.fromPartial(e)) || [];
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
     return message;
   },
 };

@@ -73,6 +73,11 @@ export interface UpdateProfileCommand {
   displayName: string;
 }
 
+export interface BlockCommand {
+  accountId: number;
+  blocked: boolean;
+}
+
 export interface CreateRoomCommand {
   name: string;
   nameKey: string;
@@ -243,6 +248,7 @@ export interface Command {
     | { $case: "revokeInvite"; value: RevokeInviteCommand }
     | { $case: "createPasswordLink"; value: CreatePasswordLinkCommand }
     | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
+    | { $case: "block"; value: BlockCommand }
     | undefined;
 }
 
@@ -964,6 +970,73 @@ export const UpdateProfileCommand: MessageFns<UpdateProfileCommand> = {
   fromPartial(object: DeepPartial<UpdateProfileCommand>): UpdateProfileCommand {
     const message = createBaseUpdateProfileCommand();
     message.displayName = object.displayName ?? "";
+    return message;
+  },
+};
+
+function createBaseBlockCommand(): BlockCommand {
+  return { accountId: 0, blocked: false };
+}
+
+export const BlockCommand: MessageFns<BlockCommand> = {
+  encode(message: BlockCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountId !== 0) {
+      writer.uint32(8).uint64(message.accountId);
+    }
+    if (message.blocked !== false) {
+      writer.uint32(16).bool(message.blocked);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlockCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlockCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.blocked = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlockCommand>): BlockCommand {
+    return BlockCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlockCommand>): BlockCommand {
+    const message = createBaseBlockCommand();
+    message.accountId = object.accountId ?? 0;
+    message.blocked = object.blocked ?? false;
     return message;
   },
 };
@@ -2724,6 +2797,9 @@ export const Command: MessageFns<Command> = {
       case "usePasswordLink":
         UsePasswordLinkCommand.encode(message.op.value, writer.uint32(346).fork()).join();
         break;
+      case "block":
+        BlockCommand.encode(message.op.value, writer.uint32(354).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3011,6 +3087,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "usePasswordLink", value: UsePasswordLinkCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 44: {
+            if (tag !== 354) {
+              break;
+            }
+
+            message.op = { $case: "block", value: BlockCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3199,6 +3283,12 @@ export const Command: MessageFns<Command> = {
       case "usePasswordLink": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "usePasswordLink", value: UsePasswordLinkCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "block": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "block", value: BlockCommand.fromPartial(object.op.value) };
         }
         break;
       }

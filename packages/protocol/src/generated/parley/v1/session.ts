@@ -8,6 +8,8 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   Account,
+  BlockRequest,
+  BlockResponse,
   ChangePasswordRequest,
   ChangePasswordResponse,
   CreateInviteRequest,
@@ -41,6 +43,8 @@ import {
   LeaveRoomResponse,
   ListAccountsRequest,
   ListAccountsResponse,
+  ListBlockedRequest,
+  ListBlockedResponse,
   ListInvitesRequest,
   ListInvitesResponse,
   ListMembersRequest,
@@ -206,6 +210,8 @@ export interface Request {
     | { $case: "revokeInvite"; value: RevokeInviteRequest }
     | { $case: "createPasswordLink"; value: CreatePasswordLinkRequest }
     | { $case: "usePasswordLink"; value: UsePasswordLinkRequest }
+    | { $case: "block"; value: BlockRequest }
+    | { $case: "listBlocked"; value: ListBlockedRequest }
     | undefined;
 }
 
@@ -255,6 +261,8 @@ export interface Reply {
     | { $case: "revokeInvite"; value: RevokeInviteResponse }
     | { $case: "createPasswordLink"; value: CreatePasswordLinkResponse }
     | { $case: "usePasswordLink"; value: UsePasswordLinkResponse }
+    | { $case: "block"; value: BlockResponse }
+    | { $case: "listBlocked"; value: ListBlockedResponse }
     | undefined;
 }
 
@@ -1022,6 +1030,12 @@ export const Request: MessageFns<Request> = {
       case "usePasswordLink":
         UsePasswordLinkRequest.encode(message.op.value, writer.uint32(450).fork()).join();
         break;
+      case "block":
+        BlockRequest.encode(message.op.value, writer.uint32(458).fork()).join();
+        break;
+      case "listBlocked":
+        ListBlockedRequest.encode(message.op.value, writer.uint32(466).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1386,6 +1400,22 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "usePasswordLink", value: UsePasswordLinkRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 57: {
+            if (tag !== 458) {
+              break;
+            }
+
+            message.op = { $case: "block", value: BlockRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 58: {
+            if (tag !== 466) {
+              break;
+            }
+
+            message.op = { $case: "listBlocked", value: ListBlockedRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1652,6 +1682,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "block": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "block", value: BlockRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "listBlocked": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "listBlocked", value: ListBlockedRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1792,6 +1834,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "usePasswordLink":
         UsePasswordLinkResponse.encode(message.result.value, writer.uint32(450).fork()).join();
+        break;
+      case "block":
+        BlockResponse.encode(message.result.value, writer.uint32(458).fork()).join();
+        break;
+      case "listBlocked":
+        ListBlockedResponse.encode(message.result.value, writer.uint32(466).fork()).join();
         break;
     }
     return writer;
@@ -2166,6 +2214,22 @@ export const Reply: MessageFns<Reply> = {
             };
             continue;
           }
+          case 57: {
+            if (tag !== 458) {
+              break;
+            }
+
+            message.result = { $case: "block", value: BlockResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 58: {
+            if (tag !== 466) {
+              break;
+            }
+
+            message.result = { $case: "listBlocked", value: ListBlockedResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2446,6 +2510,18 @@ export const Reply: MessageFns<Reply> = {
             $case: "usePasswordLink",
             value: UsePasswordLinkResponse.fromPartial(object.result.value),
           };
+        }
+        break;
+      }
+      case "block": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "block", value: BlockResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "listBlocked": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "listBlocked", value: ListBlockedResponse.fromPartial(object.result.value) };
         }
         break;
       }
