@@ -158,7 +158,7 @@ export function optionsOf(seed: number): WorldOptions {
       copyIdleMs: random.pick([3_000, 10_000]),
       ...(spares > 0 ? { autopilotDeadMs: random.pick([0, 2_000, 5_000]) } : {}),
     },
-    operationGapUs: clients * random.between(50_000, 72_000),
+    operationGapUs: clients * random.between(46_000, 66_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),
     healsQuorumFirst: random.chance(0.4),
     upgradeAfterUs: random.chance(0.4) ? random.between(2_000_000, 30_000_000) : undefined,
