@@ -74,6 +74,8 @@ interface SeenRoom {
 class Subscriber {
   readonly accountId: number;
   readonly rooms = new Map<number, SeenRoom>();
+  /** Whom the account has blocked. */
+  blocked: readonly number[] = [];
   readonly #gone = new Set<number>();
 
   constructor(accountId: number) {
@@ -141,6 +143,9 @@ class Subscriber {
         else threads.delete(thread.threadRootSeq);
         return;
       }
+      case "blocked":
+        this.blocked = it.value.accountIds;
+        return;
       case "accountChanged":
         if (!it.value.deleted) return;
         this.#gone.add(it.value.id);
@@ -251,6 +256,7 @@ test("P5: a cache caught up from any revision, in pages of any size, equals one 
         // Between pages, what was deleted may be told twice: then the counts are right after the next read marker.
         const isWhole = bytesMax === 1_000_000;
         expect(subscriber.state(isWhole)).toEqual(always[i]?.state(isWhole));
+        expect(subscriber.blocked).toEqual(always[i]?.blocked);
         const counted = reader.read({ kind: "unread", accountId });
         if (counted.kind !== "response") throw new Error("no counts");
         expect(UnreadResponse.decode(counted.response).rooms).toEqual(always[i]?.counts());

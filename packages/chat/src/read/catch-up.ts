@@ -183,13 +183,7 @@ export class CatchUpReads {
     if (member.joinedRevision > after) {
       singles.push(
         pendingAt(member.joinedRevision, RANK.reset, (revision) =>
-          roomResetEvent(
-            revision,
-            room,
-            member,
-            this.#peer(room, member.accountId),
-            this.#unread.of(room, member),
-          ),
+          this.#reset(revision, room, member),
         ),
       );
     }
@@ -202,7 +196,7 @@ export class CatchUpReads {
     if (member.readRevision > base) {
       singles.push(
         pendingAt(member.readRevision, RANK.read, (revision) =>
-          readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member, after)),
+          readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member, base)),
         ),
       );
     }
@@ -210,11 +204,23 @@ export class CatchUpReads {
   }
 
   /**
-   * What was unread when the read position was moved: the events that follow lead to what is unread now. But a reset
-   * shows the room as it is now, and so does then the position that belongs to it.
+   * The room as far as it went when the account joined: the messages that follow, on this page or a later one, count from there on.
+   * Where its read position went since, a marker says.
    */
+  #reset(revision: number, room: RoomRow, member: MemberRow): Uint8Array {
+    const lastSeq = this.#lastSeqUpTo(room, revision);
+    const counts = this.#unread.asOf(member, lastSeq, { base: revision, revision });
+    return roomResetEvent(
+      revision,
+      { ...room, lastSeq },
+      { ...member, readSeq: Math.min(member.readSeq, lastSeq) },
+      this.#peer(room, member.accountId),
+      counts,
+    );
+  }
+
+  /** What was unread when the read position was moved: the events that follow lead to what is unread now. */
   #unreadAt(room: RoomRow, member: MemberRow, base: number): Counts {
-    if (member.joinedRevision > base) return this.#unread.of(room, member);
     const lastSeq = this.#lastSeqUpTo(room, member.readRevision);
     return this.#unread.asOf(member, lastSeq, { base, revision: member.readRevision });
   }
@@ -306,11 +312,9 @@ export class CatchUpReads {
         const room = ROOMS.row(values.slice(FOLLOWS.columns.length + MEMBERS.columns.length));
         return pendingAt(row.changedRevision, RANK.thread, (revision) => {
           // As with the room's own read position.
-          if (member.joinedRevision > base) {
-            return threadMarkerEvent(revision, row, this.#unread.inThread(row, room.lastSeq));
-          }
           const lastSeq = this.#lastSeqUpTo(room, revision);
-          const counts = this.#unread.inThread(row, lastSeq, { base, revision });
+          const told = Math.max(base, member.joinedRevision);
+          const counts = this.#unread.inThread(row, lastSeq, { base: told, revision });
           return threadMarkerEvent(revision, row, counts);
         });
       }),
