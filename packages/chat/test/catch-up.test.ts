@@ -423,6 +423,20 @@ test("P5: a place in a thread is told with what was unread there then; what foll
   expect(cases(world, bob.accountId, cursor)).not.toContain("threadMarker");
 });
 
+test("P5: what is unread adds up from before the joining, in one page and in many", () => {
+  const { world, anna, bob, roomId } = pair();
+  for (const body of ["one", "two", "three"]) world.send(anna, roomId, body);
+  world.ok(markReadCommand({ roomId, seq: 2, requestId: "", threadRootSeq: 0 }, bob));
+  for (const body of ["four", "five"]) world.send(anna, roomId, body);
+  for (const bytesMax of [1, 1_000_000]) {
+    const subscriber = new Subscriber(bob.accountId);
+    for (const event of catchUp(new ChatReader(world.db), bob.accountId, 0, bytesMax)) {
+      subscriber.see(event);
+    }
+    expect(subscriber.counts()).toMatchObject([{ roomId, readSeq: 2, lastSeq: 5, unreadCount: 3 }]);
+  }
+});
+
 test("a cursor at or beyond the applied revision gives an empty last page", () => {
   const { world, bob } = pair();
   const query = { kind: "catch-up", accountId: bob.accountId, bytesMax: 1000 } as const;
