@@ -207,7 +207,10 @@ export class ClusterObserver {
       return told.find((one) => one.raftId === raftId)?.bytesToGo ?? 0;
     }
     const { lastIndex } = this.#raft.status();
-    const log = { ...this.#storage(), lastIndex };
+    const { compactedIndex, logBytes, chatBytes } = this.#storage();
+    // A witness gets no chat, only where its log begins.
+    const copyBytes = this.#roster.isWitness(raftId) ? 0 : chatBytes;
+    const log = { compactedIndex, lastIndex, logBytes, chatBytes: copyBytes };
     return bytesToGo(match, log, this.#copyUnderWay(raftId));
   }
 

@@ -28,6 +28,16 @@ test("while a copy is on its way, its bytes tell how fast it goes", () => {
   expect(at(32 * MIB, 2_000)).toContain("5.6 MiB a second, 6 s left");
 });
 
+test("an answer that does not know the bytes is no progress", () => {
+  const progress = new CatchUp();
+  const at = (bytesToGo: number, ms: number) =>
+    progress.describe(learner({ bytesToGo }), 5_000, ms);
+  at(40 * MIB, 0);
+  at(32 * MIB, 1_000);
+  expect(at(0, 1_500)).toBe("server 4: 5000 of 5000 entries to go, 0 a second");
+  expect(at(24 * MIB, 2_000)).toContain("8.0 MiB a second, 3 s left");
+});
+
 test("a leader that tells no bytes is judged by entries", () => {
   const progress = new CatchUp();
   progress.describe(learner({ matchIndex: 1_000 }), 5_000, 0);

@@ -43,10 +43,10 @@ export class CatchUp {
     if (matchIndex === 0 && !healthy) return `${name}: not in contact with the leader yet`;
     this.#toGo = Math.max(0, commit - matchIndex);
     this.#entries.note(this.#toGo, nowMs);
-    this.#bytes.note(bytesToGo, nowMs);
+    // 0: nothing, or not known, as by a follower that has not heard of the leader. Neither says how fast it went.
+    if (bytesToGo > 0) this.#bytes.note(bytesToGo, nowMs);
     if (this.isCaughtUp) return `${name}: has caught up (${this.#toGo} entries behind)`;
     const toGo = `${this.#toGo} of ${commit} entries`;
-    // A leader of an older program does not tell how many bytes.
     if (bytesToGo === 0) {
       const rate = this.#entries.perSecond;
       return `${name}: ${toGo} to go, ${rate} a second${timeLeft(this.#toGo, rate)}`;
