@@ -11,5 +11,6 @@ export default defineConfig({
     // Two noisy cores: bounds are generous, tests wait for conditions and never for a time.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -281,9 +281,9 @@ export class Server {
     this.#crashAtWrite = { kind, then };
   }
 
-  forgetCrash(): void {
+  forgetFaults(): void {
     this.#crashAtWrite = undefined;
-    this.chatDisk.copyDisk.forgetCrash();
+    this.chatDisk.copyDisk.forgetFaults();
   }
 
   #written(): void {

@@ -91,7 +91,7 @@ export class Nemesis {
     network.healAll();
     const frozen: string[] = [];
     for (const server of servers) {
-      server.forgetCrash();
+      server.forgetFaults();
       if (quorum.includes(server)) continue;
       this.#frozen.add(server);
       const others = servers.filter((other) => other !== server);
@@ -112,7 +112,7 @@ export class Nemesis {
   }
 
   #heal(server: Server): void {
-    server.forgetCrash();
+    server.forgetFaults();
     if (server.isStopping) server.crash("kill");
     server.resume();
     server.powerOn();

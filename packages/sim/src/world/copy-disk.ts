@@ -100,8 +100,10 @@ export class CopyDisk {
     this.#crash = { stepsLeft: steps, then };
   }
 
-  forgetCrash(): void {
+  /** No fault waits for its moment any more. */
+  forgetFaults(): void {
     this.#crash = undefined;
+    this.#flipNext = false;
   }
 
   #step(): void {
