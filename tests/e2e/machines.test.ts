@@ -1,8 +1,9 @@
 // Across machines: each server in a network namespace with an address of its own, the same file on each, TLS by `parley certs`; links
 // that are cut, cut one way, cut in part, or slow. What an operator does is done there as well.
-import { writeFileSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { STATE_VERSION } from "@parley/chat";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../harness/dev-cluster.ts";
 import { wipe } from "../harness/joining.ts";
@@ -92,12 +93,7 @@ describe.skipIf(problem !== undefined)("across machines", () => {
     await running.settled(1, [1, 2, 3, 4, SLOW]);
 
     // A sixth machine joins as a read replica, and takes the place of the one behind the slow link.
-    const certs = join(running.dir, "certs");
-    await running.done("certs", "node", "6", "--dir", certs, "--host", Machines.address(6));
-    const joining = join(running.dir, "six.yaml");
-    const seeds = [1, 2].map((id) => `"${running.addressOf(id)}"`).join(", ");
-    writeFileSync(joining, `join: [${seeds}]\ndata_dir: ${join(running.dir, "n6")}\n`);
-    running.start(6, ["--config", joining]);
+    running.start(6, await running.writeJoining(6, [1, 2]));
     const six = running.addressOf(6);
     const added = await running.done(
       "add-server",
@@ -146,12 +142,6 @@ describe.skipIf(problem !== undefined)("across machines", () => {
 
     await running.judge(left);
     await running.done("verify", "--deep", "--server", six);
-    await running.done(
-      "backup",
-      join(running.dir, "chat.backup"),
-      "--server",
-      running.addressOf(1),
-    );
   });
 
   test("P6: of three data nodes any two are cut off, in turn and at once; two witnesses keep the third going", {
@@ -200,5 +190,73 @@ describe.skipIf(problem !== undefined)("across machines", () => {
 
     await running.judge(data);
     await running.done("verify", "--deep", "--server", running.addressOf(2));
+  });
+
+  test("a newer program comes to one machine after the other; a lost majority is recovered from, a backup restored", {
+    timeout: 400_000,
+  }, async () => {
+    const ids = [1, 2, 3];
+    const running = new Site(
+      machines,
+      ids.map((id) => ({ id })),
+      PEOPLE,
+    );
+    site = running;
+    await running.open("older");
+
+    for (const id of ids) {
+      expect((await running.statusOf(id))?.state_version).toBe(1);
+      await running.stop(id);
+      running.start(id);
+      await running.settled(id, ids);
+      await running.progress();
+    }
+    await until(
+      async () => (await running.statusOf(1))?.state_version === STATE_VERSION,
+      "the state version to rise",
+      60_000,
+    );
+    await running.judge(ids);
+    const backup = join(running.dir, "chat.backup");
+    await running.done("backup", backup, "--server", running.addressOf(1));
+    const old = (await running.statusOf(1))?.cluster_id;
+
+    // Two disks of three are gone. The third becomes a cluster of its own, which grows again.
+    const survivor = 2;
+    await until(async () => {
+      const members = (await running.statusOf(survivor))?.members ?? [];
+      return members.every(({ lag }) => lag === 0);
+    }, "the survivor to have everything");
+    await running.killAll();
+    const kept = join(running.dir, "kept");
+    renameSync(join(running.dir, `n${survivor}`), kept);
+    const which = ["--config", running.config, "--id", String(survivor)];
+    await running.done("recover", join(kept, "parley.db"), ...which, "--yes");
+    running.start(survivor);
+    await running.leader(survivor, [survivor]);
+    const recovered = (await running.statusOf(survivor))?.cluster_id;
+    expect(recovered).not.toBe(old);
+    running.start(4, await running.writeJoining(4, [survivor]));
+    await running.done(
+      "add-server",
+      running.addressOf(survivor),
+      "4",
+      running.addressOf(4),
+      "--wait",
+      "50",
+    );
+    await running.settled(4, [survivor, 4]);
+    await running.judgeHistories([survivor, 4]);
+    await running.done("verify", "--deep", "--server", running.addressOf(4));
+
+    // The backup becomes a third cluster, on the machines of the first.
+    await running.killAll();
+    const restored = join(running.dir, "restored.yaml");
+    running.write(restored, "restored-n");
+    await running.done("restore", backup, "--config", restored);
+    for (const id of ids) running.start(id, restored);
+    await running.settled(3, ids);
+    expect([old, recovered]).not.toContain((await running.statusOf(3))?.cluster_id);
+    await running.judgeHistories(ids);
   });
 });

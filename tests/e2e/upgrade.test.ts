@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { STATE_VERSION } from "@parley/chat";
 import { ParleyClient } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
@@ -11,12 +10,10 @@ import { afterEach, expect, test } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { until } from "../harness/dev-cluster.ts";
 import { freePort, JoiningServer } from "../harness/joining.ts";
-import { ServerProcess } from "../harness/server-process.ts";
+import { OLDER_PROGRAM, ServerProcess } from "../harness/server-process.ts";
 import { statusOf } from "../harness/status.ts";
 import { verify } from "../harness/verify.ts";
 
-const OLDER = fileURLToPath(new URL("../harness/older-program.ts", import.meta.url));
-const OLDER_PROGRAM = { NODE_OPTIONS: `--import=${OLDER}` };
 const SIZE = 5;
 
 const dir = mkdtempSync(join(tmpdir(), "parley-upgrade-"));

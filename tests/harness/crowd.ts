@@ -15,6 +15,8 @@ export interface CrowdOptions {
   readonly tls?: TlsOptions | undefined;
   /** What the first account of an instance beyond loopback needs. */
   readonly setupToken?: string | undefined;
+  /** An older program, which does not know who may register: everybody may. */
+  readonly isOlder?: boolean;
 }
 
 /** A new cluster learns within a moment that all its programs know of registration modes. */
@@ -49,7 +51,7 @@ export class Crowd {
   }
 
   static async gather(options: CrowdOptions): Promise<Crowd> {
-    const { servers, tls, setupToken = "" } = options;
+    const { servers, tls, setupToken = "", isOlder = false } = options;
     const connect = async (name: string) => {
       const client = new ParleyClient({ servers, carrier: grpcCarrier({ tls }) });
       await client.start();
@@ -60,7 +62,7 @@ export class Crowd {
     const crowd = new Crowd(first.token);
     crowd.#clients.push(first);
     // Beyond loopback the others would need invites.
-    if (setupToken !== "") await openTo(first);
+    if (setupToken !== "" && !isOlder) await openTo(first);
     for (let at = 0; at < options.rooms; at += 1) {
       const created = await first.call("createRoom", {
         name: `room-${at}`,

@@ -4,6 +4,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const PARLEY = fileURLToPath(new URL("../../apps/parley/bin/parley.mjs", import.meta.url));
+const OLDER = fileURLToPath(new URL("./older-program.ts", import.meta.url));
+/** Variables that make a server the program from before messages could be edited. */
+export const OLDER_PROGRAM = { NODE_OPTIONS: `--import=${OLDER}` };
 const LINES_KEPT = 2_000;
 
 export class ServerProcess {

@@ -11,7 +11,7 @@ import { expect } from "vitest";
 import { until } from "./dev-cluster.ts";
 import { Asked, Machines } from "./machines.ts";
 import { type Acknowledged, checkHistory, checkSubscription } from "./oracle.ts";
-import { ServerProcess } from "./server-process.ts";
+import { OLDER_PROGRAM, ServerProcess } from "./server-process.ts";
 
 export const PORT = 7400;
 
@@ -22,6 +22,8 @@ const COMMAND_MS_MAX = 60_000;
 const LAG_MAX = 500;
 
 export interface Status {
+  readonly cluster_id: string;
+  readonly state_version: number;
   readonly leader_id: number;
   readonly has_quorum: boolean;
   readonly members: readonly {
@@ -55,6 +57,7 @@ export class Site {
   readonly #servers = new Map<number, ServerProcess>();
   #crowd: Asked | undefined;
   #roomIds: readonly number[] = [];
+  #acknowledged: readonly Acknowledged[] = [];
   #token = "";
 
   /** `people`: the machine of the crowd and of who gives commands. */
@@ -70,17 +73,13 @@ export class Site {
   }
 
   /** Writes the file and the certificates, starts everybody, and lets people write. */
-  async open(): Promise<void> {
-    const lines = this.#nodes.map(({ id, by, witness }) => {
-      const host = Machines.address(by ?? id);
-      const listen = by === undefined ? "" : `, listen_host: ${Machines.address(id)}`;
-      const role = witness === true ? ", role: witness" : "";
-      return `  - {id: ${id}, host: ${host}, port: ${PORT}, db_path: n${id}/parley.db${listen}${role}}`;
-    });
-    writeFileSync(this.config, `nodes:\n${lines.join("\n")}\n`);
+  async open(program: "older" | "newest" = "newest"): Promise<void> {
+    this.write(this.config, "n");
     await this.done("certs", "init", "--dir", join(this.dir, "certs"));
     await this.done("certs", "node", "--config", this.config);
-    const servers = this.#nodes.map(({ id }) => this.start(id));
+    const isOlder = program === "older";
+    const env = isOlder ? OLDER_PROGRAM : {};
+    const servers = this.#nodes.map(({ id }) => this.start(id, this.config, env));
     let setupToken = "";
     await until(
       () => {
@@ -100,6 +99,7 @@ export class Site {
       rooms: 2,
       tls: { ca: await readFile(this.#ca, "utf8") },
       setupToken,
+      isOlder,
     };
     const gathered = await this.#ask<{ token: string; roomIds: number[] }>({
       do: "gather",
@@ -110,15 +110,51 @@ export class Site {
     await this.progress();
   }
 
-  start(id: number, args = ["--config", this.config]): ServerProcess {
+  /** Writes a file with all the nodes; the data of node 1 is in `<folder>1`. */
+  write(config: string, folder: string): void {
+    const lines = this.#nodes.map(({ id, by, witness }) => {
+      const host = Machines.address(by ?? id);
+      const listen = by === undefined ? "" : `, listen_host: ${Machines.address(id)}`;
+      const role = witness === true ? ", role: witness" : "";
+      const path = `${folder}${id}/parley.db`;
+      return `  - {id: ${id}, host: ${host}, port: ${PORT}, db_path: ${path}${listen}${role}}`;
+    });
+    writeFileSync(config, `nodes:\n${lines.join("\n")}\n`);
+  }
+
+  /** Writes a file for a machine that joins, and makes its certificate. */
+  async writeJoining(id: number, seeds: readonly number[]): Promise<string> {
+    const certs = join(this.dir, "certs");
+    await this.done("certs", "node", String(id), "--dir", certs, "--host", Machines.address(id));
+    const config = join(this.dir, `joining-${id}.yaml`);
+    const addresses = seeds.map((seed) => `"${this.addressOf(seed)}"`).join(", ");
+    writeFileSync(config, `join: [${addresses}]\ndata_dir: ${join(this.dir, `n${id}`)}\n`);
+    return config;
+  }
+
+  start(
+    id: number,
+    config = this.config,
+    env: Readonly<Record<string, string>> = {},
+  ): ServerProcess {
     const server = this.#servers.get(id) ?? new ServerProcess();
     this.#servers.set(id, server);
-    server.follow(this.#machines.spawn(id, [PARLEY, "server", "--id", String(id), ...args]));
+    const args = ["server", "--id", String(id), "--config", config];
+    server.follow(this.#machines.spawn(id, [PARLEY, ...args], env));
     return server;
   }
 
   async kill(id: number): Promise<void> {
     await this.#servers.get(id)?.kill();
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#servers.keys()].map((id) => this.kill(id)));
+  }
+
+  /** Ends it in good order. */
+  async stop(id: number): Promise<void> {
+    await this.#servers.get(id)?.stop();
   }
 
   /** A command of somebody on the people's machine. */
@@ -185,11 +221,18 @@ export class Site {
 
   /** People stop; nobody saw an error, and each of these nodes has what was acknowledged, once and in order. */
   async judge(nodes: readonly number[]): Promise<void> {
-    const told = await this.#ask<{
+    const { acknowledged, events, errors } = await this.#ask<{
       acknowledged: Acknowledged[];
       events: Event[][];
       errors: string[];
     }>({ do: "finish" });
+    this.#acknowledged = acknowledged;
+    await this.judgeHistories(nodes, events);
+    expect(errors).toEqual([]);
+  }
+
+  /** Each of these nodes has what was acknowledged, once and in order, and it is what the subscribers were told. */
+  async judgeHistories(nodes: readonly number[], events: readonly Event[][] = []): Promise<void> {
     const histories = await this.#ask<{ address: string; roomId: number; messages: Message[] }[]>({
       do: "read",
       addresses: nodes.map((id) => this.addressOf(id)),
@@ -197,15 +240,14 @@ export class Site {
     const breaches = histories.flatMap(({ address, roomId, messages }) => [
       ...checkHistory(
         messages,
-        told.acknowledged.filter((one) => one.roomId === roomId),
+        this.#acknowledged.filter((one) => one.roomId === roomId),
         `${address} room ${roomId}`,
       ),
-      ...told.events.flatMap((events, at) =>
-        checkSubscription(events, messages, roomId, `subscriber ${at}`),
+      ...events.flatMap((heard, at) =>
+        checkSubscription(heard, messages, roomId, `subscriber ${at}`),
       ),
     ]);
     expect(breaches).toEqual([]);
-    expect(told.errors).toEqual([]);
     expect(histories).toHaveLength(nodes.length * this.#roomIds.length);
   }
 
@@ -217,7 +259,7 @@ export class Site {
   /** Ends everybody, and removes the folder. */
   async close(): Promise<void> {
     this.#crowd?.end();
-    for (const id of this.#servers.keys()) await this.kill(id);
+    await this.killAll();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
