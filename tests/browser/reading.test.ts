@@ -2,7 +2,15 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+import {
+  CHROMIUM,
+  committed,
+  composer,
+  hasNoViolations,
+  launchChromium,
+  Person,
+  say,
+} from "./chromium.ts";
 
 let cluster: DevCluster;
 let browser: Browser;
@@ -80,5 +88,51 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await hasTitle(page, "Parley");
     expect([...lea.complaints, ...max.complaints]).toEqual([]);
     await Promise.all([lea.context.close(), max.context.close()]);
+  });
+
+  test("stars and mutes follow the account: starred rooms stand first, muted ones show mentions only", async () => {
+    const [ned, zoe] = await Promise.all([
+      Person.arrive(browser, "ned", originOf(1)),
+      Person.arrive(browser, "zoe", originOf(2)),
+    ]);
+    await Promise.all([ned.signUp(), zoe.signUp()]);
+    await ned.createRoom("abacus");
+    await ned.createRoom("zebra");
+    await zoe.joinRoom("zebra");
+    // Another device: another browser, at another node.
+    const other = await Person.arrive(browser, "ned", originOf(3));
+    await other.page.getByLabel("Username").fill("ned");
+    await other.page.getByLabel("Password").fill("a long password");
+    await other.page.getByRole("button", { name: "Sign in", exact: true }).click();
+    const rooms = (page: Page) => page.locator(".sidebar section").first().locator(".name");
+    const first = (page: Page, name: string) =>
+      until(async () => (await rooms(page).first().textContent()) === name, `${name} first`);
+    await first(other.page, "abacus");
+    const star = (page: Page) => page.getByRole("button", { name: "Star zebra" });
+    await star(ned.page).click();
+    await first(ned.page, "zebra");
+    await first(other.page, "zebra");
+    await ned.page.getByRole("button", { name: "Mute this room" }).click();
+    const zebra = other.page.getByRole("navigation").getByRole("link", { name: "zebra" });
+    await zebra.getByTitle("Muted").waitFor();
+    await hasNoViolations(ned.page);
+    await other.page.getByRole("navigation").getByRole("link", { name: "abacus" }).click();
+    await ned.page.getByRole("navigation").getByRole("link", { name: "abacus" }).click();
+    await say(zoe.page, "stripes");
+    await say(zoe.page, "@ned look");
+    // The mention came second, so whoever shows it has heard of the first as well.
+    await zebra.getByText("1 mentions of you").waitFor();
+    expect(await zebra.getByText("unread").count()).toBe(0);
+    await until(async () => (await other.page.title()) === "(1) Parley", "one in the title");
+    // On all devices again, and after a reload too.
+    await other.page.reload();
+    await first(other.page, "zebra");
+    await zebra.click();
+    await other.page.getByRole("button", { name: "Mute this room", pressed: true }).click();
+    await other.page.getByRole("button", { name: "Star zebra", pressed: true }).click();
+    await first(ned.page, "abacus");
+    await until(async () => (await ned.page.getByTitle("Muted").count()) === 0, "no mute");
+    expect([...ned.complaints, ...zoe.complaints, ...other.complaints]).toEqual([]);
+    await Promise.all([ned.context.close(), zoe.context.close(), other.context.close()]);
   });
 });

@@ -27,6 +27,7 @@ import {
   type SendRequest,
   type SetRegistrationRequest,
   type SetRoleRequest,
+  type SetRoomPreferenceRequest,
   type UpdateProfileRequest,
   type UpdateRoomRequest,
 } from "@parley/protocol";
@@ -392,6 +393,15 @@ export function followThreadCommand(request: FollowThreadRequest, actor: Actor):
 /** The leader's own: every member knows commands of this version. */
 export function raiseStateVersionCommand(stateVersion: number): Command {
   return command(NOBODY, "", { $case: "raiseStateVersion", value: { stateVersion } });
+}
+
+/** What an account wants of a room. */
+export function setRoomPreferenceCommand(request: SetRoomPreferenceRequest, actor: Actor): Command {
+  const { roomId, starred, muted } = request;
+  return command(actor, request.requestId, {
+    $case: "setRoomPreference",
+    value: { roomId, starred, muted },
+  });
 }
 
 /** May carry a request id, but needs none: the read position is a maximum. */

@@ -299,6 +299,8 @@ function opProblem(op: Op): ParleyError | undefined {
         roomProblem(op.value.roomId) ??
         (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
       );
+    case "setRoomPreference":
+      return roomProblem(op.value.roomId);
     case "raiseStateVersion":
       return isId(op.value.stateVersion) ? undefined : invalid("A version is a positive number.");
     case "markRead":

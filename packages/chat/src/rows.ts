@@ -103,6 +103,10 @@ export interface MemberRow extends Tracked {
   readSeq: number;
   /** The revision that moved the read position last; 0 = never moved. */
   readRevision: number;
+  /** What the account wants of the room, and the revision that set it last; 0 = as when it came in. */
+  starred: boolean;
+  muted: boolean;
+  preferenceRevision: number;
 }
 
 const fresh = { stored: true, hashA: 0, hashB: 0 };
@@ -268,7 +272,11 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     "banned",
     "read_seq",
     "read_revision",
+    "starred",
+    "muted",
+    "preference_revision",
   ],
+  added: [0, 0, 0],
   values: (row) => [
     row.roomId,
     row.accountId,
@@ -281,6 +289,9 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     row.banned ? 1 : 0,
     row.readSeq,
     row.readRevision,
+    row.starred ? 1 : 0,
+    row.muted ? 1 : 0,
+    row.preferenceRevision,
   ],
   row: (values) => ({
     ...fresh,
@@ -295,6 +306,9 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     banned: values[8] === 1,
     readSeq: values[9] as number,
     readRevision: values[10] as number,
+    starred: values[11] === 1,
+    muted: values[12] === 1,
+    preferenceRevision: values[13] as number,
   }),
 };
 

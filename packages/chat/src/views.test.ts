@@ -8,6 +8,7 @@ import {
   messageEvent,
   readMarkerEvent,
   roomChangedEvent,
+  roomPreferenceEvent,
   roomRemovedEvent,
   roomResetEvent,
 } from "./views.ts";
@@ -63,6 +64,9 @@ const member: MemberRow = {
   banned: false,
   readSeq: 3,
   readRevision: 0,
+  starred: true,
+  muted: false,
+  preferenceRevision: 8,
 };
 
 test.each([
@@ -73,6 +77,7 @@ test.each([
   ["roomRemoved", roomRemovedEvent(300, 6, 2, 5)],
   ["membershipChanged", membershipChangedEvent(300, room, account, 2)],
   ["readMarker", readMarkerEvent(300, 6, 3, { unreadCount: 2, mentionCount: 1 })],
+  ["roomPreference", roomPreferenceEvent(300, 6, { starred: true, muted: true })],
   ["accountChanged", accountChangedEvent(300, account)],
 ])("a %s event joined from parts is what encoding it whole gives", (name, bytes) => {
   const event = Event.decode(bytes);

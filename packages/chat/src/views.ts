@@ -14,6 +14,7 @@ import {
   ReactionList,
   ReadMarker,
   Room,
+  RoomPreference,
   RoomRemoved,
   RoomReset,
   type Room as RoomView,
@@ -78,6 +79,8 @@ export function roomView(
     topic: row.topic,
     role: (isMember ? viewer.role : 0) as RoomView["role"],
     readSeq: isMember ? viewer.readSeq : 0,
+    starred: isMember && viewer.starred,
+    muted: isMember && viewer.muted,
     peer: peer === undefined ? undefined : accountView(peer),
     createdAtMs: row.createdAtMs,
     deleted: row.deleted,
@@ -221,4 +224,12 @@ export function blockedEvent(revision: number, list: Uint8Array | null): Uint8Ar
 
 export function accountChangedEvent(revision: number, account: AccountRow): Uint8Array {
   return event(revision, 9, Account.encode(accountView(account)).finish());
+}
+
+export function roomPreferenceEvent(
+  revision: number,
+  roomId: number,
+  { starred, muted }: Pick<MemberRow, "starred" | "muted">,
+): Uint8Array {
+  return event(revision, 11, RoomPreference.encode({ roomId, starred, muted }).finish());
 }

@@ -163,6 +163,14 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
   { weight: 3, arbitrary: op1("pin", { roomId, seq, pinned: fc.boolean() }) },
   { weight: 2, arbitrary: op1("followThread", { roomId, seq, follow: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: op1("setRoomPreference", {
+      roomId,
+      starred: fc.option(fc.boolean(), { nil: undefined }),
+      muted: fc.option(fc.boolean(), { nil: undefined }),
+    }),
+  },
   op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
   { weight: 3, arbitrary: op1("markRead", { roomId, seq, threadRootSeq }) },
 );

@@ -68,6 +68,8 @@ interface SeenRoom {
   readonly threads: Map<number, FollowedThread>;
   readonly members: Map<number, number>;
   readonly messages: Map<number, Message>;
+  starred: boolean;
+  muted: boolean;
 }
 
 /** A subscriber's cache, as a client keeps it. */
@@ -89,11 +91,15 @@ class Subscriber {
         const room = it.value.room;
         if (room === undefined) throw new Error("a reset without its room");
         const { name, topic, visibility, readSeq, lastSeq, unreadCount, mentionCount } = room;
+        const { starred, muted } = room;
         const members = new Map([[this.accountId, room.role as number]]);
         const messages = new Map();
         const counts = { readSeq, lastSeq, unreadCount, mentionCount };
         const threads = new Map<number, FollowedThread>();
-        this.rooms.set(room.id, { name, topic, visibility, ...counts, threads, members, messages });
+        this.rooms.set(room.id, {
+          ...{ name, topic, visibility, starred, muted, ...counts },
+          ...{ threads, members, messages },
+        });
         return;
       }
       case "roomRemoved":
@@ -146,6 +152,11 @@ class Subscriber {
       case "blocked":
         this.blocked = it.value.accountIds;
         return;
+      case "roomPreference": {
+        const { roomId, starred, muted } = it.value;
+        Object.assign(this.#room(roomId), { starred, muted });
+        return;
+      }
       case "accountChanged":
         if (!it.value.deleted) return;
         this.#gone.add(it.value.id);

@@ -88,7 +88,7 @@ test("the mirror for admission follows the changes to where a snapshot leads", (
 test("the random logs reach every kind of outcome (or the properties above say little)", () => {
   const seen = new Map<string, number>();
   const add = (kind: string) => seen.set(kind, (seen.get(kind) ?? 0) + 1);
-  for (const commands of fc.sample(arbitraryLog, { numRuns: 200, seed: 1 })) {
+  for (const commands of fc.sample(arbitraryLog, { numRuns: 240, seed: 1 })) {
     const { db, machine } = fresh();
     for (const { outcome, deliveries } of applyAll(machine, [asEntries(commands)])) {
       const kind = outcome.kind === "refused" ? outcome.error.reason : outcome.kind;
@@ -102,6 +102,8 @@ test("the random logs reach every kind of outcome (or the properties above say l
     if (db.prepare(used).get() !== undefined) seen.set("invites used", 1);
     const byLink = "SELECT 1 FROM accounts WHERE password_hash = 'phc3'";
     if (db.prepare(byLink).get() !== undefined) add("passwords set by link");
+    const wanted = "SELECT 1 FROM members WHERE preference_revision > 0";
+    if (db.prepare(wanted).get() !== undefined) seen.set("preferences", 1);
     if (db.prepare("SELECT 1 FROM mentions").get() !== undefined) seen.set("mentions", 1);
     const unread = `SELECT 1 FROM follows f JOIN messages m ON m.room_id = f.room_id AND m.thread_root_seq = f.thread_root_seq
       WHERE f.following = 1 AND m.seq > f.read_seq AND m.author_id <> f.account_id`;
@@ -118,6 +120,7 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "events",
     "reactions",
     "pins",
+    "preferences",
     "mentions",
     "live replies unread",
     "deleted replies unread",

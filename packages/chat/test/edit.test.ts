@@ -104,6 +104,9 @@ function asOlder(db: DatabaseSync): void {
   db.exec("DROP INDEX messages_pinned");
   db.exec("ALTER TABLE messages DROP COLUMN pinned_revision");
   db.exec("DROP TABLE reactions");
+  for (const column of ["starred", "muted", "preference_revision"]) {
+    db.exec(`ALTER TABLE members DROP COLUMN ${column}`);
+  }
   db.exec("ALTER TABLE meta DROP COLUMN state_version");
 }
 

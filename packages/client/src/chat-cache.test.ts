@@ -110,3 +110,17 @@ test("what the row was loaded with is not counted again", () => {
   ] as [number, NonNullable<Event["event"]>][];
   expect(follow(start(), ...events)).toBe("2–5: 3 unread, 1 for me");
 });
+
+test("what one wants of a room follows the newest event, and is not older than the row", () => {
+  const wanted = (revision: number, starred: boolean, muted: boolean): Event => ({
+    revision,
+    event: { $case: "roomPreference", value: { roomId: 1, starred, muted } },
+  });
+  const starred = afterEvent(start(), wanted(101, true, false), ME);
+  expect(starred?.room).toMatchObject({ starred: true, muted: false, unreadCount: 3 });
+  expect(afterEvent(starred, wanted(102, false, true), ME)?.room).toMatchObject({
+    starred: false,
+    muted: true,
+  });
+  expect(afterEvent(start(), wanted(99, true, true), ME)?.room.starred).toBe(false);
+});

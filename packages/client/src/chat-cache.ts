@@ -69,6 +69,7 @@ export function roomOf(event: Event): number {
     case "membershipChanged":
     case "readMarker":
     case "threadMarker":
+    case "roomPreference":
       return change.value.roomId;
     case "roomChanged":
       return change.value.id;
@@ -197,6 +198,11 @@ export function afterEvent(
       if (!newer || change.value.seq < room.readSeq) return row;
       const { seq: readSeq, unreadCount, mentionCount } = change.value;
       return { ...row, room: { ...room, readSeq, unreadCount, mentionCount } };
+    }
+    case "roomPreference": {
+      if (!newer) return row;
+      const { starred, muted } = change.value;
+      return { ...row, room: { ...room, starred, muted } };
     }
     case "messageChanged": {
       const { seq, deleted, authorId, threadRootSeq } = change.value;

@@ -78,6 +78,8 @@ import {
   SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
+  SetRoomPreferenceRequest,
+  SetRoomPreferenceResponse,
   ThreadRequest,
   ThreadResponse,
   UnreadRequest,
@@ -252,6 +254,14 @@ export const OPERATIONS = {
   pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
   listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
   search: operation(44, "Search", "read", "account", SearchRequest, SearchResponse),
+  setRoomPreference: operation(
+    60,
+    "SetRoomPreference",
+    "write",
+    "account",
+    SetRoomPreferenceRequest,
+    SetRoomPreferenceResponse,
+  ),
   setRegistration: operation(
     50,
     "SetRegistration",

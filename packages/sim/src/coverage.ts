@@ -91,6 +91,7 @@ export const COVERAGE = [
   "typing-of-strangers",
   "typing-between-nodes",
   "registration-modes",
+  "room-preferences",
   "registrations-refused",
   "invites",
   "invites-used",

@@ -135,6 +135,12 @@ export interface FinalState {
   readonly nodes: readonly FinalNode[];
 }
 
+/** What an account wants of a room. */
+export interface Wanted {
+  readonly starred: boolean;
+  readonly muted: boolean;
+}
+
 export interface FinalNode {
   readonly nodeId: number;
   readonly appliedIndex: number;
@@ -142,7 +148,7 @@ export interface FinalNode {
   /** Whole history of each room, ascending. */
   readonly rooms: ReadonlyMap<number, readonly ChatMessage[]>;
   /** The rooms of each account. */
-  readonly memberships: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly memberships: ReadonlyMap<number, ReadonlyMap<number, Wanted>>;
   /** What is unread, of each account in each of its rooms. */
   readonly unread: ReadonlyMap<number, ReadonlyMap<number, FinalUnread>>;
 }

@@ -84,7 +84,7 @@ function final(...rooms: Message[][]): FinalState {
       appliedIndex: 200,
       hash: "h",
       rooms: new Map([[7, messages]]),
-      memberships: new Map([[1, new Set([7])]]),
+      memberships: new Map([[1, new Map([[7, { starred: false, muted: false }]])]]),
       unread: new Map([[1, new Map([[7, { counted: TWO, told: TWO }]])]]),
     })),
   };

@@ -62,6 +62,10 @@ describe("the command line", () => {
         "block",
         "unblock",
         "blocked",
+        "star",
+        "unstar",
+        "mute",
+        "unmute",
         "use-password-link",
       ],
     ]) {

@@ -50,7 +50,7 @@ export function roomLines(
       const unread = unreadIn(room.id);
       return [
         String(room.id),
-        printable(roomTitle(room)),
+        `${room.starred ? "★ " : ""}${printable(roomTitle(room))}${room.muted ? pc.dim(" (muted)") : ""}`,
         visibilityText(room),
         String(room.memberCount),
         String(room.lastSeq),
@@ -207,7 +207,43 @@ export function memberLine(member: {
   return parts.filter((part) => part !== "").join("  ");
 }
 
+const PREFERENCES = {
+  star: { starred: true },
+  unstar: { starred: false },
+  mute: { muted: true },
+  unmute: { muted: false },
+} as const;
+
+const PREFERENCE_TEXTS = {
+  star: ["put a room on top of your rooms, on all your devices", "is starred"],
+  unstar: ["take a room's star away", "is no longer starred"],
+  mute: ["be told of a room's mentions of you only, on all your devices", "is muted"],
+  unmute: ["be told of all of a room again", "is no longer muted"],
+} as const;
+
+function addPreferences(program: Command): void {
+  for (const name of ["star", "unstar", "mute", "unmute"] as const) {
+    const [description, done] = PREFERENCE_TEXTS[name];
+    addAccountOptions(program.command(name))
+      .description(description)
+      .argument("<room>", "its name or number")
+      .action(async (reference: string, flags: CommonFlags) => {
+        await withAccount(flags, async ({ client, deadlineMs }) => {
+          const room = await ownRoom(client, reference, deadlineMs);
+          const request = { roomId: room.id, ...PREFERENCES[name] };
+          const reply = await client.call("setRoomPreference", request, { deadlineMs });
+          output(
+            flags.json,
+            () => chatJson(reply),
+            () => [`${roomTitle(room)} ${done}.`],
+          );
+        });
+      });
+  }
+}
+
 export function addRoomCommands(program: Command): void {
   addRooms(program);
+  addPreferences(program);
   addMembership(program);
 }

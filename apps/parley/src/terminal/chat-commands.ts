@@ -246,6 +246,15 @@ async function passwordLink(chat: Chat, username: string): Promise<void> {
   chat.print(linkLine(chat.client, passwordPath(secret), chat.tls !== undefined));
 }
 
+/** The one is set, the other stays. */
+async function prefer(chat: Chat, wanted: Partial<Pick<Room, "starred" | "muted">>): Promise<void> {
+  const { id: roomId } = chat.open.require();
+  await chat.client.call("setRoomPreference", { roomId, ...wanted });
+  const { starred = false, muted = false } = { ...chat.book.get(roomId), ...wanted };
+  const what = [starred ? "starred" : "", muted ? "muted" : ""].filter((word) => word !== "");
+  chat.note(what.length === 0 ? "neither starred nor muted" : what.join(" and "));
+}
+
 /** What one has given already is taken back. */
 async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   const { client } = chat;
@@ -345,6 +354,10 @@ export async function runChatCommand(
       await client.call("removeMember", { roomId: chat.open.require().id, username, ban });
       return;
     }
+    case "star":
+      return await prefer(chat, { starred: first.toLowerCase() !== "off" });
+    case "mute":
+      return await prefer(chat, { muted: first.toLowerCase() !== "off" });
     case "topic": {
       const topic = requireText(rest, "topic");
       await client.call("updateRoom", { roomId: chat.open.require().id, topic });

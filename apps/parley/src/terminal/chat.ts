@@ -240,19 +240,19 @@ export class Chat {
 
   #mostRecentRoom(): Room | undefined {
     const rooms = [...this.book.rooms];
-    const unread = rooms.filter((room) => this.book.unread(room.id) > 0);
+    const unread = rooms.filter((room) => this.book.waiting(room.id) > 0);
     const among = unread.length > 0 ? unread : rooms;
     return among.sort((a, b) => b.lastSeq - a.lastSeq || a.id - b.id)[0];
   }
 
   #tellUnread(): void {
-    const waiting = this.book.rooms.filter((room) => this.book.unread(room.id) > 0);
+    const waiting = this.book.rooms.filter((room) => this.book.waiting(room.id) > 0);
     if (waiting.length === 0) {
       if (this.book.rooms.length > 0) this.note("nothing unread");
       return;
     }
-    const total = waiting.reduce((sum, room) => sum + this.book.unread(room.id), 0);
-    const each = waiting.map((room) => `${roomTitle(room)} ${this.book.unread(room.id)}`);
+    const total = waiting.reduce((sum, room) => sum + this.book.waiting(room.id), 0);
+    const each = waiting.map((room) => `${roomTitle(room)} ${this.book.waiting(room.id)}`);
     const mentions = waiting.reduce((sum, room) => sum + unreadOf(room).mentions, 0);
     const text = unreadText({ unreadCount: total, mentionCount: mentions });
     this.print(pc.yellow(`${text}: ${printable(each.join(", "))}`));
@@ -373,8 +373,9 @@ export class Chat {
     }
     if (message.authorId === this.ownId) return;
     const room = this.book.get(message.roomId);
-    const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
     const isForMe = mentionsAccount(message, this.ownId);
+    if (room?.muted === true && !isForMe) return;
+    const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
     this.print(pc.dim(`[${printable(title)}] `) + messageLine(message) + (isForMe ? FOR_ME : ""));
   }
 
@@ -388,6 +389,7 @@ export class Chat {
       room !== undefined && followedThread(room, message.threadRootSeq) !== undefined;
     const isHere = message.roomId === this.open.id;
     if (isOwn ? !isHere : !isFollowed && !isForMe) return;
+    if (room?.muted === true && !isHere && !isForMe) return;
     const title = room === undefined ? `room ${message.roomId}` : roomTitle(room);
     const where = isHere ? "" : pc.dim(`[${printable(title)}] `);
     const time = clockTime(message.sentAtMs);
@@ -477,7 +479,7 @@ export class Chat {
       state,
       atMs: Date.now(),
       username: state.account?.username ?? "",
-      unreadElsewhere: this.book.unreadExcept(this.open.id),
+      unreadElsewhere: this.book.waitingExcept(this.open.id),
       typists: this.#typists.of(this.open.id).map(({ username }) => printable(username)),
     };
     this.#screen.setStatus(this.#isPlain ? plainStatusText(input) : statusText(input));

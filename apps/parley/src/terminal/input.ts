@@ -47,6 +47,12 @@ export const CHAT_COMMANDS = [
     text: "the links into this room; with revoke, end one",
   },
   { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },
+  { name: "star", usage: "/star [off]", text: "this room stands first; on all your devices" },
+  {
+    name: "mute",
+    usage: "/mute [off]",
+    text: "be shown and told of what mentions you here only; on all your devices",
+  },
   { name: "topic", usage: "/topic TEXT", text: "what this room is about" },
   { name: "leave", usage: "/leave", text: "leave this room" },
   {

@@ -41,9 +41,17 @@ export class RoomBook {
     return room === undefined ? 0 : unreadOf(room).unread;
   }
 
-  unreadExcept(roomId: number): number {
+  /** Of what is unread, what calls for attention: in a muted room only what mentions the account. */
+  waiting(roomId: number): number {
+    const room = this.get(roomId);
+    if (room === undefined) return 0;
+    const { unread, mentions } = unreadOf(room);
+    return room.muted ? mentions : unread;
+  }
+
+  waitingExcept(roomId: number): number {
     let count = 0;
-    for (const id of this.#rows.keys()) if (id !== roomId) count += this.unread(id);
+    for (const id of this.#rows.keys()) if (id !== roomId) count += this.waiting(id);
     return count;
   }
 

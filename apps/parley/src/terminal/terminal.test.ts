@@ -122,7 +122,7 @@ describe("the rooms that a chat knows", () => {
     expect(book.unread(1)).toBe(3);
     book.apply(message(2, 1, 7), 7);
     expect(book.unread(2)).toBe(0);
-    expect(book.unreadExcept(2)).toBe(3);
+    expect(book.waitingExcept(2)).toBe(3);
     const gone = message(1, 6, 99).event;
     if (gone?.$case !== "message") throw new Error("no message");
     const deleted = { ...gone.value, deleted: true };
@@ -132,7 +132,7 @@ describe("the rooms that a chat knows", () => {
       event({ $case: "readMarker", value: { roomId: 1, seq: 6, unreadCount: 0, mentionCount: 0 } }),
       7,
     );
-    expect(book.unreadExcept(2)).toBe(0);
+    expect(book.waitingExcept(2)).toBe(0);
   });
   it("count a reply in a thread for who follows it", () => {
     const book = new RoomBook();

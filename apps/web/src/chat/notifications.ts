@@ -1,5 +1,11 @@
 // Tells of new messages while nobody looks at the page. Several tabs say it once: a notification of the same tag takes the place of the one before.
-import { followedThread, type Message, type Room, RoomVisibility } from "@parley/client/browser";
+import {
+  followedThread,
+  type Message,
+  mentionsAccount,
+  type Room,
+  RoomVisibility,
+} from "@parley/client/browser";
 import type { Chat } from "./chat.ts";
 
 export const NOTIFY = ["none", "mentions", "all"] as const;
@@ -61,8 +67,9 @@ export function notifyOf(chat: Chat, open: (message: Message) => void): () => vo
       const { rooms } = chat.sync.rooms.getSnapshot();
       const room = rooms.find(({ id }) => id === message.roomId);
       const isDirect = room?.visibility === RoomVisibility.ROOM_VISIBILITY_DIRECT;
-      const isMeant = isDirect || message.mentionsRoom || message.mentions.includes(chat.accountId);
-      if (room === undefined || (choice === "mentions" && !isMeant)) continue;
+      const isForMe = mentionsAccount(message, chat.accountId);
+      if (room === undefined || (room.muted && !isForMe)) continue;
+      if (choice === "mentions" && !isDirect && !isForMe) continue;
       if (!concerns(room, message, chat.accountId)) continue;
       const title = isDirect ? message.author : `${message.author} in #${room.name}`;
       const notification = new Notification(title, {

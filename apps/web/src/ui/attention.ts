@@ -1,7 +1,7 @@
 // That something waits, where the page is only a tab among others: a number in its title, and a dot in its icon.
 import { useEffect } from "react";
 import { useMarkedRooms, useRooms } from "./chat-context.ts";
-import { unreadOf } from "./format.ts";
+import { waitingIn } from "./format.ts";
 
 const SHOWN_MAX = 999;
 const ICON = "/icon.svg";
@@ -12,7 +12,7 @@ export function useAttention(): void {
   const marked = useMarkedRooms();
   // What was marked to come back to counts as one.
   const waiting = rooms.reduce(
-    (sum, room) => sum + (unreadOf(room) || (room.id in marked ? 1 : 0)),
+    (sum, room) => sum + (waitingIn(room) || (room.id in marked ? 1 : 0)),
     0,
   );
   useEffect(() => {

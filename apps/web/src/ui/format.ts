@@ -54,6 +54,11 @@ export function mentionsOf(room: Room): number {
   return unreadInAll(room).mentions;
 }
 
+/** How much of a room calls for attention: of a muted one only what mentions the account. */
+export function waitingIn(room: Room): number {
+  return room.muted ? mentionsOf(room) : unreadOf(room);
+}
+
 /** 0…359, the same for the same name. */
 export function hueOf(id: number): number {
   return (id * 137) % 360;

@@ -8,6 +8,7 @@ import { isDirect, plainName, roomName } from "./format.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
+import { MuteButton } from "./mute-button.tsx";
 import { correct, goTo } from "./route.ts";
 import { extended, NOTHING_SELECTED, type Selection, stillSelected, toggled } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
@@ -132,6 +133,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           <p className="topic">
             <bdi>{plainTopic(room.topic)}</bdi>
           </p>
+          <MuteButton room={room} onProblem={setProblem} />
           <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
             Search
           </button>

@@ -2,7 +2,7 @@
 import type { Room } from "@parley/client/browser";
 import { memo } from "react";
 import { useChat, useMarkedRooms, useRooms } from "./chat-context.ts";
-import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf } from "./format.ts";
+import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf, waitingIn } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
@@ -18,8 +18,9 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
   const sorted = rooms.toSorted((one, other) =>
     roomName(one, chat.accountId).localeCompare(roomName(other, chat.accountId)),
   );
-  const direct = sorted.filter(isDirect);
-  const others = sorted.filter((room) => !isDirect(room));
+  const starred = sorted.filter((room) => room.starred);
+  const direct = sorted.filter((room) => isDirect(room) && !room.starred);
+  const others = sorted.filter((room) => !isDirect(room) && !room.starred);
   const marked = useMarkedRooms();
   const hasUnread = rooms.some((room) => unreadOf(room) > 0 || room.id in marked);
   return (
@@ -33,6 +34,7 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
         </button>
       </header>
       <div className="lists">
+        <Section title="Starred" rooms={starred} openRoomId={openRoomId} />
         <Section title="Rooms" rooms={others} openRoomId={openRoomId} />
         <div className="row-buttons">
           <button type="button" className="quiet" onClick={() => onDialog("new-room")}>
@@ -112,15 +114,16 @@ const RoomLink = memo(function RoomLink({
   readonly isOpen: boolean;
 }) {
   const chat = useChat();
-  const unread = unreadOf(room);
+  const name = roomName(room, chat.accountId);
+  const unread = room.muted ? 0 : unreadOf(room);
   const mentions = mentionsOf(room);
   const isMarked = room.id in useMarkedRooms();
   return (
-    <li>
+    <li className="room-line">
       <a
         href={`/r/${room.id}`}
         aria-current={isOpen ? "page" : undefined}
-        className={unread > 0 || isMarked ? "room unread" : "room"}
+        className={waitingIn(room) > 0 || isMarked ? "room unread" : "room"}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
@@ -130,7 +133,13 @@ const RoomLink = memo(function RoomLink({
         <span className="mark" aria-hidden="true">
           {isDirect(room) ? (room.peer?.online === true ? "●" : "○") : "#"}
         </span>
-        <bdi className="name">{roomName(room, chat.accountId)}</bdi>
+        <bdi className="name">{name}</bdi>
+        {room.muted && (
+          <span className="muted" title="Muted">
+            <span aria-hidden="true">🔕</span>
+            <span className="sr-only">muted</span>
+          </span>
+        )}
         {isMarked && unread === 0 && (
           <span className="badge" title="Marked unread in this browser">
             <span aria-hidden="true">•</span>
@@ -150,6 +159,20 @@ const RoomLink = memo(function RoomLink({
           </span>
         )}
       </a>
+      <button
+        type="button"
+        className="quiet star"
+        aria-label={`Star ${name}`}
+        aria-pressed={room.starred}
+        title={room.starred ? "Starred, on all your devices" : "Star: on top, on all your devices"}
+        onClick={() => {
+          // Where it fails, the room stays where it was; the pill says how the connection is.
+          const wanted = { roomId: room.id, starred: !room.starred };
+          chat.client.call("setRoomPreference", wanted).catch(() => {});
+        }}
+      >
+        <span aria-hidden="true">{room.starred ? "★" : "☆"}</span>
+      </button>
     </li>
   );
 });

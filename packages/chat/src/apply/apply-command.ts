@@ -27,6 +27,7 @@ import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./memb
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
 import { createPasswordLink, usePasswordLink } from "./password-links.ts";
 import { pin } from "./pins.ts";
+import { setRoomPreference } from "./preferences.ts";
 import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
@@ -126,6 +127,10 @@ function identifyingContent(op: Op): SqlValue[] {
       return [op.$case, op.value.roomId, op.value.seq, op.value.pinned ? 1 : 0];
     case "followThread":
       return [op.$case, op.value.roomId, op.value.seq, op.value.follow ? 1 : 0];
+    case "setRoomPreference": {
+      const { roomId, starred, muted } = op.value;
+      return [op.$case, roomId, wish(starred), wish(muted)];
+    }
     case "send":
     case "markRead":
     case "raiseStateVersion":
@@ -136,6 +141,11 @@ function identifyingContent(op: Op): SqlValue[] {
 /** Nothing where there is none, so that requests from before there were invites are recognised. */
 function secret(hash: Uint8Array): string[] {
   return hash.length === 0 ? [] : [hexOf(hash)];
+}
+
+/** No, yes, or nothing said. */
+function wish(value: boolean | undefined): number {
+  return value === undefined ? 2 : Number(value);
 }
 
 /**
@@ -245,6 +255,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return send(context, account, op.value);
     case "markRead":
       return markRead(context, account, op.value);
+    case "setRoomPreference":
+      return setRoomPreference(context, account, op.value);
     case "delete":
       return deleteMessages(context, account, op.value);
     case "edit":

@@ -121,6 +121,9 @@ export function enterRoom(
     banned: false,
     readSeq: 0,
     readRevision: 0,
+    starred: false,
+    muted: false,
+    preferenceRevision: 0,
   };
   member.role = role;
   member.joinedRevision = revision;
@@ -131,6 +134,9 @@ export function enterRoom(
   member.banned = false;
   member.readSeq = room.lastSeq;
   member.readRevision = 0;
+  member.starred = false;
+  member.muted = false;
+  member.preferenceRevision = 0;
   room.memberCount += 1;
   context.roomActivity(room);
   state.changedMember(member);
@@ -363,6 +369,9 @@ function banOutsider(
     banned: true,
     readSeq: 0,
     readRevision: 0,
+    starred: false,
+    muted: false,
+    preferenceRevision: 0,
   };
   banned.banned = true;
   context.state.changedMember(banned);

@@ -26,6 +26,7 @@ import {
   peerIdOf,
   readMarkerEvent,
   roomChangedEvent,
+  roomPreferenceEvent,
   roomRemovedEvent,
   roomResetEvent,
   threadMarkerEvent,
@@ -47,6 +48,7 @@ const RANK = {
   changed: 6,
   read: 7,
   thread: 8,
+  preference: 9,
 };
 /** Rows that a source reads at once: few at first, because most pages take few of each room. */
 const CHUNK_MIN = 4;
@@ -80,7 +82,7 @@ export class CatchUpReads {
       `SELECT ${columnsOf(MEMBERS, "m")}, ${columnsOf(ROOMS, "r")}
        FROM members m JOIN rooms r ON r.id = m.room_id
        WHERE m.account_id = ?1
-         AND (m.changed_revision > ?2 OR m.read_revision > ?2
+         AND (m.changed_revision > ?2 OR m.read_revision > ?2 OR m.preference_revision > ?2
               OR (m.role <> 0 AND r.activity_revision > ?2))
        ORDER BY m.room_id`,
     );
@@ -197,6 +199,13 @@ export class CatchUpReads {
       singles.push(
         pendingAt(member.readRevision, RANK.read, (revision) =>
           readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member, base)),
+        ),
+      );
+    }
+    if (member.preferenceRevision > base) {
+      singles.push(
+        pendingAt(member.preferenceRevision, RANK.preference, (revision) =>
+          roomPreferenceEvent(revision, room.id, member),
         ),
       );
     }

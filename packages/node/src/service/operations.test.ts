@@ -104,6 +104,8 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "edit", { roomId, seq: 1, body: "mine now", expectedVersion: 1 });
   await say("bob", "react", { roomId, seq: 1, emoji: "👍", add: true });
   await say("bob", "react", { roomId, seq: 1, emoji: "not one word", add: true });
+  await say("bob", "setRoomPreference", { roomId, starred: true, muted: true });
+  await say("eve", "setRoomPreference", { roomId, starred: true, muted: true });
   await say("ann", "pin", { roomId, seq: 2, pinned: true });
   await say("ann", "pin", { roomId, seq: 3, pinned: true });
   await say("eve", "pin", { roomId, seq: 3, pinned: false });
@@ -213,6 +215,7 @@ test("the answers of the script are what they should be", async () => {
       "react INVALID_ARGUMENT",
       "pin NOT_A_MEMBER",
       "thread INVALID_ARGUMENT",
+      "setRoomPreference NOT_A_MEMBER",
       "history NOT_A_MEMBER",
       "search INVALID_ARGUMENT",
       "deleteAccount WRONG_CREDENTIALS",

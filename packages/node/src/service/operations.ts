@@ -22,6 +22,7 @@ import {
   sendCommand,
   setRegistrationCommand,
   setRoleCommand,
+  setRoomPreferenceCommand,
   updateProfileCommand,
   updateRoomCommand,
   validateSecret,
@@ -127,6 +128,8 @@ export class Operations {
     const accounts = this.#accounts;
     return {
       getRegistration: (request, caller) => accounts.registration(request, caller),
+      setRoomPreference: (request, caller) =>
+        this.#write(request, caller, setRoomPreferenceCommand),
       setRegistration: (request, caller) => this.#write(request, caller, setRegistrationCommand),
       register: (request, caller) => accounts.register(request, caller),
       login: (request, caller) => accounts.login(request, caller),

@@ -2,7 +2,14 @@
 // and every later state of it at least as its latest; what a subscriber sees equals what history
 // shows. And visibility: exactly the rooms that one is a member of, from the moment of joining on.
 import type { Event, Message } from "@parley/protocol";
-import type { Checker, FinalNode, FinalState, Report, SubscriptionItem } from "../observer.ts";
+import type {
+  Checker,
+  FinalNode,
+  FinalState,
+  Report,
+  SubscriptionItem,
+  Wanted,
+} from "../observer.ts";
 
 const PROPERTY = "P5 no gap";
 
@@ -12,6 +19,8 @@ interface RoomView {
   /** The last seq delivered as new; undefined = none yet. */
   lastSeq: number | undefined;
   readonly messages: Map<number, Message>;
+  /** As the last event told it; undefined = none did since a resync. */
+  wanted: Wanted | undefined;
 }
 
 class Subscriber {
@@ -80,11 +89,22 @@ export class P5Subscriptions implements Checker {
     subscriber.revision = event.revision;
     switch (event.event?.$case) {
       case "roomReset":
-        subscriber.rooms.set(event.event.value.room?.id ?? 0, newRoom(event.revision));
+        subscriber.rooms.set(event.event.value.room?.id ?? 0, {
+          ...newRoom(event.revision),
+          wanted: event.event.value.room,
+        });
         break;
       case "roomRemoved":
         subscriber.rooms.delete(event.event.value.roomId);
         break;
+      case "roomPreference": {
+        const room = subscriber.rooms.get(event.event.value.roomId);
+        if (room !== undefined) room.wanted = event.event.value;
+        else if (subscriber.resyncedAt === undefined) {
+          this.#fail(client, `a preference for room ${event.event.value.roomId}, not in the list`);
+        }
+        break;
+      }
       case "message":
         this.#message(client, subscriber, event.event.value);
         break;
@@ -129,13 +149,18 @@ export class P5Subscriptions implements Checker {
   }
 
   #checkRooms(client: string, subscriber: Subscriber, node: FinalNode): void {
-    const member = node.memberships.get(subscriber.accountId) ?? new Set<number>();
-    for (const roomId of subscriber.rooms.keys()) {
-      if (!member.has(roomId)) this.#fail(client, `room ${roomId} was never taken from the list`);
+    const member = node.memberships.get(subscriber.accountId) ?? new Map<number, Wanted>();
+    for (const [roomId, { wanted: seen }] of subscriber.rooms) {
+      const wanted = member.get(roomId);
+      if (wanted === undefined) {
+        this.#fail(client, `room ${roomId} was never taken from the list`);
+      } else if (seen !== undefined && !sameWanted(seen, wanted)) {
+        this.#fail(client, `room ${roomId} is starred or muted on one side only`);
+      }
     }
     // After a resync the rooms without a later event were never shown by the subscription.
     if (subscriber.resyncedAt !== undefined) return;
-    for (const roomId of member) {
+    for (const roomId of member.keys()) {
       if (!subscriber.rooms.has(roomId)) this.#fail(client, `room ${roomId} never appeared`);
     }
   }
@@ -161,7 +186,11 @@ export class P5Subscriptions implements Checker {
 }
 
 function newRoom(sinceRevision: number): RoomView {
-  return { sinceRevision, lastSeq: undefined, messages: new Map() };
+  return { sinceRevision, lastSeq: undefined, messages: new Map(), wanted: undefined };
+}
+
+function sameWanted(one: Wanted, other: Wanted): boolean {
+  return one.starred === other.starred && one.muted === other.muted;
 }
 
 /** Author names are left out: they follow the account, not the message. */

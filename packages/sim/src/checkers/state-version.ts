@@ -15,6 +15,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   followThread: "threads-followed",
   setRegistration: "registration-modes",
   createInvite: "invites",
+  setRoomPreference: "room-preferences",
 };
 
 export class StateVersion implements Checker {

@@ -26,6 +26,7 @@ const WEIGHTS = {
   edit: 4,
   react: 5,
   pin: 3,
+  prefer: 2,
   "create-room": 2,
   "join-room": 4,
   "leave-room": 1,
@@ -206,6 +207,12 @@ export class People {
       case "pin":
         settle(this.#pin(client, roomId));
         break;
+      case "prefer": {
+        const yes = client.random.chance(0.5);
+        const wanted = client.random.chance(0.5) ? { starred: yes } : { muted: yes };
+        settle(client.write("setRoomPreference", { roomId, ...wanted }));
+        break;
+      }
       case "list-pins":
         settle(client.look("listPins", { roomId }));
         break;

@@ -31,7 +31,7 @@ import {
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { unreadText } from "../checkers/unread-counts.ts";
-import type { FinalUnread } from "../observer.ts";
+import type { FinalUnread, Wanted } from "../observer.ts";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
 import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
@@ -238,20 +238,21 @@ export class ChatDisk {
     return messages;
   }
 
-  /** The rooms of each account, straight from the tables. */
-  memberships(): Map<number, Set<number>> {
-    const accounts = new Map<number, Set<number>>();
+  /** The rooms of each account, and what it wants of them, straight from the tables. */
+  memberships(): Map<number, Map<number, Wanted>> {
+    const accounts = new Map<number, Map<number, Wanted>>();
     const rows = this.#current?.db
       ?.prepare(
-        `SELECT members.account_id, members.room_id FROM members JOIN rooms ON rooms.id = members.room_id
+        `SELECT members.account_id, members.room_id, members.starred, members.muted FROM members JOIN rooms ON rooms.id = members.room_id
          WHERE members.role > 0 AND rooms.deleted = 0`,
       )
       .all();
     for (const row of rows ?? []) {
       const accountId = Number(row.account_id);
-      const rooms = accounts.get(accountId);
-      if (rooms === undefined) accounts.set(accountId, new Set([Number(row.room_id)]));
-      else rooms.add(Number(row.room_id));
+      const rooms = accounts.get(accountId) ?? new Map<number, Wanted>();
+      accounts.set(accountId, rooms);
+      const wanted = { starred: Number(row.starred) !== 0, muted: Number(row.muted) !== 0 };
+      rooms.set(Number(row.room_id), wanted);
     }
     return accounts;
   }

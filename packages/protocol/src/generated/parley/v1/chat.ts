@@ -99,6 +99,8 @@ import {
   SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
+  SetRoomPreferenceRequest,
+  SetRoomPreferenceResponse,
   SubscribeRequest,
   ThreadRequest,
   ThreadResponse,
@@ -456,6 +458,14 @@ export const ChatDefinition = {
       requestType: MarkReadRequest as typeof MarkReadRequest,
       requestStream: false,
       responseType: MarkReadResponse as typeof MarkReadResponse,
+      responseStream: false,
+      options: {},
+    },
+    setRoomPreference: {
+      name: "SetRoomPreference",
+      requestType: SetRoomPreferenceRequest as typeof SetRoomPreferenceRequest,
+      requestStream: false,
+      responseType: SetRoomPreferenceResponse as typeof SetRoomPreferenceResponse,
       responseStream: false,
       options: {},
     },
@@ -894,6 +904,17 @@ export const ChatService = {
     responseSerialize: (value: MarkReadResponse): Buffer => Buffer.from(MarkReadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MarkReadResponse => MarkReadResponse.decode(value),
   },
+  setRoomPreference: {
+    path: "/parley.v1.Chat/SetRoomPreference" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetRoomPreferenceRequest): Buffer =>
+      Buffer.from(SetRoomPreferenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetRoomPreferenceRequest => SetRoomPreferenceRequest.decode(value),
+    responseSerialize: (value: SetRoomPreferenceResponse): Buffer =>
+      Buffer.from(SetRoomPreferenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetRoomPreferenceResponse => SetRoomPreferenceResponse.decode(value),
+  },
   unread: {
     path: "/parley.v1.Chat/Unread" as const,
     requestStream: false as const,
@@ -968,6 +989,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   thread: handleUnaryCall<ThreadRequest, ThreadResponse>;
   followThread: handleUnaryCall<FollowThreadRequest, FollowThreadResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
+  setRoomPreference: handleUnaryCall<SetRoomPreferenceRequest, SetRoomPreferenceResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
   /** One connection that carries everything: requests, replies, events, cluster changes. */
   session: handleBidiStreamingCall<ClientFrame, ServerFrame>;
@@ -1596,6 +1618,21 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MarkReadResponse) => void,
+  ): ClientUnaryCall;
+  setRoomPreference(
+    request: SetRoomPreferenceRequest,
+    callback: (error: ServiceError | null, response: SetRoomPreferenceResponse) => void,
+  ): ClientUnaryCall;
+  setRoomPreference(
+    request: SetRoomPreferenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetRoomPreferenceResponse) => void,
+  ): ClientUnaryCall;
+  setRoomPreference(
+    request: SetRoomPreferenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetRoomPreferenceResponse) => void,
   ): ClientUnaryCall;
   unread(
     request: UnreadRequest,

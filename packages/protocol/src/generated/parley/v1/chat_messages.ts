@@ -153,6 +153,12 @@ export interface Room {
    * alone: after a RoomReset a ThreadMarker tells of each.
    */
   threads: FollowedThread[];
+  /**
+   * What the asking account wants of it: it stands first; only what mentions the account is shown as unread and notified. Gone with
+   * the membership.
+   */
+  starred: boolean;
+  muted: boolean;
 }
 
 /** Somebody's place in a thread that they follow: replies up to it count as read. */
@@ -291,6 +297,13 @@ export interface BlockList {
   accountIds: number[];
 }
 
+/** What the subscriber wants of a room, set by one of their devices. */
+export interface RoomPreference {
+  roomId: number;
+  starred: boolean;
+  muted: boolean;
+}
+
 /** One change that a subscriber may see. Events of one revision are never split between frames. */
 export interface Event {
   revision: number;
@@ -312,6 +325,7 @@ export interface Event {
     /** Profile or deletion of an account. */
     { $case: "accountChanged"; value: Account }
     | { $case: "threadMarker"; value: ThreadMarker }
+    | { $case: "roomPreference"; value: RoomPreference }
     | //
     /** The subscriber has blocked somebody or taken a block back, on one of their devices. */
     { $case: "blocked"; value: BlockList }
@@ -993,6 +1007,22 @@ export interface MarkReadResponse {
   revision: number;
 }
 
+/** What the account wants of a room that it is in, on all of its devices. Nobody else learns of it. What is not set stays as it is. */
+export interface SetRoomPreferenceRequest {
+  roomId: number;
+  /** It stands first in lists. */
+  starred?:
+    | boolean
+    | undefined;
+  /** Its messages are counted, but clients show and notify of those only that mention the account. */
+  muted?: boolean | undefined;
+  requestId: string;
+}
+
+export interface SetRoomPreferenceResponse {
+  revision: number;
+}
+
 export interface RoomUnread {
   roomId: number;
   /** With what is unread in threads that the account follows. */
@@ -1166,6 +1196,8 @@ function createBaseRoom(): Room {
     unreadCount: 0,
     mentionCount: 0,
     threads: [],
+    starred: false,
+    muted: false,
   };
 }
 
@@ -1212,6 +1244,12 @@ export const Room: MessageFns<Room> = {
     }
     for (const v of message.threads) {
       FollowedThread.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.starred !== false) {
+      writer.uint32(120).bool(message.starred);
+    }
+    if (message.muted !== false) {
+      writer.uint32(128).bool(message.muted);
     }
     return writer;
   },
@@ -1341,6 +1379,22 @@ export const Room: MessageFns<Room> = {
             message.threads.push(FollowedThread.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.starred = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1372,6 +1426,8 @@ export const Room: MessageFns<Room> = {
     message.unreadCount = object.unreadCount ?? 0;
     message.mentionCount = object.mentionCount ?? 0;
     message.threads = object.threads?.map((e) => FollowedThread.fromPartial(e)) || [];
+    message.starred = object.starred ?? false;
+    message.muted = object.muted ?? false;
     return message;
   },
 };
@@ -2533,6 +2589,85 @@ export const BlockList: MessageFns<BlockList> = {
   },
 };
 
+function createBaseRoomPreference(): RoomPreference {
+  return { roomId: 0, starred: false, muted: false };
+}
+
+export const RoomPreference: MessageFns<RoomPreference> = {
+  encode(message: RoomPreference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.starred !== false) {
+      writer.uint32(16).bool(message.starred);
+    }
+    if (message.muted !== false) {
+      writer.uint32(24).bool(message.muted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoomPreference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoomPreference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.starred = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RoomPreference>): RoomPreference {
+    return RoomPreference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoomPreference>): RoomPreference {
+    const message = createBaseRoomPreference();
+    message.roomId = object.roomId ?? 0;
+    message.starred = object.starred ?? false;
+    message.muted = object.muted ?? false;
+    return message;
+  },
+};
+
 function createBaseEvent(): Event {
   return { revision: 0, event: undefined };
 }
@@ -2569,6 +2704,9 @@ export const Event: MessageFns<Event> = {
         break;
       case "threadMarker":
         ThreadMarker.encode(message.event.value, writer.uint32(82).fork()).join();
+        break;
+      case "roomPreference":
+        RoomPreference.encode(message.event.value, writer.uint32(90).fork()).join();
         break;
       case "blocked":
         BlockList.encode(message.event.value, writer.uint32(98).fork()).join();
@@ -2670,6 +2808,14 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "threadMarker", value: ThreadMarker.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.event = { $case: "roomPreference", value: RoomPreference.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 12: {
             if (tag !== 98) {
               break;
@@ -2748,6 +2894,12 @@ export const Event: MessageFns<Event> = {
       case "threadMarker": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "threadMarker", value: ThreadMarker.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "roomPreference": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "roomPreference", value: RoomPreference.fromPartial(object.event.value) };
         }
         break;
       }
@@ -9917,6 +10069,152 @@ export const MarkReadResponse: MessageFns<MarkReadResponse> = {
   fromPartial(object: DeepPartial<MarkReadResponse>): MarkReadResponse {
     const message = createBaseMarkReadResponse();
     message.readSeq = object.readSeq ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetRoomPreferenceRequest(): SetRoomPreferenceRequest {
+  return { roomId: 0, starred: undefined, muted: undefined, requestId: "" };
+}
+
+export const SetRoomPreferenceRequest: MessageFns<SetRoomPreferenceRequest> = {
+  encode(message: SetRoomPreferenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.starred !== undefined) {
+      writer.uint32(16).bool(message.starred);
+    }
+    if (message.muted !== undefined) {
+      writer.uint32(24).bool(message.muted);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRoomPreferenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRoomPreferenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.starred = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRoomPreferenceRequest>): SetRoomPreferenceRequest {
+    return SetRoomPreferenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRoomPreferenceRequest>): SetRoomPreferenceRequest {
+    const message = createBaseSetRoomPreferenceRequest();
+    message.roomId = object.roomId ?? 0;
+    message.starred = object.starred ?? undefined;
+    message.muted = object.muted ?? undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetRoomPreferenceResponse(): SetRoomPreferenceResponse {
+  return { revision: 0 };
+}
+
+export const SetRoomPreferenceResponse: MessageFns<SetRoomPreferenceResponse> = {
+  encode(message: SetRoomPreferenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRoomPreferenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRoomPreferenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRoomPreferenceResponse>): SetRoomPreferenceResponse {
+    return SetRoomPreferenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRoomPreferenceResponse>): SetRoomPreferenceResponse {
+    const message = createBaseSetRoomPreferenceResponse();
     message.revision = object.revision ?? 0;
     return message;
   },

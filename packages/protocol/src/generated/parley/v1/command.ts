@@ -194,6 +194,13 @@ export interface FollowThreadCommand {
   follow: boolean;
 }
 
+export interface SetRoomPreferenceCommand {
+  roomId: number;
+  /** Unset = as it is. */
+  starred?: boolean | undefined;
+  muted?: boolean | undefined;
+}
+
 /** How a message's row keeps its mentions; no command. */
 export interface MentionList {
   accountIds: number[];
@@ -249,6 +256,7 @@ export interface Command {
     | { $case: "createPasswordLink"; value: CreatePasswordLinkCommand }
     | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
     | { $case: "block"; value: BlockCommand }
+    | { $case: "setRoomPreference"; value: SetRoomPreferenceCommand }
     | undefined;
 }
 
@@ -2555,6 +2563,85 @@ export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
   },
 };
 
+function createBaseSetRoomPreferenceCommand(): SetRoomPreferenceCommand {
+  return { roomId: 0, starred: undefined, muted: undefined };
+}
+
+export const SetRoomPreferenceCommand: MessageFns<SetRoomPreferenceCommand> = {
+  encode(message: SetRoomPreferenceCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.starred !== undefined) {
+      writer.uint32(16).bool(message.starred);
+    }
+    if (message.muted !== undefined) {
+      writer.uint32(24).bool(message.muted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRoomPreferenceCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRoomPreferenceCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.starred = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetRoomPreferenceCommand>): SetRoomPreferenceCommand {
+    return SetRoomPreferenceCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetRoomPreferenceCommand>): SetRoomPreferenceCommand {
+    const message = createBaseSetRoomPreferenceCommand();
+    message.roomId = object.roomId ?? 0;
+    message.starred = object.starred ?? undefined;
+    message.muted = object.muted ?? undefined;
+    return message;
+  },
+};
+
 function createBaseMentionList(): MentionList {
   return { accountIds: [], room: false };
 }
@@ -2799,6 +2886,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "block":
         BlockCommand.encode(message.op.value, writer.uint32(354).fork()).join();
+        break;
+      case "setRoomPreference":
+        SetRoomPreferenceCommand.encode(message.op.value, writer.uint32(482).fork()).join();
         break;
     }
     return writer;
@@ -3095,6 +3185,17 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "block", value: BlockCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.op = {
+              $case: "setRoomPreference",
+              value: SetRoomPreferenceCommand.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3289,6 +3390,12 @@ export const Command: MessageFns<Command> = {
       case "block": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "block", value: BlockCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "setRoomPreference": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setRoomPreference", value: SetRoomPreferenceCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -85,6 +85,8 @@ import {
   SetRegistrationResponse,
   SetRoleRequest,
   SetRoleResponse,
+  SetRoomPreferenceRequest,
+  SetRoomPreferenceResponse,
   ThreadRequest,
   ThreadResponse,
   UnreadRequest,
@@ -212,6 +214,7 @@ export interface Request {
     | { $case: "usePasswordLink"; value: UsePasswordLinkRequest }
     | { $case: "block"; value: BlockRequest }
     | { $case: "listBlocked"; value: ListBlockedRequest }
+    | { $case: "setRoomPreference"; value: SetRoomPreferenceRequest }
     | undefined;
 }
 
@@ -263,6 +266,7 @@ export interface Reply {
     | { $case: "usePasswordLink"; value: UsePasswordLinkResponse }
     | { $case: "block"; value: BlockResponse }
     | { $case: "listBlocked"; value: ListBlockedResponse }
+    | { $case: "setRoomPreference"; value: SetRoomPreferenceResponse }
     | undefined;
 }
 
@@ -1036,6 +1040,9 @@ export const Request: MessageFns<Request> = {
       case "listBlocked":
         ListBlockedRequest.encode(message.op.value, writer.uint32(466).fork()).join();
         break;
+      case "setRoomPreference":
+        SetRoomPreferenceRequest.encode(message.op.value, writer.uint32(482).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1416,6 +1423,17 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "listBlocked", value: ListBlockedRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.op = {
+              $case: "setRoomPreference",
+              value: SetRoomPreferenceRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1694,6 +1712,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "setRoomPreference": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setRoomPreference", value: SetRoomPreferenceRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1840,6 +1864,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "listBlocked":
         ListBlockedResponse.encode(message.result.value, writer.uint32(466).fork()).join();
+        break;
+      case "setRoomPreference":
+        SetRoomPreferenceResponse.encode(message.result.value, writer.uint32(482).fork()).join();
         break;
     }
     return writer;
@@ -2230,6 +2257,17 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "listBlocked", value: ListBlockedResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.result = {
+              $case: "setRoomPreference",
+              value: SetRoomPreferenceResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2522,6 +2560,15 @@ export const Reply: MessageFns<Reply> = {
       case "listBlocked": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "listBlocked", value: ListBlockedResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "setRoomPreference": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "setRoomPreference",
+            value: SetRoomPreferenceResponse.fromPartial(object.result.value),
+          };
         }
         break;
       }
