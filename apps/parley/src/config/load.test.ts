@@ -64,6 +64,18 @@ describe("a configuration", () => {
     expect(config.logLevel).toBe("debug");
   });
 
+  it("takes a public URL as where browsers reach the node", () => {
+    const node = (id: number, more: string) =>
+      `  - {id: ${id}, host: 127.0.0.1, port: ${id}, db_path: n${id}, ${more}}\n`;
+    const two = "public_url: 'https://Two.example.org:443/'";
+    const text = `nodes:\n${node(1, "public_url: 'https://one.example.org'")}${node(2, two)}${node(3, "http_port: 0")}`;
+    expect(parseConfig(FILE, text).nodes.map(({ httpAddress }) => httpAddress)).toEqual([
+      "https://one.example.org",
+      "https://two.example.org",
+      "",
+    ]);
+  });
+
   it("puts HTTP below gRPC where 1000 above is no port", () => {
     const text = "nodes: [{id: 1, host: 127.0.0.1, port: 65000, db_path: a}]";
     expect(parseConfig(FILE, text).nodes[0]?.httpAddress).toBe("127.0.0.1:64000");
@@ -73,6 +85,26 @@ describe("a configuration", () => {
 describe("a mistake in a configuration is told with its line and what to do", () => {
   const cases: readonly (readonly [name: string, text: string, expected: RegExp])[] = [
     ["a missing setting", "nodes:\n  - {id: 1, host: a}", /:2:5: nodes\[0\] has no "port"; add it/],
+    [
+      "a public URL with a path",
+      "nodes: [{id: 1, host: 127.0.0.1, port: 1, db_path: a, public_url: 'https://a/b'}]",
+      /:1:67: nodes\[0\]\.public_url: public_url is an origin such as/,
+    ],
+    [
+      "a public URL that is no web address",
+      "nodes: [{id: 1, host: 127.0.0.1, port: 1, db_path: a, public_url: 'ftp://a'}]",
+      /public_url is an origin such as/,
+    ],
+    [
+      "a public URL for some",
+      "nodes:\n  - {id: 1, host: 127.0.0.1, port: 1, db_path: a, public_url: 'https://a'}\n  - {id: 2, host: 127.0.0.1, port: 2, db_path: b}",
+      /:3:5: node 2 has no public_url, and node 1 has one; give one to all nodes, or to none/,
+    ],
+    [
+      "public URLs of two schemes",
+      "nodes:\n  - {id: 1, host: 127.0.0.1, port: 1, db_path: a, public_url: 'https://a'}\n  - {id: 2, host: 127.0.0.1, port: 2, db_path: b, public_url: 'http://b'}",
+      /:3:63: http:\/\/b and https:\/\/a differ in https/,
+    ],
     ["no nodes", "nodes: []", /:1:8: nodes: nodes is empty; list at least one/],
     ["nothing", "", /the file has no "nodes"; add it/],
     [

@@ -8,7 +8,7 @@ import type { LogLevel } from "../platform/logger.ts";
 import type { TlsFiles } from "../tls/reading.ts";
 import { formatAddress, isLoopback, parseAddress } from "./addresses.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
-import { type ConfigFile, fileSchema, joiningFileSchema } from "./schema.ts";
+import { type ConfigFile, type ConfigNode, fileSchema, joiningFileSchema } from "./schema.ts";
 
 /** A node without `http_port` serves HTTP this far above its gRPC port. */
 export const HTTP_PORT_OFFSET = 1_000;
@@ -295,6 +295,30 @@ function isJoining(value: unknown): boolean {
   return typeof value === "object" && value !== null && "join" in value;
 }
 
+/** Where browsers reach a node: its public URL, else host:port. */
+function httpAddressOf(node: ConfigNode, httpPort: number): string {
+  if (httpPort === 0) return "";
+  return node.public_url ?? formatAddress({ host: node.host, port: httpPort });
+}
+
+/** A page may only dial what is as secure as itself: all nodes have a public URL of one scheme, or none has. */
+function checkPublicUrls(source: Source, file: ConfigFile): void {
+  const nodes = (file.nodes ?? []).map((node, at) => ({ ...node, at }));
+  const served = nodes.filter(({ http_port, role }) => http_port !== 0 && role !== "witness");
+  const first = served.find(({ public_url }) => public_url !== undefined);
+  if (first === undefined) return;
+  const scheme = (url = "") => new URL(url).protocol;
+  for (const { id, public_url, at } of served) {
+    if (public_url === undefined) {
+      const message = `node ${id} has no public_url, and node ${first.id} has one; give one to all nodes, or to none`;
+      source.problemAt(["nodes", at], message);
+    } else if (scheme(public_url) !== scheme(first.public_url)) {
+      const message = `${public_url} and ${first.public_url} differ in https; a page reaches only nodes like the one that served it`;
+      source.problemAt(["nodes", at, "public_url"], message);
+    }
+  }
+}
+
 /** Where a node without `http_port` serves HTTP. */
 export function defaultHttpPort(port: number): number {
   return port + HTTP_PORT_OFFSET <= 65_535 ? port + HTTP_PORT_OFFSET : port - HTTP_PORT_OFFSET;
@@ -330,7 +354,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
       id: node.id,
       host: node.host,
       address: formatAddress(node),
-      httpAddress: httpPort === 0 ? "" : formatAddress({ host: node.host, port: httpPort }),
+      httpAddress: httpAddressOf(node, httpPort),
       listenHost: node.listen_host ?? node.host,
       port: node.port,
       httpPort,
@@ -347,6 +371,7 @@ export function parseConfig(file: string, text: string, options: ParseOptions = 
     );
   });
   checkUnique(source, parsed, nodes);
+  checkPublicUrls(source, parsed);
   // A server that joins lists itself alone.
   if (parsed.join === undefined) checkWitnesses(source, nodes);
   const tls = tlsOf(source, parsed, dirname(file), insecure);

@@ -10,6 +10,19 @@ const port = z
 const positive = (name: string) =>
   z.int(`${name} is a whole number above 0`).min(1, `${name} is a whole number above 0`);
 
+const PUBLIC_URL = "public_url is an origin such as https://chat.example.org, without a path";
+
+/** An origin in its usual form: what browsers send as `Origin`. */
+const publicUrl = z
+  .string(PUBLIC_URL)
+  .max(255, PUBLIC_URL)
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const isBare = url?.href === `${url?.origin}/` && !text.includes("?") && !text.includes("#");
+    return isBare && /^https?:$/.test(url?.protocol ?? "");
+  }, PUBLIC_URL)
+  .transform((text) => new URL(text).origin);
+
 const node = z.strictObject({
   id: positive("id").max(1_000_000, "id is at most 1000000"),
   host: z
@@ -25,6 +38,8 @@ const node = z.strictObject({
   priority: z.int("priority is a whole number of 0–100").min(0).max(100).optional(),
   /** 0 = no HTTP. Default: port + 1000. */
   http_port: z.int().min(0, "http_port is 0 (none) or 1–65535").max(65_535).optional(),
+  /** Where browsers reach the node, where that is not its HTTP port (behind a proxy); default `http(s)://host:http_port`. */
+  public_url: publicUrl.optional(),
   /** The address to listen on, where that is not `host` (behind a NAT, or 0.0.0.0). */
   listen_host: z.string().min(1).max(253).optional(),
 });
@@ -104,4 +119,5 @@ export const fileSchema = z.strictObject({
 
 export const joiningFileSchema = fileSchema.extend({ nodes: fileSchema.shape.nodes.optional() });
 
+export type ConfigNode = z.infer<typeof node>;
 export type ConfigFile = z.infer<typeof fileSchema>;

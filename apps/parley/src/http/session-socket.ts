@@ -10,8 +10,10 @@ import { isLoopback, parseAddress } from "../config/addresses.ts";
 export interface SessionSocketParts {
   /** Undefined until the node belongs to a cluster. */
   readonly services: () => NodeServices | undefined;
-  /** Where the members serve HTTP, host:port each. */
+  /** Where browsers reach the members: host:port each, or an origin. */
   readonly httpAddresses: () => readonly string[];
+  /** This node's own host:port, under which it is reached without its public URL too. */
+  readonly ownAddress: () => string;
   readonly isSecure: boolean;
 }
 
@@ -61,22 +63,31 @@ export class SessionSockets {
 
   /** What a page of this cluster may dial. */
   socketOrigins(): readonly string[] {
-    const scheme = this.#parts.isSecure ? "wss://" : "ws://";
-    return [...new Set(this.#parts.httpAddresses())].map((address) => scheme + address);
+    const origins = this.#parts.httpAddresses().map((address) => this.#originOf(address));
+    return [...new Set(origins)].map((origin) => origin.replace(/^http/, "ws"));
+  }
+
+  #originOf(address: string): string {
+    if (address.includes("://")) return address;
+    return `${this.#parts.isSecure ? "https" : "http"}://${address}`;
+  }
+
+  /** Every origin that a page of this cluster may have. */
+  #origins(): readonly string[] {
+    const { httpAddresses, ownAddress } = this.#parts;
+    const addresses = [...httpAddresses(), ownAddress()].filter((address) => address !== "");
+    return addresses.flatMap(namesOf).map((address) => this.#originOf(address));
   }
 
   #hosts(): ReadonlySet<string> {
-    return new Set(this.#parts.httpAddresses().flatMap(namesOf));
+    return new Set(this.#origins().map((origin) => origin.slice(origin.indexOf("://") + 3)));
   }
 
   /** The page came from a member, and asked for one by its own name: not by one that a stranger points here. */
   #isAllowed({ headers }: IncomingMessage): boolean {
-    const hosts = this.#hosts();
-    if (!hosts.has(headers.host ?? "")) return false;
+    if (!this.#hosts().has(headers.host ?? "")) return false;
     // What is no browser says none, and could say any.
-    if (headers.origin === undefined) return true;
-    const scheme = this.#parts.isSecure ? "https://" : "http://";
-    return headers.origin.startsWith(scheme) && hosts.has(headers.origin.slice(scheme.length));
+    return headers.origin === undefined || this.#origins().includes(headers.origin);
   }
 
   #serve(socket: WebSocket, remote: string): void {

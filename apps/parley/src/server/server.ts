@@ -115,6 +115,7 @@ export class ParleyServer {
     const sessions = new SessionSockets({
       services,
       httpAddresses: () => this.#httpAddresses(),
+      ownAddress: () => this.#ownHttpAddress(),
       isSecure: tls !== undefined,
     });
     const webApp = self.isWitness ? undefined : WebApp.load();
@@ -178,7 +179,12 @@ export class ParleyServer {
     }
   }
 
-  /** The origins that a page of this cluster may come from, this node's own first. */
+  #ownHttpAddress(): string {
+    const { host, httpPort } = this.#options.self;
+    return httpPort === 0 ? "" : formatAddress({ host, port: httpPort });
+  }
+
+  /** Where a page of this cluster may come from, this node first. */
   #httpAddresses(): readonly string[] {
     const members = this.#node.replica?.view().nodes ?? [];
     const all = [this.#options.self.httpAddress, ...members.map((node) => node.httpAddress)];

@@ -25,9 +25,10 @@ export function webSocketCarrier(options: WebSocketCarrierOptions = {}): Carrier
   };
 }
 
-/** The origin at which a browser finds the node; undefined when it serves no HTTP. */
+/** The origin at which a browser finds the node, its public URL if it has one; undefined when it serves no HTTP. */
 export function originOf(node: NodeAddress, secure: boolean): string | undefined {
   if (node.httpAddress === "") return undefined;
+  if (node.httpAddress.includes("://")) return node.httpAddress;
   return `${secure ? "https" : "http"}://${node.httpAddress}`;
 }
 

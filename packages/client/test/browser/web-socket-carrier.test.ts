@@ -148,6 +148,8 @@ test("addresses are origins; a page over TLS dials over TLS", () => {
   expect(originOf(node, false)).toBe("http://one:8001");
   expect(originOf(node, true)).toBe("https://one:8001");
   expect(originOf({ ...node, httpAddress: "" }, true)).toBeUndefined();
+  const origin = "https://chat.example.org";
+  expect(originOf({ ...node, httpAddress: origin }, false)).toBe(origin);
   expect(sessionUrl("http://localhost:8001")).toBe("ws://localhost:8001/session");
   expect(sessionUrl("https://[::1]:8443")).toBe("wss://[::1]:8443/session");
 });

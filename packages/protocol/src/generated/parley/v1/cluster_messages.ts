@@ -54,7 +54,7 @@ export interface Member {
   state: MemberState;
   /** host:port of gRPC. */
   address: string;
-  /** host:port of HTTP. */
+  /** Where browsers reach it: host:port of HTTP, or an origin such as https://chat.example.org; empty = none. */
   httpAddress: string;
   commitIndex: number;
   appliedIndex: number;

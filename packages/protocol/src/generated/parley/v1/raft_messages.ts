@@ -90,7 +90,7 @@ export interface ServerRecord {
   /** The id in the consensus group: of one disk, never reused. */
   raftId: number;
   serverUuid: string;
-  /** host:port of gRPC, and of HTTP (empty = none). */
+  /** host:port of gRPC, and of HTTP (or the origin that browsers reach it under; empty = none). */
   address: string;
   httpAddress: string;
   /** What it is meant to be: a joining server that is meant to vote is a learner until it has caught up. */

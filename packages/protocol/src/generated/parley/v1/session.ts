@@ -119,7 +119,7 @@ export interface NodeAddress {
   id: number;
   /** host:port of gRPC. */
   address: string;
-  /** host:port of HTTP; empty = none. */
+  /** Where browsers reach it: host:port of HTTP, or an origin such as https://chat.example.org; empty = none. */
   httpAddress: string;
 }
 
