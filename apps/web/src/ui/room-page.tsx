@@ -135,19 +135,22 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           </p>
           <MuteButton room={room} onProblem={setProblem} />
           <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
-            Search
+            <HeaderLabel icon="🔍" text="Search" />
           </button>
           <button type="button" className="quiet" onClick={() => onDialog("pins")}>
-            Pins
+            <HeaderLabel icon="📌" text="Pins" />
           </button>
           {!isDirect(room) && (
             <button type="button" className="quiet" onClick={() => onDialog("members")}>
-              {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
+              <HeaderLabel
+                icon={`👥 ${room.memberCount}`}
+                text={`${room.memberCount} ${room.memberCount === 1 ? "member" : "members"}`}
+              />
             </button>
           )}
           <button
             type="button"
-            className="quiet"
+            className="quiet for-keyboards"
             aria-label="Keyboard shortcuts"
             onClick={() => onDialog("shortcuts")}
           >
@@ -221,6 +224,18 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
         />
       )}
     </div>
+  );
+}
+
+/** In words where there is room for them, else as an icon. */
+function HeaderLabel({ icon, text }: { readonly icon: string; readonly text: string }) {
+  return (
+    <>
+      <span className="icon" aria-hidden="true">
+        {icon}
+      </span>
+      <span className="label">{text}</span>
+    </>
   );
 }
 

@@ -29,8 +29,13 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
         <button type="button" className="switch" onClick={() => onDialog("switcher")}>
           Jump to … <kbd>Ctrl K</kbd>
         </button>
-        <button type="button" className="switch" onClick={() => onDialog("search")}>
-          Search messages <kbd>Ctrl Shift F</kbd>
+        <button
+          type="button"
+          className="switch"
+          aria-label="Search messages"
+          onClick={() => onDialog("search")}
+        >
+          Search … <kbd>Ctrl Shift F</kbd>
         </button>
       </header>
       <div className="lists">
