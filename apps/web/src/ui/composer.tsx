@@ -15,7 +15,7 @@ import { useChat } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
 import { plainName, problemText } from "./format.ts";
-import { excerptOf } from "./message-row.tsx";
+import { excerptOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
 
 interface ComposerProps {

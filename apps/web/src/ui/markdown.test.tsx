@@ -1,6 +1,6 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, test } from "vitest";
-import { Markdown } from "./markdown.tsx";
+import { excerptOf, Markdown } from "./markdown.tsx";
 
 const html = (text: string) => renderToStaticMarkup(<Markdown text={text} />);
 
@@ -41,4 +41,14 @@ describe("what people write, as elements", () => {
     expect(html(`${">".repeat(400)} deep`)).toContain("deep");
     expect(html("*".repeat(5_000))).toBe(`<p class="plain">${"*".repeat(5_000)}</p>`);
   });
+});
+
+test("an excerpt is one line of what is read, without its marks", () => {
+  expect(
+    excerptOf("Clear sky from **22:40** on.\n\n- the `mount`\n- [maps](https://x.example)"),
+  ).toBe("Clear sky from 22:40 on. the mount maps");
+  expect(excerptOf("<b>bold</b>")).toContain("bold");
+  expect(excerptOf("***")).toBe("***");
+  expect(excerptOf(`${"*".repeat(5_000)} x`)).toHaveLength(122);
+  expect([...excerptOf("🙂".repeat(900))]).toHaveLength(122);
 });

@@ -11,6 +11,9 @@ import { CodeBlock } from "./code-block.tsx";
 const DEPTH_MAX = 12;
 /** A parser may take long over what is not meant to be read. */
 const MARKS_MAX = 2_000;
+const EXCERPT_CHARACTERS_MAX = 120;
+/** So much of a text is read for it. */
+const EXCERPT_SOURCE_MAX = 1_000;
 const SAFE_LINK = /^(?:https?:|mailto:)/i;
 
 export const Markdown = memo(function Markdown({ text }: { readonly text: string }) {
@@ -26,6 +29,28 @@ function parsed(text: string): Nodes | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The beginning of what somebody wrote, without its marks, in one line. */
+export function excerptOf(text: string): string {
+  const start = text.slice(0, EXCERPT_SOURCE_MAX);
+  const tree = parsed(start);
+  const read = tree === undefined ? "" : readOf(tree);
+  const line = (read === "" ? start : read).replace(/\s+/g, " ").trim();
+  const characters = [...line];
+  return characters.length <= EXCERPT_CHARACTERS_MAX
+    ? line
+    : `${characters.slice(0, EXCERPT_CHARACTERS_MAX).join("")} …`;
+}
+
+/** What stands in one line, and not below one another. */
+const IN_LINE = new Set(["paragraph", "heading", "strong", "emphasis", "delete", "link"]);
+
+function readOf(node: Nodes): string {
+  if ("value" in node) return node.value;
+  if (!("children" in node)) return "alt" in node ? (node.alt ?? "") : " ";
+  const children: readonly RootContent[] = node.children;
+  return children.map(readOf).join(IN_LINE.has(node.type) ? "" : " ");
 }
 
 function childrenOf(node: Nodes, source: string, depth: number): ReactNode {

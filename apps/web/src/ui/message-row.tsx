@@ -3,7 +3,7 @@ import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
 import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
 import { useBlocked, useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
-import { Markdown } from "./markdown.tsx";
+import { excerptOf, Markdown } from "./markdown.tsx";
 import { goTo, goToMessage, pathOf } from "./route.ts";
 
 interface MessageRowProps {
@@ -228,17 +228,6 @@ function ThreadLink({
 function isGiven(message: Message, emoji: string, accountId: number): boolean {
   const reaction = message.reactions.find((one) => one.emoji === emoji);
   return reaction?.accountIds.includes(accountId) ?? false;
-}
-
-const QUOTE_CHARACTERS_MAX = 120;
-
-/** The beginning of a text, in one line. */
-export function excerptOf(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  const characters = [...line];
-  return characters.length <= QUOTE_CHARACTERS_MAX
-    ? line
-    : `${characters.slice(0, QUOTE_CHARACTERS_MAX).join("")} …`;
 }
 
 function Quote({

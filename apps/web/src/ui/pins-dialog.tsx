@@ -2,7 +2,7 @@ import type { Message, Room } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import { useChat } from "./chat-context.ts";
 import { plainName, problemText, roomName } from "./format.ts";
-import { excerptOf } from "./message-row.tsx";
+import { excerptOf } from "./markdown.tsx";
 import { Modal } from "./modal.tsx";
 import { goToMessage } from "./route.ts";
 
