@@ -36,7 +36,7 @@ export function excerptOf(text: string): string {
   const start = text.slice(0, EXCERPT_SOURCE_MAX);
   const tree = parsed(start);
   const read = tree === undefined ? "" : readOf(tree);
-  const line = (read === "" ? start : read).replace(/\s+/g, " ").trim();
+  const line = (read.trim() === "" ? start : read).replace(/\s+/g, " ").trim();
   const characters = [...line];
   return characters.length <= EXCERPT_CHARACTERS_MAX
     ? line
