@@ -135,4 +135,45 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     expect([...ned.complaints, ...zoe.complaints, ...other.complaints]).toEqual([]);
     await Promise.all([ned.context.close(), zoe.context.close(), other.context.close()]);
   });
+
+  test("read receipts: one sees up to where others have read, and neither gives nor takes when they are off", async () => {
+    const [gil, ivy] = await Promise.all([
+      Person.arrive(browser, "gil", originOf(1)),
+      Person.arrive(browser, "ivy", originOf(2)),
+    ]);
+    await Promise.all([gil.signUp(), ivy.signUp()]);
+    await gil.createRoom("harbour");
+    await ivy.joinRoom("harbour");
+    await say(gil.page, "ahoy");
+    const seen = (page: Page, text: string) =>
+      page
+        .locator("[data-index]")
+        .filter({ hasText: text })
+        .getByText(/^Seen by /);
+    await seen(gil.page, "ahoy").and(gil.page.getByText("Seen by ivy")).waitFor();
+    await say(gil.page, "land in sight");
+    await seen(gil.page, "land in sight").waitFor();
+    await seen(gil.page, "ahoy").waitFor({ state: "detached" });
+    await hasNoViolations(gil.page);
+    const choice = ivy.page.getByLabel(/see how far I have read/);
+    await ivy.page.getByRole("button", { name: "Account", exact: true }).click();
+    await choice.uncheck();
+    await ivy.page.getByText("Nobody sees it.").waitFor();
+    await ivy.page.keyboard.press("Escape");
+    await seen(gil.page, "land in sight").waitFor({ state: "detached" });
+    await say(ivy.page, "I see no land");
+    await gil.page.getByText("I see no land", { exact: true }).waitFor();
+    // It is stored that gil has read it, and ivy is not shown it.
+    await until(async () => (await gil.page.title()) === "Parley", "read");
+    await ivy.page.reload();
+    await ivy.page.getByText("I see no land", { exact: true }).waitFor();
+    expect(await ivy.page.getByText(/^Seen/).count()).toBe(0);
+    await ivy.page.getByRole("button", { name: "Account", exact: true }).click();
+    await choice.check();
+    await ivy.page.getByText("Others see it, and you see it of them.").waitFor();
+    await ivy.page.keyboard.press("Escape");
+    await seen(ivy.page, "I see no land").waitFor();
+    expect([...gil.complaints, ...ivy.complaints]).toEqual([]);
+    await Promise.all([gil.context.close(), ivy.context.close()]);
+  });
 });

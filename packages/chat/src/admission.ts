@@ -113,6 +113,8 @@ export class Admission {
         removeFrom(this.#roomsByAccount, change.accountId, change.roomId);
         return;
       }
+      case "read":
+        return;
       case "state-version":
         this.#stateVersion = change.stateVersion;
         return;

@@ -25,6 +25,7 @@ import {
   type RemoveMemberRequest,
   type RevokeInviteRequest,
   type SendRequest,
+  type SetReadReceiptsRequest,
   type SetRegistrationRequest,
   type SetRoleRequest,
   type SetRoomPreferenceRequest,
@@ -402,6 +403,14 @@ export function setRoomPreferenceCommand(request: SetRoomPreferenceRequest, acto
     $case: "setRoomPreference",
     value: { roomId, starred, muted },
   });
+}
+
+/** Whether others learn how far the account has read. */
+export function setReadReceiptsCommand(
+  { shown, requestId }: SetReadReceiptsRequest,
+  actor: Actor,
+): Command {
+  return command(actor, requestId, { $case: "setReadReceipts", value: { shown } });
 }
 
 /** May carry a request id, but needs none: the read position is a maximum. */

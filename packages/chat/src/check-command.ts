@@ -299,6 +299,8 @@ function opProblem(op: Op): ParleyError | undefined {
         roomProblem(op.value.roomId) ??
         (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds."))
       );
+    case "setReadReceipts":
+      return undefined;
     case "setRoomPreference":
       return roomProblem(op.value.roomId);
     case "raiseStateVersion":

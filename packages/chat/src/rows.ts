@@ -51,6 +51,8 @@ export interface AccountRow extends Tracked {
   blocked: Uint8Array | null;
   /** The revision that changed it last; 0 = none did. */
   blockedRevision: number;
+  /** Neither tells others how far it has read, nor is told. */
+  readsHidden: boolean;
 }
 
 export interface SessionRow extends Tracked {
@@ -132,8 +134,9 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     "link_expires_at_ms",
     "blocked",
     "blocked_revision",
+    "reads_hidden",
   ],
-  added: ["", 0, null, 0],
+  added: ["", 0, null, 0, 0],
   values: (row) => [
     row.id,
     row.username,
@@ -151,6 +154,7 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     row.linkExpiresAtMs,
     row.blocked,
     row.blockedRevision,
+    row.readsHidden ? 1 : 0,
   ],
   row: (values) => ({
     ...fresh,
@@ -170,6 +174,7 @@ export const ACCOUNTS: TableDefinition<AccountRow> = {
     linkExpiresAtMs: values[13] as number,
     blocked: values[14] as Uint8Array | null,
     blockedRevision: values[15] as number,
+    readsHidden: values[16] === 1,
   }),
 };
 

@@ -153,6 +153,7 @@ const ADDED_COLUMNS = [
   { table: "accounts", column: "link_expires_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "accounts", column: "blocked", type: "BLOB" },
   { table: "accounts", column: "blocked_revision", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "accounts", column: "reads_hidden", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "version", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "edited_at_ms", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "reactions", type: "BLOB" },

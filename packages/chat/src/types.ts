@@ -41,6 +41,7 @@ export type AdmissionChange =
       readonly lastSeenMs: number;
       /** The revision that last set the password. */
       readonly credentialsRevision: number;
+      readonly readsHidden: boolean;
     }
   | {
       readonly kind: "session";
@@ -66,6 +67,13 @@ export type AdmissionChange =
       readonly joinedRevision: number;
     }
   | { readonly kind: "member-removed"; readonly roomId: number; readonly accountId: number }
+  /** A member of a small room who shows it has read on. The tables don't keep it: it is for whom to tell of it. */
+  | {
+      readonly kind: "read";
+      readonly roomId: number;
+      readonly accountId: number;
+      readonly seq: number;
+    }
   /** From here on commands that came with this version may be proposed. */
   | { readonly kind: "state-version"; readonly stateVersion: number };
 

@@ -32,6 +32,7 @@ const account: AccountRow = {
   linkExpiresAtMs: 0,
   blocked: null,
   blockedRevision: 0,
+  readsHidden: true,
 };
 const room: RoomRow = {
   ...tracked,

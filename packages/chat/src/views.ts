@@ -41,6 +41,7 @@ export function accountView(row: AccountRow): AccountView {
     lastSeenMs: row.lastSeenMs,
     owner: row.owner,
     deleted: row.deleted,
+    readsHidden: row.readsHidden,
   };
 }
 

@@ -104,6 +104,7 @@ function asOlder(db: DatabaseSync): void {
   db.exec("DROP INDEX messages_pinned");
   db.exec("ALTER TABLE messages DROP COLUMN pinned_revision");
   db.exec("DROP TABLE reactions");
+  db.exec("ALTER TABLE accounts DROP COLUMN reads_hidden");
   for (const column of ["starred", "muted", "preference_revision"]) {
     db.exec(`ALTER TABLE members DROP COLUMN ${column}`);
   }

@@ -1,10 +1,18 @@
 // What an account wants of a room: told to its own devices only, and gone with the membership.
-import { ListRoomsRequest, ListRoomsResponse } from "@parley/protocol";
+import {
+  LIMITS,
+  ListMembersRequest,
+  ListMembersResponse,
+  ListRoomsRequest,
+  ListRoomsResponse,
+} from "@parley/protocol";
 import { expect, test } from "vitest";
 import {
   type Actor,
   joinRoomCommand,
   leaveRoomCommand,
+  markReadCommand,
+  setReadReceiptsCommand,
   setRoomPreferenceCommand,
 } from "../src/index.ts";
 import { World } from "./world.ts";
@@ -26,7 +34,21 @@ function pair() {
     const room = rooms.find(({ id }) => id === roomId);
     return { starred: room?.starred, muted: room?.muted };
   };
-  return { world, anna, bob, roomId, want, seen };
+  /** How far `of` has read, as `actor` is told. */
+  const readBy = (actor: Actor, of: Actor) => {
+    const request = ListMembersRequest.encode(
+      ListMembersRequest.create({ roomId, pageSize: 200 }),
+    ).finish();
+    const answer = world.read({ kind: "operation", operation: "listMembers", request, ...actor });
+    if (answer.kind !== "response") throw new Error(`the list is ${answer.kind}`);
+    const { members } = ListMembersResponse.decode(answer.response);
+    return members.find(({ account }) => account?.id === of.accountId)?.readSeq;
+  };
+  const markRead = (actor: Actor, seq: number) =>
+    world.apply(markReadCommand({ roomId, seq, threadRootSeq: 0, requestId: "" }, actor));
+  const show = (actor: Actor, shown: boolean) =>
+    setReadReceiptsCommand({ shown, requestId: world.id() }, actor);
+  return { world, anna, bob, roomId, want, seen, readBy, markRead, show };
 }
 
 test("it is told to one's own devices and to nobody else, and a repeat to nobody", () => {
@@ -73,4 +95,40 @@ test("rolling upgrade: refused until every server knows it", () => {
   const roomId = world.room(anna, "General");
   const request = { roomId, starred: true, muted: false, requestId: world.id() };
   expect(world.reason(setRoomPreferenceCommand(request, anna))).toBe("NOT_YET_SUPPORTED");
+});
+
+test("in a small room the others learn how far one has read; who hides it learns of nobody, too", () => {
+  const { world, anna, bob, roomId, readBy, markRead, show } = pair();
+  for (let n = 0; n < 3; n++) world.send(anna, roomId, `message ${n}`);
+  expect(markRead(bob, 2).changes).toEqual([
+    { kind: "read", roomId, accountId: bob.accountId, seq: 2 },
+  ]);
+  // It goes no further than before: nobody is told anew.
+  expect(markRead(bob, 1).changes).toEqual([]);
+  markRead(anna, 3);
+  expect([readBy(anna, bob), readBy(bob, anna), readBy(bob, bob)]).toEqual([2, 3, 2]);
+  expect(world.events(show(bob, false))).toMatchObject([
+    { to: { kind: "everyone" }, event: { event: { value: { readsHidden: true } } } },
+  ]);
+  expect(world.admission.account(bob.accountId)?.readsHidden).toBe(true);
+  expect(world.events(show(bob, false))).toEqual([]);
+  expect([readBy(anna, bob), readBy(bob, anna), readBy(bob, bob)]).toEqual([0, 0, 2]);
+  expect(markRead(bob, 3).changes).toEqual([]);
+  world.ok(show(bob, true));
+  expect([readBy(anna, bob), readBy(bob, anna)]).toEqual([3, 3]);
+  expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
+});
+
+test("P11: in a room of more than 50 nobody is told how far others have read", () => {
+  const { world, anna, bob, roomId, readBy, markRead } = pair();
+  world.send(anna, roomId, "one");
+  world.send(anna, roomId, "two");
+  for (let n = 2; n < LIMITS.receiptMembersMax; n++) {
+    world.ok(joinRoomCommand({ roomId, requestId: world.id() }, world.register(`user${n}`)));
+  }
+  expect(markRead(bob, 1).changes).toHaveLength(1);
+  expect(readBy(anna, bob)).toBe(1);
+  world.ok(joinRoomCommand({ roomId, requestId: world.id() }, world.register("last")));
+  expect(readBy(anna, bob)).toBe(0);
+  expect(markRead(bob, 2).changes).toEqual([]);
 });

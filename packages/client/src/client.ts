@@ -10,6 +10,7 @@ import {
   OPERATIONS,
   ParleyError,
   PROTOCOL_VERSION,
+  type ReadReceipts,
   type RegisterRequest,
   type RegisterResponse,
   type RequestOf,
@@ -117,6 +118,7 @@ export class ParleyClient {
   readonly #outboxListeners = new Set<Listener<OutboxChange>>();
   readonly #positionsListeners = new Set<Listener<void>>();
   readonly #typingListeners = new Set<Listener<TypingNews>>();
+  readonly #receiptListeners = new Set<Listener<ReadReceipts>>();
   readonly #signedOutListeners = new Set<Listener<ParleyError>>();
   #subscription: Subscription | undefined;
   #view: ClusterView | undefined;
@@ -468,6 +470,11 @@ export class ParleyClient {
     return listen(this.#typingListeners, listener);
   }
 
+  /** Called when others have read on in small rooms. Needs a subscription. See `RoomReaders`. */
+  onReadReceipts(listener: Listener<ReadReceipts>): () => void {
+    return listen(this.#receiptListeners, listener);
+  }
+
   /** What is written and not committed; failed messages too. */
   outbox(): readonly OutboxItem[] {
     return this.#outbox.items();
@@ -616,6 +623,9 @@ export class ParleyClient {
     // Before the events: a message among them ends it.
     if (subscription !== undefined) {
       for (const typist of frame.typists) this.#tellTyping({ kind: "types", ...typist });
+      for (const receipts of frame.readReceipts) {
+        for (const listener of this.#receiptListeners) listener(receipts);
+      }
     }
     if (subscription !== undefined && (frame.events.length > 0 || frame.cursor > 0)) {
       const lastRevision = frame.events.at(-1)?.revision ?? 0;

@@ -56,6 +56,7 @@ export type {
   Random,
   Timer,
 } from "./ports.ts";
+export { type Reader, RoomReaders } from "./room-readers.ts";
 export { type SearchFields, type SnippetPart, snippetOf } from "./search.ts";
 export type {
   OutboxBounds,

@@ -44,6 +44,8 @@ export const TIMING = {
   /** Whoever goes on typing says so this often, and nobody shows it for longer than that after the last word of it. */
   typingRepeatMs: 3_000,
   typingShownMs: LIMITS.typingEndsMs,
+  /** So long after a session began, its subscription follows the newest events, and tells of all who read on. */
+  receiptsSettleMs: 5_000,
   /** Between attempts to load the rooms anew. */
   reloadPauseMs: 1_000,
   readDeadlineMs: 10_000,

@@ -90,6 +90,7 @@ export const ALICE: Account = {
   displayName: "Alice",
   online: true,
   lastSeenMs: 0,
+  readsHidden: false,
   owner: false,
   deleted: false,
 };

@@ -92,6 +92,10 @@ export const LIMITS = {
   typistsPerRoomMax: 8,
   /** In a larger room nobody is told who types. */
   typingMembersMax: 1_000,
+  /** In a larger room nobody is told how far others have read. */
+  receiptMembersMax: 50,
+  /** Between two tellings of one room's read positions. */
+  receiptsGapMs: 1_000,
   /** How long a read waits for min_revision at the most, unless its deadline is shorter. */
   behindWaitMsMax: 1_000,
 } as const;

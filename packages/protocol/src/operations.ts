@@ -74,6 +74,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetReadReceiptsRequest,
+  SetReadReceiptsResponse,
   SetRegistrationRequest,
   SetRegistrationResponse,
   SetRoleRequest,
@@ -254,6 +256,14 @@ export const OPERATIONS = {
   pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
   listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
   search: operation(44, "Search", "read", "account", SearchRequest, SearchResponse),
+  setReadReceipts: operation(
+    61,
+    "SetReadReceipts",
+    "write",
+    "account",
+    SetReadReceiptsRequest,
+    SetReadReceiptsResponse,
+  ),
   setRoomPreference: operation(
     60,
     "SetRoomPreference",

@@ -142,6 +142,14 @@ export class ClientHost {
       const { cursor } = this.#remembered;
       this.#world.history.typist(this.name, this.accountId, news.roomId, news.accountId, cursor);
     });
+    sdk.onReadReceipts(({ roomId, positions }) => {
+      if (!process.alive) return;
+      const { cursor } = this.#remembered;
+      for (const { accountId: readerId, seq } of positions) {
+        const receipt = { roomId, readerId, seq };
+        this.#world.history.receipt(this.name, this.accountId, receipt, cursor);
+      }
+    });
     sdk.start().catch((error: unknown) => {
       trace.add(this.name, `could not start: ${String(error)}`);
     });
@@ -280,6 +288,13 @@ export class ClientHost {
     });
     this.#saw(revision);
     return response;
+  }
+
+  async members(roomId: number): Promise<void> {
+    const response = await this.look("listMembers", { roomId });
+    if (response === undefined) return;
+    const { revision, members } = response;
+    this.#world.history.members(this.name, this.accountId, roomId, revision, members);
   }
 
   /** A write other than a send, with a request id of the application's own. */

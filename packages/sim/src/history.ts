@@ -1,5 +1,6 @@
 // The record of what applications asked and were told, in the order in which it happened; the
 // checkers read it as it is written.
+import type { RoomMember } from "@parley/protocol";
 import type { Checker, Operation, OperationKind, Outcome, SubscriptionItem } from "./observer.ts";
 import type { Trace } from "./world/trace.ts";
 
@@ -84,6 +85,32 @@ export class History {
     this.#trace.detail(client, () => `is told that account ${typistId} types in room ${roomId}`);
     for (const checker of this.#checkers) {
       checker.onTypist?.(client, accountId, roomId, typistId, seenRevision);
+    }
+  }
+
+  receipt(
+    client: string,
+    accountId: number,
+    receipt: { readonly roomId: number; readonly readerId: number; readonly seq: number },
+    seenRevision: number,
+  ): void {
+    const { roomId, readerId, seq } = receipt;
+    this.#trace.mix(roomId * 64 + readerId * 8 + seq);
+    this.#trace.detail(client, () => `is told that ${readerId} has read ${seq} of room ${roomId}`);
+    for (const checker of this.#checkers) {
+      checker.onReceipt?.(client, accountId, receipt, seenRevision);
+    }
+  }
+
+  members(
+    client: string,
+    accountId: number,
+    roomId: number,
+    revision: number,
+    members: readonly RoomMember[],
+  ): void {
+    for (const checker of this.#checkers) {
+      checker.onMembers?.(client, accountId, roomId, revision, members);
     }
   }
 

@@ -3,7 +3,7 @@
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { CallName } from "@parley/client";
 import type { LogWrite, Membership } from "@parley/node";
-import type { Message as ChatMessage, Event, Reason } from "@parley/protocol";
+import type { Message as ChatMessage, Event, Reason, RoomMember } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import type { Sought } from "./checkers/search.ts";
 
@@ -123,6 +123,21 @@ export interface Checker {
     roomId: number,
     typistId: number,
     seenRevision: number,
+  ): void;
+  /** A subscriber, who has been shown everything up to `seenRevision`, is told that an account has read up to `seq`. */
+  onReceipt?(
+    client: string,
+    accountId: number,
+    receipt: { readonly roomId: number; readonly readerId: number; readonly seq: number },
+    seenRevision: number,
+  ): void;
+  /** A list of a room's members, as of `revision`. */
+  onMembers?(
+    client: string,
+    accountId: number,
+    roomId: number,
+    revision: number,
+    members: readonly RoomMember[],
   ): void;
   /** A subscriber lost everything that it had (its process died) and starts from nothing. */
   onSubscriberLost?(client: string): void;

@@ -20,6 +20,7 @@ import { P7NoErrors } from "./checkers/p7-no-errors.ts";
 import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
 import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
+import { ReadReceiptsChecker } from "./checkers/read-receipts.ts";
 import { Search } from "./checkers/search.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
@@ -219,6 +220,7 @@ export class World {
       new Admission(this.#report, coverage),
       this.#p11,
       new TypingForMembers(this.#report, coverage),
+      new ReadReceiptsChecker(this.#report, coverage),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );

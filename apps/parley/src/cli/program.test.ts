@@ -66,6 +66,8 @@ describe("the command line", () => {
         "unstar",
         "mute",
         "unmute",
+        "seen",
+        "read-receipts",
         "use-password-link",
       ],
     ]) {

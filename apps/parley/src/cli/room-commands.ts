@@ -1,6 +1,6 @@
 // Rooms and who is in them.
-import { type Room, RoomRole, RoomVisibility } from "@parley/protocol";
-import type { Command } from "commander";
+import { type Room, type RoomMember, RoomRole, RoomVisibility } from "@parley/protocol";
+import { Argument, type Command } from "commander";
 import pc from "picocolors";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
@@ -197,6 +197,20 @@ function addMembership(program: Command): void {
     });
 }
 
+/** Who has read up to where, the furthest first; of those who show it. */
+export function seenLines(members: readonly RoomMember[], ownId: number): readonly string[] {
+  return members
+    .filter(({ account, readSeq }) => account !== undefined && account.id !== ownId && readSeq > 0)
+    .sort((one, other) => other.readSeq - one.readSeq)
+    .map(({ account, readSeq }) => `#${readSeq}  ${printable(account?.username ?? "?")}`);
+}
+
+export function receiptsText(shown: boolean): string {
+  return shown
+    ? "in rooms of up to 50 members others see how far you have read, and you see it of them"
+    : "nobody sees how far you have read, and you see it of nobody";
+}
+
 export function memberLine(member: {
   readonly account?: Parameters<typeof accountText>[0] | undefined;
   readonly role: RoomRole;
@@ -205,6 +219,43 @@ export function memberLine(member: {
   const role = roleText(member.role);
   const parts = [accountText(member.account), lastSeen(member.account), pc.dim(role)];
   return parts.filter((part) => part !== "").join("  ");
+}
+
+function addReceipts(program: Command): void {
+  addAccountOptions(program.command("seen"))
+    .description("show how far the others in a small room have read")
+    .argument("<room>", "its name or number")
+    .action(async (reference: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const room = await ownRoom(client, reference, deadlineMs);
+        const request = { roomId: room.id, pageSize: 200 };
+        const reply = await client.call("listMembers", request, { deadlineMs });
+        const lines = seenLines(reply.members, client.state.account?.id ?? 0);
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => (lines.length === 0 ? ["Nobody shows it."] : lines),
+        );
+      });
+    });
+
+  addAccountOptions(program.command("read-receipts"))
+    .description("show or set whether others see how far you have read, and you see it of them")
+    .addArgument(new Argument("[choice]").choices(["on", "off"]))
+    .action(async (choice: string | undefined, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply =
+          choice === undefined
+            ? await client.call("getAccount", {}, { deadlineMs })
+            : await client.call("setReadReceipts", { shown: choice === "on" }, { deadlineMs });
+        const text = receiptsText(reply.account?.readsHidden === false);
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`${text.charAt(0).toUpperCase()}${text.slice(1)}.`],
+        );
+      });
+    });
 }
 
 const PREFERENCES = {
@@ -245,5 +296,6 @@ function addPreferences(program: Command): void {
 export function addRoomCommands(program: Command): void {
   addRooms(program);
   addPreferences(program);
+  addReceipts(program);
   addMembership(program);
 }

@@ -22,7 +22,7 @@ import {
   makeInvite,
 } from "../cli/invite-commands.ts";
 import { versionOf } from "../cli/message-commands.ts";
-import { memberLine, roomLines } from "../cli/room-commands.ts";
+import { memberLine, receiptsText, roomLines, seenLines } from "../cli/room-commands.ts";
 import { joinByReference, listRooms, roomTitle } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
@@ -246,6 +246,23 @@ async function passwordLink(chat: Chat, username: string): Promise<void> {
   chat.print(linkLine(chat.client, passwordPath(secret), chat.tls !== undefined));
 }
 
+async function showSeen(chat: Chat): Promise<void> {
+  const { id: roomId } = chat.open.require();
+  const { members } = await chat.client.call("listMembers", { roomId, pageSize: 200 });
+  const lines = seenLines(members, chat.ownId);
+  for (const line of lines) chat.print(`  ${line}`);
+  if (lines.length === 0) chat.note("nobody shows how far they have read here");
+}
+
+async function receipts(chat: Chat, choice: string): Promise<void> {
+  if (choice !== "" && choice !== "on" && choice !== "off") throw usage("receipts");
+  const { account } =
+    choice === ""
+      ? await chat.client.call("getAccount")
+      : await chat.client.call("setReadReceipts", { shown: choice === "on" });
+  chat.note(receiptsText(account?.readsHidden === false));
+}
+
 /** The one is set, the other stays. */
 async function prefer(chat: Chat, wanted: Partial<Pick<Room, "starred" | "muted">>): Promise<void> {
   const { id: roomId } = chat.open.require();
@@ -354,6 +371,10 @@ export async function runChatCommand(
       await client.call("removeMember", { roomId: chat.open.require().id, username, ban });
       return;
     }
+    case "seen":
+      return await showSeen(chat);
+    case "receipts":
+      return await receipts(chat, rest.trim().toLowerCase());
     case "star":
       return await prefer(chat, { starred: first.toLowerCase() !== "off" });
     case "mute":

@@ -19,6 +19,12 @@ export const CHAT_COMMANDS = [
   },
   { name: "unread", usage: "/unread", text: "what waits where" },
   { name: "read", usage: "/read", text: "mark this room as read; /read all marks every room" },
+  { name: "seen", usage: "/seen", text: "how far the others in this room have read" },
+  {
+    name: "receipts",
+    usage: "/receipts [on|off]",
+    text: "whether others see how far you have read, and you see it of them",
+  },
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
   {
     name: "thread",

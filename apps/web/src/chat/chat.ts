@@ -11,6 +11,7 @@ import {
   ParleyClient,
   type ParleyError,
   probeOnWake,
+  RoomReaders,
   Typists,
   tabPeers,
   webSocketCarrier,
@@ -58,6 +59,7 @@ export class Chat {
   readonly blocked: Blocked;
   readonly marks: UnreadMarks;
   readonly typists: Typists;
+  readonly readers: RoomReaders;
   readonly #cache: IndexedDbCache;
   readonly #timelines = new Map<number, Timeline>();
   /** By room and number of the message that they are about. */
@@ -83,6 +85,7 @@ export class Chat {
     this.blocked = new Blocked(client, sync);
     this.marks = new UnreadMarks(unreadMarkStore(this.scope));
     this.typists = new Typists(client);
+    this.readers = new RoomReaders(client, sync);
     const nodes = new NodesOfPage(client);
     this.#stops = [
       probeOnWake(client),
@@ -218,6 +221,7 @@ export class Chat {
     this.blocked.close();
     this.marks.close();
     this.typists.close();
+    this.readers.close();
     this.deliveries.close();
     this.health.close();
     this.outbox.close();

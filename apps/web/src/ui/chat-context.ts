@@ -1,7 +1,13 @@
 // The signed-in chat, for everything below the shell.
 
-import type { Health, OutboxItem, Room } from "@parley/client/browser";
-import { createContext, useContext, useSyncExternalStore } from "react";
+import {
+  type Health,
+  LIMITS,
+  type OutboxItem,
+  type Reader,
+  type Room,
+} from "@parley/client/browser";
+import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 import type { Chat } from "../chat/chat.ts";
 import type { ClusterPicture } from "../chat/cluster-watch.ts";
 import type { MarkedRooms } from "../chat/unread-marks.ts";
@@ -38,6 +44,14 @@ export function useMarkedRooms(): MarkedRooms {
 export function useBlocked(): ReadonlySet<number> {
   const { blocked } = useChat();
   return useSyncExternalStore(blocked.subscribe, blocked.getSnapshot);
+}
+
+/** How far the others in a small room have read, as far as they show it. */
+export function useReaders({ id, memberCount }: Room): readonly Reader[] {
+  const { readers } = useChat();
+  const isSmall = memberCount <= LIMITS.receiptMembersMax;
+  useEffect(() => (isSmall ? readers.watch(id) : undefined), [readers, id, isSmall]);
+  return useSyncExternalStore(readers.subscribe, () => readers.of(id));
 }
 
 export function useCluster(): ClusterPicture {

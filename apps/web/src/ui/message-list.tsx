@@ -3,11 +3,12 @@ import { followedThread, type Message, type Room } from "@parley/client/browser"
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { TimelineView } from "../chat/timeline.ts";
-import { serverNowMs, useChat, useHealth, useOutbox } from "./chat-context.ts";
-import { dayName, roomName } from "./format.ts";
+import { serverNowMs, useChat, useHealth, useOutbox, useReaders } from "./chat-context.ts";
+import { dayName, isDirect, plainName, roomName } from "./format.ts";
 import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import { type Row, rowsOf } from "./rows.ts";
+import { seenBy, seenText } from "./seen.ts";
 
 /** Where more of them come from: a room's timeline, or a thread. */
 export interface MessageSource {
@@ -32,6 +33,7 @@ interface MessageListProps {
   readonly acts: MessageActs;
 }
 
+const NOBODY_HAS_SEEN: ReturnType<typeof seenBy> = new Map();
 const ROW_PX_ESTIMATE = 44;
 /** Nearer to an edge than this, the next page is loaded. */
 const ROWS_AHEAD = 8;
@@ -64,6 +66,11 @@ export function MessageList(props: MessageListProps) {
   const rows = useMemo(
     () => rowsOf({ messages, unsent, ownId, unreadAfter, markedSeq }),
     [messages, unsent, ownId, unreadAfter, markedSeq],
+  );
+  const readers = useReaders(room);
+  const seen = useMemo(
+    () => (threadRootSeq === 0 ? seenBy(messages, readers, view.atEnd) : NOBODY_HAS_SEEN),
+    [messages, readers, threadRootSeq, view.atEnd],
   );
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -177,6 +184,9 @@ export function MessageList(props: MessageListProps) {
                     }
                     acts={acts}
                   />
+                  {row.kind === "message" && (
+                    <Seen names={seen.get(row.message.seq)} isDirect={isDirect(room)} />
+                  )}
                 </div>
               );
             })}
@@ -190,6 +200,26 @@ export function MessageList(props: MessageListProps) {
         </button>
       )}
     </div>
+  );
+}
+
+function Seen({
+  names,
+  isDirect: isOfTwo,
+}: {
+  readonly names: readonly string[] | undefined;
+  readonly isDirect: boolean;
+}) {
+  if (names === undefined) return null;
+  // Not read out whenever it moves, as the messages are.
+  return (
+    <p
+      className="seen"
+      aria-live="off"
+      title={isOfTwo ? undefined : names.map(plainName).join(", ")}
+    >
+      <bdi>{seenText(names.map(plainName), isOfTwo)}</bdi>
+    </p>
   );
 }
 

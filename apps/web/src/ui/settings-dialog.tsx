@@ -57,6 +57,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       <DisplayName act={act} />
       <Notifications />
       <Typing />
+      <Receipts act={act} />
       <Password act={act} />
       <Sessions act={act} />
       <BlockedPeople act={act} />
@@ -142,6 +143,43 @@ function Typing() {
         }}
       />
       <label htmlFor={id}>Others see when I am typing (from this browser)</label>
+    </div>
+  );
+}
+
+function Receipts({ act }: PartProps) {
+  const chat = useChat();
+  const id = useId();
+  /** Undefined = no node has said yet. */
+  const [shown, setShown] = useState<boolean>();
+  useEffect(() => {
+    let isGone = false;
+    chat.client.call("getAccount").then(
+      ({ account }) => !isGone && setShown(account?.readsHidden === false),
+      () => {},
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [chat]);
+  const change = async (wanted: boolean) => {
+    setShown(wanted);
+    const text = wanted ? "Others see it, and you see it of them." : "Nobody sees it.";
+    const isDone = await act(text, () => chat.client.call("setReadReceipts", { shown: wanted }));
+    if (!isDone) setShown(!wanted);
+  };
+  return (
+    <div className="line">
+      <input
+        id={id}
+        type="checkbox"
+        checked={shown === true}
+        disabled={shown === undefined}
+        onChange={(event) => void change(event.target.checked)}
+      />
+      <label htmlFor={id}>
+        In small rooms others see how far I have read, and I see it of them (all my devices)
+      </label>
     </div>
   );
 }

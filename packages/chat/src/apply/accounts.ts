@@ -72,6 +72,7 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
     linkExpiresAtMs: 0,
     blocked: null,
     blockedRevision: 0,
+    readsHidden: false,
   };
   state.addAccount(account);
   context.changes.push(accountChange(account));

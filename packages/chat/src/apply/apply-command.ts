@@ -27,7 +27,7 @@ import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./memb
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
 import { createPasswordLink, usePasswordLink } from "./password-links.ts";
 import { pin } from "./pins.ts";
-import { setRoomPreference } from "./preferences.ts";
+import { setReadReceipts, setRoomPreference } from "./preferences.ts";
 import { react } from "./reactions.ts";
 import { createRoom, deleteRoom, openDirect, updateRoom } from "./rooms.ts";
 import { createSession, endSessionOf, hexOf } from "./sessions.ts";
@@ -131,6 +131,8 @@ function identifyingContent(op: Op): SqlValue[] {
       const { roomId, starred, muted } = op.value;
       return [op.$case, roomId, wish(starred), wish(muted)];
     }
+    case "setReadReceipts":
+      return [op.$case, op.value.shown ? 1 : 0];
     case "send":
     case "markRead":
     case "raiseStateVersion":
@@ -255,6 +257,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return send(context, account, op.value);
     case "markRead":
       return markRead(context, account, op.value);
+    case "setReadReceipts":
+      return setReadReceipts(context, account, op.value);
     case "setRoomPreference":
       return setRoomPreference(context, account, op.value);
     case "delete":

@@ -58,6 +58,7 @@ export function accountChange(account: AccountRow): AdmissionChange {
     deleted: account.deleted,
     lastSeenMs: account.lastSeenMs,
     credentialsRevision: account.credentialsRevision,
+    readsHidden: account.readsHidden,
   };
 }
 

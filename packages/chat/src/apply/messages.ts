@@ -312,6 +312,9 @@ export function markRead(
       account.id,
       readMarkerEvent(revision, room.id, seq, state.unread(room, member)),
     );
+    if (!account.readsHidden && room.memberCount <= LIMITS.receiptMembersMax) {
+      context.changes.push({ kind: "read", roomId: room.id, accountId: account.id, seq });
+    }
   }
   return MarkReadResponse.encode({ readSeq: member.readSeq, revision }).finish();
 }

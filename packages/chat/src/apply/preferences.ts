@@ -1,12 +1,14 @@
-// What an account wants of a room: nobody else learns of it, and it is the same on all of its devices.
+// What an account wants for itself, the same on all of its devices. Of what it wants of a room nobody else learns.
 import {
   ParleyError,
+  type SetReadReceiptsCommand,
+  SetReadReceiptsResponse,
   type SetRoomPreferenceCommand,
   SetRoomPreferenceResponse,
 } from "@parley/protocol";
 import type { AccountRow } from "../rows.ts";
-import { roomPreferenceEvent } from "../views.ts";
-import type { ApplyContext, Result } from "./context.ts";
+import { accountChangedEvent, accountView, roomPreferenceEvent } from "../views.ts";
+import { type ApplyContext, accountChange, type Result } from "./context.ts";
 import { membershipOf } from "./membership.ts";
 
 /** Wanting what one wants already changes nothing. */
@@ -28,4 +30,21 @@ export function setRoomPreference(
     context.toAccount(account.id, roomPreferenceEvent(revision, room.id, member));
   }
   return SetRoomPreferenceResponse.encode({ revision }).finish();
+}
+
+/** Others are told at once, so that nobody goes on showing what is to be hidden. */
+export function setReadReceipts(
+  context: ApplyContext,
+  account: AccountRow,
+  { shown }: SetReadReceiptsCommand,
+): Result {
+  const { state, revision } = context;
+  if (account.readsHidden === shown) {
+    account.readsHidden = !shown;
+    account.changedRevision = revision;
+    state.changedAccount(account);
+    context.changes.push(accountChange(account));
+    context.toEveryone(accountChangedEvent(revision, account));
+  }
+  return SetReadReceiptsResponse.encode({ account: accountView(account), revision }).finish();
 }

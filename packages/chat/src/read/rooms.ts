@@ -115,6 +115,9 @@ export class RoomReads {
     const afterId = Number(positionOf(list, request.pageToken));
     const room = readableRoom(this.#rows, request.roomId, accountId);
     const found = allArrays(this.#members, room.id, afterId, size + 1);
+    const isTold =
+      room.memberCount <= LIMITS.receiptMembersMax &&
+      this.#rows.account(accountId)?.readsHidden === false;
     const members = found.slice(0, size).map((values) => {
       const member = MEMBERS.row(values);
       const account = ACCOUNTS.row(values.slice(MEMBERS.columns.length));
@@ -122,8 +125,8 @@ export class RoomReads {
         account: accountView(account),
         role: member.role as 1 | 2 | 3,
         joinedAtMs: member.joinedAtMs,
-        // Others' read positions are theirs.
-        readSeq: member.accountId === accountId ? member.readSeq : 0,
+        readSeq:
+          member.accountId === accountId || (isTold && !account.readsHidden) ? member.readSeq : 0,
       };
     });
     const last = members.at(-1)?.account.id ?? 0;

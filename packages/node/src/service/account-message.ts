@@ -22,6 +22,7 @@ export function ownAccount(replica: Replica, accountId: number): Account | undef
     lastSeenMs: account.lastSeenMs,
     owner: account.owner,
     deleted: account.deleted,
+    readsHidden: account.readsHidden,
   };
 }
 

@@ -30,6 +30,13 @@ export class BoundedTable<Key, Value> {
     this.#entries.set(key, value);
   }
 
+  /** All of them, and the table is empty. */
+  takeAll(): [Key, Value][] {
+    const entries = [...this.#entries];
+    this.#entries.clear();
+    return entries;
+  }
+
   delete(key: Key): void {
     this.#entries.delete(key);
   }

@@ -19,6 +19,7 @@ import { FanOut } from "./fan-out.ts";
 import { withLeader } from "./leader-hint.ts";
 import { Operations } from "./operations.ts";
 import { Presence } from "./presence.ts";
+import { ReadReceipts } from "./read-receipts.ts";
 import { Session, type SessionHandler, type SessionParts } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import { Turn } from "./turn.ts";
@@ -43,6 +44,7 @@ export class ChatService {
   readonly #operations: Operations;
   readonly #fanOut: FanOut;
   readonly #presence: Presence;
+  readonly #receipts: ReadReceipts;
   readonly #registry: SessionRegistry;
   readonly #sessionParts: SessionParts;
   readonly #streams = new Set<EventStream>();
@@ -53,6 +55,7 @@ export class ChatService {
     this.#operations = new Operations(parts);
     this.#fanOut = new FanOut(replica, clock, parts.fanOutLimits);
     this.#presence = new Presence(replica, clock);
+    this.#receipts = new ReadReceipts({ replica, clock, fanOut: this.#fanOut });
     const turn = new Turn(clock);
     this.#registry = new SessionRegistry(clock, turn, tuning.sessionsMax, () =>
       replica.positions(),
@@ -73,6 +76,7 @@ export class ChatService {
     replica.onApplied({
       onEntry: (entry) => {
         this.#fanOut.onEntry(entry);
+        this.#receipts.onEntry(entry);
         for (const change of entry.changes) {
           if (change.kind === "session-ended") this.#loginSessionEnded(change.sessionId);
         }
@@ -204,6 +208,7 @@ export class ChatService {
     for (const stream of [...this.#streams]) stream.fail(error);
     await this.#registry.close(graceMs);
     this.#presence.close();
+    this.#receipts.close();
   }
 
   async #call(

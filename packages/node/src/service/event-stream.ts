@@ -59,6 +59,8 @@ export class EventStream implements Outlet {
   /** Tools that want only events have no use for it. */
   typing(): void {}
 
+  readReceipts(): void {}
+
   flush(): void {}
 
   backlogBytes(): number {

@@ -26,6 +26,7 @@ class Listener implements LiveSubscriber {
   }
 
   typing(): void {}
+  readReceipts(): void {}
 
   fallBack(): void {
     this.fellBack += 1;
@@ -136,6 +137,7 @@ test("a subscription goes on after a gap from where it was, and repeats nothing 
     {
       event: (revision) => got.push(revision),
       typing() {},
+      readReceipts() {},
       flush() {},
       backlogBytes: () => 0,
       resync() {},

@@ -58,6 +58,8 @@ export interface LiveSubscriber {
   deliver(revision: number, event: SharedEvent): void;
   /** Somebody types: a `typistField`. */
   typing(field: Uint8Array): void;
+  /** Somebody has read on: a `readReceiptsField`. */
+  readReceipts(field: Uint8Array): void;
   /** The log jumped (a copy was installed): it must catch up from where it is. */
   fallBack(): void;
 }

@@ -105,6 +105,8 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "react", { roomId, seq: 1, emoji: "👍", add: true });
   await say("bob", "react", { roomId, seq: 1, emoji: "not one word", add: true });
   await say("bob", "setRoomPreference", { roomId, starred: true, muted: true });
+  await say("bob", "setReadReceipts", { shown: false });
+  await say("bob", "setReadReceipts", { shown: true });
   await say("eve", "setRoomPreference", { roomId, starred: true, muted: true });
   await say("ann", "pin", { roomId, seq: 2, pinned: true });
   await say("ann", "pin", { roomId, seq: 3, pinned: true });

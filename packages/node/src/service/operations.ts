@@ -20,6 +20,7 @@ import {
   removeMemberCommand,
   revokeInviteCommand,
   sendCommand,
+  setReadReceiptsCommand,
   setRegistrationCommand,
   setRoleCommand,
   setRoomPreferenceCommand,
@@ -128,6 +129,7 @@ export class Operations {
     const accounts = this.#accounts;
     return {
       getRegistration: (request, caller) => accounts.registration(request, caller),
+      setReadReceipts: (request, caller) => this.#write(request, caller, setReadReceiptsCommand),
       setRoomPreference: (request, caller) =>
         this.#write(request, caller, setRoomPreferenceCommand),
       setRegistration: (request, caller) => this.#write(request, caller, setRegistrationCommand),

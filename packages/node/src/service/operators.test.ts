@@ -31,6 +31,7 @@ function account(owner: boolean, deleted = false): Evidence["account"] {
     credentialsRevision: 7,
     createdAtMs: 0,
     lastSeenMs: 0,
+    readsHidden: false,
   } as Evidence["account"];
 }
 

@@ -8,6 +8,7 @@ import {
   lengthDelimitedField,
   Pong,
   Positions,
+  ReadReceipts,
   type Reason,
   Resync,
   Typist,
@@ -27,6 +28,7 @@ const FIELD = {
   goAway: 8,
   positions: 9,
   typists: 10,
+  readReceipts: 11,
 } as const;
 /** A frame that has grown past this is closed; one part may overshoot it. */
 const FRAME_BYTES = 512 * 1024;
@@ -48,6 +50,11 @@ export function positionsField(positions: Positions): Uint8Array {
 /** Who types as a field of a ServerFrame: encoded once for all who are told. */
 export function typistField(typist: Typist): Uint8Array {
   return lengthDelimitedField(FIELD.typists, Typist.encode(typist).finish());
+}
+
+/** Who has read on as a field of a ServerFrame: encoded once for all who are told. */
+export function readReceiptsField(receipts: ReadReceipts): Uint8Array {
+  return lengthDelimitedField(FIELD.readReceipts, ReadReceipts.encode(receipts).finish());
 }
 
 export class Outbox {
@@ -132,6 +139,11 @@ export class Outbox {
   /** A `typistField`; dropped when the reader is behind: it has better things to read. */
   typing(field: Uint8Array): void {
     if (this.backlogBytes < TYPING_BACKLOG_BYTES_MAX) this.#part(field);
+  }
+
+  /** A `readReceiptsField`. */
+  readReceipts(field: Uint8Array): void {
+    this.#part(field);
   }
 
   pong(nonce: number, serverTimeMs: number): void {

@@ -288,6 +288,12 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#parts.turn.add(this);
   }
 
+  readReceipts(field: Uint8Array): void {
+    if (this.hasEnded) return;
+    this.#outbox.readReceipts(field);
+    this.#parts.turn.add(this);
+  }
+
   resync(reason: string, revision: number): void {
     this.#outbox.resync(reason, revision);
     this.#parts.turn.add(this);

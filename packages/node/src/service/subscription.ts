@@ -16,6 +16,8 @@ export interface Outlet {
   event(revision: number, event: SharedEvent): void;
   /** Somebody types: a `typistField`. It may be left out. */
   typing(field: Uint8Array): void;
+  /** Somebody has read on: a `readReceiptsField`. */
+  readReceipts(field: Uint8Array): void;
   /** A page or a hand-over is complete: write what was gathered, then the subscription's position. */
   flush(): void;
   backlogBytes(): number;
@@ -84,6 +86,10 @@ export class Subscription implements LiveSubscriber {
 
   typing(field: Uint8Array): void {
     this.#outlet.typing(field);
+  }
+
+  readReceipts(field: Uint8Array): void {
+    this.#outlet.readReceipts(field);
   }
 
   fallBack(): void {

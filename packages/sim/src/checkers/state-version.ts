@@ -16,6 +16,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   setRegistration: "registration-modes",
   createInvite: "invites",
   setRoomPreference: "room-preferences",
+  setReadReceipts: "receipts-hidden",
 };
 
 export class StateVersion implements Checker {

@@ -66,6 +66,32 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "receipts-of-who-hides-them",
+    what: "a list of members says how far those have read who hide it",
+    edits: [
+      {
+        file: "packages/chat/src/read/rooms.ts",
+        search: "(isTold && !account.readsHidden)",
+        replacement: "isTold",
+      },
+    ],
+    caughtBy: ["read receipts"],
+    seedsMax: 4,
+  },
+  {
+    name: "receipts-to-who-hides-them",
+    what: "whoever hides how far they have read is told it of others",
+    edits: [
+      {
+        file: "packages/node/src/service/read-receipts.ts",
+        search: "if (isShown(subscriber.accountId)) subscriber",
+        replacement: "subscriber",
+      },
+    ],
+    caughtBy: ["read receipts"],
+    seedsMax: 4,
+  },
+  {
     name: "apply-looks-around",
     what: "what is applied depends on something that is not in the log",
     edits: [

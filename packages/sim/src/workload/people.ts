@@ -38,10 +38,11 @@ const WEIGHTS = {
   "update-room": 1,
   "open-direct": 2,
   "update-profile": 1,
+  "set-receipts": 1,
   "set-registration": 2,
   "list-rooms": 2,
   "list-accounts": 1,
-  "list-members": 1,
+  "list-members": 3,
   "list-pins": 1,
   search: 5,
   "search-linearizable": 2,
@@ -154,6 +155,9 @@ export class People {
       case "update-profile":
         settle(client.write("updateProfile", { displayName: `${client.name} ${this.#words++}` }));
         break;
+      case "set-receipts":
+        settle(client.write("setReadReceipts", { shown: random.chance(0.6) }));
+        break;
       case "set-registration":
         if (client === this.#owner()) {
           settle(client.write("setRegistration", { mode: random.pick(MODES) }));
@@ -242,7 +246,7 @@ export class People {
         settle(client.write("updateRoom", { roomId, topic: `topic ${this.#words++}` }));
         break;
       case "list-members":
-        settle(client.look("listMembers", { roomId }));
+        settle(client.members(roomId));
         break;
     }
   }

@@ -95,6 +95,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetReadReceiptsRequest,
+  SetReadReceiptsResponse,
   SetRegistrationRequest,
   SetRegistrationResponse,
   SetRoleRequest,
@@ -458,6 +460,14 @@ export const ChatDefinition = {
       requestType: MarkReadRequest as typeof MarkReadRequest,
       requestStream: false,
       responseType: MarkReadResponse as typeof MarkReadResponse,
+      responseStream: false,
+      options: {},
+    },
+    setReadReceipts: {
+      name: "SetReadReceipts",
+      requestType: SetReadReceiptsRequest as typeof SetReadReceiptsRequest,
+      requestStream: false,
+      responseType: SetReadReceiptsResponse as typeof SetReadReceiptsResponse,
       responseStream: false,
       options: {},
     },
@@ -904,6 +914,17 @@ export const ChatService = {
     responseSerialize: (value: MarkReadResponse): Buffer => Buffer.from(MarkReadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MarkReadResponse => MarkReadResponse.decode(value),
   },
+  setReadReceipts: {
+    path: "/parley.v1.Chat/SetReadReceipts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetReadReceiptsRequest): Buffer =>
+      Buffer.from(SetReadReceiptsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetReadReceiptsRequest => SetReadReceiptsRequest.decode(value),
+    responseSerialize: (value: SetReadReceiptsResponse): Buffer =>
+      Buffer.from(SetReadReceiptsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetReadReceiptsResponse => SetReadReceiptsResponse.decode(value),
+  },
   setRoomPreference: {
     path: "/parley.v1.Chat/SetRoomPreference" as const,
     requestStream: false as const,
@@ -989,6 +1010,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   thread: handleUnaryCall<ThreadRequest, ThreadResponse>;
   followThread: handleUnaryCall<FollowThreadRequest, FollowThreadResponse>;
   markRead: handleUnaryCall<MarkReadRequest, MarkReadResponse>;
+  setReadReceipts: handleUnaryCall<SetReadReceiptsRequest, SetReadReceiptsResponse>;
   setRoomPreference: handleUnaryCall<SetRoomPreferenceRequest, SetRoomPreferenceResponse>;
   unread: handleUnaryCall<UnreadRequest, UnreadResponse>;
   /** One connection that carries everything: requests, replies, events, cluster changes. */
@@ -1618,6 +1640,21 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MarkReadResponse) => void,
+  ): ClientUnaryCall;
+  setReadReceipts(
+    request: SetReadReceiptsRequest,
+    callback: (error: ServiceError | null, response: SetReadReceiptsResponse) => void,
+  ): ClientUnaryCall;
+  setReadReceipts(
+    request: SetReadReceiptsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetReadReceiptsResponse) => void,
+  ): ClientUnaryCall;
+  setReadReceipts(
+    request: SetReadReceiptsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetReadReceiptsResponse) => void,
   ): ClientUnaryCall;
   setRoomPreference(
     request: SetRoomPreferenceRequest,

@@ -123,6 +123,8 @@ export interface Account {
   owner: boolean;
   /** A deleted account keeps its id; its names read "deleted account". */
   deleted: boolean;
+  /** Nobody is told how far it has read, and it is told of nobody; see SetReadReceipts. */
+  readsHidden: boolean;
 }
 
 export interface Room {
@@ -244,6 +246,10 @@ export interface RoomMember {
   account: Account | undefined;
   role: RoomRole;
   joinedAtMs: number;
+  /**
+   * Read position (sequence number): one's own; in a room of up to 50 members others' too, of those who show it, to those who show
+   * theirs. 0 = it is not told, or nothing was read.
+   */
   readSeq: number;
 }
 
@@ -1007,6 +1013,17 @@ export interface MarkReadResponse {
   revision: number;
 }
 
+/** Whether others in small rooms learn how far the account has read, and it of them. From the start they do. */
+export interface SetReadReceiptsRequest {
+  shown: boolean;
+  requestId: string;
+}
+
+export interface SetReadReceiptsResponse {
+  account: Account | undefined;
+  revision: number;
+}
+
 /** What the account wants of a room that it is in, on all of its devices. Nobody else learns of it. What is not set stays as it is. */
 export interface SetRoomPreferenceRequest {
   roomId: number;
@@ -1054,7 +1071,16 @@ export interface SubscribeRequest {
 }
 
 function createBaseAccount(): Account {
-  return { id: 0, username: "", displayName: "", online: false, lastSeenMs: 0, owner: false, deleted: false };
+  return {
+    id: 0,
+    username: "",
+    displayName: "",
+    online: false,
+    lastSeenMs: 0,
+    owner: false,
+    deleted: false,
+    readsHidden: false,
+  };
 }
 
 export const Account: MessageFns<Account> = {
@@ -1079,6 +1105,9 @@ export const Account: MessageFns<Account> = {
     }
     if (message.deleted !== false) {
       writer.uint32(56).bool(message.deleted);
+    }
+    if (message.readsHidden !== false) {
+      writer.uint32(80).bool(message.readsHidden);
     }
     return writer;
   },
@@ -1152,6 +1181,14 @@ export const Account: MessageFns<Account> = {
             message.deleted = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.readsHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1176,6 +1213,7 @@ export const Account: MessageFns<Account> = {
     message.lastSeenMs = object.lastSeenMs ?? 0;
     message.owner = object.owner ?? false;
     message.deleted = object.deleted ?? false;
+    message.readsHidden = object.readsHidden ?? false;
     return message;
   },
 };
@@ -10069,6 +10107,142 @@ export const MarkReadResponse: MessageFns<MarkReadResponse> = {
   fromPartial(object: DeepPartial<MarkReadResponse>): MarkReadResponse {
     const message = createBaseMarkReadResponse();
     message.readSeq = object.readSeq ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetReadReceiptsRequest(): SetReadReceiptsRequest {
+  return { shown: false, requestId: "" };
+}
+
+export const SetReadReceiptsRequest: MessageFns<SetReadReceiptsRequest> = {
+  encode(message: SetReadReceiptsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shown !== false) {
+      writer.uint32(8).bool(message.shown);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetReadReceiptsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetReadReceiptsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shown = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetReadReceiptsRequest>): SetReadReceiptsRequest {
+    return SetReadReceiptsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetReadReceiptsRequest>): SetReadReceiptsRequest {
+    const message = createBaseSetReadReceiptsRequest();
+    message.shown = object.shown ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetReadReceiptsResponse(): SetReadReceiptsResponse {
+  return { account: undefined, revision: 0 };
+}
+
+export const SetReadReceiptsResponse: MessageFns<SetReadReceiptsResponse> = {
+  encode(message: SetReadReceiptsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.account !== undefined) {
+      Account.encode(message.account, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetReadReceiptsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetReadReceiptsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.account = Account.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetReadReceiptsResponse>): SetReadReceiptsResponse {
+    return SetReadReceiptsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetReadReceiptsResponse>): SetReadReceiptsResponse {
+    const message = createBaseSetReadReceiptsResponse();
+    message.account = (object.account !== undefined && object.account !== null)
+      ? Account.fromPartial(object.account)
+      : undefined;
     message.revision = object.revision ?? 0;
     return message;
   },

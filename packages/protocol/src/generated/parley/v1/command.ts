@@ -201,6 +201,10 @@ export interface SetRoomPreferenceCommand {
   muted?: boolean | undefined;
 }
 
+export interface SetReadReceiptsCommand {
+  shown: boolean;
+}
+
 /** How a message's row keeps its mentions; no command. */
 export interface MentionList {
   accountIds: number[];
@@ -257,6 +261,7 @@ export interface Command {
     | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
     | { $case: "block"; value: BlockCommand }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceCommand }
+    | { $case: "setReadReceipts"; value: SetReadReceiptsCommand }
     | undefined;
 }
 
@@ -2642,6 +2647,61 @@ export const SetRoomPreferenceCommand: MessageFns<SetRoomPreferenceCommand> = {
   },
 };
 
+function createBaseSetReadReceiptsCommand(): SetReadReceiptsCommand {
+  return { shown: false };
+}
+
+export const SetReadReceiptsCommand: MessageFns<SetReadReceiptsCommand> = {
+  encode(message: SetReadReceiptsCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shown !== false) {
+      writer.uint32(8).bool(message.shown);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetReadReceiptsCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetReadReceiptsCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shown = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetReadReceiptsCommand>): SetReadReceiptsCommand {
+    return SetReadReceiptsCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetReadReceiptsCommand>): SetReadReceiptsCommand {
+    const message = createBaseSetReadReceiptsCommand();
+    message.shown = object.shown ?? false;
+    return message;
+  },
+};
+
 function createBaseMentionList(): MentionList {
   return { accountIds: [], room: false };
 }
@@ -2889,6 +2949,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "setRoomPreference":
         SetRoomPreferenceCommand.encode(message.op.value, writer.uint32(482).fork()).join();
+        break;
+      case "setReadReceipts":
+        SetReadReceiptsCommand.encode(message.op.value, writer.uint32(490).fork()).join();
         break;
     }
     return writer;
@@ -3196,6 +3259,14 @@ export const Command: MessageFns<Command> = {
             };
             continue;
           }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.op = { $case: "setReadReceipts", value: SetReadReceiptsCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3396,6 +3467,12 @@ export const Command: MessageFns<Command> = {
       case "setRoomPreference": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "setRoomPreference", value: SetRoomPreferenceCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "setReadReceipts": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setReadReceipts", value: SetReadReceiptsCommand.fromPartial(object.op.value) };
         }
         break;
       }

@@ -81,6 +81,8 @@ import {
   SearchResponse,
   SendRequest,
   SendResponse,
+  SetReadReceiptsRequest,
+  SetReadReceiptsResponse,
   SetRegistrationRequest,
   SetRegistrationResponse,
   SetRoleRequest,
@@ -215,6 +217,7 @@ export interface Request {
     | { $case: "block"; value: BlockRequest }
     | { $case: "listBlocked"; value: ListBlockedRequest }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceRequest }
+    | { $case: "setReadReceipts"; value: SetReadReceiptsRequest }
     | undefined;
 }
 
@@ -267,6 +270,7 @@ export interface Reply {
     | { $case: "block"; value: BlockResponse }
     | { $case: "listBlocked"; value: ListBlockedResponse }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceResponse }
+    | { $case: "setReadReceipts"; value: SetReadReceiptsResponse }
     | undefined;
 }
 
@@ -300,6 +304,22 @@ export interface Typist {
   roomId: number;
   accountId: number;
   username: string;
+}
+
+/**
+ * How far members of a small room have read, of those who have read on since it was told last; at most once a second for each room.
+ * Positions as of now are read with ListMembers; what moves before a subscription follows the newest events is not told. Handled before
+ * the events of the frame that it stands in.
+ */
+export interface ReadReceipts {
+  roomId: number;
+  positions: ReadPosition[];
+}
+
+export interface ReadPosition {
+  accountId: number;
+  /** Sequence number. */
+  seq: number;
 }
 
 export interface Ping {
@@ -337,7 +357,7 @@ export interface ClientFrame {
   typing: Typing | undefined;
 }
 
-/** Any fields may stand together; but for the typists they are handled in the order of their numbers. */
+/** Any fields may stand together; but for typists and receipts they are handled in the order of their numbers. */
 export interface ServerFrame {
   welcome: Welcome | undefined;
   resync: Resync | undefined;
@@ -353,6 +373,7 @@ export interface ServerFrame {
   goAway: GoAway | undefined;
   positions: Positions | undefined;
   typists: Typist[];
+  readReceipts: ReadReceipts[];
 }
 
 function createBaseError(): Error {
@@ -1043,6 +1064,9 @@ export const Request: MessageFns<Request> = {
       case "setRoomPreference":
         SetRoomPreferenceRequest.encode(message.op.value, writer.uint32(482).fork()).join();
         break;
+      case "setReadReceipts":
+        SetReadReceiptsRequest.encode(message.op.value, writer.uint32(490).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1434,6 +1458,14 @@ export const Request: MessageFns<Request> = {
             };
             continue;
           }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.op = { $case: "setReadReceipts", value: SetReadReceiptsRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1718,6 +1750,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "setReadReceipts": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "setReadReceipts", value: SetReadReceiptsRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1867,6 +1905,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "setRoomPreference":
         SetRoomPreferenceResponse.encode(message.result.value, writer.uint32(482).fork()).join();
+        break;
+      case "setReadReceipts":
+        SetReadReceiptsResponse.encode(message.result.value, writer.uint32(490).fork()).join();
         break;
     }
     return writer;
@@ -2268,6 +2309,17 @@ export const Reply: MessageFns<Reply> = {
             };
             continue;
           }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.result = {
+              $case: "setReadReceipts",
+              value: SetReadReceiptsResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2572,6 +2624,15 @@ export const Reply: MessageFns<Reply> = {
         }
         break;
       }
+      case "setReadReceipts": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = {
+            $case: "setReadReceipts",
+            value: SetReadReceiptsResponse.fromPartial(object.result.value),
+          };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -2829,6 +2890,140 @@ export const Typist: MessageFns<Typist> = {
     message.roomId = object.roomId ?? 0;
     message.accountId = object.accountId ?? 0;
     message.username = object.username ?? "";
+    return message;
+  },
+};
+
+function createBaseReadReceipts(): ReadReceipts {
+  return { roomId: 0, positions: [] };
+}
+
+export const ReadReceipts: MessageFns<ReadReceipts> = {
+  encode(message: ReadReceipts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    for (const v of message.positions) {
+      ReadPosition.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadReceipts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadReceipts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.positions.push(ReadPosition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadReceipts>): ReadReceipts {
+    return ReadReceipts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadReceipts>): ReadReceipts {
+    const message = createBaseReadReceipts();
+    message.roomId = object.roomId ?? 0;
+    message.positions = object.positions?.map((e) => ReadPosition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReadPosition(): ReadPosition {
+  return { accountId: 0, seq: 0 };
+}
+
+export const ReadPosition: MessageFns<ReadPosition> = {
+  encode(message: ReadPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountId !== 0) {
+      writer.uint32(8).uint64(message.accountId);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadPosition>): ReadPosition {
+    return ReadPosition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadPosition>): ReadPosition {
+    const message = createBaseReadPosition();
+    message.accountId = object.accountId ?? 0;
+    message.seq = object.seq ?? 0;
     return message;
   },
 };
@@ -3206,6 +3401,7 @@ function createBaseServerFrame(): ServerFrame {
     goAway: undefined,
     positions: undefined,
     typists: [],
+    readReceipts: [],
   };
 }
 
@@ -3240,6 +3436,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     }
     for (const v of message.typists) {
       Typist.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.readReceipts) {
+      ReadReceipts.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -3337,6 +3536,14 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             message.typists.push(Typist.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.readReceipts.push(ReadReceipts.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3374,6 +3581,7 @@ export const ServerFrame: MessageFns<ServerFrame> = {
       ? Positions.fromPartial(object.positions)
       : undefined;
     message.typists = object.typists?.map((e) => Typist.fromPartial(e)) || [];
+    message.readReceipts = object.readReceipts?.map((e) => ReadReceipts.fromPartial(e)) || [];
     return message;
   },
 };
