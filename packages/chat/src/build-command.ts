@@ -18,6 +18,7 @@ import {
   LIMITS,
   type LoginRequest,
   type MarkReadRequest,
+  type MuteMemberRequest,
   type OpenDirectRequest,
   type PinRequest,
   type ReactRequest,
@@ -302,6 +303,18 @@ export function inviteMemberCommand(
   return command(actor, request.requestId, {
     $case: "inviteMember",
     value: { roomId: request.roomId, accountId },
+  });
+}
+
+export function muteMemberCommand(
+  request: Omit<MuteMemberRequest, "username">,
+  actor: Actor,
+  accountId: number,
+): Command {
+  const { roomId, muted, durationMs } = request;
+  return command(actor, request.requestId, {
+    $case: "muteMember",
+    value: { roomId, accountId, muted, durationMs },
   });
 }
 

@@ -253,6 +253,14 @@ function opProblem(op: Op): ParleyError | undefined {
     case "inviteMember":
     case "removeMember":
       return roomProblem(op.value.roomId) ?? accountProblem(op.value.accountId);
+    case "muteMember":
+      return (
+        roomProblem(op.value.roomId) ??
+        accountProblem(op.value.accountId) ??
+        (isWhole(op.value.durationMs) && op.value.durationMs <= LIMITS.muteMsMax
+          ? undefined
+          : invalid("A member is muted for at most 365 days, or until that is lifted."))
+      );
     case "setRole":
       return (
         roomProblem(op.value.roomId) ??

@@ -109,7 +109,14 @@ export interface MemberRow extends Tracked {
   starred: boolean;
   muted: boolean;
   preferenceRevision: number;
+  /** An admin has forbidden it to write until then; 0 = none has, UNTIL_LIFTED. It outlasts the membership. */
+  writeForbiddenUntilMs: number;
+  /** The revision that changed it last; 0 = none did. */
+  writeForbiddenRevision: number;
 }
+
+/** Later than any time. */
+export const UNTIL_LIFTED = Number.MAX_SAFE_INTEGER;
 
 const fresh = { stored: true, hashA: 0, hashB: 0 };
 
@@ -280,8 +287,10 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     "starred",
     "muted",
     "preference_revision",
+    "write_forbidden_until_ms",
+    "write_forbidden_revision",
   ],
-  added: [0, 0, 0],
+  added: [0, 0, 0, 0, 0],
   values: (row) => [
     row.roomId,
     row.accountId,
@@ -297,6 +306,8 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     row.starred ? 1 : 0,
     row.muted ? 1 : 0,
     row.preferenceRevision,
+    row.writeForbiddenUntilMs,
+    row.writeForbiddenRevision,
   ],
   row: (values) => ({
     ...fresh,
@@ -314,6 +325,8 @@ export const MEMBERS: TableDefinition<MemberRow> = {
     starred: values[11] === 1,
     muted: values[12] === 1,
     preferenceRevision: values[13] as number,
+    writeForbiddenUntilMs: values[14] as number,
+    writeForbiddenRevision: values[15] as number,
   }),
 };
 

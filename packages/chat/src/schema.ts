@@ -162,6 +162,8 @@ const ADDED_COLUMNS = [
   { table: "members", column: "starred", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "members", column: "muted", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "members", column: "preference_revision", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "members", column: "write_forbidden_until_ms", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "members", column: "write_forbidden_revision", type: "INTEGER NOT NULL DEFAULT 0" },
   // Where the full-text index stands (SearchPosition); derived, so in no checksum.
   { table: "meta", column: "search_indexed", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "meta", column: "search_followed", type: "INTEGER NOT NULL DEFAULT 0" },

@@ -8,7 +8,7 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 12;
+export const STATE_VERSION = 13;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
@@ -26,6 +26,7 @@ const SINCE: { readonly [N in OpName]?: number } = {
   block: 10,
   setRoomPreference: 11,
   setReadReceipts: 12,
+  muteMember: 13,
 };
 
 /** Messages know whom they mention, and rooms how much is unread, from this state version on. */

@@ -11,6 +11,7 @@ import {
   roomPreferenceEvent,
   roomRemovedEvent,
   roomResetEvent,
+  roomWritingEvent,
 } from "./views.ts";
 
 const tracked = { stored: true, hashA: 0, hashB: 0 };
@@ -68,6 +69,8 @@ const member: MemberRow = {
   starred: true,
   muted: false,
   preferenceRevision: 8,
+  writeForbiddenUntilMs: 1_000,
+  writeForbiddenRevision: 9,
 };
 
 test.each([
@@ -79,6 +82,7 @@ test.each([
   ["membershipChanged", membershipChangedEvent(300, room, account, 2)],
   ["readMarker", readMarkerEvent(300, 6, 3, { unreadCount: 2, mentionCount: 1 })],
   ["roomPreference", roomPreferenceEvent(300, 6, { starred: true, muted: true })],
+  ["roomWriting", roomWritingEvent(300, member)],
   ["accountChanged", accountChangedEvent(300, account)],
 ])("a %s event joined from parts is what encoding it whole gives", (name, bytes) => {
   const event = Event.decode(bytes);

@@ -18,11 +18,20 @@ import {
   RoomRemoved,
   RoomReset,
   type Room as RoomView,
+  RoomWriting,
   ThreadMarker,
   ThreadSummary,
   varintField,
 } from "@parley/protocol";
-import type { AccountRow, FollowRow, InviteRow, MemberRow, MessageRow, RoomRow } from "./rows.ts";
+import {
+  type AccountRow,
+  type FollowRow,
+  type InviteRow,
+  type MemberRow,
+  type MessageRow,
+  type RoomRow,
+  UNTIL_LIFTED,
+} from "./rows.ts";
 import type { Counts } from "./unread-counts.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -62,6 +71,18 @@ export function inviteView(
   };
 }
 
+const WRITING = { writeForbidden: false, writeForbiddenUntilMs: 0 };
+
+/** Whether a member may write. */
+export function writingView({ writeForbiddenUntilMs }: MemberRow): typeof WRITING {
+  if (writeForbiddenUntilMs === 0) return WRITING;
+  const isForEver = writeForbiddenUntilMs === UNTIL_LIFTED;
+  return {
+    writeForbidden: true,
+    writeForbiddenUntilMs: isForEver ? 0 : writeForbiddenUntilMs,
+  };
+}
+
 /** What a room looks like to somebody; `undefined` = to nobody in particular. */
 export function roomView(
   row: RoomRow,
@@ -82,6 +103,7 @@ export function roomView(
     readSeq: isMember ? viewer.readSeq : 0,
     starred: isMember && viewer.starred,
     muted: isMember && viewer.muted,
+    ...(isMember ? writingView(viewer) : WRITING),
     peer: peer === undefined ? undefined : accountView(peer),
     createdAtMs: row.createdAtMs,
     deleted: row.deleted,
@@ -233,4 +255,13 @@ export function roomPreferenceEvent(
   { starred, muted }: Pick<MemberRow, "starred" | "muted">,
 ): Uint8Array {
   return event(revision, 11, RoomPreference.encode({ roomId, starred, muted }).finish());
+}
+
+export function roomWritingEvent(revision: number, row: MemberRow): Uint8Array {
+  const { writeForbidden: forbidden, writeForbiddenUntilMs: untilMs } = writingView(row);
+  return event(
+    revision,
+    13,
+    RoomWriting.encode({ roomId: row.roomId, forbidden, untilMs }).finish(),
+  );
 }

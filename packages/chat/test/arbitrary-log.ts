@@ -171,6 +171,15 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       muted: fc.option(fc.boolean(), { nil: undefined }),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: op1("muteMember", {
+      roomId,
+      accountId,
+      muted: fc.boolean(),
+      durationMs: fc.constantFrom(0, 1, 60_000),
+    }),
+  },
   op1("setReadReceipts", { shown: fc.boolean() }),
   op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
   { weight: 3, arbitrary: op1("markRead", { roomId, seq, threadRootSeq }) },

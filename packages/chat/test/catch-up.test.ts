@@ -70,6 +70,8 @@ interface SeenRoom {
   readonly messages: Map<number, Message>;
   starred: boolean;
   muted: boolean;
+  writeForbidden: boolean;
+  writeForbiddenUntilMs: number;
 }
 
 /** A subscriber's cache, as a client keeps it. */
@@ -91,13 +93,22 @@ class Subscriber {
         const room = it.value.room;
         if (room === undefined) throw new Error("a reset without its room");
         const { name, topic, visibility, readSeq, lastSeq, unreadCount, mentionCount } = room;
-        const { starred, muted } = room;
+        const { starred, muted, writeForbidden, writeForbiddenUntilMs } = room;
         const members = new Map([[this.accountId, room.role as number]]);
         const messages = new Map();
         const counts = { readSeq, lastSeq, unreadCount, mentionCount };
         const threads = new Map<number, FollowedThread>();
         this.rooms.set(room.id, {
-          ...{ name, topic, visibility, starred, muted, ...counts },
+          ...{
+            name,
+            topic,
+            visibility,
+            starred,
+            muted,
+            writeForbidden,
+            writeForbiddenUntilMs,
+            ...counts,
+          },
           ...{ threads, members, messages },
         });
         return;
@@ -155,6 +166,14 @@ class Subscriber {
       case "roomPreference": {
         const { roomId, starred, muted } = it.value;
         Object.assign(this.#room(roomId), { starred, muted });
+        return;
+      }
+      case "roomWriting": {
+        const { roomId, forbidden, untilMs } = it.value;
+        Object.assign(this.#room(roomId), {
+          writeForbidden: forbidden,
+          writeForbiddenUntilMs: untilMs,
+        });
         return;
       }
       case "accountChanged":

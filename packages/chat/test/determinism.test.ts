@@ -121,6 +121,7 @@ test("the random logs reach every kind of outcome (or the properties above say l
     "reactions",
     "pins",
     "preferences",
+    "MUTED",
     "mentions",
     "live replies unread",
     "deleted replies unread",

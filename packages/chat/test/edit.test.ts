@@ -105,7 +105,13 @@ function asOlder(db: DatabaseSync): void {
   db.exec("ALTER TABLE messages DROP COLUMN pinned_revision");
   db.exec("DROP TABLE reactions");
   db.exec("ALTER TABLE accounts DROP COLUMN reads_hidden");
-  for (const column of ["starred", "muted", "preference_revision"]) {
+  for (const column of [
+    "starred",
+    "muted",
+    "preference_revision",
+    "write_forbidden_until_ms",
+    "write_forbidden_revision",
+  ]) {
     db.exec(`ALTER TABLE members DROP COLUMN ${column}`);
   }
   db.exec("ALTER TABLE meta DROP COLUMN state_version");

@@ -1,6 +1,6 @@
 import { type Event, Message, ReadMarker, Room, ThreadMarker } from "@parley/protocol";
 import { expect, test } from "vitest";
-import { afterEvent, type CachedRoom, newCachedRoom, unreadOf } from "./chat-cache.ts";
+import { afterEvent, type CachedRoom, mayNotWrite, newCachedRoom, unreadOf } from "./chat-cache.ts";
 
 const ME = 7;
 
@@ -123,4 +123,18 @@ test("what one wants of a room follows the newest event, and is not older than t
     muted: true,
   });
   expect(afterEvent(start(), wanted(99, true, true), ME)?.room.starred).toBe(false);
+});
+
+test("an admin's word holds until its time, or until it is taken back", () => {
+  const writing = (revision: number, forbidden: boolean, untilMs: number): Event => ({
+    revision,
+    event: { $case: "roomWriting", value: { roomId: 1, forbidden, untilMs } },
+  });
+  const muted = afterEvent(start(), writing(101, true, 500), ME);
+  if (muted === undefined) throw new Error("the room is gone");
+  expect([mayNotWrite(muted.room, 499), mayNotWrite(muted.room, 500)]).toEqual([true, false]);
+  const forEver = afterEvent(muted, writing(102, true, 0), ME);
+  expect(forEver !== undefined && mayNotWrite(forEver.room, Number.MAX_SAFE_INTEGER)).toBe(true);
+  const lifted = afterEvent(forEver, writing(103, false, 0), ME);
+  expect(lifted !== undefined && mayNotWrite(lifted.room, 1)).toBe(false);
 });

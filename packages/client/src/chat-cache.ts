@@ -70,6 +70,7 @@ export function roomOf(event: Event): number {
     case "readMarker":
     case "threadMarker":
     case "roomPreference":
+    case "roomWriting":
       return change.value.roomId;
     case "roomChanged":
       return change.value.id;
@@ -121,6 +122,17 @@ export function unreadOf(room: Room): { readonly unread: number; readonly mentio
     mentions += mentionCount;
   }
   return { unread, mentions };
+}
+
+/** Whether an admin has forbidden it to write, `nowMs` being the servers' time (Unix epoch). */
+export function mayNotWrite(
+  {
+    writeForbidden,
+    writeForbiddenUntilMs: untilMs,
+  }: Pick<Room, "writeForbidden" | "writeForbiddenUntilMs">,
+  nowMs: number,
+): boolean {
+  return writeForbidden && (untilMs === 0 || nowMs < untilMs);
 }
 
 /** The account's place in a thread; undefined = it does not follow it, and nothing there is unread for it. */
@@ -203,6 +215,11 @@ export function afterEvent(
       if (!newer) return row;
       const { starred, muted } = change.value;
       return { ...row, room: { ...room, starred, muted } };
+    }
+    case "roomWriting": {
+      if (!newer) return row;
+      const { forbidden: writeForbidden, untilMs: writeForbiddenUntilMs } = change.value;
+      return { ...row, room: { ...room, writeForbidden, writeForbiddenUntilMs } };
     }
     case "messageChanged": {
       const { seq, deleted, authorId, threadRootSeq } = change.value;

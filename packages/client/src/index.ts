@@ -29,6 +29,7 @@ export {
   type CachedRoom,
   type ChatCacheStore,
   followedThread,
+  mayNotWrite,
   mentionsAccount,
   newCachedRoom,
   roomOf,

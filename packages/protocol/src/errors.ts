@@ -70,6 +70,8 @@ export const REASONS = {
   // The other one of a direct conversation has blocked this one.
   BLOCKED: StatusCode.PERMISSION_DENIED,
   BANNED: StatusCode.PERMISSION_DENIED,
+  // An admin of the room has forbidden the account to write there.
+  MUTED: StatusCode.PERMISSION_DENIED,
   // What it is about.
   ACCOUNT_NOT_FOUND: StatusCode.NOT_FOUND,
   ROOM_NOT_FOUND: StatusCode.NOT_FOUND,

@@ -56,6 +56,8 @@ export const LIMITS = {
   secretCharactersMin: 22,
   secretCharactersMax: 86,
   blockedPerAccountMax: 500,
+  /** How long a member may be forbidden to write, unless until that is lifted. */
+  muteMsMax: 365 * 24 * 60 * 60 * 1000,
   passwordLinkTtlMsMax: 7 * 24 * 60 * 60 * 1000,
   passwordLinkTtlMsDefault: 24 * 60 * 60 * 1000,
   invitesPerAccountMax: 50,

@@ -54,6 +54,8 @@ import {
   LogoutResponse,
   MarkReadRequest,
   MarkReadResponse,
+  MuteMemberRequest,
+  MuteMemberResponse,
   OpenDirectRequest,
   OpenDirectResponse,
   PinRequest,
@@ -256,6 +258,14 @@ export const OPERATIONS = {
   pin: operation(39, "Pin", "write", "account", PinRequest, PinResponse),
   listPins: operation(40, "ListPins", "read", "account", ListPinsRequest, ListPinsResponse),
   search: operation(44, "Search", "read", "account", SearchRequest, SearchResponse),
+  muteMember: operation(
+    59,
+    "MuteMember",
+    "write",
+    "account",
+    MuteMemberRequest,
+    MuteMemberResponse,
+  ),
   setReadReceipts: operation(
     61,
     "SetReadReceipts",

@@ -92,6 +92,8 @@ export const COVERAGE = [
   "typing-between-nodes",
   "registration-modes",
   "room-preferences",
+  "members-muted",
+  "writes-of-muted-refused",
   "receipts-hidden",
   "receipts-told",
   "receipts-listed",

@@ -11,6 +11,7 @@ import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Linearizability } from "./checkers/linearizability.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
+import { Muting } from "./checkers/muting.ts";
 import { type Copies, P1Durable } from "./checkers/p1-durable.ts";
 import { P2Once } from "./checkers/p2-once.ts";
 import { P3Order } from "./checkers/p3-order.ts";
@@ -221,6 +222,7 @@ export class World {
       this.#p11,
       new TypingForMembers(this.#report, coverage),
       new ReadReceiptsChecker(this.#report, coverage),
+      new Muting(this.#report, coverage),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );

@@ -12,6 +12,15 @@ export function wholeNumber(min: number, max: number) {
   };
 }
 
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** "90m", "2h", "7d" in milliseconds; undefined = it is none of these, or longer than `maxMs`. */
+export function durationMs(text: string, maxMs: number): number | undefined {
+  const [, digits = "", unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const ms = Number(digits) * (UNIT_MS[unit as keyof typeof UNIT_MS] ?? 0);
+  return ms > 0 && ms <= maxMs ? ms : undefined;
+}
+
 /** host:port,host:port… */
 export function addressList(text: string): readonly string[] {
   const addresses = text

@@ -68,6 +68,8 @@ describe("the command line", () => {
         "unmute",
         "seen",
         "read-receipts",
+        "mute-member",
+        "unmute-member",
         "use-password-link",
       ],
     ]) {

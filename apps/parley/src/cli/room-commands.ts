@@ -1,10 +1,12 @@
 // Rooms and who is in them.
-import { type Room, type RoomMember, RoomRole, RoomVisibility } from "@parley/protocol";
-import { Argument, type Command } from "commander";
+import { mayNotWrite } from "@parley/client";
+import { LIMITS, type Room, type RoomMember, RoomRole, RoomVisibility } from "@parley/protocol";
+import { Argument, type Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
+import { durationMs } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
-import { accountText, lastSeen, printable, staleRemark } from "./format.ts";
+import { accountText, lastSeen, printable, shortTime, staleRemark } from "./format.ts";
 import { chatJson } from "./json.ts";
 import { joinByReference, listRooms, ownRoom, roomTitle, unreadCounts } from "./rooms.ts";
 import { formatTable } from "./table.ts";
@@ -180,6 +182,29 @@ function addMembership(program: Command): void {
       },
     );
 
+  addAccountOptions(program.command("mute-member"))
+    .description("for a room's admins: forbid somebody to write in it")
+    .argument("<room>", "its name or number")
+    .argument("<account>")
+    .option("--for <time>", "90m, 2h, 7d … (left out: until it is lifted)", muteTime)
+    .action(
+      async (
+        reference: string,
+        username: string,
+        flags: CommonFlags & { readonly for?: number },
+      ) => {
+        await muteMember(reference, username, flags, { muted: true, durationMs: flags.for ?? 0 });
+      },
+    );
+
+  addAccountOptions(program.command("unmute-member"))
+    .description("for a room's admins: let somebody write in it again")
+    .argument("<room>", "its name or number")
+    .argument("<account>")
+    .action(async (reference: string, username: string, flags: CommonFlags) => {
+      await muteMember(reference, username, flags, { muted: false, durationMs: 0 });
+    });
+
   addAccountOptions(program.command("who"))
     .description("list the members of a room")
     .argument("<room>", "its name or number")
@@ -197,6 +222,30 @@ function addMembership(program: Command): void {
     });
 }
 
+function muteTime(text: string): number {
+  const ms = durationMs(text, LIMITS.muteMsMax);
+  if (ms === undefined) throw new InvalidArgumentError("Give a time like 90m, 2h or 7d.");
+  return ms;
+}
+
+async function muteMember(
+  reference: string,
+  username: string,
+  flags: CommonFlags,
+  wanted: { readonly muted: boolean; readonly durationMs: number },
+): Promise<void> {
+  await withAccount(flags, async ({ client, deadlineMs }) => {
+    const room = await ownRoom(client, reference, deadlineMs);
+    const request = { roomId: room.id, username, ...wanted };
+    const reply = await client.call("muteMember", request, { deadlineMs });
+    output(
+      flags.json,
+      () => chatJson(reply),
+      () => [`${username} ${wanted.muted ? "can't" : "can"} write in ${roomTitle(room)}.`],
+    );
+  });
+}
+
 /** Who has read up to where, the furthest first; of those who show it. */
 export function seenLines(members: readonly RoomMember[], ownId: number): readonly string[] {
   return members
@@ -211,13 +260,21 @@ export function receiptsText(shown: boolean): string {
     : "nobody sees how far you have read, and you see it of nobody";
 }
 
+export function mutedText(member: { readonly writeForbiddenUntilMs: number }): string {
+  const untilMs = member.writeForbiddenUntilMs;
+  return untilMs === 0 ? "muted" : `muted until ${shortTime(untilMs)}`;
+}
+
 export function memberLine(member: {
   readonly account?: Parameters<typeof accountText>[0] | undefined;
   readonly role: RoomRole;
+  readonly writeForbidden: boolean;
+  readonly writeForbiddenUntilMs: number;
 }): string {
   if (member.account === undefined) return "?";
   const role = roleText(member.role);
-  const parts = [accountText(member.account), lastSeen(member.account), pc.dim(role)];
+  const muted = mayNotWrite(member, Date.now()) ? pc.dim(mutedText(member)) : "";
+  const parts = [accountText(member.account), lastSeen(member.account), pc.dim(role), muted];
   return parts.filter((part) => part !== "").join("  ");
 }
 

@@ -3,6 +3,7 @@ import { newSecret, passwordPath } from "@parley/client";
 import { LIMITS, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
+import { durationMs } from "../cli/arguments.ts";
 import { askAnyStatus } from "../cli/cluster-client.ts";
 import {
   accountText,
@@ -246,6 +247,16 @@ async function passwordLink(chat: Chat, username: string): Promise<void> {
   chat.print(linkLine(chat.client, passwordPath(secret), chat.tls !== undefined));
 }
 
+async function muteMember(chat: Chat, account: string, time: string): Promise<void> {
+  const username = bareAccount(requireText(account, "mute-member"));
+  const muted = time !== "off";
+  const forMs = muted && time !== "" ? durationMs(time, LIMITS.muteMsMax) : 0;
+  if (forMs === undefined) throw usage("mute-member");
+  const { id: roomId } = chat.open.require();
+  await chat.client.call("muteMember", { roomId, username, muted, durationMs: forMs });
+  chat.note(`${username} ${muted ? "can't" : "can"} write here`);
+}
+
 async function showSeen(chat: Chat): Promise<void> {
   const { id: roomId } = chat.open.require();
   const { members } = await chat.client.call("listMembers", { roomId, pageSize: 200 });
@@ -371,6 +382,8 @@ export async function runChatCommand(
       await client.call("removeMember", { roomId: chat.open.require().id, username, ban });
       return;
     }
+    case "mute-member":
+      return await muteMember(chat, ...splitFirst(rest));
     case "seen":
       return await showSeen(chat);
     case "receipts":

@@ -14,6 +14,7 @@ import { grpcCarrier } from "@parley/client/grpc";
 import { type Event, type Message, type Room, RoomRole } from "@parley/protocol";
 import pc from "picocolors";
 import { bodyText, clockTime, messageLine, printable, unreadText } from "../cli/format.ts";
+import { mutedText } from "../cli/room-commands.ts";
 import { listRooms, roomTitle } from "../cli/rooms.ts";
 import { runChatCommand } from "./chat-commands.ts";
 import { completions } from "./completion.ts";
@@ -331,6 +332,16 @@ export class Chat {
       case "roomRemoved":
         this.#onRemoved(what.value.roomId);
         return;
+      case "roomWriting": {
+        const { roomId, forbidden, untilMs } = what.value;
+        const room = this.book.get(roomId);
+        const title = room === undefined ? `room ${roomId}` : roomTitle(room);
+        const text = forbidden
+          ? `${mutedText({ writeForbiddenUntilMs: untilMs })} by an admin`
+          : "free to write again";
+        this.note(`you are ${text}: ${printable(title)}`);
+        return;
+      }
       case "membershipChanged": {
         const { roomId, account, role } = what.value;
         if (account !== undefined) this.#see(account.username);

@@ -53,6 +53,11 @@ export const CHAT_COMMANDS = [
     text: "the links into this room; with revoke, end one",
   },
   { name: "kick", usage: "/kick ACCOUNT [ban]", text: "remove somebody; with ban, for good" },
+  {
+    name: "mute-member",
+    usage: "/mute-member ACCOUNT [TIME|off]",
+    text: "for admins: forbid somebody to write here, for 90m, 2h, 7d or until off",
+  },
   { name: "star", usage: "/star [off]", text: "this room stands first; on all your devices" },
   {
     name: "mute",

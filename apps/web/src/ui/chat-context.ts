@@ -3,11 +3,12 @@
 import {
   type Health,
   LIMITS,
+  mayNotWrite,
   type OutboxItem,
   type Reader,
   type Room,
 } from "@parley/client/browser";
-import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { Chat } from "../chat/chat.ts";
 import type { ClusterPicture } from "../chat/cluster-watch.ts";
 import type { MarkedRooms } from "../chat/unread-marks.ts";
@@ -52,6 +53,24 @@ export function useReaders({ id, memberCount }: Room): readonly Reader[] {
   const isSmall = memberCount <= LIMITS.receiptMembersMax;
   useEffect(() => (isSmall ? readers.watch(id) : undefined), [readers, id, isSmall]);
   return useSyncExternalStore(readers.subscribe, () => readers.of(id));
+}
+
+const TIMER_MS_MAX = 24 * 60 * 60 * 1000;
+
+/** Whether an admin has forbidden this person to write in a room; ends by itself. */
+export function useMayNotWrite(room: Room): boolean {
+  const chat = useChat();
+  const nowMs = serverNowMs(chat);
+  const [, look] = useState(0);
+  const isForbidden = mayNotWrite(room, nowMs);
+  const leftMs =
+    isForbidden && room.writeForbiddenUntilMs > 0 ? room.writeForbiddenUntilMs - nowMs : 0;
+  useEffect(() => {
+    if (leftMs <= 0) return;
+    const timer = setTimeout(() => look((n) => n + 1), Math.min(leftMs + 50, TIMER_MS_MAX));
+    return () => clearTimeout(timer);
+  });
+  return isForbidden;
 }
 
 export function useCluster(): ClusterPicture {

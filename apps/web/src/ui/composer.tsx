@@ -11,10 +11,10 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
-import { useChat } from "./chat-context.ts";
+import { useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { plainName, problemText } from "./format.ts";
+import { mutedText, plainName, problemText } from "./format.ts";
 import { excerptOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
 
@@ -50,6 +50,7 @@ export function Composer(props: ComposerProps) {
     onSent,
   } = props;
   const chat = useChat();
+  const isMuted = useMayNotWrite(room);
   const [text, setText] = useState(
     () => editing?.body ?? draftOf(chat.scope, room.id, threadRootSeq),
   );
@@ -136,7 +137,9 @@ export function Composer(props: ComposerProps) {
       isStoring.current = false;
     }
   }
-  const submit = () => void (editing === undefined ? send() : edit(editing));
+  const submit = () => {
+    if (!isMuted) void (editing === undefined ? send() : edit(editing));
+  };
   const onKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     // 229: some browsers tell of the Enter that ends a composition after the composition.
     const isComposing = event.nativeEvent.isComposing || event.keyCode === 229;
@@ -193,6 +196,11 @@ export function Composer(props: ComposerProps) {
           </button>
         </p>
       )}
+      {isMuted && (
+        <p className="editing" role="status">
+          {mutedText(room)} What you type stays here.
+        </p>
+      )}
       {problem !== "" && (
         <p className="problem" role="alert">
           {problem}
@@ -235,7 +243,8 @@ export function Composer(props: ComposerProps) {
           aria-autocomplete="list"
           onChange={(event) => {
             change(event.target.value);
-            if (editing === undefined && event.target.value.trim() !== "") chat.typing(room.id);
+            const isWriting = editing === undefined && event.target.value.trim() !== "";
+            if (isWriting && !isMuted) chat.typing(room.id);
             setCursor(event.target.selectionStart);
             setChosen(0);
           }}
@@ -244,7 +253,7 @@ export function Composer(props: ComposerProps) {
         <button type="button" aria-label="Emoji" onClick={() => setIsPicking(true)}>
           🙂
         </button>
-        <button className="primary" type="submit" disabled={text.trim() === ""}>
+        <button className="primary" type="submit" disabled={isMuted || text.trim() === ""}>
           {editing === undefined ? "Send" : "Save"}
         </button>
       </div>

@@ -59,6 +59,11 @@ export function waitingIn(room: Room): number {
   return room.muted ? mentionsOf(room) : unreadOf(room);
 }
 
+export function mutedText({ writeForbiddenUntilMs: untilMs }: Room): string {
+  const until = untilMs === 0 ? "" : ` until ${fullTime(untilMs)}`;
+  return `An admin of this room has muted you${until}.`;
+}
+
 /** 0…359, the same for the same name. */
 export function hueOf(id: number): number {
   return (id * 137) % 360;

@@ -1,13 +1,22 @@
 // Who is in a room, and what may be done about it.
-import { type Room, type RoomMember, RoomRole } from "@parley/client/browser";
+import { mayNotWrite, type Room, type RoomMember, RoomRole } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
-import { useBlocked, useChat } from "./chat-context.ts";
-import { plainName, problemText } from "./format.ts";
+import { serverNowMs, useBlocked, useChat } from "./chat-context.ts";
+import { fullTime, plainName, problemText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
 
 const PAGE = 200;
 const ROLE_NAMES: Readonly<Record<number, string>> = { 1: "", 2: "admin", 3: "owner" };
+
+const HOUR_MS = 60 * 60 * 1000;
+/** How long somebody is muted for, milliseconds; 0 = until it is lifted. */
+const MUTES = [
+  [HOUR_MS, "an hour"],
+  [24 * HOUR_MS, "a day"],
+  [7 * 24 * HOUR_MS, "a week"],
+  [0, "as long as nobody lifts it"],
+] as const;
 
 interface MembersDialogProps {
   readonly room: Room;
@@ -21,6 +30,8 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState("");
   const id = useId();
+  const muteId = useId();
+  const [muteMs, setMuteMs] = useState<number>(HOUR_MS);
   const load = useCallback(async () => {
     const page = await chat.client.call("listMembers", { roomId: room.id, pageSize: PAGE });
     setMembers(page.members);
@@ -49,6 +60,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
       form.reset();
     });
   }
+  const nowMs = serverNowMs(chat);
   const isAdmin = room.role >= RoomRole.ROOM_ROLE_ADMIN;
   const isOwner = room.role === RoomRole.ROOM_ROLE_OWNER;
   async function leave(operation: "leaveRoom" | "deleteRoom", question: string) {
@@ -76,8 +88,24 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
         </p>
       )}
       <InviteLinks room={room} act={act} />
+      {isAdmin && (
+        <div className="line">
+          <label htmlFor={muteId}>Whom you mute can't write here for</label>
+          <select
+            id={muteId}
+            value={muteMs}
+            onChange={(event) => setMuteMs(Number(event.target.value))}
+          >
+            {MUTES.map(([ms, name]) => (
+              <option key={ms} value={ms}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </div>
+      )}
       <ul className="people">
-        {members.map(({ account, role }) =>
+        {members.map(({ account, role, ...writing }) =>
           account === undefined ? null : (
             <li key={account.id}>
               <span className="mark" aria-hidden="true">
@@ -89,6 +117,13 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
               <small>
                 @{plainName(account.username)} {ROLE_NAMES[role] ?? ""}
               </small>
+              {mayNotWrite(writing, nowMs) && (
+                <small>
+                  muted
+                  {writing.writeForbiddenUntilMs > 0 &&
+                    ` until ${fullTime(writing.writeForbiddenUntilMs)}`}
+                </small>
+              )}
               <span className="spacer" />
               {account.id !== chat.accountId && (
                 <button
@@ -127,6 +162,24 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
               )}
               {isAdmin && account.id !== chat.accountId && role < room.role && (
                 <>
+                  <button
+                    type="button"
+                    className="quiet"
+                    onClick={() => {
+                      const { username } = account;
+                      const muted = !mayNotWrite(writing, nowMs);
+                      void act(`${username} ${muted ? "can't" : "can"} write here.`, () =>
+                        chat.client.call("muteMember", {
+                          roomId: room.id,
+                          username,
+                          muted,
+                          durationMs: muted ? muteMs : 0,
+                        }),
+                      );
+                    }}
+                  >
+                    {mayNotWrite(writing, nowMs) ? "Unmute" : "Mute"}
+                  </button>
                   <button
                     type="button"
                     className="quiet"

@@ -23,7 +23,14 @@ import {
 import { block } from "./blocks.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { createInvite, revokeInvite } from "./invites.ts";
-import { inviteMember, joinRoom, leaveRoom, removeMember, setRole } from "./membership.ts";
+import {
+  inviteMember,
+  joinRoom,
+  leaveRoom,
+  muteMember,
+  removeMember,
+  setRole,
+} from "./membership.ts";
 import { deleteMessages, editMessage, markRead, repeatedSend, send } from "./messages.ts";
 import { createPasswordLink, usePasswordLink } from "./password-links.ts";
 import { pin } from "./pins.ts";
@@ -130,6 +137,10 @@ function identifyingContent(op: Op): SqlValue[] {
     case "setRoomPreference": {
       const { roomId, starred, muted } = op.value;
       return [op.$case, roomId, wish(starred), wish(muted)];
+    }
+    case "muteMember": {
+      const { roomId, accountId, muted, durationMs } = op.value;
+      return [op.$case, roomId, accountId, muted ? 1 : 0, durationMs];
     }
     case "setReadReceipts":
       return [op.$case, op.value.shown ? 1 : 0];
@@ -301,6 +312,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
       return leaveRoom(context, account, op.value);
     case "inviteMember":
       return inviteMember(context, account, op.value);
+    case "muteMember":
+      return muteMember(context, account, op.value);
     case "removeMember":
       return removeMember(context, account, op.value);
     case "setRole":

@@ -8,6 +8,8 @@ import {
   type LeaveRoomCommand,
   LeaveRoomResponse,
   LIMITS,
+  type MuteMemberCommand,
+  MuteMemberResponse,
   ParleyError,
   type RemoveMemberCommand,
   RemoveMemberResponse,
@@ -19,7 +21,7 @@ import {
   SetRoleResponse,
 } from "@parley/protocol";
 import { noInvite } from "../invites.ts";
-import type { AccountRow, MemberRow, RoomRow } from "../rows.ts";
+import { type AccountRow, type MemberRow, type RoomRow, UNTIL_LIFTED } from "../rows.ts";
 import { MENTIONS_SINCE } from "../state-version.ts";
 import {
   accountView,
@@ -28,9 +30,11 @@ import {
   roomRemovedEvent,
   roomResetEvent,
   roomView,
+  writingView,
 } from "../views.ts";
 import { type ApplyContext, memberChange, type Result, refuse, roomChange } from "./context.ts";
 import { goodInvite, useInvite } from "./good-invites.ts";
+import { forbidWriting } from "./muting.ts";
 import { hexOf } from "./sessions.ts";
 
 export const REMOVAL = {
@@ -124,8 +128,11 @@ export function enterRoom(
     starred: false,
     muted: false,
     preferenceRevision: 0,
+    writeForbiddenUntilMs: 0,
+    writeForbiddenRevision: 0,
   };
   member.role = role;
+  if (role >= ROOM_ROLE_ADMIN) member.writeForbiddenUntilMs = 0;
   member.joinedRevision = revision;
   member.joinedAtMs = stampMs;
   member.changedRevision = revision;
@@ -212,6 +219,8 @@ function setRoleOf(context: ApplyContext, room: RoomRow, member: MemberRow, role
   member.role = role;
   member.changedRevision = revision;
   state.changedMember(member);
+  // Admins could lift it for each other.
+  if (role >= ROOM_ROLE_ADMIN) forbidWriting(context, member, 0);
   context.roomActivity(room);
   context.changes.push(memberChange(member));
   const account = state.account(member.accountId);
@@ -347,6 +356,37 @@ export function removeMember(
   return RemoveMemberResponse.encode({ revision }).finish();
 }
 
+/**
+ * By an admin or owner, of somebody of a lower role. Who has left can be given leave to write when they come back, and not be
+ * forbidden it.
+ */
+export function muteMember(
+  context: ApplyContext,
+  account: AccountRow,
+  command: MuteMemberCommand,
+): Result {
+  const { state, revision, stampMs } = context;
+  const found = membershipOf(context, command.roomId, account);
+  if (found instanceof ParleyError) return found;
+  const { room, member: actor } = found;
+  if (isDirect(room)) return refuse("DIRECT_ROOM", DIRECT);
+  if (actor.role < ROOM_ROLE_ADMIN) {
+    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may mute members.");
+  }
+  const target = state.liveAccount(command.accountId);
+  if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
+  const row = state.memberRow(room.id, target.id);
+  if (row === undefined || (row.role === 0 && command.muted)) {
+    return refuse("NOT_A_MEMBER", `${target.username} is not a member.`);
+  }
+  if (row.role >= actor.role) {
+    return refuse("PERMISSION_DENIED", "You may mute members of a lower role only.");
+  }
+  const untilMs = command.durationMs === 0 ? UNTIL_LIFTED : stampMs + command.durationMs;
+  forbidWriting(context, row, command.muted ? untilMs : 0);
+  return MuteMemberResponse.encode({ member: memberView(target, row), revision }).finish();
+}
+
 /** A ban of somebody who is not in the room changes nothing that anybody sees. */
 function banOutsider(
   context: ApplyContext,
@@ -372,6 +412,8 @@ function banOutsider(
     starred: false,
     muted: false,
     preferenceRevision: 0,
+    writeForbiddenUntilMs: 0,
+    writeForbiddenRevision: 0,
   };
   banned.banned = true;
   context.state.changedMember(banned);
@@ -421,5 +463,6 @@ function memberView(account: AccountRow, member: MemberRow) {
     joinedAtMs: member.joinedAtMs,
     // Others' read positions are theirs.
     readSeq: 0,
+    ...writingView(member),
   };
 }

@@ -29,6 +29,7 @@ import {
 import { blockedProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 import { isDirect, type Membership, membershipOf } from "./membership.ts";
+import { mutedProblem } from "./muting.ts";
 import { followByReply, markThreadRead, threadRoot, withoutReplies, withReply } from "./threads.ts";
 
 function sendContentHash(context: ApplyContext, command: SendCommand): number {
@@ -120,8 +121,8 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
   if (isDirect(room) && state.liveAccount(peerIdOf(room, account.id)) === undefined) {
     return refuse("ACCOUNT_NOT_FOUND", "The other account of this conversation was deleted.");
   }
-  const blocked = blockedProblem(context, room, account);
-  if (blocked !== undefined) return blocked;
+  const problem = mutedProblem(context, found.member) ?? blockedProblem(context, room, account);
+  if (problem !== undefined) return problem;
   if (command.replyToSeq > room.lastSeq) {
     return refuse("MESSAGE_NOT_FOUND", "The message that this one answers does not exist.");
   }
@@ -266,8 +267,8 @@ export function editMessage(
   const found = membershipOf(context, command.roomId, account);
   if (found instanceof ParleyError) return found;
   const { room } = found;
-  const blocked = blockedProblem(context, room, account);
-  if (blocked !== undefined) return blocked;
+  const problem = mutedProblem(context, found.member) ?? blockedProblem(context, room, account);
+  if (problem !== undefined) return problem;
   const row = state.messages.bySeq(room.id, command.seq);
   if (row === undefined || row.deleted) {
     return refuse("MESSAGE_NOT_FOUND", `There is no message ${command.seq} any more.`);

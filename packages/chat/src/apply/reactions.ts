@@ -15,14 +15,16 @@ import { authorName, messageChangedEvent, messageView, reactionsOf } from "../vi
 import { blockedProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 import { membershipOf } from "./membership.ts";
+import { mutedProblem } from "./muting.ts";
 
 /** Giving what one has given, and taking back what one has not, changes nothing. */
 export function react(context: ApplyContext, account: AccountRow, command: ReactCommand): Result {
   const { state, revision } = context;
   const found = membershipOf(context, command.roomId, account);
   if (found instanceof ParleyError) return found;
-  const blocked = blockedProblem(context, found.room, account);
-  if (blocked !== undefined) return blocked;
+  const muted = command.add ? mutedProblem(context, found.member) : undefined;
+  const forbidden = muted ?? blockedProblem(context, found.room, account);
+  if (forbidden !== undefined) return forbidden;
   const row = state.messages.bySeq(found.room.id, command.seq);
   if (row === undefined || row.deleted) {
     return refuse("MESSAGE_NOT_FOUND", `There is no message ${command.seq} any more.`);

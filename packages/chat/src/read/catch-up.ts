@@ -29,6 +29,7 @@ import {
   roomPreferenceEvent,
   roomRemovedEvent,
   roomResetEvent,
+  roomWritingEvent,
   threadMarkerEvent,
 } from "../views.ts";
 import { MESSAGE_COLUMNS, messageOf } from "./history.ts";
@@ -49,6 +50,7 @@ const RANK = {
   read: 7,
   thread: 8,
   preference: 9,
+  writing: 10,
 };
 /** Rows that a source reads at once: few at first, because most pages take few of each room. */
 const CHUNK_MIN = 4;
@@ -83,6 +85,7 @@ export class CatchUpReads {
        FROM members m JOIN rooms r ON r.id = m.room_id
        WHERE m.account_id = ?1
          AND (m.changed_revision > ?2 OR m.read_revision > ?2 OR m.preference_revision > ?2
+              OR m.write_forbidden_revision > ?2
               OR (m.role <> 0 AND r.activity_revision > ?2))
        ORDER BY m.room_id`,
     );
@@ -206,6 +209,13 @@ export class CatchUpReads {
       singles.push(
         pendingAt(member.preferenceRevision, RANK.preference, (revision) =>
           roomPreferenceEvent(revision, room.id, member),
+        ),
+      );
+    }
+    if (member.writeForbiddenRevision > base) {
+      singles.push(
+        pendingAt(member.writeForbiddenRevision, RANK.writing, (revision) =>
+          roomWritingEvent(revision, member),
         ),
       );
     }

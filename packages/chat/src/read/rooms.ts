@@ -12,7 +12,7 @@ import { matchesGlob } from "../glob.ts";
 import { ACCOUNTS, MEMBERS, ROOMS } from "../rows.ts";
 import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
 import { normaliseRoomName } from "../text.ts";
-import { accountView, peerIdOf, roomView } from "../views.ts";
+import { accountView, peerIdOf, roomView, writingView } from "../views.ts";
 import { readableRoom } from "./access.ts";
 import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";
 import type { RowSource } from "./rows-of.ts";
@@ -127,6 +127,7 @@ export class RoomReads {
         joinedAtMs: member.joinedAtMs,
         readSeq:
           member.accountId === accountId || (isTold && !account.readsHidden) ? member.readSeq : 0,
+        ...writingView(member),
       };
     });
     const last = members.at(-1)?.account.id ?? 0;

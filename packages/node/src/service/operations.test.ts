@@ -90,6 +90,9 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("ann", "revokeInvite", { inviteId: invites[0]?.id ?? 0 });
   await say("ann", "inviteMember", { roomId, username: "eve" });
   await say("ann", "setRole", { roomId, username: "bob", role: RoomRole.ROOM_ROLE_ADMIN });
+  await say("ann", "muteMember", { roomId, username: "bob", muted: true, durationMs: 60_000 });
+  await say("ann", "muteMember", { roomId, username: "bob", muted: false });
+  await say("bob", "muteMember", { roomId, username: "ann", muted: true });
   await say("ann", "removeMember", { roomId, username: "eve" });
   await say("ann", "removeMember", { roomId, username: "nobody" });
   await say("ann", "listMembers", { roomId });
@@ -218,6 +221,7 @@ test("the answers of the script are what they should be", async () => {
       "pin NOT_A_MEMBER",
       "thread INVALID_ARGUMENT",
       "setRoomPreference NOT_A_MEMBER",
+      "muteMember PERMISSION_DENIED",
       "history NOT_A_MEMBER",
       "search INVALID_ARGUMENT",
       "deleteAccount WRONG_CREDENTIALS",

@@ -17,6 +17,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   createInvite: "invites",
   setRoomPreference: "room-preferences",
   setReadReceipts: "receipts-hidden",
+  muteMember: "members-muted",
 };
 
 export class StateVersion implements Checker {

@@ -66,6 +66,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "muted-message-accepted",
+    what: "what a muted member sends is accepted",
+    edits: [
+      {
+        file: "packages/chat/src/apply/muting.ts",
+        search: "if (stampMs >= untilMs) return undefined;",
+        replacement: "if (stampMs >= untilMs || stampMs > 0) return undefined;",
+      },
+    ],
+    caughtBy: ["muting"],
+    seedsMax: 4,
+  },
+  {
     name: "receipts-of-who-hides-them",
     what: "a list of members says how far those have read who hide it",
     edits: [

@@ -34,6 +34,7 @@ const WEIGHTS = {
   "invite-by-link": 2,
   "join-by-link": 2,
   kick: 1,
+  "mute-member": 3,
   "set-role": 1,
   "update-room": 1,
   "open-direct": 2,
@@ -233,6 +234,14 @@ export class People {
       case "kick":
         settle(client.write("removeMember", { roomId, username: other.username }));
         break;
+      case "mute-member": {
+        const { random } = client;
+        const muted = random.chance(0.6);
+        const durationMs = muted ? random.pick([0, 1_000, 15_000]) : 0;
+        const wanted = { roomId, username: other.username, muted, durationMs };
+        settle(client.write("muteMember", wanted));
+        break;
+      }
       case "set-role":
         settle(
           client.write("setRole", {

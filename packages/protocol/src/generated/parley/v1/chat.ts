@@ -75,6 +75,8 @@ import {
   LogoutResponse,
   MarkReadRequest,
   MarkReadResponse,
+  MuteMemberRequest,
+  MuteMemberResponse,
   OpenDirectRequest,
   OpenDirectResponse,
   PinRequest,
@@ -316,6 +318,14 @@ export const ChatDefinition = {
       requestType: InviteMemberRequest as typeof InviteMemberRequest,
       requestStream: false,
       responseType: InviteMemberResponse as typeof InviteMemberResponse,
+      responseStream: false,
+      options: {},
+    },
+    muteMember: {
+      name: "MuteMember",
+      requestType: MuteMemberRequest as typeof MuteMemberRequest,
+      requestStream: false,
+      responseType: MuteMemberResponse as typeof MuteMemberResponse,
       responseStream: false,
       options: {},
     },
@@ -748,6 +758,15 @@ export const ChatService = {
       Buffer.from(InviteMemberResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): InviteMemberResponse => InviteMemberResponse.decode(value),
   },
+  muteMember: {
+    path: "/parley.v1.Chat/MuteMember" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MuteMemberRequest): Buffer => Buffer.from(MuteMemberRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MuteMemberRequest => MuteMemberRequest.decode(value),
+    responseSerialize: (value: MuteMemberResponse): Buffer => Buffer.from(MuteMemberResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MuteMemberResponse => MuteMemberResponse.decode(value),
+  },
   removeMember: {
     path: "/parley.v1.Chat/RemoveMember" as const,
     requestStream: false as const,
@@ -992,6 +1011,7 @@ export interface ChatServer extends UntypedServiceImplementation {
   joinRoom: handleUnaryCall<JoinRoomRequest, JoinRoomResponse>;
   leaveRoom: handleUnaryCall<LeaveRoomRequest, LeaveRoomResponse>;
   inviteMember: handleUnaryCall<InviteMemberRequest, InviteMemberResponse>;
+  muteMember: handleUnaryCall<MuteMemberRequest, MuteMemberResponse>;
   removeMember: handleUnaryCall<RemoveMemberRequest, RemoveMemberResponse>;
   setRole: handleUnaryCall<SetRoleRequest, SetRoleResponse>;
   createInvite: handleUnaryCall<CreateInviteRequest, CreateInviteResponse>;
@@ -1379,6 +1399,21 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: InviteMemberResponse) => void,
+  ): ClientUnaryCall;
+  muteMember(
+    request: MuteMemberRequest,
+    callback: (error: ServiceError | null, response: MuteMemberResponse) => void,
+  ): ClientUnaryCall;
+  muteMember(
+    request: MuteMemberRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MuteMemberResponse) => void,
+  ): ClientUnaryCall;
+  muteMember(
+    request: MuteMemberRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MuteMemberResponse) => void,
   ): ClientUnaryCall;
   removeMember(
     request: RemoveMemberRequest,

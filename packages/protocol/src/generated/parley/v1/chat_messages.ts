@@ -161,6 +161,12 @@ export interface Room {
    */
   starred: boolean;
   muted: boolean;
+  /**
+   * An admin has forbidden the asking account to write in it, until then; 0 = until that is lifted. Over once that time has passed. See
+   * MuteMember.
+   */
+  writeForbidden: boolean;
+  writeForbiddenUntilMs: number;
 }
 
 /** Somebody's place in a thread that they follow: replies up to it count as read. */
@@ -251,6 +257,9 @@ export interface RoomMember {
    * theirs. 0 = it is not told, or nothing was read.
    */
   readSeq: number;
+  /** An admin has forbidden it to write; see Room. */
+  writeForbidden: boolean;
+  writeForbiddenUntilMs: number;
 }
 
 /**
@@ -297,6 +306,13 @@ export interface ThreadMarker {
   thread: FollowedThread | undefined;
 }
 
+/** Whether the subscriber may write in a room, as its admins have it; see Room. */
+export interface RoomWriting {
+  roomId: number;
+  forbidden: boolean;
+  untilMs: number;
+}
+
 /** Whom the subscriber has blocked, all of them. */
 export interface BlockList {
   /** Ascending. */
@@ -332,6 +348,7 @@ export interface Event {
     { $case: "accountChanged"; value: Account }
     | { $case: "threadMarker"; value: ThreadMarker }
     | { $case: "roomPreference"; value: RoomPreference }
+    | { $case: "roomWriting"; value: RoomWriting }
     | //
     /** The subscriber has blocked somebody or taken a block back, on one of their devices. */
     { $case: "blocked"; value: BlockList }
@@ -676,7 +693,26 @@ export interface InviteMemberResponse {
   revision: number;
 }
 
-/** Kicks, or with `ban` keeps them out until invited again by an admin. */
+/**
+ * Kicks, or with `ban` keeps them out until invited again by an admin.
+ * For a room's admins and owners: forbids a member of a lower role to write there (to send, edit, and give reactions: MUTED), or takes
+ * that back. It outlasts leaving and coming back, and ends when the member is made an admin.
+ */
+export interface MuteMemberRequest {
+  roomId: number;
+  username: string;
+  /** False lifts it. */
+  muted: boolean;
+  /** Up to 365 days of milliseconds; 0 = until it is lifted. */
+  durationMs: number;
+  requestId: string;
+}
+
+export interface MuteMemberResponse {
+  member: RoomMember | undefined;
+  revision: number;
+}
+
 export interface RemoveMemberRequest {
   roomId: number;
   username: string;
@@ -1236,6 +1272,8 @@ function createBaseRoom(): Room {
     threads: [],
     starred: false,
     muted: false,
+    writeForbidden: false,
+    writeForbiddenUntilMs: 0,
   };
 }
 
@@ -1288,6 +1326,12 @@ export const Room: MessageFns<Room> = {
     }
     if (message.muted !== false) {
       writer.uint32(128).bool(message.muted);
+    }
+    if (message.writeForbidden !== false) {
+      writer.uint32(136).bool(message.writeForbidden);
+    }
+    if (message.writeForbiddenUntilMs !== 0) {
+      writer.uint32(144).uint64(message.writeForbiddenUntilMs);
     }
     return writer;
   },
@@ -1433,6 +1477,22 @@ export const Room: MessageFns<Room> = {
             message.muted = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.writeForbidden = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.writeForbiddenUntilMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1466,6 +1526,8 @@ export const Room: MessageFns<Room> = {
     message.threads = object.threads?.map((e) => FollowedThread.fromPartial(e)) || [];
     message.starred = object.starred ?? false;
     message.muted = object.muted ?? false;
+    message.writeForbidden = object.writeForbidden ?? false;
+    message.writeForbiddenUntilMs = object.writeForbiddenUntilMs ?? 0;
     return message;
   },
 };
@@ -2067,7 +2129,7 @@ export const Reaction: MessageFns<Reaction> = {
 };
 
 function createBaseRoomMember(): RoomMember {
-  return { account: undefined, role: 0, joinedAtMs: 0, readSeq: 0 };
+  return { account: undefined, role: 0, joinedAtMs: 0, readSeq: 0, writeForbidden: false, writeForbiddenUntilMs: 0 };
 }
 
 export const RoomMember: MessageFns<RoomMember> = {
@@ -2083,6 +2145,12 @@ export const RoomMember: MessageFns<RoomMember> = {
     }
     if (message.readSeq !== 0) {
       writer.uint32(32).uint64(message.readSeq);
+    }
+    if (message.writeForbidden !== false) {
+      writer.uint32(40).bool(message.writeForbidden);
+    }
+    if (message.writeForbiddenUntilMs !== 0) {
+      writer.uint32(48).uint64(message.writeForbiddenUntilMs);
     }
     return writer;
   },
@@ -2132,6 +2200,22 @@ export const RoomMember: MessageFns<RoomMember> = {
             message.readSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.writeForbidden = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.writeForbiddenUntilMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2155,6 +2239,8 @@ export const RoomMember: MessageFns<RoomMember> = {
     message.role = object.role ?? 0;
     message.joinedAtMs = object.joinedAtMs ?? 0;
     message.readSeq = object.readSeq ?? 0;
+    message.writeForbidden = object.writeForbidden ?? false;
+    message.writeForbiddenUntilMs = object.writeForbiddenUntilMs ?? 0;
     return message;
   },
 };
@@ -2558,6 +2644,85 @@ export const ThreadMarker: MessageFns<ThreadMarker> = {
   },
 };
 
+function createBaseRoomWriting(): RoomWriting {
+  return { roomId: 0, forbidden: false, untilMs: 0 };
+}
+
+export const RoomWriting: MessageFns<RoomWriting> = {
+  encode(message: RoomWriting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.forbidden !== false) {
+      writer.uint32(16).bool(message.forbidden);
+    }
+    if (message.untilMs !== 0) {
+      writer.uint32(24).uint64(message.untilMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoomWriting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoomWriting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.forbidden = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.untilMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RoomWriting>): RoomWriting {
+    return RoomWriting.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoomWriting>): RoomWriting {
+    const message = createBaseRoomWriting();
+    message.roomId = object.roomId ?? 0;
+    message.forbidden = object.forbidden ?? false;
+    message.untilMs = object.untilMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseBlockList(): BlockList {
   return { accountIds: [] };
 }
@@ -2746,6 +2911,9 @@ export const Event: MessageFns<Event> = {
       case "roomPreference":
         RoomPreference.encode(message.event.value, writer.uint32(90).fork()).join();
         break;
+      case "roomWriting":
+        RoomWriting.encode(message.event.value, writer.uint32(106).fork()).join();
+        break;
       case "blocked":
         BlockList.encode(message.event.value, writer.uint32(98).fork()).join();
         break;
@@ -2854,6 +3022,14 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "roomPreference", value: RoomPreference.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.event = { $case: "roomWriting", value: RoomWriting.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 12: {
             if (tag !== 98) {
               break;
@@ -2938,6 +3114,12 @@ export const Event: MessageFns<Event> = {
       case "roomPreference": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "roomPreference", value: RoomPreference.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "roomWriting": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "roomWriting", value: RoomWriting.fromPartial(object.event.value) };
         }
         break;
       }
@@ -6753,6 +6935,178 @@ export const InviteMemberResponse: MessageFns<InviteMemberResponse> = {
   },
   fromPartial(object: DeepPartial<InviteMemberResponse>): InviteMemberResponse {
     const message = createBaseInviteMemberResponse();
+    message.member = (object.member !== undefined && object.member !== null)
+      ? RoomMember.fromPartial(object.member)
+      : undefined;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseMuteMemberRequest(): MuteMemberRequest {
+  return { roomId: 0, username: "", muted: false, durationMs: 0, requestId: "" };
+}
+
+export const MuteMemberRequest: MessageFns<MuteMemberRequest> = {
+  encode(message: MuteMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
+    }
+    if (message.muted !== false) {
+      writer.uint32(24).bool(message.muted);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(32).uint64(message.durationMs);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MuteMemberRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMuteMemberRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MuteMemberRequest>): MuteMemberRequest {
+    return MuteMemberRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MuteMemberRequest>): MuteMemberRequest {
+    const message = createBaseMuteMemberRequest();
+    message.roomId = object.roomId ?? 0;
+    message.username = object.username ?? "";
+    message.muted = object.muted ?? false;
+    message.durationMs = object.durationMs ?? 0;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseMuteMemberResponse(): MuteMemberResponse {
+  return { member: undefined, revision: 0 };
+}
+
+export const MuteMemberResponse: MessageFns<MuteMemberResponse> = {
+  encode(message: MuteMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.member !== undefined) {
+      RoomMember.encode(message.member, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MuteMemberResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMuteMemberResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.member = RoomMember.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MuteMemberResponse>): MuteMemberResponse {
+    return MuteMemberResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MuteMemberResponse>): MuteMemberResponse {
+    const message = createBaseMuteMemberResponse();
     message.member = (object.member !== undefined && object.member !== null)
       ? RoomMember.fromPartial(object.member)
       : undefined;

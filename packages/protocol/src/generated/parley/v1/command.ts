@@ -194,6 +194,13 @@ export interface FollowThreadCommand {
   follow: boolean;
 }
 
+export interface MuteMemberCommand {
+  roomId: number;
+  accountId: number;
+  muted: boolean;
+  durationMs: number;
+}
+
 export interface SetRoomPreferenceCommand {
   roomId: number;
   /** Unset = as it is. */
@@ -260,6 +267,7 @@ export interface Command {
     | { $case: "createPasswordLink"; value: CreatePasswordLinkCommand }
     | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
     | { $case: "block"; value: BlockCommand }
+    | { $case: "muteMember"; value: MuteMemberCommand }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceCommand }
     | { $case: "setReadReceipts"; value: SetReadReceiptsCommand }
     | undefined;
@@ -2568,6 +2576,97 @@ export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
   },
 };
 
+function createBaseMuteMemberCommand(): MuteMemberCommand {
+  return { roomId: 0, accountId: 0, muted: false, durationMs: 0 };
+}
+
+export const MuteMemberCommand: MessageFns<MuteMemberCommand> = {
+  encode(message: MuteMemberCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== 0) {
+      writer.uint32(8).uint64(message.roomId);
+    }
+    if (message.accountId !== 0) {
+      writer.uint32(16).uint64(message.accountId);
+    }
+    if (message.muted !== false) {
+      writer.uint32(24).bool(message.muted);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(32).uint64(message.durationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MuteMemberCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMuteMemberCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.roomId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accountId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.muted = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MuteMemberCommand>): MuteMemberCommand {
+    return MuteMemberCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MuteMemberCommand>): MuteMemberCommand {
+    const message = createBaseMuteMemberCommand();
+    message.roomId = object.roomId ?? 0;
+    message.accountId = object.accountId ?? 0;
+    message.muted = object.muted ?? false;
+    message.durationMs = object.durationMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseSetRoomPreferenceCommand(): SetRoomPreferenceCommand {
   return { roomId: 0, starred: undefined, muted: undefined };
 }
@@ -2947,6 +3046,9 @@ export const Command: MessageFns<Command> = {
       case "block":
         BlockCommand.encode(message.op.value, writer.uint32(354).fork()).join();
         break;
+      case "muteMember":
+        MuteMemberCommand.encode(message.op.value, writer.uint32(474).fork()).join();
+        break;
       case "setRoomPreference":
         SetRoomPreferenceCommand.encode(message.op.value, writer.uint32(482).fork()).join();
         break;
@@ -3248,6 +3350,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "block", value: BlockCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 59: {
+            if (tag !== 474) {
+              break;
+            }
+
+            message.op = { $case: "muteMember", value: MuteMemberCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 60: {
             if (tag !== 482) {
               break;
@@ -3461,6 +3571,12 @@ export const Command: MessageFns<Command> = {
       case "block": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "block", value: BlockCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "muteMember": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "muteMember", value: MuteMemberCommand.fromPartial(object.op.value) };
         }
         break;
       }

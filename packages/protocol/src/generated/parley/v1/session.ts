@@ -61,6 +61,8 @@ import {
   LogoutResponse,
   MarkReadRequest,
   MarkReadResponse,
+  MuteMemberRequest,
+  MuteMemberResponse,
   OpenDirectRequest,
   OpenDirectResponse,
   PinRequest,
@@ -216,6 +218,7 @@ export interface Request {
     | { $case: "usePasswordLink"; value: UsePasswordLinkRequest }
     | { $case: "block"; value: BlockRequest }
     | { $case: "listBlocked"; value: ListBlockedRequest }
+    | { $case: "muteMember"; value: MuteMemberRequest }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceRequest }
     | { $case: "setReadReceipts"; value: SetReadReceiptsRequest }
     | undefined;
@@ -269,6 +272,7 @@ export interface Reply {
     | { $case: "usePasswordLink"; value: UsePasswordLinkResponse }
     | { $case: "block"; value: BlockResponse }
     | { $case: "listBlocked"; value: ListBlockedResponse }
+    | { $case: "muteMember"; value: MuteMemberResponse }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceResponse }
     | { $case: "setReadReceipts"; value: SetReadReceiptsResponse }
     | undefined;
@@ -1061,6 +1065,9 @@ export const Request: MessageFns<Request> = {
       case "listBlocked":
         ListBlockedRequest.encode(message.op.value, writer.uint32(466).fork()).join();
         break;
+      case "muteMember":
+        MuteMemberRequest.encode(message.op.value, writer.uint32(474).fork()).join();
+        break;
       case "setRoomPreference":
         SetRoomPreferenceRequest.encode(message.op.value, writer.uint32(482).fork()).join();
         break;
@@ -1447,6 +1454,14 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "listBlocked", value: ListBlockedRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 59: {
+            if (tag !== 474) {
+              break;
+            }
+
+            message.op = { $case: "muteMember", value: MuteMemberRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 60: {
             if (tag !== 482) {
               break;
@@ -1744,6 +1759,12 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "muteMember": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "muteMember", value: MuteMemberRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
       case "setRoomPreference": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "setRoomPreference", value: SetRoomPreferenceRequest.fromPartial(object.op.value) };
@@ -1902,6 +1923,9 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "listBlocked":
         ListBlockedResponse.encode(message.result.value, writer.uint32(466).fork()).join();
+        break;
+      case "muteMember":
+        MuteMemberResponse.encode(message.result.value, writer.uint32(474).fork()).join();
         break;
       case "setRoomPreference":
         SetRoomPreferenceResponse.encode(message.result.value, writer.uint32(482).fork()).join();
@@ -2298,6 +2322,14 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "listBlocked", value: ListBlockedResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 59: {
+            if (tag !== 474) {
+              break;
+            }
+
+            message.result = { $case: "muteMember", value: MuteMemberResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 60: {
             if (tag !== 482) {
               break;
@@ -2612,6 +2644,12 @@ export const Reply: MessageFns<Reply> = {
       case "listBlocked": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "listBlocked", value: ListBlockedResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "muteMember": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "muteMember", value: MuteMemberResponse.fromPartial(object.result.value) };
         }
         break;
       }
