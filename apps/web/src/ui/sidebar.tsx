@@ -29,13 +29,11 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
         <button type="button" className="switch" onClick={() => onDialog("switcher")}>
           Jump to … <kbd>Ctrl K</kbd>
         </button>
-        <button
-          type="button"
-          className="switch"
-          aria-label="Search messages"
-          onClick={() => onDialog("search")}
-        >
-          Search … <kbd>Ctrl Shift F</kbd>
+        <button type="button" className="switch" onClick={() => onDialog("search")}>
+          <span>
+            Search<span className="sr-only"> messages</span> …
+          </span>
+          <kbd>Ctrl Shift F</kbd>
         </button>
       </header>
       <div className="lists">
