@@ -5,7 +5,13 @@ const sources = { rooms: ["lobby", "Lounge", "@ann"], people: ["bob", "ann"] };
 
 describe("the Tab key", () => {
   it("knows commands, rooms and people, each where it belongs", () => {
-    expect(completions("/re", sources)).toEqual(["/read", "/reply", "/react", "/registration"]);
+    expect(completions("/re", sources)).toEqual([
+      "/read",
+      "/receipts",
+      "/reply",
+      "/react",
+      "/registration",
+    ]);
     expect(completions("/join l", sources)).toEqual(["/join Lounge", "/join lobby"]);
     expect(completions("/dm ", sources)).toEqual(["/dm ann", "/dm bob"]);
     expect(completions("/topic l", sources)).toEqual([]);

@@ -27,6 +27,8 @@ export function completions(text: string, sources: CompletionSources): readonly 
       case "/dm":
       case "/invite":
       case "/kick":
+      case "/block":
+      case "/mute-member":
         return sources.people;
       default:
         return [];
