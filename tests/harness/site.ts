@@ -59,6 +59,8 @@ export class Site {
   #roomIds: readonly number[] = [];
   #acknowledged: readonly Acknowledged[] = [];
   #token = "";
+  /** What the last question for a status gave, for a failure's report. */
+  #lastStatus = "";
 
   /** `people`: the machine of the crowd and of who gives commands. */
   constructor(machines: Machines, nodes: readonly SiteNode[], people: number) {
@@ -179,6 +181,7 @@ export class Site {
   async statusOf(id: number): Promise<Status | undefined> {
     const server = this.addressOf(id);
     const ran = await this.parley("status", "--server", server, "--json", "--timeout", "3");
+    this.#lastStatus = `server ${id}: ${ran.output.slice(0, 4_000)}`;
     return ran.code === 0 ? (JSON.parse(ran.output) as Status) : undefined;
   }
 
@@ -251,9 +254,10 @@ export class Site {
     expect(histories).toHaveLength(nodes.length * this.#roomIds.length);
   }
 
-  /** What the servers said last, for a failure's report. */
+  /** What the servers said last, and the last status, for a failure's report. */
   tail(): string {
-    return [...this.#servers.values()].map(({ output }) => output.slice(-15).join("\n")).join("\n");
+    const said = [...this.#servers.values()].map(({ output }) => output.slice(-15).join("\n"));
+    return [...said, `the last status: ${this.#lastStatus}`].join("\n");
   }
 
   /** Ends everybody, and removes the folder. */

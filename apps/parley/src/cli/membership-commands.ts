@@ -61,8 +61,23 @@ function expectCount(rest: readonly string[], min: number, max: number, usage: s
   if (rest.length < min || rest.length > max) throw new UsageError(`usage: ${usage}`);
 }
 
-/** Asks the servers in turn, the first one that can be reached decides. */
+/** Asks until it is done, or refused for good, or the time is over: what says when to try again may pass. */
 async function change(from: Asked, timeoutMs: number, call: Call): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      await changeOnce(from, deadline - performance.now(), call);
+      return;
+    } catch (cause) {
+      const retryMs = cause instanceof ParleyError ? cause.retryAfterMs : 0;
+      if (retryMs <= 0 || performance.now() + retryMs >= deadline) throw cause;
+      await pause(retryMs);
+    }
+  }
+}
+
+/** Asks the servers in turn, the first one that can be reached decides. */
+async function changeOnce(from: Asked, timeoutMs: number, call: Call): Promise<void> {
   let failure: unknown;
   for (const address of from.servers) {
     try {
@@ -76,8 +91,8 @@ async function change(from: Asked, timeoutMs: number, call: Call): Promise<void>
   throw failure;
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+function pause(ms = PAUSE_MS): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function namesOf(members: readonly Member[], role: MemberRole): string {

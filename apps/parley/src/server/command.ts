@@ -130,4 +130,5 @@ export async function runServer(options: ServerCommandOptions): Promise<void> {
   } catch (error) {
     die(error);
   }
+  await new Promise<never>(() => {});
 }
