@@ -104,12 +104,8 @@ export class ClusterObserver {
   report(): NodeReport {
     const matches: MemberPosition[] = [];
     if (this.#raft.state === "StateLeader") {
-      for (const [raftId, progress] of this.#raft.status().progress) {
-        matches.push({
-          raftId,
-          matchIndex: progress.match,
-          bytesToGo: this.#bytesToGo(raftId, progress.match),
-        });
+      for (const [raftId, matchIndex] of this.#leaderMatches()) {
+        matches.push({ raftId, matchIndex, bytesToGo: this.#bytesToGo(raftId, matchIndex) });
       }
     }
     return {
@@ -219,12 +215,19 @@ export class ClusterObserver {
     return isWitness(server) ? MemberRole.MEMBER_ROLE_WITNESS : MemberRole.MEMBER_ROLE_VOTER;
   }
 
-  #knownMatches(): ReadonlyMap<number, number> {
+  /** Up to where each member has the log on its disk, this leader too: P1 is shown by it. */
+  #leaderMatches(): ReadonlyMap<number, number> {
     const matches = new Map<number, number>();
-    if (this.#raft.state === "StateLeader") {
-      for (const [id, progress] of this.#raft.status().progress) matches.set(id, progress.match);
-      return matches;
+    const { id, stableIndex, progress } = this.#raft.status();
+    for (const [raftId, { match }] of progress) {
+      matches.set(raftId, raftId === id ? Math.min(match, stableIndex) : match);
     }
+    return matches;
+  }
+
+  #knownMatches(): ReadonlyMap<number, number> {
+    if (this.#raft.state === "StateLeader") return this.#leaderMatches();
+    const matches = new Map<number, number>();
     const leader = this.#contacts.reportOf(this.#raft.lead);
     for (const { raftId, matchIndex } of leader?.matches ?? []) matches.set(raftId, matchIndex);
     // What is applied here is on disk here.

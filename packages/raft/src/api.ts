@@ -162,6 +162,8 @@ export interface RaftStatus {
   readonly commit: Index;
   readonly applied: Index;
   readonly lastIndex: Index;
+  /** Up to here the log is known to be in storage; a new leader's own progress already counts what is still being written. */
+  readonly stableIndex: Index;
   readonly lead: NodeId;
   readonly state: StateType;
   /** To whom leadership is being handed, or NONE. */

@@ -247,6 +247,7 @@ export class RawNode implements RawNodeApi {
       commit: r.log.committed,
       applied: r.log.applied,
       lastIndex: r.log.lastIndex(),
+      stableIndex: r.log.unstable.offset - 1,
       lead: r.lead,
       state: r.state,
       leadTransferee: r.leadTransferee,

@@ -239,6 +239,7 @@ describe("the status", () => {
       commit: 2,
       applied: 2,
       lastIndex: 2,
+      stableIndex: 2,
       lead: 1,
       state: "StateLeader",
       leadTransferee: 0,
@@ -252,6 +253,30 @@ describe("the status", () => {
       [4, 2, true],
     ]);
     expect(world.node(2).status().progress.size).toBe(0);
+  });
+
+  it("P1: tells what of a new leader's log is still being written", () => {
+    const storage = storageWithMembers();
+    const node = start(storage, true, 5);
+    const entries = [{ type: "EntryNormal", term: 1, index: 6, data: NO_BYTES }] as const;
+    node.step(
+      makeMessage({ type: "MsgApp", from: 2, to: 1, term: 1, index: 5, logTerm: 1, entries }),
+    );
+    const write = node.ready().messages.find(({ to }) => to === LOCAL_APPEND_THREAD);
+    expect(write?.entries).toHaveLength(1);
+    // Its disk stalls: the others' votes alone elect it.
+    node.campaign();
+    for (const from of [2, 3]) {
+      node.step(makeMessage({ type: "MsgVoteResp", from, to: 1, term: 2 }));
+    }
+    expect(node.status()).toMatchObject({ state: "StateLeader", lastIndex: 7, stableIndex: 5 });
+    expect(node.status().progress.get(1)?.match).toBeGreaterThanOrEqual(6);
+    const appended = node.ready().messages.find(({ to }) => to === LOCAL_APPEND_THREAD);
+    storage.append([...entries, ...(appended?.entries ?? [])]);
+    for (const response of [...(write?.responses ?? []), ...(appended?.responses ?? [])]) {
+      node.step(response);
+    }
+    expect(node.status().stableIndex).toBe(7);
   });
 });
 

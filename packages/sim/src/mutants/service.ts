@@ -284,13 +284,10 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/cluster-view.ts",
-        search: "matchIndex: progress.match,",
-        replacement: "matchIndex: progress.next - 1,",
-      },
-      {
-        file: "packages/node/src/cluster-view.ts",
-        search: "matches.set(id, progress.match);",
-        replacement: "matches.set(id, progress.next - 1);",
+        search: `{ match }] of progress) {
+      matches.set(raftId, raftId === id ? Math.min(match, stableIndex) : match);`,
+        replacement: `{ next }] of progress) {
+      matches.set(raftId, raftId === id ? Math.min(next - 1, stableIndex) : next - 1);`,
       },
     ],
     caughtBy: ["P1 durable"],

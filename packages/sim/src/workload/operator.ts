@@ -194,6 +194,7 @@ export class Operator {
   mayLoseDisk(server: Server): boolean {
     const membership = this.#parts.membership();
     if (membership === undefined || membership.votersOutgoing.length > 0) return false;
+    if (this.#isLastFounder(server)) return false;
     const { nowUs } = this.#parts.scheduler;
     if (membership.voters.includes(server.raftId) && nowUs < this.#shrinkingUntilUs) return false;
     // Those that are left may have to elect somebody by an earlier membership: that of the last entry that they know to be
@@ -203,6 +204,13 @@ export class Operator {
       .flatMap(({ voters, votersOutgoing }) => [voters, votersOutgoing])
       .filter((voters) => voters.includes(server.raftId))
       .every((voters) => this.#lostAmong(voters) + 1 <= Math.floor((voters.length - 1) / 2));
+  }
+
+  /** Where all that the file lists are empty, it describes a cluster that is yet to be made. */
+  #isLastFounder(server: Server): boolean {
+    const { servers, founders } = this.#parts;
+    const withData = servers.filter(({ id, raftId }) => id <= founders && raftId !== 0);
+    return withData.length === 1 && withData[0] === server;
   }
 
   #lostAmong(voters: readonly number[]): number {
