@@ -65,6 +65,8 @@ export type AdmissionChange =
       readonly role: RoomRole;
       /** The revision of joining: what a subscription shows of the room comes after it. */
       readonly joinedRevision: number;
+      /** An admin has forbidden it to write until then, milliseconds since the Unix epoch; 0 = none has. */
+      readonly writeForbiddenUntilMs: number;
     }
   | { readonly kind: "member-removed"; readonly roomId: number; readonly accountId: number }
   /** A member of a small room who shows it has read on. The tables don't keep it: it is for whom to tell of it. */

@@ -725,7 +725,13 @@ describe("P9 a wiped disk is a new server", () => {
 describe("typing is for members", () => {
   const ROOM = 7;
   const joins = (accountId: number, index: number) => {
-    const member = { kind: "member", roomId: ROOM, accountId, role: 1 } as const;
+    const member = {
+      kind: "member",
+      roomId: ROOM,
+      accountId,
+      role: 1,
+      writeForbiddenUntilMs: 0,
+    } as const;
     return { index, changes: [{ ...member, joinedRevision: index }] };
   };
   const leaves = (accountId: number, index: number) => ({
@@ -789,7 +795,13 @@ describe("search", () => {
   };
   const member = (index: number, accountId: number, isMember: boolean): Partial<AppliedEntry> => {
     const change = { roomId: 7, accountId };
-    const joined = { kind: "member", ...change, role: 1, joinedRevision: index } as const;
+    const joined = {
+      kind: "member",
+      ...change,
+      role: 1,
+      joinedRevision: index,
+      writeForbiddenUntilMs: 0,
+    } as const;
     return {
       index,
       changes: [isMember ? joined : { kind: "member-removed", ...change }],

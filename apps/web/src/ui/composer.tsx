@@ -11,7 +11,7 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
-import { useChat, useMayNotWrite } from "./chat-context.ts";
+import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
 import { mutedText, plainName, problemText } from "./format.ts";
@@ -198,7 +198,7 @@ export function Composer(props: ComposerProps) {
       )}
       {isMuted && (
         <p className="editing" role="status">
-          {mutedText(room)} What you type stays here.
+          {mutedText(room, serverNowMs(chat))} What you type stays here.
         </p>
       )}
       {problem !== "" && (

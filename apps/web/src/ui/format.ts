@@ -7,8 +7,15 @@ const dayWithYear = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+const shortMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
 export const clockTime = (ms: number): string => time.format(ms);
 export const fullTime = (ms: number): string => moment.format(ms);
+
+/** The time of today, or of another day with its date. `nowMs`: by the servers' clock. */
+export function momentName(ms: number, nowMs: number): string {
+  return (dayKey(ms) === dayKey(nowMs) ? time : shortMoment).format(ms);
+}
 
 /** The same for all moments of one day of this device's zone. */
 export function dayKey(ms: number): string {
@@ -59,8 +66,8 @@ export function waitingIn(room: Room): number {
   return room.muted ? mentionsOf(room) : unreadOf(room);
 }
 
-export function mutedText({ writeForbiddenUntilMs: untilMs }: Room): string {
-  const until = untilMs === 0 ? "" : ` until ${fullTime(untilMs)}`;
+export function mutedText({ writeForbiddenUntilMs: untilMs }: Room, nowMs: number): string {
+  const until = untilMs === 0 ? "" : ` until ${momentName(untilMs, nowMs)}`;
   return `An admin of this room has muted you${until}.`;
 }
 

@@ -2,7 +2,7 @@
 import { mayNotWrite, type Room, type RoomMember, RoomRole } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
 import { serverNowMs, useBlocked, useChat } from "./chat-context.ts";
-import { fullTime, plainName, problemText } from "./format.ts";
+import { momentName, plainName, problemText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
 
@@ -90,7 +90,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
       <InviteLinks room={room} act={act} />
       {isAdmin && (
         <div className="line">
-          <label htmlFor={muteId}>Whom you mute can't write here for</label>
+          <label htmlFor={muteId}>Whom you mute can't write here for</label>{" "}
           <select
             id={muteId}
             value={muteMs}
@@ -121,7 +121,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                 <small>
                   muted
                   {writing.writeForbiddenUntilMs > 0 &&
-                    ` until ${fullTime(writing.writeForbiddenUntilMs)}`}
+                    ` until ${momentName(writing.writeForbiddenUntilMs, nowMs)}`}
                 </small>
               )}
               <span className="spacer" />

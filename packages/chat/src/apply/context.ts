@@ -89,5 +89,6 @@ export function memberChange(member: MemberRow): AdmissionChange {
     accountId: member.accountId,
     role: member.role as 1 | 2 | 3,
     joinedRevision: member.joinedRevision,
+    writeForbiddenUntilMs: member.writeForbiddenUntilMs,
   };
 }

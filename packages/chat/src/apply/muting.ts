@@ -2,7 +2,7 @@
 import type { ParleyError } from "@parley/protocol";
 import { type MemberRow, UNTIL_LIFTED } from "../rows.ts";
 import { roomWritingEvent } from "../views.ts";
-import { type ApplyContext, refuse } from "./context.ts";
+import { type ApplyContext, memberChange, refuse } from "./context.ts";
 
 /** Why a member may not write in the room now. It ends by replicated time, which is the same on every node. */
 export function mutedProblem(
@@ -22,5 +22,7 @@ export function forbidWriting(context: ApplyContext, member: MemberRow, untilMs:
   member.writeForbiddenUntilMs = untilMs;
   member.writeForbiddenRevision = revision;
   state.changedMember(member);
-  if (member.role !== 0) context.toAccount(member.accountId, roomWritingEvent(revision, member));
+  if (member.role === 0) return;
+  context.changes.push(memberChange(member));
+  context.toAccount(member.accountId, roomWritingEvent(revision, member));
 }

@@ -63,7 +63,7 @@ function world(limits = DEFAULT_FAN_OUT_LIMITS) {
 }
 
 function member(roomId: number, accountId: number, joinedRevision: number): AdmissionChange {
-  return { kind: "member", roomId, accountId, role: 1, joinedRevision };
+  return { kind: "member", roomId, accountId, role: 1, joinedRevision, writeForbiddenUntilMs: 0 };
 }
 
 function toRoom(roomId: number, exceptAccountId = 0): Omit<Delivery, "event"> {

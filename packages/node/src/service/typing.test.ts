@@ -13,7 +13,7 @@ interface Person {
 
 /** Everybody has a session that follows the newest events; all but `strangers` are in the room. */
 async function room(members: readonly string[], strangers: readonly string[] = []) {
-  const world = await World.start();
+  const world = await World.upgraded();
   const people = new Map<string, Person>();
   for (const name of [...members, ...strangers]) {
     const { id, token } = await world.register(name);
@@ -82,6 +82,18 @@ describe("who types is told to", () => {
     await hear("ann");
     expect(shown("bob")).toEqual([]);
     expect(world.log.typing).toEqual([]);
+  });
+
+  test("nobody, of one whom an admin has muted", async () => {
+    const { world, roomId, of, types, hear, shown } = await room(["ann", "bob"]);
+    const mute = { roomId, username: "bob", muted: true, durationMs: 60_000 };
+    await world.call("muteMember", mute, of("ann").token);
+    await types("bob");
+    await hear("bob");
+    expect(shown("ann")).toEqual([]);
+    await world.clock.advance(60_000);
+    await types("bob");
+    expect(shown("ann")).toEqual(["bob"]);
   });
 
   test("nobody who has left, from the moment on", async () => {

@@ -56,9 +56,10 @@ export class Typing {
 
   /** Returns whether it was told. */
   #tell(roomId: number, accountId: number, nowMs: number): boolean {
-    const { replica, fanOut } = this.#parts;
+    const { replica, clock, fanOut } = this.#parts;
     const { admission } = replica;
-    if (!admission.isMember(roomId, accountId)) return false;
+    const member = admission.membership(roomId, accountId);
+    if (member === undefined || clock.wallMs() < member.writeForbiddenUntilMs) return false;
     if (admission.memberCount(roomId) > LIMITS.typingMembersMax) return false;
     // While events wait, the subscribers have not been told yet who has come and gone.
     if (!fanOut.isIdle || !this.#note(roomId, accountId, nowMs)) return false;
