@@ -147,7 +147,7 @@ test("the muted are told on their devices, nobody else; the list and their rooms
 });
 
 test("leaving and coming back does not end it; being made an admin does", () => {
-  const { world, roomId, anna, bob, eve, mute, says, setRole, own } = house();
+  const { world, roomId, anna, adam, bob, eve, mute, says, setRole, own } = house();
   world.ok(mute(anna, bob));
   world.ok(leaveRoomCommand({ roomId, requestId: world.id() }, bob));
   expect(world.reason(mute(anna, bob))).toBe("NOT_A_MEMBER");
@@ -159,6 +159,9 @@ test("leaving and coming back does not end it; being made an admin does", () => 
   world.ok(mute(anna, bob, 0, false));
   world.ok(joinRoomCommand({ roomId, requestId: world.id() }, bob));
   expect(says(bob)).toBe("ok");
+  // An owner may mute an admin, who is one already.
+  world.ok(mute(anna, adam));
+  expect(says(adam)).toBe("MUTED");
   world.ok(mute(anna, eve));
   world.ok(setRole(eve, RoomRole.ROOM_ROLE_ADMIN));
   expect(says(eve)).toBe("ok");

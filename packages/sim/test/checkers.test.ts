@@ -2,12 +2,13 @@
 // into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import type { Membership } from "@parley/node";
-import { Command, Event, LIMITS, MemberRole, Message, Room } from "@parley/protocol";
+import { Command, Event, LIMITS, MemberRole, Message, Room, RoomMember } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";
 import { LeaderCompleteness } from "../src/checkers/leader-completeness.ts";
 import { LogMatching } from "../src/checkers/log-matching.ts";
+import { Muting } from "../src/checkers/muting.ts";
 import { P1Durable } from "../src/checkers/p1-durable.ts";
 import { P2Once } from "../src/checkers/p2-once.ts";
 import { P3Order } from "../src/checkers/p3-order.ts";
@@ -17,6 +18,7 @@ import { P7NoErrors } from "../src/checkers/p7-no-errors.ts";
 import { majoritiesOverlap, P8SafeGrowth } from "../src/checkers/p8-safe-growth.ts";
 import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
+import { ReadReceiptsChecker } from "../src/checkers/read-receipts.ts";
 import { Search } from "../src/checkers/search.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
 import { TypingForMembers } from "../src/checkers/typing.ts";
@@ -780,6 +782,133 @@ describe("typing is for members", () => {
     found = [];
     room().onTypist("c1", 1, ROOM, 1, 15);
     expect(found).toHaveLength(1);
+  });
+});
+
+describe("read receipts", () => {
+  const account = (index: number, accountId: number, readsHidden: boolean) => {
+    const names = { username: "", usernameKey: "", displayName: "" };
+    const rest = { owner: false, deleted: false, lastSeenMs: 0, credentialsRevision: 0 };
+    return {
+      index,
+      changes: [{ kind: "account", accountId, readsHidden, ...names, ...rest } as const],
+    };
+  };
+  const joins = (index: number, accountId: number) => {
+    const member = { kind: "member", roomId: 7, accountId, role: 1 } as const;
+    return { index, changes: [{ ...member, joinedRevision: index, writeForbiddenUntilMs: 0 }] };
+  };
+  /** Accounts 1 and 2 are in room 7; 2 has read up to 5, hides it from revision 20 on, and shows it again from 30 on. */
+  function room(): ReadReceiptsChecker {
+    const checker = new ReadReceiptsChecker(report, new Coverage());
+    checker.onApplied(1, batch(joins(10, 1), joins(11, 2)));
+    checker.onApplied(1, batch(account(20, 2, true), account(30, 2, false)));
+    const kind = { kind: "write", name: "markRead", requestId: "" } as const;
+    checker.onInvoke(operation({ ...kind, fields: { roomId: 7, seq: 5 } }, { accountId: 2 }));
+    return checker;
+  }
+  const receipt = (seq: number, readerId = 2, roomId = 7) => ({ roomId, readerId, seq });
+
+  test("allows what a node may tell that has not applied the choice yet, or its end already", () => {
+    const checker = room();
+    checker.onReceipt("c1", 1, receipt(5), 15);
+    checker.onReceipt("c1", 1, receipt(5), 25);
+    checker.onApplied(1, batch(account(40, 2, true)));
+    checker.onReceipt("c1", 1, receipt(5), 39);
+    expect(found).toEqual([]);
+  });
+
+  test("catches what is told of who hides it, to who hides it, of strangers, and further than was said", () => {
+    const checker = room();
+    checker.onApplied(1, batch(account(40, 2, true)));
+    checker.onReceipt("c1", 1, receipt(5), 40);
+    expect(found.splice(0)).toHaveLength(1);
+    room().onReceipt("c1", 1, receipt(6), 31);
+    expect(found.splice(0)).toHaveLength(1);
+    const toHider = room();
+    toHider.onApplied(1, batch(account(40, 1, true)));
+    toHider.onReceipt("c1", 1, receipt(5), 40);
+    expect(found.splice(0)).toHaveLength(1);
+    room().onReceipt("c3", 3, receipt(5), 31);
+    expect(found).toHaveLength(1);
+  });
+
+  test("judges a list by the state that it is of", () => {
+    const checker = room();
+    const two = [RoomMember.fromPartial({ account: { id: 2 }, readSeq: 5 })];
+    checker.onMembers("c1", 1, 7, 19, two);
+    checker.onMembers("c1", 1, 7, 30, two);
+    checker.onMembers("c2", 2, 7, 25, two);
+    expect(found).toEqual([]);
+    checker.onMembers("c1", 1, 7, 25, two);
+    expect(found).toHaveLength(1);
+  });
+});
+
+describe("muting", () => {
+  const NOW_MS = 1_000_000;
+  let index = 0;
+  const apply = (
+    checker: Muting,
+    accountId: number,
+    op: NonNullable<Command["op"]>,
+    options: { atMs?: number; reason?: string; requestId?: string; role?: 1 | 2 } = {},
+  ) => {
+    index += 1;
+    const { atMs = NOW_MS, reason, requestId = `r${index}`, role } = options;
+    const command = Command.fromPartial({ accountId, stampMs: atMs, requestId, op });
+    const error = { code: 7, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const outcome =
+      reason === undefined
+        ? ({ kind: "ok", response: new Uint8Array(0) } as const)
+        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+    const member = { kind: "member", roomId: 7, accountId: 2, joinedRevision: 1 } as const;
+    const changes = role === undefined ? [] : [{ ...member, role, writeForbiddenUntilMs: 0 }];
+    const entries = [{ index, term: 1, command: Command.encode(command).finish() }];
+    checker.onApplied(1, batch({ index, outcome, changes }), entries);
+  };
+  const mute = (durationMs: number, muted = true) =>
+    ({ $case: "muteMember", value: { roomId: 7, accountId: 2, muted, durationMs } }) as const;
+  const send = (clientMessageId: string) => {
+    const { op } = Command.fromPartial({
+      op: { $case: "send", value: { roomId: 7, clientMessageId, body: "words" } },
+    });
+    if (op === undefined) throw new Error("no operation");
+    return op;
+  };
+  let checker: Muting;
+  beforeEach(() => {
+    index = 0;
+    checker = new Muting(report, new Coverage());
+  });
+
+  test("allows what is right: refused while muted, accepted before and after, retries at any time", () => {
+    apply(checker, 2, send("early"));
+    apply(checker, 1, mute(500), { requestId: "mute" });
+    apply(checker, 2, send("early"));
+    apply(checker, 2, send("late"), { reason: "MUTED" });
+    apply(checker, 2, send("late"), { atMs: NOW_MS + 500 });
+    // The retry of what was done mutes nobody anew.
+    apply(checker, 1, mute(500), { requestId: "mute", atMs: NOW_MS + 600 });
+    apply(checker, 2, send("later"), { atMs: NOW_MS + 700 });
+    apply(checker, 1, mute(0), { atMs: NOW_MS + 800 });
+    apply(
+      checker,
+      1,
+      { $case: "setRole", value: { roomId: 7, accountId: 2, role: 2 } },
+      { role: 2 },
+    );
+    apply(checker, 2, send("last"));
+    expect(found).toEqual([]);
+  });
+
+  test("catches a muted member's message, an admin's too, and a refusal of who is not muted", () => {
+    apply(checker, 1, mute(0), { role: 2 });
+    apply(checker, 2, send("words"));
+    expect(found.splice(0)).toEqual(["account 2 in room 7 at index 2 writes, and is muted"]);
+    apply(checker, 1, mute(0, false));
+    apply(checker, 2, send("more"), { reason: "MUTED" });
+    expect(found).toEqual(["account 2 in room 7 at index 4 is refused as muted, and is not"]);
   });
 });
 
