@@ -1,9 +1,11 @@
 // P8 and P9 with real processes: servers are added, removed, replaced and wiped while people write.
+import { ParleyClient } from "@parley/client";
+import { grpcCarrier } from "@parley/client/grpc";
 import { MemberRole, type StatusResponse } from "@parley/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { freePort, JoiningServer, parley, wipe } from "../harness/joining.ts";
+import { freePort, interruptedParley, JoiningServer, parley, wipe } from "../harness/joining.ts";
 import { leaderOf, statusOf } from "../harness/status.ts";
 import { verify } from "../harness/verify.ts";
 
@@ -63,12 +65,27 @@ describe("a cluster that grows and heals, under load", () => {
     expect(added4, added4.output).toMatchObject({ code: 0 });
     expect(added4.output).toContain("server 4 is a voter");
 
+    // Interrupted before there is anything to add, and again while it catches up: asked again, it goes on.
     const port5 = await freePort();
-    const adding5 = parley("add-server", any, "5", `127.0.0.1:${port5}`, "--wait", "120");
+    const add5 = ["add-server", any, "5", `127.0.0.1:${port5}`, "--wait", "120"] as const;
+    const waiting = await interruptedParley("no server answers", ...add5);
+    expect(waiting.code, waiting.output).not.toBe(0);
+    expect((await statusOf(any))?.members.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    const onlooker = new ParleyClient({ servers: [any], carrier: grpcCarrier() });
+    await onlooker.start();
+    const adding5 = interruptedParley("server 5 is a learner", ...add5);
     const fifth = joiner(5);
     fifth.start([`127.0.0.1:${port4}`]);
-    const added5 = await adding5;
-    expect(added5, added5.output).toMatchObject({ code: 0 });
+    await adding5;
+    const added5 = await parley(...add5);
+    // It may have become one meanwhile, with nobody waiting for it.
+    expect(added5.output).toMatch(/server 5 is a voter|ID_EXISTS/);
+    await until(async () => voters(await statusOf(any)).includes(5), "the fifth to vote");
+    await until(
+      () => onlooker.state.nodes.includes(`127.0.0.1:${port5}`),
+      "clients to know of the fifth",
+    );
+    await onlooker.close();
     await progress(run.crowd);
 
     const leader = await leaderOf(run.cluster);

@@ -63,11 +63,24 @@ export interface Finished {
 
 /** Runs one command to its end. */
 export function parley(...args: readonly string[]): Promise<Finished> {
+  return runParley(args, () => false);
+}
+
+/** Presses Ctrl-C as soon as the command has said this. */
+export function interruptedParley(said: string, ...args: readonly string[]): Promise<Finished> {
+  return runParley(args, (output) => output.includes(said));
+}
+
+function runParley(
+  args: readonly string[],
+  isEnough: (output: string) => boolean,
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PARLEY, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const take = (text: Buffer) => {
       output += text.toString();
+      if (isEnough(output)) child.kill("SIGINT");
     };
     child.stdout.on("data", take);
     child.stderr.on("data", take);
