@@ -102,18 +102,22 @@ export class CopyReceiver {
   ): Promise<CopyOffer & { readonly from: number }> {
     const offer = offerFromWire(begin, reception.peerId, this.#mesh.raftId);
     if (offer === undefined) throw new ParleyError("MALFORMED", "that is no copy of this protocol");
-    const taker = this.#taker;
-    if (taker === undefined) throw new ParleyError("NOT_READY", "the node is still starting");
     const current = this.#current;
-    if (current !== undefined && !givesWay(current, reception, taker)) {
+    if (current !== undefined && !givesWay(current, reception, this.#readyTaker)) {
       throw new ParleyError("OVERLOADED", "another copy is being received");
     }
     this.#current = reception;
     current?.end();
+    // It may have been whole, and be installed by now: then somebody else takes copies.
     await current?.settled;
-    const refusal = await taker.refusal(reception.peerId, offer);
+    const refusal = await this.#readyTaker.refusal(reception.peerId, offer);
     if (refusal !== undefined) throw refusal;
     return { ...offer, from: await this.#copies.receive(offer.head) };
+  }
+
+  get #readyTaker(): CopyTaker {
+    if (this.#taker !== undefined) return this.#taker;
+    throw new ParleyError("NOT_READY", "the node is still starting");
   }
 
   async #finish(reception: Reception, offer: CopyOffer): Promise<void> {
@@ -233,7 +237,7 @@ class Reception {
       this.#expected = from;
       this.#written = from;
       this.#report(from);
-      if (from === offer.head.bytes) this.#finish(offer);
+      if (from === offer.head.bytes) await this.#finish(offer);
     });
   }
 
@@ -252,22 +256,22 @@ class Reception {
       this.#written += length;
       // A whole copy is of use also when its sender has gone.
       if (!this.#hasEnded) this.#report(this.#written);
-      if (this.#written === offer.head.bytes) this.#finish(offer);
+      if (this.#written === offer.head.bytes) await this.#finish(offer);
     });
   }
 
-  #finish(offer: CopyOffer): void {
+  /** Part of the work that came before it: who waits for this one to settle waits for that too. */
+  async #finish(offer: CopyOffer): Promise<void> {
     this.isFinishing = true;
     this.#silence?.cancel();
     this.#sayThatItVerifies();
-    this.#run(async () => {
+    try {
       await this.#events.finish(this, offer);
+    } finally {
       this.#silence?.cancel();
-      this.#link.send(
-        encodeProgress({ state: CopyState.COPY_STATE_DONE, received: this.#written }),
-      );
-      this.end();
-    });
+    }
+    this.#link.send(encodeProgress({ state: CopyState.COPY_STATE_DONE, received: this.#written }));
+    this.end();
   }
 
   #sayThatItVerifies(): void {
