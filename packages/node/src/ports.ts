@@ -67,6 +67,8 @@ export interface LogState {
   readonly compactedTerm: number;
   readonly lastIndex: number;
   readonly lastTerm: number;
+  /** With witnesses: the data floor by which the log was last compacted; 0 = none is known. */
+  readonly dataFloor: number;
 }
 
 /** A place in the log. */
@@ -113,9 +115,10 @@ export interface LogStore {
   /**
    * Forgets the entries up to `index`, which is durably applied, in bounded steps between which appends
    * get their turn. Resolves with where the log begins after that: at `index`, or near it where
-   * the entry there can't be read. A crash leaves the log beginning anywhere between.
+   * the entry there can't be read. A crash leaves the log beginning anywhere between. `dataFloor` is kept with it, if
+   * it is higher than the one before: what allowed it once allows it after a restart.
    */
-  compact(index: number): Promise<LogPosition>;
+  compact(index: number, dataFloor?: number): Promise<LogPosition>;
   /** Bytes that the log takes on disk, without what it has freed for reuse. */
   sizeBytes(): Promise<number>;
   /** Bytes left on the disk of the log. */

@@ -249,6 +249,24 @@ describe("witnesses", () => {
     }
   });
 
+  test("P6: a witness far behind is brought up to where the logs begin, also when all have been down meanwhile", async () => {
+    await boot({ logEntriesMax: 20, logTailEntries: 5 });
+    const writer = await signUp(1);
+    const behind = await killWhenQuiet(5);
+    for (let at = 0; at < 80; at += 1) await writer.send(1, `${at}`);
+    for (const id of [1, 2]) {
+      await until(
+        async () => ((await memberOf(id, id)).storage?.compactedIndex ?? 0) > behind,
+        `${id} to compact its log`,
+      );
+    }
+    await Promise.all([1, 2, 3, 4].map((id) => cluster.kill(id)));
+    // Nothing is committed without the witness, and nobody who runs has been told a floor.
+    await Promise.all([1, 2, 5].map((id) => cluster.start(id)));
+    expect(await writer.send(await dataLeader(), "on it goes")).toBe(81);
+    expect(cluster.fatal).toEqual([]);
+  });
+
   test("WITNESS_LOG_FULL: at the bound sends are refused, until the data node is back or removed", async () => {
     await boot({ logEntriesMax: 20, logBytesMax: 8 * 1024, witnessLogBytesMax: 24 * 1024 });
     const writer = await signUp(1);

@@ -62,6 +62,8 @@ export interface RaftConfig {
    * here before the member has a vote. All members of a cluster have this or none. Default: nobody is, and nobody ever will be.
    */
   readonly isWitness?: (id: NodeId) => boolean;
+  /** The data floor that this member knew of before it was restarted (see `witness.ts`); default 0: it knows of none. */
+  readonly dataFloor?: Index;
   readonly logger?: Logger;
 }
 

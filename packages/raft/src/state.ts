@@ -126,7 +126,7 @@ export class RaftState {
   /** This leader's first entry, its no-op. */
   termStart: Index = 0;
   /** Every data voter is known to have the log up to here; see `witness.ts`. Never falls. */
-  dataFloor: Index = 0;
+  dataFloor: Index;
   /** Payload bytes appended as leader and not known to be applied. */
   uncommittedSize = 0;
 
@@ -147,6 +147,7 @@ export class RaftState {
     const { maxCommittedSizePerReady, maxInflightMsgs, maxInflightBytes } = this.settings;
     this.log = new RaftLog(config.storage, this.logger, maxCommittedSizePerReady);
     this.tracker = new ProgressTracker(maxInflightMsgs, maxInflightBytes);
+    this.dataFloor = config.dataFloor ?? 0;
   }
 
   softState(): SoftState {

@@ -62,6 +62,7 @@ export class LogEngine {
   private identity: NodeIdentity | undefined;
   private hardState: HardState;
   private compacted: LogPosition;
+  private dataFloor: number;
   private lastIndex: number;
   private lastTerm: number;
   private generation: number;
@@ -86,6 +87,7 @@ export class LogEngine {
     this.compacted = contents.compacted;
     this.lastIndex = contents.lastIndex;
     this.lastTerm = contents.lastTerm;
+    this.dataFloor = contents.dataFloor;
     this.generation = contents.chatGeneration;
     this.durableApplied = contents.durableApplied;
     this.durableAppliedWritten = contents.durableApplied;
@@ -139,6 +141,7 @@ export class LogEngine {
       compactedTerm: this.compacted.term,
       lastIndex: this.lastIndex,
       lastTerm: this.lastTerm,
+      dataFloor: this.dataFloor,
     };
   }
 
@@ -270,9 +273,9 @@ export class LogEngine {
 
   /**
    * Forgets entries up to `index`, a bounded number of them, durably; true = there are more to forget. Never
-   * what the chat file may not have: `index` is durably applied.
+   * what the chat file may not have: `index` is durably applied. `dataFloor`: see `LogStore.compact`.
    */
-  compactSlice(index: number): boolean {
+  compactSlice(index: number, dataFloor = 0): boolean {
     if (index > this.durableApplied) {
       this.refuse(
         `entries up to ${index} are to go, but only ${this.durableApplied} is durably applied`,
@@ -286,9 +289,13 @@ export class LogEngine {
       this.file.transaction(() => {
         this.file.deleteUpTo(position.index);
         this.file.setState("compacted", encodePosition(position));
+        if (dataFloor > this.dataFloor) {
+          this.file.setState("data-floor", new ByteWriter(8).u53(dataFloor).finish());
+        }
         this.writeDurableApplied();
       });
       this.compacted = position;
+      this.dataFloor = Math.max(this.dataFloor, dataFloor);
       this.groupsSinceCheckpoint += 1;
     });
     return position.index < index;

@@ -32,6 +32,7 @@ export interface Contents {
   readonly compacted: LogPosition;
   readonly lastIndex: number;
   readonly lastTerm: number;
+  readonly dataFloor: number;
   readonly chatGeneration: number;
   readonly durableApplied: number;
   /** See `witness-codec.ts`; undefined on a data node. */
@@ -77,6 +78,7 @@ function readContents(file: RaftFile): Contents {
       compacted: { index: 0, term: 0 },
       lastIndex: 0,
       lastTerm: 0,
+      dataFloor: 0,
       chatGeneration: 1,
       durableApplied: 0,
       witness: undefined,
@@ -103,6 +105,7 @@ function readContents(file: RaftFile): Contents {
       compacted,
       lastIndex,
       lastTerm: verifyEntries(file, verifyAbove, lastIndex) ?? compacted.term,
+      dataFloor: readCounter(file.state("data-floor"), 0),
       chatGeneration: readCounter(generation, 1),
       durableApplied: Math.min(durableApplied, lastIndex),
       witness: file.state("witness")?.slice(),

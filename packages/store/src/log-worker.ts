@@ -25,7 +25,7 @@ export type LogRequest =
   | { readonly kind: "note-witness"; readonly index: number; readonly state: Uint8Array }
   | { readonly kind: "install"; readonly install: LogInstall }
   | { readonly kind: "size" }
-  | { readonly kind: "compact"; readonly index: number }
+  | { readonly kind: "compact"; readonly index: number; readonly dataFloor: number }
   | { readonly kind: "read"; readonly lo: number; readonly hi: number; readonly bytesMax: number };
 
 type Request = WorkerRequest<LogRequest | CloseRequest>;
@@ -53,7 +53,8 @@ let engine: LogEngine | undefined;
 let failure: StorageError | undefined;
 const writes: Request[] = [];
 const reads: ReadJob[] = [];
-const compactions: { readonly id: number; readonly index: number }[] = [];
+const compactions: { readonly id: number; readonly index: number; readonly dataFloor: number }[] =
+  [];
 let pumping = false;
 
 port.on("message", (request: Request) => {
@@ -71,7 +72,7 @@ function acceptWaiting(): void {
 function accept(request: Request): void {
   const { id, body } = request;
   if (body.kind === "compact") {
-    compactions.push({ id, index: body.index });
+    compactions.push({ id, index: body.index, dataFloor: body.dataFloor });
     return;
   }
   if (body.kind !== "read") {
@@ -97,7 +98,7 @@ function pump(): void {
   const [read] = reads;
   const [compaction] = compactions;
   if (read !== undefined) readSlice(read);
-  if (compaction !== undefined) compactSlice(compaction.id, compaction.index);
+  if (compaction !== undefined) compactSlice(compaction);
   if (reads.length > 0 || compactions.length > 0) {
     pumping = true;
     setImmediate(pump);
@@ -179,11 +180,11 @@ function close(id: number): void {
   port.close();
 }
 
-function compactSlice(id: number, index: number): void {
+function compactSlice({ id, index, dataFloor }: (typeof compactions)[number]): void {
   let isMore = false;
   try {
     if (failure !== undefined) throw failure;
-    isMore = opened().compactSlice(index);
+    isMore = opened().compactSlice(index, dataFloor);
   } catch (cause) {
     const error = StorageError.from(cause, path, "compacting the raft log");
     if (error.kind !== "invalid") failure ??= error;

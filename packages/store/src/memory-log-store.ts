@@ -13,6 +13,7 @@ export class MemoryLogDisk {
   identity: NodeIdentity | undefined;
   hardState: HardState = { term: 0, vote: 0, commit: 0 };
   compacted: LogPosition = { index: 0, term: 0 };
+  dataFloor = 0;
   /** Those after the compacted one. */
   readonly entries: Entry[] = [];
   /** Held by the store that is open. */
@@ -50,6 +51,7 @@ export class MemoryLogStore implements LogStore {
       compactedTerm: compacted.term,
       lastIndex: last.index,
       lastTerm: last.term,
+      dataFloor: this.disk.dataFloor,
     };
   }
 
@@ -98,9 +100,10 @@ export class MemoryLogStore implements LogStore {
     return found;
   }
 
-  async compact(index: number): Promise<LogPosition> {
+  async compact(index: number, dataFloor = 0): Promise<LogPosition> {
     this.assertUsable();
     const { compacted, entries } = this.disk;
+    this.disk.dataFloor = Math.max(this.disk.dataFloor, dataFloor);
     const gone = Math.min(index - compacted.index, entries.length);
     const last = entries[gone - 1];
     if (last !== undefined) {

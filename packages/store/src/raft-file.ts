@@ -42,7 +42,9 @@ export type StateName =
   /** All the state of a witness, in the place of a chat file. */
   | "witness"
   /** Index and term of the entry before the first one kept. */
-  | "compacted";
+  | "compacted"
+  /** With witnesses: the index up to which every data voter is known to have the log. */
+  | "data-floor";
 
 export type SyncMode = "FULL" | "OFF";
 

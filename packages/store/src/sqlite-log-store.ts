@@ -107,8 +107,8 @@ export class SqliteLogStore implements LogStore {
     return answer instanceof Uint8Array ? unpackEntries(answer) : (answer as DamagedEntry);
   }
 
-  async compact(index: number): Promise<LogPosition> {
-    return (await this.link.call({ kind: "compact", index })) as LogPosition;
+  async compact(index: number, dataFloor = 0): Promise<LogPosition> {
+    return (await this.link.call({ kind: "compact", index, dataFloor })) as LogPosition;
   }
 
   async sizeBytes(): Promise<number> {

@@ -127,6 +127,7 @@ export class Driver {
       disableProposalForwarding: true,
       stepDownOnRemoval: true,
       isWitness: (id) => membership.isWitness(id),
+      dataFloor: cache.dataFloor,
       logger: {
         info: (text) => ports.logger.debug({}, text),
         warn: (text) => ports.logger.warn({ source: "raft" }, text),

@@ -26,6 +26,7 @@ test("a follower far behind is led from disk into the window, and nothing is rea
       compactedTerm: 0,
       lastIndex: 40,
       lastTerm: 1,
+      dataFloor: 0,
     },
     { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
     40,

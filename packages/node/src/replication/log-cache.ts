@@ -51,6 +51,8 @@ export class LogCache implements Storage {
   readonly #events: LogCacheEvents;
   #compactedIndex: number;
   #compactedTerm: number;
+  /** What the log's last compaction knew, before this process began. */
+  readonly dataFloor: number;
   /** The store has been asked to forget everything up to here. */
   #compactingTo = 0;
   #damagedIndex = 0;
@@ -76,6 +78,7 @@ export class LogCache implements Storage {
     this.#initial = { hardState: state.hardState, confState };
     this.#compactedIndex = state.compactedIndex;
     this.#compactedTerm = state.compactedTerm;
+    this.dataFloor = state.dataFloor;
     this.#first = state.lastIndex + 1;
     this.#lastIndex = state.lastIndex;
     this.#events = events;
@@ -128,9 +131,9 @@ export class LogCache implements Storage {
    * Forgets entries up to `index`, here and on disk; it is durably applied. Resolves once that is done, with
    * whether anything was forgotten.
    */
-  async compact(index: number): Promise<boolean> {
+  async compact(index: number, dataFloor: number): Promise<boolean> {
     this.#compactingTo = Math.max(this.#compactingTo, index);
-    const compacted = await this.#store.compact(index);
+    const compacted = await this.#store.compact(index, dataFloor);
     // A copy may have been installed meanwhile.
     if (compacted.index <= this.#compactedIndex) return false;
     this.#compactedIndex = compacted.index;

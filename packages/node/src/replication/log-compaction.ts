@@ -100,7 +100,9 @@ export class LogCompaction {
     let durable = chatStore.durableApplied;
     if (durable < target) durable = await chatStore.checkpoint();
     const index = Math.min(target, durable);
-    if (index <= from || !(await this.#cache.compact(index))) return false;
+    const { dataFloor } = this.#followers();
+    const floor = Number.isFinite(dataFloor) ? dataFloor : 0;
+    if (index <= from || !(await this.#cache.compact(index, floor))) return false;
     this.truncations += 1;
     logger.info({ from, to: this.#cache.compactedIndex }, "the log was compacted");
     return true;

@@ -38,6 +38,7 @@ interface Contents {
   hardState: HardState;
   /** The node has forgotten everything up to here. */
   compacted: LogPosition;
+  dataFloor: number;
   /** Which chat file is current. */
   generation: number;
   /** What a witness has in the place of a chat file. */
@@ -51,7 +52,7 @@ interface Contents {
 
 type Step =
   | { readonly kind: "identity"; readonly identity: NodeIdentity }
-  | { readonly kind: "compact"; readonly index: number }
+  | { readonly kind: "compact"; readonly index: number; readonly dataFloor: number }
   | { readonly kind: "install"; readonly install: LogInstall }
   | { readonly kind: "write"; readonly write: LogWrite };
 
@@ -99,6 +100,7 @@ export class LogDisk {
     identity: undefined,
     hardState: EMPTY_HARD_STATE,
     compacted: { index: 0, term: 0 },
+    dataFloor: 0,
     generation: 1,
     witness: undefined,
     entries: [],
@@ -190,6 +192,7 @@ export class LogDisk {
     this.#durable.hardState = EMPTY_HARD_STATE;
     this.#durable.entries.length = 0;
     this.#durable.compacted = { index: 0, term: 0 };
+    this.#durable.dataFloor = 0;
     this.#durable.generation = 1;
     this.#durable.witness = undefined;
     this.#beforeDamage = undefined;
@@ -283,7 +286,7 @@ export class LogDisk {
   }
 
   state(): LogState {
-    const { identity, hardState, compacted, entries } = this.#durable;
+    const { identity, hardState, compacted, dataFloor, entries } = this.#durable;
     return {
       identity,
       hardState,
@@ -291,6 +294,7 @@ export class LogDisk {
       compactedTerm: compacted.term,
       lastIndex: entries.length,
       lastTerm: entries.at(-1)?.term ?? 0,
+      dataFloor,
     };
   }
 
@@ -434,7 +438,7 @@ export class LogDisk {
         this.#observer.onIdentity(step.identity);
         return;
       case "compact":
-        this.#compact(step.index);
+        this.#compact(step.index, step.dataFloor);
         return;
       case "install":
         this.#install(step.install);
@@ -459,8 +463,9 @@ export class LogDisk {
     this.#observer.onDurable(step.write);
   }
 
-  #compact(index: number): void {
+  #compact(index: number, dataFloor: number): void {
     const durable = this.#durable;
+    durable.dataFloor = Math.max(durable.dataFloor, dataFloor);
     const entry = durable.entries[index - 1];
     if (entry === undefined) throw new Error(`${this.name}: compacts to ${index}, past its end`);
     if (index <= durable.compacted.index) return;
@@ -566,8 +571,8 @@ export class VirtualLogStore implements LogStore {
     return this.#later(() => this.#disk.entriesBetween(lo, hi, bytesMax));
   }
 
-  async compact(index: number): Promise<LogPosition> {
-    await this.#submit({ kind: "compact", index });
+  async compact(index: number, dataFloor = 0): Promise<LogPosition> {
+    await this.#submit({ kind: "compact", index, dataFloor });
     return this.#disk.compactedPosition;
   }
 

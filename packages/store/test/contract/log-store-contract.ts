@@ -67,6 +67,7 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
         compactedTerm: 0,
         lastIndex: 0,
         lastTerm: 0,
+        dataFloor: 0,
       });
     });
 
@@ -225,7 +226,7 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
       await store.append({ hardState: hardStateOf(1), entries: entriesOf(1, 3_001) });
       await harness.durablyApplied(store, 2_500);
       const before = await store.sizeBytes();
-      const under = store.compact(2_500);
+      const under = store.compact(2_500, 2_600);
       await store.append({ hardState: undefined, entries: entriesOf(3_001, 3_003) });
       expect(await under).toEqual({ index: 2_500, term: 1 });
       expect(await store.sizeBytes()).toBeLessThan(before);
@@ -236,6 +237,7 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
         compactedTerm: 1,
         lastIndex: 3_002,
         lastTerm: 1,
+        dataFloor: 2_600,
       });
       await store.append({ hardState: hardStateOf(2), entries: entriesOf(2_501, 2_511, 2) });
       await harness.durablyApplied(store, 2_510);
@@ -247,6 +249,7 @@ export function logStoreContract(name: string, makeHarness: () => LogStoreHarnes
         compactedTerm: 2,
         lastIndex: 2_510,
         lastTerm: 2,
+        dataFloor: 2_600,
       });
       await store.append({ hardState: undefined, entries: entriesOf(2_511, 2_512, 2) });
       expect(await store.read(2_511, 2_512, ALL)).toEqual(entriesOf(2_511, 2_512, 2));
