@@ -4,7 +4,7 @@ import type { AppliedBatch, CommittedEntry } from "@parley/chat";
 import type { CallName } from "@parley/client";
 import type { LogWrite, Membership } from "@parley/node";
 import type { Message as ChatMessage, Event, Reason, RoomMember } from "@parley/protocol";
-import type { Entry } from "@parley/raft";
+import type { ConfState, Entry } from "@parley/raft";
 import type { Sought } from "./checkers/search.ts";
 
 /** A promise or property was broken. `property` names it as the paper or DESIGN does. */
@@ -24,6 +24,15 @@ export interface ObservedRaftMessage {
   readonly reject: boolean;
   readonly index: number;
   readonly commit: number;
+}
+
+/** A copy of a chat file that a node begins to send to another one. */
+export interface OfferedCopy {
+  /** The machine. */
+  readonly from: string;
+  readonly index: number;
+  /** The copy's own, and what the receiver's core is told. */
+  readonly configurations: readonly ConfState[];
 }
 
 /** One call of an application on its client: a send, a read, … */
@@ -105,6 +114,7 @@ export interface Checker {
   onMembership?(nodeId: number, index: number, membership: Membership): void;
   /** A node handed a message to the network. */
   onRaftMessageSent?(message: ObservedRaftMessage): void;
+  onCopyOffered?(copy: OfferedCopy): void;
   /** A process has become a member on this disk. */
   onAdopted?(nodeId: number, serverUuid: string): void;
   /** A disk was lost, and with it what its node had promised. */

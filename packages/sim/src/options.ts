@@ -157,6 +157,7 @@ export function optionsOf(seed: number): WorldOptions {
       copyChunkBytes: random.pick([8 * 1024, 64 * 1024]),
       copyIdleMs: random.pick([3_000, 10_000]),
       ...(spares > 0 ? { autopilotDeadMs: random.pick([0, 2_000, 5_000]) } : {}),
+      autopilotVotersMin: nodes === 5 ? new Prng(seed).branch("autopilot").pick([3, 5]) : 3,
     },
     operationGapUs: clients * random.between(46_000, 66_000),
     bodyBytesMax: random.pick([40, 200, 4_000]),

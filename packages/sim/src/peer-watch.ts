@@ -1,13 +1,13 @@
 // What travels between nodes, as the checkers and the datagram mode see it: decoded on its own
 // account, from the wire contract alone.
-import { ClientFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
+import { ClientFrame, CopyFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
 import type { Coverage } from "./coverage.ts";
 import type { Checker, ObservedRaftMessage } from "./observer.ts";
 import type { DatagramOptions } from "./options.ts";
 import type { FrameFilter } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
 import type { Trace } from "./world/trace.ts";
-import { PEER_SERVICE } from "./world/transports.ts";
+import { COPY_SERVICE, PEER_SERVICE } from "./world/transports.ts";
 
 /** By their numbers on the wire. */
 const TYPES = [
@@ -56,11 +56,21 @@ export class PeerWatch {
     this.#coverage = coverage;
   }
 
-  onSent(service: string, bytes: Uint8Array): void {
+  onSent(from: string, service: string, bytes: Uint8Array): void {
+    if (service === COPY_SERVICE) this.#copyFrameSent(from, bytes);
     if (service !== PEER_SERVICE) return;
     for (const message of peerFrame(bytes).messages) {
       for (const checker of this.#checkers) checker.onRaftMessageSent?.(observed(message));
     }
+  }
+
+  #copyFrameSent(from: string, bytes: Uint8Array): void {
+    const { begin } = CopyFrame.decode(bytes);
+    if (begin?.snapshot === undefined) return;
+    const { index, confState } = begin.snapshot;
+    const told = begin.message?.snapshot?.confState;
+    const configurations = [confState, told].filter((one) => one !== undefined);
+    for (const checker of this.#checkers) checker.onCopyOffered?.({ from, index, configurations });
   }
 
   onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {

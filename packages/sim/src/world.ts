@@ -1,14 +1,17 @@
 // One world: everything that a seed gives rise to, and its life from the first start to the last
 // check. Read this file first; `server.ts` and `client-host.ts` run the real code, `world/` is
 // what they run on, `faults.ts` and `workload/` is what happens to them, `checkers/` is what must hold.
+import type { ChatMachine } from "@parley/chat";
 import type { ConfiguredNode, Membership } from "@parley/node";
 import { MemberRole } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { Admission } from "./checkers/admission.ts";
+import { Autopilot } from "./checkers/autopilot.ts";
 import { CommitRule } from "./checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
+import { LeadershipTransfer } from "./checkers/leadership-transfer.ts";
 import { Linearizability } from "./checkers/linearizability.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
 import { Muting } from "./checkers/muting.ts";
@@ -50,6 +53,8 @@ import { CLIENT_SERVICE } from "./world/transports.ts";
 const SAMPLE_US = 50_000;
 /** How long after the last fault everything must be equal everywhere again. */
 const CONVERGENCE_US_MAX = 60_000_000;
+/** In quiet times leaders do by themselves what they have put off: leadership goes to whoever is preferred, logs are forgotten. */
+const QUIET_US = 5_000_000;
 /** What subscribers get to hear the last of it. */
 const SETTLING_US = 3_000_000;
 
@@ -215,6 +220,17 @@ export class World {
         () => scheduler.nowUs,
       ),
       this.#p8,
+      new Autopilot(
+        this.#report,
+        {
+          deadMs: options.tuning.autopilotDeadMs,
+          votersMin: options.tuning.autopilotVotersMin,
+        },
+        () => scheduler.nowUs,
+        () => this.#p8.newest,
+        (raftId) => this.#durableState(raftId)?.lastIndex,
+      ),
+      new LeadershipTransfer(this.#report),
       new P9Wiped(this.#report),
       new StateVersion(this.#report, coverage),
       new UnreadCounts(this.#report, coverage),
@@ -232,7 +248,7 @@ export class World {
       watch.onDelivered(from, to, service, bytes);
       if (service === CLIENT_SERVICE) witnesses.onDelivered(from, bytes);
     };
-    this.network.onSent = (_from, _to, service, bytes) => watch.onSent(service, bytes);
+    this.network.onSent = (from, _to, service, bytes) => watch.onSent(from, service, bytes);
   }
 
   /** Lives the whole seed. Resolves with what came of it; never rejects for a violation. */
@@ -312,6 +328,9 @@ export class World {
     this.#people.everybodySpeaks();
     this.coverage.add("quorums-healed");
     await this.#converge(() => quorum, `a majority was healed (${frozen})`);
+    await this.#runUntil(this.scheduler.nowUs + QUIET_US);
+    this.#people.everybodySpeaks();
+    await this.#converge(() => quorum, `a majority had gone on for a while (${frozen})`);
   }
 
   /** Everything is equal everywhere and told to everybody; again, where a change of the membership was still on its way. */
@@ -378,7 +397,7 @@ export class World {
         this.#report({ property: "liveness", detail: `${server.name} has no state at the end` });
         return;
       }
-      const recomputed = machine.recomputeHash();
+      const recomputed = recomputedHash(machine);
       if (recomputed !== state.hash) {
         this.#report({
           property: "State Machine Safety",
@@ -642,6 +661,15 @@ export class World {
       coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
       coverage.add("crashes-while-copying", chatDisk.copyDisk.counts.crashes);
     }
+  }
+}
+
+/** Or why there is none: a file that came damaged with a copy may be one that nobody can read. */
+function recomputedHash(machine: ChatMachine): string {
+  try {
+    return machine.recomputeHash();
+  } catch (error) {
+    return String(error);
   }
 }
 

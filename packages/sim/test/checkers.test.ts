@@ -673,6 +673,22 @@ describe("P8 safe growth", () => {
     expect(found[1]).toContain("r4 was promoted at index 3000 with a log that ends at 900");
   });
 
+  test("catches a copy that is offered with another membership than that of its index", () => {
+    const checker = new P8SafeGrowth(report, new Coverage());
+    const grown = membership([1, 2, 3], { learners: [4] });
+    checker.onMembership(1, 0, membership([1, 2, 3]));
+    checker.onMembership(1, 10, grown);
+    checker.onMembership(1, 20, membership([1, 2, 3, 4]));
+    checker.onCopyOffered({ from: "n1", index: 9, configurations: [membership([1, 2, 3])] });
+    checker.onCopyOffered({ from: "n1", index: 19, configurations: [grown, grown] });
+    expect(found).toEqual([]);
+    const ahead = [grown, membership([1, 2, 3, 4])];
+    checker.onCopyOffered({ from: "n1", index: 19, configurations: ahead });
+    expect(found).toEqual([
+      "n1 offers a copy as of index 19 with voters 1 2 3 4, not voters 1 2 3, learners 4",
+    ]);
+  });
+
   test("catches a leader that leads on after its removal, not one that says farewell", () => {
     const checker = new P8SafeGrowth(report, new Coverage());
     checker.onMembership(4, 0, membership([1, 2, 3, 4]));

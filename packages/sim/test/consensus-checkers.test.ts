@@ -1,8 +1,16 @@
-// The checkers of what a member promises to its peers, on histories written by hand.
-import type { Entry, HardState } from "@parley/raft";
+// The checkers of what a member promises to its peers, and of what a leader does by itself, on histories written by hand.
+import {
+  type ConfChangeSingle,
+  EMPTY_CONF_STATE,
+  type Entry,
+  encodeConfChange,
+  type HardState,
+} from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
+import { Autopilot } from "../src/checkers/autopilot.ts";
 import { CommitRule } from "../src/checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "../src/checkers/durable-promises.ts";
+import { LeadershipTransfer } from "../src/checkers/leadership-transfer.ts";
 
 let found: string[] = [];
 const report = ({ detail }: { detail: string }): void => {
@@ -124,5 +132,106 @@ describe("commit rule", () => {
     checker.onRaftMessage(message(1, 2, "MsgHeartbeat", 3, 0, 2));
     checker.onLogWrite(2, { hardState: hard(3, 1, 2), entries: [entry(1, 1), entry(2, 2)] });
     expect(found).toEqual([]);
+  });
+});
+
+describe("leadership transfer", () => {
+  function twoLogs(): LeadershipTransfer {
+    const checker = new LeadershipTransfer(report);
+    checker.onLogWrite(1, { hardState: undefined, entries: [entry(1, 1), entry(2, 2)] });
+    checker.onLogWrite(2, { hardState: undefined, entries: [entry(1, 1)] });
+    return checker;
+  }
+
+  test("allows it to somebody who has the whole log, or got it with a copy", () => {
+    const checker = twoLogs();
+    checker.onLogWrite(2, { hardState: undefined, entries: [entry(2, 2)] });
+    checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
+    checker.onInstalled(3, [entry(1, 1), entry(2, 2)]);
+    checker.onRaftMessageSent(message(1, 3, "MsgTimeoutNow", 2));
+    expect(found).toEqual([]);
+  });
+
+  test("catches one to somebody who lacks an entry, has another one, or has forgotten it", () => {
+    const checker = twoLogs();
+    checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
+    checker.onLogWrite(2, { hardState: undefined, entries: [entry(2, 1)] });
+    checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
+    checker.onLogWrite(2, { hardState: undefined, entries: [entry(2, 2)] });
+    checker.onRestart(2, [entry(1, 1)]);
+    checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
+    expect(found).toHaveLength(3);
+    expect(found[0]).toBe("r1 tells r2 to take over in term 2, whose log ends at 1 and lacks 2");
+  });
+});
+
+describe("autopilot", () => {
+  let nowUs = 0;
+  let index = 0;
+
+  function pilot(deadMs: number, voters = 3, durable = 9_000): Autopilot {
+    nowUs = 0;
+    const membership = {
+      ...EMPTY_CONF_STATE,
+      voters: Array.from({ length: voters }, (_, i) => i + 1),
+      servers: [],
+      nextRaftId: 9,
+      lastChangeId: "",
+    };
+    const checker = new Autopilot(
+      report,
+      { deadMs, votersMin: 3 },
+      () => nowUs,
+      () => membership,
+      () => durable,
+    );
+    checker.onApplied(1, { appliedIndex: 10_000, entries: [] });
+    checker.onRaftMessage(message(3, 1, "MsgHeartbeatResp", 2));
+    nowUs = 3_000_000;
+    return checker;
+  }
+
+  function written(...changes: ConfChangeSingle[]) {
+    index += 1;
+    const change = { version: 2, transition: "auto", changes, context: new Uint8Array(0) } as const;
+    const data = encodeConfChange(change);
+    return {
+      hardState: undefined,
+      entries: [{ type: "EntryConfChangeV2", index, term: 2, data }] as const,
+    };
+  }
+
+  const exchange = () =>
+    written({ kind: "add-learner", nodeId: 3 }, { kind: "add-voter", nodeId: 4 });
+
+  test("allows a spare that has caught up the vote of somebody who was silent for long enough", () => {
+    pilot(3_000).onLogWrite(1, exchange());
+    expect(found).toEqual([]);
+  });
+
+  test("leaves what operators ask for alone", () => {
+    const checker = pilot(0);
+    checker.onLogWrite(1, written({ kind: "add-learner", nodeId: 3 }));
+    checker.onLogWrite(1, written({ kind: "remove", nodeId: 3 }, { kind: "add-voter", nodeId: 4 }));
+    expect(found).toEqual([]);
+  });
+
+  test("catches a vote that is taken too early, or where it is not to be taken, and tells it once", () => {
+    const early = exchange();
+    const checker = pilot(5_000);
+    checker.onLogWrite(1, early);
+    checker.onLogWrite(2, early);
+    pilot(0).onLogWrite(1, exchange());
+    expect(found).toHaveLength(2);
+    expect(found[0]).toContain("heard of it 3000 ms ago");
+  });
+
+  test("catches too few voters, and a spare that lacks too much", () => {
+    pilot(3_000, 2).onLogWrite(1, exchange());
+    pilot(3_000, 3, 8_000).onLogWrite(1, exchange());
+    pilot(3_000, 3, 0).onLogWrite(1, exchange());
+    expect(found).toHaveLength(3);
+    expect(found[0]).toContain("with 2 voters");
+    expect(found[1]).toContain("whose log ends at 8000 of 10000");
   });
 });

@@ -1,10 +1,11 @@
 // P8 safe growth: the membership is the same on every node as of the same index, changes in steps whose
 // majorities overlap, and gives no raft id twice. (That no two leaders are elected in a term is Election Safety's to
-// check, under every configuration; that no acknowledged message is lost, P1's.)
+// check, under every configuration; that no acknowledged message is lost, P1's.) A copy of the chat file comes with the one as of its index.
 import type { Membership } from "@parley/node";
+import type { ConfState } from "@parley/raft";
 import { encodeConfState } from "@parley/store";
 import type { Coverage } from "../coverage.ts";
-import type { Checker, ObservedRaftMessage, Report } from "../observer.ts";
+import type { Checker, ObservedRaftMessage, OfferedCopy, Report } from "../observer.ts";
 
 const PROPERTY = "P8 safe growth";
 
@@ -70,6 +71,18 @@ export class P8SafeGrowth implements Checker {
     if (before === undefined || type !== "MsgHeartbeat") return;
     this.#removed.set(from, before + 1);
     if (before === FAREWELL_HEARTBEATS_MAX) this.#say(`r${from} leads on after its removal`);
+  }
+
+  /** Whoever takes the copy goes on from its index, and applies later changes to what came with it. */
+  onCopyOffered({ from, index, configurations }: OfferedCopy): void {
+    const asOf = this.#history.findLast((one) => one.index <= index)?.membership;
+    if (asOf === undefined) return;
+    for (const configuration of configurations) {
+      if (sameConfiguration(configuration, asOf)) continue;
+      this.#say(
+        `${from} offers a copy as of index ${index} with ${describe(configuration)}, not ${describe(asOf)}`,
+      );
+    }
   }
 
   onMembership(nodeId: number, index: number, membership: Membership): void {
@@ -174,6 +187,13 @@ export function majoritiesOverlap(one: Voters, other: Voters): boolean {
   return needsOfOne + needsOfOther > common;
 }
 
-function describe({ voters, votersOutgoing }: Membership): string {
-  return `voters ${voters.join(" ")}${votersOutgoing.length === 0 ? "" : ` & ${votersOutgoing.join(" ")}`}`;
+function sameConfiguration(one: ConfState, other: ConfState): boolean {
+  const lists = (state: ConfState) =>
+    [state.voters, state.votersOutgoing, state.learners, state.learnersNext].join(";");
+  return lists(one) === lists(other) && one.autoLeave === other.autoLeave;
+}
+
+function describe({ voters, votersOutgoing, learners }: ConfState): string {
+  const outgoing = votersOutgoing.length === 0 ? "" : ` & ${votersOutgoing.join(" ")}`;
+  return `voters ${voters.join(" ")}${outgoing}${learners.length === 0 ? "" : `, learners ${learners.join(" ")}`}`;
 }

@@ -27,6 +27,11 @@ export class WrittenLogs {
     return this.#logs.get(nodeId)?.[index - 1];
   }
 
+  /** 0 where there is no log. */
+  lastIndex(nodeId: number): number {
+    return this.#logs.get(nodeId)?.length ?? 0;
+  }
+
   #logOf(nodeId: number): number[] {
     let log = this.#logs.get(nodeId);
     if (log === undefined) {

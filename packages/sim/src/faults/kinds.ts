@@ -177,9 +177,12 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
     victim.chatDisk.copyDisk.flipNext();
   },
   "crash-while-copying": (world, victim) => {
-    victim.chatDisk.copyDisk.crashAtNextStep(world.random.between(1, 30), () =>
-      crash(world, victim, world.random.chance(0.5) ? "kill" : "power-cut"),
-    );
+    const { random } = world;
+    const { copyDisk } = victim.chatDisk;
+    const then = () => crash(world, victim, random.chance(0.5) ? "kill" : "power-cut");
+    // Installing is one step of many, and the one that must be all or nothing.
+    if (random.chance(0.3)) copyDisk.crashAtInstall(then);
+    else copyDisk.crashAtNextStep(random.between(1, 30), then);
   },
   "disk-nearly-full": (world, victim) => {
     world.say(victim.name, "disk is nearly full");

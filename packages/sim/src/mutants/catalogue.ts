@@ -1,6 +1,7 @@
 // All planted bugs, by layer. A new one is an entry in one of these lists; a new subject (membership,
 // snapshots) is a list of its own.
 import { CONSENSUS_MUTANTS } from "./consensus.ts";
+import { COPIES_MUTANTS } from "./copies.ts";
 import { MEMBERSHIP_MUTANTS } from "./membership.ts";
 import type { Mutant } from "./mutant.ts";
 import { SERVICE_MUTANTS } from "./service.ts";
@@ -10,6 +11,7 @@ import { WITNESS_MUTANTS } from "./witness.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...CONSENSUS_MUTANTS,
   ...STORAGE_MUTANTS,
+  ...COPIES_MUTANTS,
   ...SERVICE_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
   ...WITNESS_MUTANTS,

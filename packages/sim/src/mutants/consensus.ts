@@ -100,7 +100,41 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["commit rule", ...DIVERGED],
-    seedsMax: 12,
+    seedsMax: 6,
+    // Large entries and little memory, so that what a follower lacks comes to it in parts, and leaders that go when they have written
+    // much that nobody has committed.
+    worlds: {
+      ...onlyFaults(
+        { partition: 4, "one-way-cut": 2, "kill-leader": 3, "isolate-leader": 1 },
+        900_000,
+      ),
+      nodes: 5,
+      witnesses: 0,
+      spares: 0,
+      bodyBytesMax: 4_000,
+      tuning: {
+        tickMs: 10,
+        heartbeatTicks: 5,
+        electionTicks: 60,
+        logCacheBytesMax: 8 * 1024,
+        logEntriesMax: 100_000,
+        logBytesMax: 2 ** 30,
+      },
+    },
+  },
+  {
+    name: "applied-before-it-is-stored",
+    what: "a member applies what is committed, although its own disk does not have it yet",
+    edits: [
+      {
+        file: "packages/raft/src/log.ts",
+        search:
+          "return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);",
+        replacement: "return allowUnstable || this.committed > 0 ? this.committed : 0;",
+      },
+    ],
+    caughtBy: ["P1 durable", "State Machine Safety", NODE_STOPS],
+    seedsMax: 5,
   },
   {
     name: "append-truncates",
@@ -207,5 +241,41 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: [DURABLE, NODE_STOPS],
     seedsMax: 4,
+  },
+  {
+    name: "transfer-before-it-has-caught-up",
+    what: "a leader hands over at once, also to somebody who lacks entries (thesis, 3.10)",
+    edits: [
+      {
+        file: "packages/raft/src/transfer.ts",
+        search: "if (progress.match === r.log.lastIndex()) {",
+        replacement: "if (progress.match <= r.log.lastIndex()) {",
+      },
+    ],
+    caughtBy: ["leadership transfer"],
+    seedsMax: 3,
+  },
+  {
+    name: "transfer-never-given-up",
+    what: "leadership is given to a preferred server that is gone, and until that one answers the leader takes no writes",
+    edits: [
+      {
+        file: "packages/raft/src/leader.ts",
+        search: `if (r.state === "StateLeader") r.leadTransferee = NONE;`,
+        replacement: `if (r.state !== "StateLeader") r.leadTransferee = NONE;`,
+      },
+      {
+        file: "packages/node/src/preferred-leader.ts",
+        search: `        this.#contacts.isLive(raftId) &&
+        commit - match <= CLOSE_ENTRIES &&
+        priorityOf(raftId) > priority,`,
+        replacement: `        !this.#contacts.isLive(raftId) &&
+        commit - match < Number.POSITIVE_INFINITY &&
+        priorityOf(raftId) >= priority,`,
+      },
+    ],
+    caughtBy: [LIVENESS, "P7 quick failover"],
+    seedsMax: 6,
+    worlds: { spares: 0, healsQuorumFirst: true },
   },
 ];

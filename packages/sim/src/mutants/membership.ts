@@ -1,6 +1,8 @@
 // Planted bugs of servers that come, go and lose their disks.
 import { LIVENESS, type Mutant, NODE_STOPS, onlyFaults } from "./mutant.ts";
 
+const AUTOPILOT = "autopilot";
+
 export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     name: "wiped-node-votes-again",
@@ -174,6 +176,69 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     worlds: {
       spares: 2,
       tuning: { logEntriesMax: 40, logTailEntries: 5, copyBytesPerSecond: 50_000 },
+    },
+  },
+  {
+    name: "autopilot-replaces-the-living",
+    what: "a voter that was not heard of for a moment counts as dead for good",
+    edits: [
+      {
+        file: "packages/node/src/membership/autopilot.ts",
+        search: "silentMs(server.raftId) >= deadMs,",
+        replacement: "silentMs(server.raftId) >= 0,",
+      },
+    ],
+    caughtBy: [AUTOPILOT],
+    seedsMax: 3,
+    worlds: { spares: 2, tuning: { autopilotDeadMs: 5_000, autopilotVotersMin: 3 } },
+  },
+  {
+    name: "autopilot-below-the-minimum",
+    what: "a dead voter is replaced although the cluster has fewer voters than it is to have for that",
+    edits: [
+      {
+        file: "packages/node/src/membership/autopilot.ts",
+        search: " || voters.length < votersMin) return undefined;",
+        replacement: " || voters.length < Math.min(1, votersMin)) return undefined;",
+      },
+    ],
+    caughtBy: [AUTOPILOT],
+    seedsMax: 4,
+    worlds: {
+      nodes: 5,
+      spares: 2,
+      witnesses: 0,
+      tuning: { autopilotDeadMs: 2_000, autopilotVotersMin: 7 },
+    },
+  },
+  {
+    name: "spare-votes-before-it-has-caught-up",
+    what: "a spare gets the vote of a dead server as soon as it is there",
+    edits: [
+      {
+        file: "packages/node/src/membership/autopilot.ts",
+        search: `    isLive(raftId) &&
+    lag(raftId) <= CAUGHT_UP_ENTRIES &&
+    !lacksEntries(raftId)`,
+        replacement:
+          "    isLive(raftId) && (lag(raftId) <= CAUGHT_UP_ENTRIES || lacksEntries(raftId) || raftId > 0)",
+      },
+    ],
+    caughtBy: [AUTOPILOT],
+    seedsMax: 20,
+    // Somebody is always dead, and catching up takes its time.
+    worlds: {
+      nodes: 5,
+      spares: 2,
+      witnesses: 0,
+      ...onlyFaults({ kill: 1 }, 1_500_000),
+      tuning: {
+        autopilotDeadMs: 1_000,
+        autopilotVotersMin: 3,
+        logEntriesMax: 40,
+        logTailEntries: 5,
+        copyBytesPerSecond: 60_000,
+      },
     },
   },
 ];

@@ -517,6 +517,7 @@ class VirtualChatStore implements ChatStore {
   async install(head: CopyHead, hardState: HardState | undefined): Promise<InstalledCopy> {
     const { index, term } = head;
     const generation = await this.#later(() => this.#disk.prepare(index, this.copies.take(head)));
+    this.#disk.copyDisk.installing();
     const log = await this.#log.install({ generation, position: { index, term }, hardState });
     return await this.#later(() => ({ log, chat: this.#openOn(this.#disk.installed()) }));
   }

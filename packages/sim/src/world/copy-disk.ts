@@ -46,7 +46,9 @@ export class CopyDisk {
   incoming: Incoming | undefined;
   /** The next piece that is read or received has a flipped bit. */
   #flipNext = false;
-  #crash: { stepsLeft: number; readonly then: () => void } | undefined;
+  #crash:
+    | { stepsLeft: number; readonly isAtInstall: boolean; readonly then: () => void }
+    | undefined;
   readonly counts: CopyCounts = { corrupt: 0, foundAtStart: 0, crashes: 0 };
 
   constructor(scheduler: Scheduler, random: Prng, parts: CopyDiskParts) {
@@ -97,7 +99,12 @@ export class CopyDisk {
 
   /** The machine crashes at one of the next steps of making, sending, receiving or installing a copy. */
   crashAtNextStep(steps: number, then: () => void): void {
-    this.#crash = { stepsLeft: steps, then };
+    this.#crash = { stepsLeft: steps, isAtInstall: false, then };
+  }
+
+  /** It crashes while the next copy that it has received takes the place of its chat file. */
+  crashAtInstall(then: () => void): void {
+    this.#crash = { stepsLeft: 1, isAtInstall: true, then };
   }
 
   /** No fault waits for its moment any more. */
@@ -106,9 +113,14 @@ export class CopyDisk {
     this.#flipNext = false;
   }
 
-  #step(): void {
+  /** A copy is about to take the place of the chat file. */
+  installing(): void {
+    this.#step(true);
+  }
+
+  #step(isInstall = false): void {
     const crash = this.#crash;
-    if (crash === undefined) return;
+    if (crash === undefined || (crash.isAtInstall && !isInstall)) return;
     crash.stepsLeft -= 1;
     if (crash.stepsLeft > 0) return;
     this.#crash = undefined;
