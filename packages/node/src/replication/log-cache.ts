@@ -174,8 +174,11 @@ export class LogCache implements Storage {
     if (index === this.#compactedIndex) return this.#compactedTerm;
     if (index < this.#compactedIndex) return "compacted";
     if (index > this.#lastIndex) return "unavailable";
-    const entry = index >= this.#first ? this.#at(index) : this.#fromChunks(index);
-    return entry === undefined ? "unavailable" : entry.term;
+    const entry = index >= this.#first ? this.#at(index) : this.#inChunks(index);
+    if (entry !== undefined) return entry.term;
+    // Whoever looks for the place where two logs part goes downward from here.
+    this.#load(Math.max(this.#compactedIndex, index - HISTORY_ENTRIES) + 1, index);
+    return "unavailable";
   }
 
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] | Compacted | Unavailable {
@@ -252,15 +255,21 @@ export class LogCache implements Storage {
   }
 
   #fromChunks(index: number): Entry | undefined {
+    const entry = this.#inChunks(index);
+    if (entry === undefined) this.#load(index);
+    return entry;
+  }
+
+  #inChunks(index: number): Entry | undefined {
     for (const chunk of this.#chunks) {
       const entry = chunk.entries[index - chunk.first];
       if (index >= chunk.first && entry !== undefined) return entry;
     }
-    this.#load(index);
     return undefined;
   }
 
-  #load(index: number): void {
+  /** Reads what begins at `index`, so much of it that `wanted` is in it. */
+  #load(index: number, wanted = index): void {
     if (this.#loading.size >= CHUNKS_MAX || this.#loading.has(index)) return;
     this.#loading.add(index);
     this.#store.read(index, Math.min(index + 4096, this.#first), CHUNK_BYTES_MAX).then(
@@ -273,6 +282,7 @@ export class LogCache implements Storage {
         // Durable entries below the window never change while they are below the commit index.
         this.#chunks.push({ first: index, entries });
         if (this.#chunks.length > CHUNKS_MAX) this.#chunks.shift();
+        if (index + entries.length <= wanted) this.#load(wanted);
         this.#events.onLoaded();
       },
       (error: unknown) => {
