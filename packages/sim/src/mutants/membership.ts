@@ -224,7 +224,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
           "    isLive(raftId) && (lag(raftId) <= CAUGHT_UP_ENTRIES || lacksEntries(raftId) || raftId > 0)",
       },
     ],
-    caughtBy: [AUTOPILOT],
+    // What waits for its vote waits until it has caught up.
+    caughtBy: [AUTOPILOT, "P7 quick failover"],
     seedsMax: 20,
     // Somebody is always dead, and catching up takes its time.
     worlds: {

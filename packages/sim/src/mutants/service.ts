@@ -63,7 +63,8 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["admission"],
-    seedsMax: 12,
+    seedsMax: 30,
+    worlds: { clients: 7, operationGapUs: 120_000 },
   },
   {
     name: "muted-message-accepted",
