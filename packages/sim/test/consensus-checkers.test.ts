@@ -152,6 +152,14 @@ describe("leadership transfer", () => {
     expect(found).toEqual([]);
   });
 
+  test("allows it to somebody whose disk has just been lost", () => {
+    const checker = twoLogs();
+    checker.onRestart(2, []);
+    checker.onWiped(2);
+    checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
+    expect(found).toEqual([]);
+  });
+
   test("catches one to somebody who lacks an entry, has another one, or has forgotten it", () => {
     const checker = twoLogs();
     checker.onRaftMessageSent(message(1, 2, "MsgTimeoutNow", 2));
