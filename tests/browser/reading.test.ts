@@ -79,6 +79,8 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await second.getByRole("button", { name: "Mark unread" }).click();
     await page.getByRole("navigation").getByRole("link", { name: "lobby" }).click();
     await say(max.page, "chapter 4");
+    // The title says 1 before it has come as well, for what is marked.
+    await library.getByText("1 unread").waitFor();
     await hasTitle(page, "(1) Parley");
     await page.getByRole("button", { name: "Mark all read" }).click();
     await hasTitle(page, "Parley");
@@ -157,6 +159,8 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await hasNoViolations(gil.page);
     const choice = ivy.page.getByLabel(/see how far I have read/);
     await ivy.page.getByRole("button", { name: "Account", exact: true }).click();
+    // Until a node has said what holds, it is neither on nor to be changed, and `uncheck` would find nothing to do.
+    await until(() => choice.isChecked(), "the choice as it is");
     await choice.uncheck();
     await ivy.page.getByText("Nobody sees it.").waitFor();
     await ivy.page.keyboard.press("Escape");
