@@ -64,8 +64,9 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [NODE_STOPS, LIVENESS, "P7 quick failover"],
-    seedsMax: 6,
-    worlds: { upgradeAfterUs: 20_000_000 },
+    seedsMax: 30,
+    // Who has just begun to lead has not heard of those that are cut off.
+    worlds: { upgradeAfterUs: 10_000_000, ...onlyFaults({ partition: 3, kill: 1 }, 2_000_000) },
   },
   {
     name: "change-before-own-commit",
