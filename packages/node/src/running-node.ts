@@ -558,8 +558,8 @@ export class RunningNode implements Replica {
       if (judged.kind === "refused") {
         refused += 1;
         problem = judged.problem;
-        continue;
       }
+      if (judged.kind !== "message") continue;
       if (judged.message.type === "MsgSnap") this.#takeSnapshot(judged.message);
       else this.#driver.step(judged.message);
       this.#noteLeaderContact(judged.message);

@@ -19,6 +19,7 @@ function judge(
   // As it comes off the wire.
   const message = RaftMessage.decode(RaftMessage.encode(wire).finish());
   const judged = judgePeerMessage(message, PEER, SELF, raft);
+  if (judged.kind === "ignored") return "ignored";
   return judged.kind === "message" ? judged.message.type : judged.problem;
 }
 
@@ -32,12 +33,17 @@ test("what correct peers send reaches the core, late and early", () => {
   expect(judge({ type: TYPE.vote, term: 6, index: 90, logTerm: 5 })).toBe("MsgVote");
   expect(judge({ type: TYPE.heartbeat, term: 1 })).toBe("MsgHeartbeat");
   expect(judge({ type: TYPE.heartbeat, term: 5_000_000 })).toBe("MsgHeartbeat");
-  expect(judge({ type: TYPE.readIndex, term: 0 })).toBe("MsgReadIndex");
+  expect(judge({ type: TYPE.readIndex, term: 0 }, leader)).toBe("MsgReadIndex");
   expect(judge({ type: TYPE.ack, index: 100 }, leader)).toBe("MsgAppResp");
   // A rejection names what was asked for, which may be gone by now; so may another term's acknowledgement.
   expect(judge({ type: TYPE.ack, index: 200, reject: true }, leader)).toBe("MsgAppResp");
   expect(judge({ type: TYPE.ack, index: 200, term: 4 }, leader)).toBe("MsgAppResp");
   expect(judge({ type: TYPE.ack, index: 200 }, follower)).toBe("MsgAppResp");
+});
+
+test("a read that comes to a follower ends there, and is no fault of who asked", () => {
+  expect(judge({ type: TYPE.readIndex, term: 0 })).toBe("ignored");
+  expect(judge({ type: TYPE.readIndex, term: 0, from: 3 })).toContain("from 3");
 });
 
 test("what nobody sends does not", () => {

@@ -10,6 +10,8 @@ const LEAP_MAX = 2 ** 32;
 
 export type PeerMessage =
   | { readonly kind: "message"; readonly message: Message }
+  /** A correct peer sends it, and it is of no use here. */
+  | { readonly kind: "ignored" }
   /** `problem`: what is wrong, for the log. */
   | { readonly kind: "refused"; readonly problem: string };
 
@@ -30,6 +32,9 @@ export function judgePeerMessage(
   // Requests go to the leader's node as such; the core's own forwarding is off.
   if (type === "MsgProp") return refused("a proposal that went around the checks of commands");
   if (term - raft.term > LEAP_MAX) return refused(`${type} of term ${term}`);
+  // The core would send a read on to whom it takes for the leader, in the peer's name, and two that take each other for it would never
+  // end. Who asked asks again.
+  if (type === "MsgReadIndex" && raft.state !== "StateLeader") return { kind: "ignored" };
   if (message.commit - raft.lastIndex > LEAP_MAX) {
     return refused(`${type} with commit index ${message.commit}`);
   }
