@@ -175,6 +175,7 @@ export class Node {
     const roster = new Roster(self, genesis, 0, this.#places(genesis));
     this.#roster = roster;
     this.#stateless = new StatelessNode(
+      this.#config.isWitness === true,
       this.#config.tuning,
       this.#ports,
       roster,

@@ -10,7 +10,7 @@ import {
   type Positions,
   type StatusResponse,
 } from "@parley/protocol";
-import { type Message, NO_LIMIT, type Snapshot, type Unavailable } from "@parley/raft";
+import { type Message, makeMessage, NO_LIMIT, type Snapshot, type Unavailable } from "@parley/raft";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { CopyExchange } from "./copies/copy-exchange.ts";
@@ -541,9 +541,7 @@ export class RunningNode implements Replica {
       if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
       else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
     }
-    if (frame.copyRequest !== undefined) {
-      this.copies.requested(peerId, frame.copyRequest.minIndex);
-    }
+    if (frame.copyRequest !== undefined) this.#copyWanted(peerId, frame.copyRequest.minIndex);
     for (const request of frame.leaderRequests) this.#requests.receive(peerId, request);
     for (const reply of frame.leaderReplies) this.#requests.replied(reply);
     this.#gossip.receive(peerId, frame);
@@ -570,6 +568,19 @@ export class RunningNode implements Replica {
       { peer: peerId, refused, problem },
       "dropped messages that no correct peer sends",
     );
+  }
+
+  #copyWanted(peerId: number, minIndex: number): void {
+    if (!this.#roster.isWitness(peerId)) {
+      this.copies.requested(peerId, minIndex);
+      return;
+    }
+    const { raft } = this.#driver;
+    const snapshot = this.snapshotFor(peerId, raft.applied);
+    // From anybody else than the leader it would pass for the word of one.
+    if (raft.state !== "StateLeader" || snapshot === "unavailable") return;
+    const from = this.#roster.raftId;
+    this.#send(makeMessage({ type: "MsgSnap", from, to: peerId, term: raft.term, snapshot }));
   }
 
   /** As a witness. What comes while another one is being installed comes again. */

@@ -1,17 +1,20 @@
 // A node whose log and votes are whole, but whose chat state is lost: its chat file was damaged and
 // its log begins too late to make it again. It votes and stores entries like any other (P9: it has
 // forgotten nothing that it promised), serves nobody, and fetches a copy of the chat file from a peer.
+// A witness has only a membership to lose, and takes it from a snapshot of the leader's.
 //
-// Its membership was in the chat file, so its core has none and never campaigns.
+// Its membership was in what was lost, so its core has none and never campaigns.
 import { CopyRequest, ParleyError, type PeerFrame } from "@parley/protocol";
+import type { Message } from "@parley/raft";
 import type { NodeTuning } from "./config.ts";
 import type { CopyOffer } from "./copies/copy-codec.ts";
 import { roomFor } from "./copies/copy-exchange.ts";
 import type { CopyTaker } from "./copies/copy-receiver.ts";
 import type { Roster } from "./membership/roster.ts";
+import { headOfWitnessSnapshot } from "./membership/witness-snapshot.ts";
 import type { PeerMesh } from "./peers/peer-mesh.ts";
 import { encodeMessage, messageFromWire } from "./peers/raft-codec.ts";
-import type { InstalledCopy, NodePorts, Timer } from "./ports.ts";
+import type { CopyHead, InstalledCopy, NodePorts, Timer } from "./ports.ts";
 import { Driver } from "./replication/driver.ts";
 import type { LogCache } from "./replication/log-cache.ts";
 
@@ -20,6 +23,7 @@ const ASK_MS = 5_000;
 const QUIET_POLL_MS = 5;
 
 export class StatelessNode implements CopyTaker {
+  readonly #isWitness: boolean;
   readonly #tuning: NodeTuning;
   readonly #ports: NodePorts;
   readonly #roster: Roster;
@@ -34,6 +38,7 @@ export class StatelessNode implements CopyTaker {
 
   /** `commit`: as far as the log is known to be committed. */
   constructor(
+    isWitness: boolean,
     tuning: NodeTuning,
     ports: NodePorts,
     roster: Roster,
@@ -42,6 +47,7 @@ export class StatelessNode implements CopyTaker {
     commit: number,
     fatal: (error: unknown) => void,
   ) {
+    this.#isWitness = isWitness;
     this.#tuning = tuning;
     this.#ports = ports;
     this.#roster = roster;
@@ -78,8 +84,11 @@ export class StatelessNode implements CopyTaker {
   run(): Promise<InstalledCopy> {
     this.#ports.logger.error(
       { logBeginsAfter: this.#cache.compactedIndex },
-      "the chat file is lost and the log does not reach back far enough: fetching a copy from a peer; " +
-        "until it is here this node votes, but serves nobody",
+      this.#isWitness
+        ? "the membership is lost and the log does not reach back far enough: waiting for the leader's; " +
+            "until it is here this witness votes, but does not campaign"
+        : "the chat file is lost and the log does not reach back far enough: fetching a copy from a peer; " +
+            "until it is here this node votes, but serves nobody",
     );
     this.#roster.onChanged(() => this.#connect());
     this.#connect();
@@ -103,8 +112,19 @@ export class StatelessNode implements CopyTaker {
     for (const wire of frame.messages) {
       const message = messageFromWire(wire);
       const isOwn = message?.from === peerId && message.to === this.#roster.raftId;
-      if (message !== undefined && isOwn && message.type !== "MsgSnap") this.#driver.step(message);
+      if (message === undefined || !isOwn) continue;
+      if (message.type !== "MsgSnap") this.#driver.step(message);
+      else if (this.#isWitness) this.#takeMembership(message);
     }
+  }
+
+  /** Only the membership in it is news: the log stays as it is, and what follows its beginning is gone through again. */
+  #takeMembership({ snapshot }: Message): void {
+    const head = snapshot === null ? undefined : headOfWitnessSnapshot(snapshot);
+    const index = this.#cache.compactedIndex;
+    const term = this.#cache.term(index);
+    if (head?.witness === undefined || head.witness.membershipIndex < index) return;
+    if (typeof term === "number") void this.#install({ ...head, index, term });
   }
 
   /** Without a state it hears no leader; whoever has a copy will do. */
@@ -128,7 +148,11 @@ export class StatelessNode implements CopyTaker {
   }
 
   /** Whoever sent it: the core is not told, it is made anew from what is on disk then. */
-  async install({ head }: CopyOffer): Promise<boolean> {
+  install({ head }: CopyOffer): Promise<boolean> {
+    return this.#install(head);
+  }
+
+  async #install(head: CopyHead): Promise<boolean> {
     if (this.#driver.isStopped) return false;
     this.halt();
     try {
@@ -141,15 +165,16 @@ export class StatelessNode implements CopyTaker {
     return true;
   }
 
-  /** Asks the peers in turn. */
+  /** Asks the peers in turn. A witness asks the leader. */
   #ask(): void {
     const { clock } = this.#ports;
     if (clock.monotonicMs() >= this.#busyUntilMs) {
+      const { lead } = this.#driver.raft;
       const peers = [...this.#mesh.peerIds].filter(
-        (id) => this.#mesh.isUp(id) && !this.#roster.isWitness(id),
+        (id) =>
+          this.#mesh.isUp(id) && (this.#isWitness ? id === lead : !this.#roster.isWitness(id)),
       );
-      const lead = this.#driver.raft.lead;
-      // The leader has everything; if it can't help, the others may.
+      // The leader has everything; if it can't help, the others may. A membership, the leader alone gives away.
       const first = peers.includes(lead) && this.#asked === 0 ? lead : undefined;
       const peer = first ?? peers[this.#asked % Math.max(1, peers.length)];
       if (peer !== undefined) {

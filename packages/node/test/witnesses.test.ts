@@ -20,6 +20,7 @@ import {
   StatusResponse,
   TransferLeadershipRequest,
 } from "@parley/protocol";
+import { MemoryChatDisk, MemoryLogDisk, MemoryLogStore } from "@parley/store";
 import { afterEach, describe, expect, test } from "vitest";
 import { LocalCluster, OPERATOR_TOKEN } from "./local-cluster.ts";
 
@@ -30,8 +31,10 @@ afterEach(() => cluster.close());
 async function boot(
   tuning: ConstructorParameters<typeof LocalCluster>[1] = {},
   others: readonly number[] = [],
+  prepare: (cluster: LocalCluster) => void = () => {},
 ): Promise<LocalCluster> {
   cluster = new LocalCluster(5, tuning, undefined, 1, [4, 5, ...others]);
+  prepare(cluster);
   await Promise.all(cluster.configured.map((node) => cluster.start(node.id)));
   await cluster.leader();
   return cluster;
@@ -341,6 +344,37 @@ describe("witnesses", () => {
       async () => (await memberOf(6, 6)).role === MemberRole.MEMBER_ROLE_WITNESS,
       "6 to be back",
     );
+  });
+
+  test("a witness that has lost its membership, and whose log does not tell it, gets it from the leader", async () => {
+    const disk = new MemoryLogDisk();
+    await boot({ logEntriesMax: 20, logTailEntries: 5 }, [], (made) =>
+      made.disks.set(4, { log: new MemoryLogStore(disk), chatDisk: new MemoryChatDisk() }),
+    );
+    const writer = await signUp(1);
+    const compactedPast = async (index: number) => {
+      while (disk.compacted.index <= index) await writer.send(1, "more");
+    };
+    await compactedPast(0);
+    const early = disk.witness;
+    await compactedPast(disk.compacted.index);
+    await cluster.kill(4);
+    disk.witness = early;
+    const { entries, compacted } = structuredClone(disk);
+    await cluster.start(4);
+    await until(
+      async () => (await memberOf(4, 4)).role === MemberRole.MEMBER_ROLE_WITNESS,
+      "4 to know that it is a witness",
+    );
+    expect(cluster.said(4).join("\n")).toContain("the membership is lost");
+    // It has forgotten nothing.
+    expect(disk.compacted).toEqual(compacted);
+    expect(disk.entries.slice(0, entries.length)).toEqual(entries);
+    const leader = await dataLeader();
+    await cluster.kill(5);
+    await cluster.kill([1, 2, 3].find((id) => id !== leader) ?? 0);
+    await writer.send(leader, "with its vote");
+    expect(cluster.fatal).toEqual([]);
   });
 
   test("what makes no sense is refused, with what to do", async () => {

@@ -36,6 +36,8 @@ export class WitnessStore implements ChatStore {
   private readonly file: WitnessFile;
   private state: AppliedWitness | undefined;
   private noted = 0;
+  /** A later state is being written than the one in memory, which must not come after it. */
+  private isInstalling = false;
 
   constructor(file: WitnessFile) {
     this.file = file;
@@ -80,12 +82,14 @@ export class WitnessStore implements ChatStore {
     const { index, term, witness } = head;
     if (witness === undefined) throw new StorageError("invalid", NAME, "a witness keeps no chat");
     const state = { ...witness, appliedIndex: index };
+    this.isInstalling = true;
     const log = await this.file.install({
       generation: this.file.chatGeneration + 1,
       position: { index, term },
       hardState,
       witness: encodeWitness(state),
     });
+    this.isInstalling = false;
     this.state = state;
     this.noted = index;
     return { log, chat: this.chatState };
@@ -118,6 +122,7 @@ export class WitnessStore implements ChatStore {
   }
 
   private async note(): Promise<void> {
+    if (this.isInstalling) return;
     const state = this.opened();
     await this.file.noteWitness(state.appliedIndex, encodeWitness(state));
     this.noted = Math.max(this.noted, state.appliedIndex);
