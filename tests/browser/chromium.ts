@@ -12,8 +12,8 @@ export const CHROMIUM = [
   "/usr/bin/google-chrome",
 ].find((path) => path !== "" && existsSync(path));
 
-export function launchChromium(): Promise<Browser> {
-  const args = ["--no-sandbox", "--disable-background-networking"];
+export function launchChromium(more: readonly string[] = []): Promise<Browser> {
+  const args = ["--no-sandbox", "--disable-background-networking", ...more];
   return chromium.launch({ executablePath: CHROMIUM ?? "", args });
 }
 

@@ -474,7 +474,8 @@ export class Connection {
       if (bytes.length > LIMITS.serverFrameBytesMax) throw new Error("over the size limit");
       frame = ServerFrame.decode(bytes);
     } catch (cause) {
-      this.#onEnd(link, "malformed", `malformed frame: ${String(cause)}`);
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      this.#onEnd(link, "malformed", `what came is not of Parley's protocol (${detail})`);
       return;
     }
     link.heardAtMs = this.#clock.monotonicMs();

@@ -96,13 +96,17 @@ export class ClusterWatch implements Observable<ClusterPicture> {
     for (const listener of [...this.#listeners]) listener();
   }
 
+  #lostText(): string {
+    const { problem } = this.#client.state;
+    const lost = `lost node ${this.#ours}, looking for another`;
+    return problem === "" ? lost : `${lost}; ${problem}`;
+  }
+
   #changes(leaderId: number, term: number, hasQuorum: boolean, ours: number): ClusterHappening[] {
     const before = this.#picture;
     const texts: string[] = [];
     if (ours !== this.#ours) {
-      texts.push(
-        ours === 0 ? `lost node ${this.#ours}, looking for another` : `connected to node ${ours}`,
-      );
+      texts.push(ours === 0 ? this.#lostText() : `connected to node ${ours}`);
     }
     if (before.term > 0 && term > before.term) texts.push(`election: term ${term}`);
     if (leaderId !== before.leaderId) {

@@ -28,6 +28,9 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
         {healthText(health)} · term {term} ·{" "}
         {hasQuorum ? "a majority is in touch" : "no majority is in touch"}
       </p>
+      {"problem" in health && health.problem !== "" && (
+        <p className="notice">The last attempt: {health.problem}</p>
+      )}
       <div className="picture">
         <svg
           viewBox={`0 0 ${SIZE} ${SIZE}`}
