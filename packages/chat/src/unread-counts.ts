@@ -33,39 +33,28 @@ export interface ThreadPosition {
   readonly lastSeq: number;
 }
 
-/**
- * The counts as they were at an earlier revision, for a subscriber that is caught up from `base` and will be told of what was deleted
- * after `revision`. `lastSeq` of the position is as it was then.
- */
-export interface AsOf {
-  readonly revision: number;
-  readonly base: number;
-}
-
 export interface Counts {
   readonly unreadCount: number;
   readonly mentionCount: number;
 }
 
 const NOTHING: Counts = { unreadCount: 0, mentionCount: 0 };
+/** Past every revision. */
+const NOW = Number.MAX_SAFE_INTEGER;
 
-/** Tombstones that the subscriber has not been told of count as the messages that they were. */
-const TOLD = "(m.id > ?5 OR m.changed_revision <= ?6)";
+/** What was deleted after the revision counts as the message that it was: a tombstone never changes again. */
+const DELETED_BY_THEN = "m.deleted = 1 AND m.changed_revision <= ?5";
 
 export class UnreadCounts {
   readonly #indexedAfter: Statement;
   readonly #bySeq: Statement;
-  readonly #deletedAfter: Statement;
-  readonly #deletedAsOf: Statement;
+  readonly #deleted: Statement;
   readonly #mentions: Statement;
-  readonly #mentionsAsOf: Statement;
   readonly #repliesSoFar: Statement;
   readonly #threadSeqAt: Statement;
   readonly #authorThreadSeqAt: Statement;
   readonly #deletedReplies: Statement;
-  readonly #deletedRepliesAsOf: Statement;
   readonly #threadMentions: Statement;
-  readonly #threadMentionsAsOf: Statement;
 
   constructor(db: ChatDatabase) {
     const link = "SELECT seq, author_seq - author_replies_so_far, author_prev_seq FROM messages";
@@ -76,15 +65,12 @@ export class UnreadCounts {
     );
     this.#bySeq = prepareArrays(db, `${link} WHERE room_id = ? AND seq = ?`);
     const deleted = `SELECT count(*) FROM messages m
-       WHERE m.room_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.author_id <> ?4 AND m.deleted = 1`;
-    this.#deletedAfter = prepareArrays(db, `${deleted} AND m.thread_root_seq = 0`);
-    this.#deletedAsOf = prepareArrays(db, `${deleted} AND m.thread_root_seq = 0 AND ${TOLD}`);
+       WHERE m.room_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.author_id <> ?4 AND ${DELETED_BY_THEN}`;
+    this.#deleted = prepareArrays(db, `${deleted} AND m.thread_root_seq = 0`);
     const mentions = `SELECT count(*) FROM mentions n JOIN messages m ON m.id = n.message_id
-       WHERE n.account_id IN (0, ?4) AND n.room_id = ?1 AND n.seq > ?2 AND n.seq <= ?3 AND m.author_id <> ?4`;
-    const [alive, aliveAsOf] = ["m.deleted = 0", `NOT (m.deleted = 1 AND ${TOLD})`];
-    const inRoom = `${mentions} AND n.thread_root_seq = 0`;
-    this.#mentions = prepareArrays(db, `${inRoom} AND ${alive}`);
-    this.#mentionsAsOf = prepareArrays(db, `${inRoom} AND ${aliveAsOf}`);
+       WHERE n.account_id IN (0, ?4) AND n.room_id = ?1 AND n.seq > ?2 AND n.seq <= ?3 AND m.author_id <> ?4
+         AND NOT (${DELETED_BY_THEN})`;
+    this.#mentions = prepareArrays(db, `${mentions} AND n.thread_root_seq = 0`);
     this.#repliesSoFar = prepareArrays(
       db,
       "SELECT replies_so_far FROM messages WHERE room_id = ? AND seq = ?",
@@ -97,36 +83,31 @@ export class UnreadCounts {
       db,
       `SELECT author_thread_seq ${at} AND author_id = ?4 ${last}`,
     );
-    const deletedReplies = `${deleted} AND m.thread_root_seq > 0 AND m.thread_root_seq = ?7`;
-    this.#deletedReplies = prepareArrays(db, deletedReplies);
-    this.#deletedRepliesAsOf = prepareArrays(db, `${deletedReplies} AND ${TOLD}`);
-    const threadMentions = `${mentions} AND n.thread_root_seq > 0 AND n.thread_root_seq = ?7`;
-    this.#threadMentions = prepareArrays(db, `${threadMentions} AND ${alive}`);
-    this.#threadMentionsAsOf = prepareArrays(db, `${threadMentions} AND ${aliveAsOf}`);
+    this.#deletedReplies = prepareArrays(
+      db,
+      `${deleted} AND m.thread_root_seq > 0 AND m.thread_root_seq = ?6`,
+    );
+    this.#threadMentions = prepareArrays(
+      db,
+      `${mentions} AND n.thread_root_seq > 0 AND n.thread_root_seq = ?6`,
+    );
   }
 
-  /** Of the room itself. */
-  count(position: ReadPosition, asOf?: AsOf): Counts {
+  /** Of the room itself, as it was at `revision`, when the position's `lastSeq` was its newest message. */
+  count(position: ReadPosition, revision = NOW): Counts {
     const { roomId, accountId, readSeq, lastSeq } = position;
     if (readSeq >= lastSeq) return NOTHING;
     const own = this.#ownAfter(position, readSeq) - this.#ownAfter(position, lastSeq);
-    const range: SqlValue[] = [roomId, readSeq, lastSeq, accountId];
-    const [deleted, mentions] =
-      asOf === undefined
-        ? [firstArray(this.#deletedAfter, ...range), firstArray(this.#mentions, ...range)]
-        : [
-            firstArray(this.#deletedAsOf, ...range, asOf.base, asOf.revision),
-            firstArray(this.#mentionsAsOf, ...range, asOf.base, asOf.revision),
-          ];
+    const range: SqlValue[] = [roomId, readSeq, lastSeq, accountId, revision];
+    const deleted = firstArray(this.#deleted, ...range)?.[0] as number;
     return {
-      unreadCount:
-        lastSeq - readSeq - this.#repliesWithin(position) - own - (deleted?.[0] as number),
-      mentionCount: mentions?.[0] as number,
+      unreadCount: lastSeq - readSeq - this.#repliesWithin(position) - own - deleted,
+      mentionCount: firstArray(this.#mentions, ...range)?.[0] as number,
     };
   }
 
-  /** Of a thread. */
-  countThread(position: ThreadPosition, asOf?: AsOf): Counts {
+  /** Of a thread, as with `count`. */
+  countThread(position: ThreadPosition, revision = NOW): Counts {
     const { roomId, threadRootSeq, accountId, readSeq, lastSeq } = position;
     if (readSeq >= lastSeq) return NOTHING;
     const after = (statement: Statement, ...more: SqlValue[]): number => {
@@ -138,16 +119,11 @@ export class UnreadCounts {
     const replies = after(this.#threadSeqAt);
     if (replies === 0) return NOTHING;
     const own = after(this.#authorThreadSeqAt, accountId);
-    const range: SqlValue[] = [roomId, readSeq, lastSeq, accountId];
-    const told: SqlValue[] = asOf === undefined ? [0, 0] : [asOf.base, asOf.revision];
-    const [deleted, mentions] =
-      asOf === undefined
-        ? [this.#deletedReplies, this.#threadMentions]
-        : [this.#deletedRepliesAsOf, this.#threadMentionsAsOf];
-    const values = [...range, ...told, threadRootSeq];
+    const range: SqlValue[] = [roomId, readSeq, lastSeq, accountId, revision, threadRootSeq];
+    const deleted = firstArray(this.#deletedReplies, ...range)?.[0] as number;
     return {
-      unreadCount: replies - own - (firstArray(deleted, ...values)?.[0] as number),
-      mentionCount: firstArray(mentions, ...values)?.[0] as number,
+      unreadCount: replies - own - deleted,
+      mentionCount: firstArray(this.#threadMentions, ...range)?.[0] as number,
     };
   }
 

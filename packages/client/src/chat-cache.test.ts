@@ -35,13 +35,18 @@ const read = (seq: number, unreadCount: number, mentionCount: number) =>
     value: ReadMarker.fromPartial({ roomId: 1, seq, unreadCount, mentionCount }),
   }) as const;
 
-test("others' messages are unread, one's own and those that came deleted are not", () => {
+test("others' messages are unread, one's own are not; one that comes deleted is until its deletion is told", () => {
   expect(follow(start(), [101, posted(message(6))])).toBe("2–6: 4 unread, 1 for me");
   expect(follow(start(), [101, posted(message(6, { authorId: ME }))])).toBe(
     "2–6: 3 unread, 1 for me",
   );
-  expect(follow(start(), [101, posted(message(6, { deleted: true }))])).toBe(
-    "2–6: 3 unread, 1 for me",
+  const gone = message(6, { deleted: true, mentions: [ME], revision: 103 });
+  expect(follow(start(), [101, posted(gone)])).toBe("2–6: 4 unread, 2 for me");
+  const rest = "3 unread, 1 for me";
+  expect(follow(start(), [101, posted(gone)], [103, changed(gone)])).toBe(`2–6: ${rest}`);
+  // A marker in between was as of its revision; one after it has left it out.
+  expect(follow(start(), [101, posted(gone)], [102, read(2, 4, 2)], [103, changed(gone)])).toBe(
+    `2–6: ${rest}`,
   );
 });
 

@@ -195,10 +195,10 @@ export function afterEvent(
   const newer = revision > row.revision;
   switch (change?.$case) {
     case "message": {
-      const { seq, deleted } = change.value;
+      const { seq } = change.value;
       const lastSeq = Math.max(room.lastSeq, seq);
-      // What the row has counted already is not new.
-      const isUnread = seq > room.lastSeq && !deleted && change.value.authorId !== accountId;
+      // What the row has counted already is not new. What has been deleted since counts until that is told at its own revision.
+      const isUnread = seq > room.lastSeq && change.value.authorId !== accountId;
       const after = isUnread ? counted(room, change.value, accountId, 1) : room;
       return {
         ...row,

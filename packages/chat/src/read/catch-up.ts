@@ -1,6 +1,8 @@
 // Catching up (P5): the events that lead a subscriber from revision R to the state that is read, made
 // from the rows. Every message created after R appears once as new, with its current content; every
 // older one that changed since appears as changed; what somebody may not see any more is not there.
+// A deletion is always told at its own revision, also when the message came as new as the tombstone that it is
+// now: so whoever adds up what is unread needs to know nothing of pages, which are read at different revisions.
 //
 // In each room the account sees what came after base = max(R, the revision of joining): joining gives
 // a RoomReset, and History shows the rest. Of a room it is no longer in, only the removal remains.
@@ -98,7 +100,7 @@ export class CatchUpReads {
     this.#changes = prepareArrays(
       db,
       `${messages} WHERE m.room_id = ?1 AND m.changed_revision > 0
-         AND (m.changed_revision, m.id) > (?2, ?3) AND m.id <= ?4
+         AND (m.changed_revision, m.id) > (?2, ?3) AND (m.id <= ?4 OR m.deleted = 1)
        ORDER BY m.changed_revision, m.id LIMIT ?5`,
     );
     this.#members = prepareArrays(
@@ -116,7 +118,7 @@ export class CatchUpReads {
     );
     this.#follows = prepareArrays(
       db,
-      `SELECT ${columnsOf(FOLLOWS, "f")}, ${columnsOf(MEMBERS, "m")}, ${columnsOf(ROOMS, "r")} FROM follows f
+      `SELECT ${columnsOf(FOLLOWS, "f")}, ${columnsOf(ROOMS, "r")} FROM follows f
        JOIN members m ON m.room_id = f.room_id AND m.account_id = f.account_id
        JOIN rooms r ON r.id = f.room_id
        WHERE f.account_id = ? AND (f.changed_revision, f.room_id, f.thread_root_seq) > (?, ?, ?)
@@ -201,7 +203,7 @@ export class CatchUpReads {
     if (member.readRevision > base) {
       singles.push(
         pendingAt(member.readRevision, RANK.read, (revision) =>
-          readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member, base)),
+          readMarkerEvent(revision, room.id, member.readSeq, this.#unreadAt(room, member)),
         ),
       );
     }
@@ -228,7 +230,7 @@ export class CatchUpReads {
    */
   #reset(revision: number, room: RoomRow, member: MemberRow): Uint8Array {
     const lastSeq = this.#lastSeqUpTo(room, revision);
-    const counts = this.#unread.asOf(member, lastSeq, { base: revision, revision });
+    const counts = this.#unread.asOf(member, lastSeq, revision);
     return roomResetEvent(
       revision,
       { ...room, lastSeq },
@@ -239,9 +241,9 @@ export class CatchUpReads {
   }
 
   /** What was unread when the read position was moved: the events that follow lead to what is unread now. */
-  #unreadAt(room: RoomRow, member: MemberRow, base: number): Counts {
+  #unreadAt(room: RoomRow, member: MemberRow): Counts {
     const lastSeq = this.#lastSeqUpTo(room, member.readRevision);
-    return this.#unread.asOf(member, lastSeq, { base, revision: member.readRevision });
+    return this.#unread.asOf(member, lastSeq, member.readRevision);
   }
 
   #peer(room: RoomRow, accountId: number): AccountRow | undefined {
@@ -290,7 +292,7 @@ export class CatchUpReads {
     return firstArray(this.#idAt, roomId, seq)?.[0] as number;
   }
 
-  /** Messages created at or before `base` and changed after it. */
+  /** Messages created at or before `base` and changed after it; and all that were deleted after it. */
   #changeSource(roomId: number, base: number): Source {
     let after: [number, number] = [base, Number.MAX_SAFE_INTEGER];
     return chunked((limit) => {
@@ -327,13 +329,11 @@ export class CatchUpReads {
       allArrays(this.#follows, accountId, ...after, limit).map((values) => {
         const row = FOLLOWS.row(values);
         after = [row.changedRevision, row.roomId, row.threadRootSeq];
-        const member = MEMBERS.row(values.slice(FOLLOWS.columns.length));
-        const room = ROOMS.row(values.slice(FOLLOWS.columns.length + MEMBERS.columns.length));
+        const room = ROOMS.row(values.slice(FOLLOWS.columns.length));
         return pendingAt(row.changedRevision, RANK.thread, (revision) => {
           // As with the room's own read position.
           const lastSeq = this.#lastSeqUpTo(room, revision);
-          const told = Math.max(base, member.joinedRevision);
-          const counts = this.#unread.inThread(row, lastSeq, { base: told, revision });
+          const counts = this.#unread.inThread(row, lastSeq, revision);
           return threadMarkerEvent(revision, row, counts);
         });
       }),

@@ -3,7 +3,7 @@ import { type FollowedThread, type RoomUnread, UnreadResponse } from "@parley/pr
 import type { ChatDatabase, Statement } from "../database.ts";
 import { FOLLOWS, type FollowRow, type MemberRow, type RoomRow } from "../rows.ts";
 import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
-import { type AsOf, type Counts, UnreadCounts } from "../unread-counts.ts";
+import { type Counts, UnreadCounts } from "../unread-counts.ts";
 import { followedThread } from "../views.ts";
 
 const NO_THREADS: ReadonlyMap<number, FollowedThread[]> = new Map();
@@ -78,10 +78,11 @@ export class UnreadReads {
       : this.#thread(FOLLOWS.row(values), values.at(-1) as number);
   }
 
-  /** As it was when `lastSeq` was the room's newest message; without `asOf` as it is. */
-  inThread({ accountId, roomId, threadRootSeq, readSeq }: FollowRow, lastSeq: number, asOf?: AsOf) {
+  /** As it was at `revision`, when `lastSeq` was the room's newest message; without `revision` as it is. */
+  inThread(follow: FollowRow, lastSeq: number, revision?: number): Counts {
+    const { accountId, roomId, threadRootSeq, readSeq } = follow;
     const position = { accountId, roomId, threadRootSeq, readSeq, lastSeq };
-    return this.#counts.countThread(position, asOf);
+    return this.#counts.countThread(position, revision);
   }
 
   #thread(row: FollowRow, lastSeq: number): FollowedThread {
@@ -93,15 +94,21 @@ export class UnreadReads {
     return this.#count(room.id, accountId, readSeq, room.lastSeq);
   }
 
-  /** As it was when `lastSeq` was the room's newest message. */
-  asOf({ roomId, accountId, readSeq }: MemberRow, lastSeq: number, asOf: AsOf): Counts {
-    return this.#count(roomId, accountId, readSeq, lastSeq, asOf);
+  /** As it was at `revision`, when `lastSeq` was the room's newest message. */
+  asOf({ roomId, accountId, readSeq }: MemberRow, lastSeq: number, revision: number): Counts {
+    return this.#count(roomId, accountId, readSeq, lastSeq, revision);
   }
 
-  #count(roomId: number, accountId: number, readSeq: number, lastSeq: number, asOf?: AsOf): Counts {
+  #count(
+    roomId: number,
+    accountId: number,
+    readSeq: number,
+    lastSeq: number,
+    revision?: number,
+  ): Counts {
     const sender = readSeq < lastSeq ? firstArray(this.#sender, roomId, accountId) : undefined;
     const [sentCount = 0, lastSentSeq = 0, sentReplies = 0] = (sender ?? []) as number[];
     const sent = { sentCount, lastSentSeq, sentReplies };
-    return this.#counts.count({ roomId, accountId, readSeq, lastSeq, ...sent }, asOf);
+    return this.#counts.count({ roomId, accountId, readSeq, lastSeq, ...sent }, revision);
   }
 }

@@ -1,7 +1,6 @@
 // What is unread: every node says what its tables say, counted anew message by message, and what the events told a subscriber, added up
 // as the SDK does it, is the same. In rooms and in threads; mentions apart.
 import { afterEvent, type CachedRoom, roomOf, unreadOf } from "@parley/client";
-import type { Event } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, FinalState, Report, SubscriptionItem } from "../observer.ts";
 
@@ -11,11 +10,6 @@ const PROPERTY = "unread counts";
 interface Subscriber {
   readonly accountId: number;
   readonly rooms: Map<number, CachedRoom>;
-  /**
-   * By room: messages that came deleted or were deleted, and where one of them was told to be so once more, which pages of a catch-up
-   * may do: the room (0) or a thread. There the count is taken back twice, and right again after the next marker.
-   */
-  readonly told: Map<number, { readonly deleted: Set<number>; readonly doubtful: Set<number> }>;
 }
 
 export class UnreadCounts implements Checker {
@@ -32,10 +26,10 @@ export class UnreadCounts implements Checker {
   onSubscription(client: string, accountId: number, item: SubscriptionItem): void {
     let subscriber = this.#subscribers.get(client);
     if (subscriber === undefined || subscriber.accountId !== accountId) {
-      subscriber = { accountId, rooms: new Map(), told: new Map() };
+      subscriber = { accountId, rooms: new Map() };
       this.#subscribers.set(client, subscriber);
     }
-    const { rooms, told } = subscriber;
+    const { rooms } = subscriber;
     if (item.kind === "resync") {
       // What its rooms are like is for ListRooms to say; those that appear later are whole again.
       rooms.clear();
@@ -45,7 +39,6 @@ export class UnreadCounts implements Checker {
     const row = afterEvent(rooms.get(roomId), item.event, accountId);
     if (row === undefined) rooms.delete(roomId);
     else rooms.set(roomId, row);
-    noteTold(told, item.event);
   }
 
   onSubscriberLost(client: string): void {
@@ -63,10 +56,10 @@ export class UnreadCounts implements Checker {
       }
     }
     const unread = nodes[0]?.unread;
-    for (const [client, { accountId, rooms, told }] of this.#subscribers) {
+    for (const [client, { accountId, rooms }] of this.#subscribers) {
       for (const [roomId, { room }] of rooms) {
         const counted = unread?.get(accountId)?.get(roomId)?.counted;
-        if (counted === undefined || (told.get(roomId)?.doubtful.size ?? 0) > 0) continue;
+        if (counted === undefined) continue;
         if (room.threads.some(({ unreadCount }) => unreadCount > 0)) {
           this.#coverage.add("threads-unread");
         }
@@ -77,33 +70,6 @@ export class UnreadCounts implements Checker {
         this.#report({ property: PROPERTY, detail });
       }
     }
-  }
-}
-
-function noteTold(told: Subscriber["told"], event: Event): void {
-  const roomId = roomOf(event);
-  const change = event.event;
-  if (change?.$case === "roomReset") {
-    told.set(roomId, { deleted: new Set(), doubtful: new Set() });
-    return;
-  }
-  const room = told.get(roomId);
-  if (room === undefined) return;
-  switch (change?.$case) {
-    case "message":
-    case "messageChanged": {
-      const { seq, deleted, threadRootSeq } = change.value;
-      if (!deleted) return;
-      if (room.deleted.has(seq)) room.doubtful.add(threadRootSeq);
-      room.deleted.add(seq);
-      return;
-    }
-    case "readMarker":
-      room.doubtful.delete(0);
-      return;
-    case "threadMarker":
-      room.doubtful.delete(change.value.thread?.threadRootSeq ?? 0);
-      return;
   }
 }
 

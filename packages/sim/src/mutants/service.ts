@@ -308,6 +308,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "deletion-told-by-the-way",
+    what: "what is deleted by the time that it is told as new is not told to be deleted at its own revision, too",
+    edits: [
+      {
+        file: "packages/chat/src/read/catch-up.ts",
+        search: "(m.id <= ?4 OR m.deleted = 1)",
+        replacement: "m.id <= ?4",
+      },
+    ],
+    caughtBy: ["unread counts"],
+    seedsMax: 4,
+  },
+  {
     name: "reply-unread-for-strangers",
     what: "replies in threads are unread for those who do not follow them, too",
     edits: [

@@ -331,7 +331,10 @@ export interface Event {
   revision: number;
   event:
     | //
-    /** A new message. */
+    /**
+     * A new message, as it is when it is told: edited or deleted by then, maybe. A deletion is always told at its own revision as
+     * well, so whoever counts what is unread counts a message with this event and takes it back with that one.
+     */
     { $case: "message"; value: Message }
     | //
     /** A message that existed is now like this (edited, deleted). */
