@@ -1,4 +1,4 @@
-// The chaos panel of `parley dev` in a real Chromium: nodes are killed by its buttons while the checker counts.
+// The chaos panel of `parley dev` in a real Chromium: nodes are killed and cut off by its buttons while the checker counts.
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
@@ -6,10 +6,15 @@ import { CHROMIUM, launchChromium, PATIENCE_MS, Person } from "./chromium.ts";
 
 let cluster: DevCluster;
 let browser: Browser;
+/** The panel's link. */
+let panel: string;
 
 describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 }, () => {
   beforeAll(async () => {
     [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
+    const found = () => /http:\/\/127\.0\.0\.1:\d+\/[\w-]{20,}\//.exec(cluster.tail)?.[0];
+    await until(() => found() !== undefined, "the panel's link");
+    panel = found() ?? "";
   }, 180_000);
 
   afterAll(async () => {
@@ -17,7 +22,7 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
     await cluster?.destroy();
   }, 60_000);
 
-  const link = () => /http:\/\/127\.0\.0\.1:\d+\/[\w-]{20,}\//.exec(cluster.tail)?.[0] ?? "";
+  const link = () => panel;
 
   test("P1, P2: kills and restarts by its buttons; nothing lost, nothing doubled, and the nodes are told apart", async () => {
     const page = await browser.newPage();
@@ -63,6 +68,75 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
     expect(await count("sent")).toBeGreaterThan(25);
     expect(complaints).toEqual([]);
     await owner.context.close();
+    await page.close();
+  });
+
+  test("P1, P2, P6: nodes are cut off from the others, and from clients; the page's cluster view shows who lags, and nothing is lost", async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    await page.goto(link());
+    const count = async (name: string) => {
+      const text = await page.locator(`[data-count="${name}"]`).textContent();
+      return Number((text ?? "").replace(/\D/g, ""));
+    };
+    const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
+    const goesOn = async () => {
+      const before = await count("acknowledged");
+      await until(async () => (await count("acknowledged")) > before + 10, "the checker to go on");
+    };
+    const card = (node: number) =>
+      page.locator("li").filter({ has: page.getByText(`node ${node}`, { exact: true }) });
+    const leader = async () => {
+      const name = page.locator("li", { hasText: "leads" }).locator("strong");
+      await name.waitFor();
+      return Number((await name.textContent())?.replace(/\D/g, ""));
+    };
+    const first = await leader();
+    const served = first === 3 ? 2 : 3;
+    const person = await Person.arrive(browser, "watcher", `http://${cluster.node(served).http}`);
+    await person.signUp();
+    await person.page.locator(".pill").click();
+    const row = (node: number) =>
+      person.page
+        .getByRole("row")
+        .filter({ has: person.page.getByText(`${node}`, { exact: true }) });
+    await page.getByRole("button", { name: "Start the checker" }).click();
+    await until(async () => (await count("acknowledged")) > 5, "the checker to write");
+
+    await press(`Cut off node ${first}`);
+    await card(first).and(page.locator('[data-state="cut-off"]')).waitFor();
+    await until(async () => (await card(first).textContent())?.includes("cut off") === true, "it");
+    await until(async () => ![0, first].includes(await leader()), "another one to lead");
+    await goesOn();
+    const lag = async () => Number(await row(first).getByRole("cell").last().textContent());
+    await until(async () => (await lag()) > 10, "the page to show that it lags");
+    await person.page
+      .getByText(`node ${await leader()} leads`)
+      .last()
+      .waitFor();
+    await press(`Heal node ${first}`);
+    await card(first).and(page.locator('[data-state="running"]')).waitFor();
+    await until(async () => (await lag()) < 10, "it to catch up");
+    await goesOn();
+
+    // Clients too: whoever is there moves on to another node.
+    const pill = async () => (await person.page.locator(".pill").textContent()) ?? "";
+    const serving = Number(/node (\d+)/.exec(await pill())?.[1]);
+    await press(`Isolate node ${serving}`);
+    await until(
+      async () => /node \d/.test(await pill()) && !(await pill()).includes(`node ${serving}`),
+      "it to move",
+    );
+    await goesOn();
+    await press(`Heal node ${serving}`);
+    await page.locator('[data-state="cut-off"]').waitFor({ state: "detached" });
+    await goesOn();
+    await press("Stop the checker");
+    await page.getByRole("button", { name: "Start the checker" }).waitFor();
+    expect(await count("lost")).toBe(0);
+    expect(await count("doubled")).toBe(0);
+    expect(person.complaints).toEqual([]);
+    await person.context.close();
     await page.close();
   });
 

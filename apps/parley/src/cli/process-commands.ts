@@ -62,7 +62,9 @@ export function addProcessCommands(program: Command): void {
 
   program
     .command("dev-control")
-    .description("kill, pause, resume or restart a node of a running `parley dev`")
+    .description(
+      "kill, pause, resume, restart, cut-off (from the other nodes), isolate (from clients, too) or heal a node of a running `parley dev`",
+    )
     .addArgument(new Argument("<action>").choices([...CONTROL_COMMANDS]))
     .argument("[node]", "the node's number", wholeNumber(1, 1_000_000))
     .option("--data <folder>", "the folder of that cluster", DATA_DEFAULT)

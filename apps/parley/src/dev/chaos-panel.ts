@@ -1,11 +1,11 @@
-// The chaos panel of `parley dev`: a page on which nodes are killed, paused and restarted while a checker counts. The supervisor serves it, so that
+// The chaos panel of `parley dev`: a page on which nodes are killed, paused, cut off and restarted while a checker counts. The supervisor serves it, so that
 // it outlives the nodes; only on loopback, only under a link with a random token, and only to its own page. Nodes have no such thing.
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
-import type { ControlReply, ControlRequest } from "./control.ts";
+import { type ControlReply, type ControlRequest, NODE_COMMANDS } from "./control.ts";
 import type { LiveChecker } from "./live-checker.ts";
 
 export interface ChaosPanelParts {
@@ -29,7 +29,7 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const actSchema = z.union([
-  z.strictObject({ cmd: z.enum(["kill", "pause", "resume", "restart"]), node: z.int() }),
+  z.strictObject({ cmd: z.enum(NODE_COMMANDS), node: z.int() }),
   z.strictObject({ checker: z.enum(["start", "stop"]) }),
 ]);
 

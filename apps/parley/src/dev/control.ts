@@ -7,7 +7,19 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { LineSplitter } from "./line-splitter.ts";
 
-export const CONTROL_COMMANDS = ["kill", "pause", "resume", "restart", "status", "stop"] as const;
+/** What can be done to one node. */
+export const NODE_COMMANDS = [
+  "kill",
+  "pause",
+  "resume",
+  "restart",
+  "cut-off",
+  "isolate",
+  "heal",
+] as const;
+export type NodeCommand = (typeof NODE_COMMANDS)[number];
+
+export const CONTROL_COMMANDS = [...NODE_COMMANDS, "status", "stop"] as const;
 
 export const controlRequestSchema = z.strictObject({
   cmd: z.enum(CONTROL_COMMANDS),

@@ -172,16 +172,18 @@ describe("keys", () => {
       select: (id: number) => void done.push(`select ${id}`),
       kill: () => void done.push("kill"),
       togglePause: () => void done.push("pause"),
+      toggleCut: () => void done.push("cut"),
       restart: () => void done.push("restart"),
       status: () => void done.push("status"),
       help: () => void done.push("help"),
       quit: () => void done.push("quit"),
     };
-    for (const key of "3kprshxq\u0003") handleKey(key, actions);
+    for (const key of "3kpcrshxq\u0003") handleKey(key, actions);
     expect(done).toEqual([
       "select 3",
       "kill",
       "pause",
+      "cut",
       "restart",
       "status",
       "help",

@@ -4,6 +4,7 @@ export interface KeyActions {
   select(id: number): void;
   kill(): void;
   togglePause(): void;
+  toggleCut(): void;
   restart(): void;
   status(): void;
   help(): void;
@@ -23,6 +24,9 @@ export function handleKey(key: string, actions: KeyActions): void {
       break;
     case "p":
       actions.togglePause();
+      break;
+    case "c":
+      actions.toggleCut();
       break;
     case "r":
       actions.restart();

@@ -1,10 +1,11 @@
 // One server process of a dev cluster: started, killed, paused, restarted; its output read.
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Cut } from "./cut-off.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { LogFile } from "./log-file.ts";
 
-const PARLEY = fileURLToPath(new URL("../../bin/parley.mjs", import.meta.url));
+const NODE_MAIN = fileURLToPath(new URL("./node-main.ts", import.meta.url));
 /** How long a process may take to stop before it is killed. */
 const STOP_TIMEOUT_MS = 8_000;
 
@@ -14,7 +15,7 @@ export interface NodeProcessEvents {
   onLine(line: string): void;
   /** `expected`: it was killed or stopped on request. */
   onExit(how: string, expected: boolean): void;
-  /** Pid or state changed. */
+  /** Pid, state or cut changed. */
   onChange(): void;
 }
 
@@ -26,6 +27,7 @@ export class NodeProcess {
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #state: NodeState = "dead";
+  #cut: Cut = "none";
   #expected = false;
 
   constructor(id: number, configPath: string, log: LogFile, events: NodeProcessEvents) {
@@ -39,6 +41,11 @@ export class NodeProcess {
     return this.#state;
   }
 
+  /** From whom it is cut off; a new process is not. */
+  get cut(): Cut {
+    return this.#cut;
+  }
+
   get pid(): number | undefined {
     return this.#state === "dead" ? undefined : this.#child?.pid;
   }
@@ -46,7 +53,7 @@ export class NodeProcess {
   /** Does nothing while it runs. */
   start(): void {
     if (this.#state !== "dead") return;
-    const args = [PARLEY, "server", "--id", String(this.id), "--config", this.#configPath];
+    const args = [NODE_MAIN, "server", "--id", String(this.id), "--config", this.#configPath];
     const child = spawn(process.execPath, args, {
       // Its own process group, so that Ctrl-C in the terminal reaches the supervisor alone; and a
       // channel whose end tells it that the supervisor is gone.
@@ -55,6 +62,7 @@ export class NodeProcess {
     });
     this.#child = child;
     this.#state = "running";
+    this.#cut = "none";
     this.#expected = false;
     const done = Promise.withResolvers<void>();
     this.#exited = done.promise;
@@ -62,6 +70,7 @@ export class NodeProcess {
     const onEnd = (how: string) => {
       if (this.#child !== child || this.#state === "dead") return;
       this.#state = "dead";
+      this.#cut = "none";
       this.#events.onChange();
       this.#events.onExit(how, this.#expected);
       done.resolve();
@@ -103,6 +112,15 @@ export class NodeProcess {
     if (this.#state !== "paused") return false;
     this.#child?.kill("SIGCONT");
     this.#setState("running");
+    return true;
+  }
+
+  /** False when it does not run. */
+  setCut(cut: Cut): boolean {
+    if (this.#state !== "running") return false;
+    this.#child?.send({ cut });
+    this.#cut = cut;
+    this.#events.onChange();
     return true;
   }
 

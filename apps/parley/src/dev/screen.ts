@@ -40,7 +40,7 @@ export function helpLines(nodeCount: number): readonly string[] {
   const last = Math.min(9, nodeCount);
   return [
     `${pc.bold("Keys")}   1–${last} choose a node, then:`,
-    `  ${pc.bold("k")} kill -9   ${pc.bold("p")} pause / resume   ${pc.bold("r")} restart   ` +
+    `  ${pc.bold("k")} kill -9   ${pc.bold("p")} pause / resume   ${pc.bold("c")} cut off / heal   ${pc.bold("r")} restart   ` +
       `${pc.bold("s")} status   ${pc.bold("h")} help   ${pc.bold("q")} stop all`,
   ];
 }
@@ -99,7 +99,7 @@ export function summaryLines(summary: SummaryOf): readonly string[] {
     `  browser   ${pc.cyan(`${scheme}://${serving[0]?.httpAddress ?? ""}`)}   or any other HTTP address above`,
     `  terminal  ${pc.cyan(chat)}   in other terminals, as many as you like`,
     `  look      ${pc.cyan(status)}`,
-    `  break it  ${pc.cyan(panel)}   a page to kill, pause and restart nodes, with a checker that counts`,
+    `  break it  ${pc.cyan(panel)}   a page to kill, pause, cut off and restart nodes, with a checker that counts`,
     `            ${pc.cyan(kill)}${isInteractive ? "   or with the keys below" : ""}`,
     `  ${survive}`,
     ...(isInteractive ? ["", ...helpLines(count)] : []),

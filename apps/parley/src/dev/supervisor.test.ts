@@ -71,6 +71,41 @@ describe("parley dev", () => {
   );
 
   it(
+    "P6, P8: a leader is cut off from its peers: the others choose another, it knows that it leads no more, and follows when healed",
+    SLOW,
+    async () => {
+      await run.start("--nodes", "3");
+      const leader = await leaderSeenBy(run.node(1).grpc);
+      const [cut, other] = [run.node(leader), run.node(leader === 1 ? 2 : 1)];
+      const seenByCut = () => askStatus(cut.grpc, { timeoutMs: 5_000 });
+      expect(await run.control("cut-off", leader)).toMatchObject({ ok: true, cut_off: "peers" });
+      await eventually("another leader", async () => {
+        const now = await leaderSeenBy(other.grpc);
+        return now !== 0 && now !== leader;
+      });
+      // It still answers clients, and says that it has no majority.
+      await eventually("it gives up", async () => (await seenByCut()).leaderId === 0);
+      expect(run.node(leader).pid).toBe(cut.pid);
+      expect(await run.control("status")).toMatchObject({
+        ok: true,
+        leader: await leaderSeenBy(other.grpc),
+      });
+      expect(await run.control("heal", leader)).toMatchObject({ ok: true, cut_off: "none" });
+      await eventually("it follows", async () => {
+        const [one, all] = [await seenByCut(), await askStatus(other.grpc, { timeoutMs: 5_000 })];
+        return one.leaderId !== 0 && one.leaderId === all.leaderId && one.term === all.term;
+      });
+      expect(await run.control("heal", leader)).toMatchObject({ ok: false });
+
+      expect(await run.control("isolate", leader)).toMatchObject({ ok: true, cut_off: "all" });
+      await expect(seenByCut()).rejects.toThrow();
+      // A process that is started anew has its network.
+      expect(await run.control("restart", leader)).toMatchObject({ ok: true, cut_off: "none" });
+      await eventually("it answers", async () => (await leaderSeenBy(cut.grpc)) !== 0);
+    },
+  );
+
+  it(
     "servers end when the supervisor is killed, and the next one takes over their data",
     SLOW,
     async () => {

@@ -13,7 +13,9 @@ import {
   type ControlRequest,
   type ControlServer,
   controlPath,
+  type NodeCommand,
 } from "./control.ts";
+import type { Cut } from "./cut-off.ts";
 import { logPath } from "./data-folder.ts";
 import { DEMO_PASSWORD, fillDemo } from "./demo.ts";
 import { PEOPLE } from "./demo-content.ts";
@@ -111,24 +113,26 @@ export class Supervisor {
     }, RESPAWN_DELAY_MS);
   }
 
-  #runningCount(): number {
-    return this.#nodes.filter(({ state }) => state === "running").length;
+  /** Those that run and reach each other. */
+  #inTouchCount(): number {
+    return this.#nodes.filter(({ state, cut }) => state === "running" && cut === "none").length;
   }
 
   #howMany(): string {
-    return `${this.#runningCount()} of ${this.#nodes.length} nodes run`;
+    const isAnyCut = this.#nodes.some(({ cut }) => cut !== "none");
+    return `${this.#inTouchCount()} of ${this.#nodes.length} nodes ${isAnyCut ? "are in touch" : "run"}`;
   }
 
   /** Says so when a majority is lost, and when it is there again. */
   #tellMajority(): void {
-    const hasMajority = this.#runningCount() > this.#nodes.length / 2;
+    const hasMajority = this.#inTouchCount() > this.#nodes.length / 2;
     if (hasMajority === this.#hadMajority) return;
     this.#hadMajority = hasMajority;
     this.#screen.note(
       hasMajority
         ? pc.green(`a majority runs again (${this.#howMany()}): what waits will be delivered`)
         : pc.yellow(
-            `no majority (${this.#howMany()}): chats can read, and what they send waits until a node is back (r restarts one)`,
+            `no majority (${this.#howMany()}): chats can read, and what they send waits until a node is back (r restarts one, c heals it)`,
           ),
     );
   }
@@ -149,11 +153,11 @@ export class Supervisor {
     });
   }
 
-  /** Addresses of the nodes that could answer. */
+  /** Addresses of the nodes that could answer; those that are cut off know least. */
   #liveAddresses(): readonly string[] {
-    const live = new Set(
-      this.#nodes.filter(({ state }) => state === "running").map(({ id }) => id),
-    );
+    const running = this.#nodes.filter(({ state }) => state === "running");
+    const inTouch = running.filter(({ cut }) => cut === "none");
+    const live = new Set((inTouch.length > 0 ? inTouch : running).map(({ id }) => id));
     return this.#options.config.nodes.filter(({ id }) => live.has(id)).map((node) => node.address);
   }
 
@@ -248,14 +252,12 @@ export class Supervisor {
     }
     const refusal = await this.#act(node, request.cmd);
     if (refusal !== undefined) return { ok: false, error: refusal };
-    return { ok: true, node: node.id, pid: node.pid ?? null, state: node.state };
+    const { id, pid, state, cut } = node;
+    return { ok: true, node: id, pid: pid ?? null, state, cut_off: cut };
   }
 
   /** Does it; a sentence = why it cannot be done. */
-  async #act(
-    node: NodeProcess,
-    action: "kill" | "pause" | "resume" | "restart",
-  ): Promise<string | undefined> {
+  async #act(node: NodeProcess, action: NodeCommand): Promise<string | undefined> {
     switch (action) {
       case "kill":
         return (await node.kill()) ? undefined : `node ${node.id} is not running`;
@@ -280,11 +282,30 @@ export class Supervisor {
         );
         this.#tellMajority();
         return undefined;
+      case "cut-off":
+        return this.#cut(node, "peers", pc.yellow("cut off from the other nodes"));
+      case "isolate":
+        return this.#cut(node, "all", pc.yellow("cut off from the other nodes and from clients"));
+      case "heal":
+        if (node.cut === "none") return `node ${node.id} is not cut off`;
+        return this.#cut(node, "none", "in touch again");
     }
   }
 
+  #cut(node: NodeProcess, cut: Cut, what: string): string | undefined {
+    if (!node.setCut(cut)) return `node ${node.id} is not running`;
+    this.#screen.node(node.id, `${what} ${pc.dim(`· ${this.#howMany()}`)}`);
+    this.#tellMajority();
+    return undefined;
+  }
+
   async #describe(): Promise<ControlReply> {
-    const nodes = this.#nodes.map(({ id, pid, state }) => ({ id, pid: pid ?? null, state }));
+    const nodes = this.#nodes.map(({ id, pid, state, cut }) => ({
+      id,
+      pid: pid ?? null,
+      state,
+      cut_off: cut,
+    }));
     const status = await this.#status();
     return { ok: true, leader: status?.leaderId ?? 0, term: status?.term ?? 0, nodes };
   }
@@ -298,7 +319,7 @@ export class Supervisor {
 
   #keyActions(): KeyActions {
     const chosen = () => this.#nodes[this.#selected - 1];
-    const act = (action: "kill" | "pause" | "resume" | "restart") => {
+    const act = (action: NodeCommand) => {
       const node = chosen();
       if (node === undefined) return;
       this.#act(node, action).then(
@@ -314,11 +335,12 @@ export class Supervisor {
         this.#selected = id;
         const node = chosen();
         this.#screen.note(
-          `n${id} is chosen (${node?.state ?? "?"}): k kill -9, p pause / resume, r restart`,
+          `n${id} is chosen (${node?.state ?? "?"}): k kill -9, p pause / resume, c cut off / heal, r restart`,
         );
       },
       kill: () => act("kill"),
       togglePause: () => act(chosen()?.state === "paused" ? "resume" : "pause"),
+      toggleCut: () => act(chosen()?.cut === "none" ? "cut-off" : "heal"),
       restart: () => act("restart"),
       status: () => void this.#showStatus(),
       help: () => this.#screen.lines(helpLines(this.#nodes.length)),

@@ -1,6 +1,6 @@
 // The process around a server: its command line, its signals, its last words.
 import { resolve } from "node:path";
-import { StartupError } from "@parley/node";
+import { type PeerTransport, StartupError } from "@parley/node";
 import { StorageError } from "@parley/store";
 import { ExitCode } from "../cli/exit-codes.ts";
 import { UsageError } from "../cli/usage-error.ts";
@@ -63,8 +63,11 @@ function exitCodeOf(error: unknown): number {
     : ExitCode.failure;
 }
 
-/** Runs until a signal or a fatal error ends the process. */
-export async function runServer(options: ServerCommandOptions): Promise<void> {
+/** Runs until a signal or a fatal error ends the process. `around`: what the node's links to its peers go through. */
+export async function runServer(
+  options: ServerCommandOptions,
+  around?: (own: PeerTransport) => PeerTransport,
+): Promise<void> {
   const config = configOf(options);
   const own = ownNode(config, options.id);
   if (own === undefined) {
@@ -89,7 +92,7 @@ export async function runServer(options: ServerCommandOptions): Promise<void> {
   process.on("unhandledRejection", die);
   let server: ParleyServer;
   try {
-    server = new ParleyServer({ config, self, logger, onFatal: die });
+    server = new ParleyServer({ config, self, logger, onFatal: die, around });
   } catch (error) {
     die(error);
     return;

@@ -1,7 +1,7 @@
 // `parley server`: one node with its real clock, disks and sockets.
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { Node } from "@parley/node";
+import { Node, type PeerTransport } from "@parley/node";
 import { SqliteChatStore, SqliteLogStore, WitnessStore } from "@parley/store";
 import { formatAddress, isLoopback, parseAddress } from "../config/addresses.ts";
 import { type ClusterConfig, defaultHttpPort, type ServerNode } from "../config/load.ts";
@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly logger: ProcessLogger;
   /** The node cannot go on; called at most once. The process must end. */
   readonly onFatal: (error: unknown) => void;
+  /** What its links to peers go through; left out: nothing. */
+  readonly around?: ((own: PeerTransport) => PeerTransport) | undefined;
 }
 
 type Phase = "starting" | "serving" | "stopping";
@@ -94,7 +96,7 @@ export class ParleyServer {
         chatStore: self.isWitness
           ? new WitnessStore(logStore)
           : new SqliteChatStore({ dbPath: self.dbPath, owner: logStore, logger }),
-        transport,
+        transport: options.around?.(transport) ?? transport,
         hasher: createPasswordHasher(),
         sha256,
         logger,

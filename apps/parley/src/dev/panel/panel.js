@@ -1,11 +1,15 @@
 // Shows what the supervisor says, four times a second, and tells it what to do.
 const POLL_MS = 250;
 const BUTTONS = [
-  ["kill", "Kill -9", (state) => state !== "dead"],
-  ["pause", "Pause", (state) => state === "running"],
-  ["resume", "Resume", (state) => state === "paused"],
+  ["kill", "Kill -9", ({ state }) => state !== "dead"],
+  ["pause", "Pause", ({ state }) => state === "running"],
+  ["resume", "Resume", ({ state }) => state === "paused"],
   ["restart", "Restart", () => true],
+  ["cut-off", "Cut off", ({ state, cut_off: cut }) => state === "running" && cut !== "peers"],
+  ["isolate", "Isolate", ({ state, cut_off: cut }) => state === "running" && cut !== "all"],
+  ["heal", "Heal", ({ state, cut_off: cut }) => state === "running" && cut !== "none"],
 ];
+const CUTS = { peers: "cut off from the other nodes", all: "cut off from nodes and clients" };
 
 const $ = (id) => document.getElementById(id);
 const nodes = new Map();
@@ -48,20 +52,24 @@ function cardOf(id) {
 }
 
 function draw({ leader, term, nodes: all, checker }) {
-  const running = all.filter(({ state }) => state === "running").length;
+  const running = all.filter(({ state }) => state === "running");
+  const inTouch = running.filter(({ cut_off: cut }) => cut === "none").length;
+  const cutOff = running.length - inTouch;
   const majority =
-    running > all.length / 2
+    inTouch > all.length / 2
       ? "a majority: the chat goes on"
       : "no majority: the chat is read-only, and what is sent waits";
   $("summary").textContent =
-    `${running} of ${all.length} nodes run, ${majority}. ` +
+    `${running.length} of ${all.length} nodes run${cutOff > 0 ? `, ${cutOff} of them cut off` : ""}, ${majority}. ` +
     (leader === 0 ? "Nobody leads." : `Node ${leader} leads, term ${term}.`);
-  for (const { id, state } of all) {
+  for (const node of all) {
+    const { id, state, cut_off: cut } = node;
     const { item, role, buttons } = cardOf(id);
-    item.dataset.state = state;
-    role.textContent = state === "running" ? (id === leader ? "leads" : "follows") : state;
+    item.dataset.state = state === "running" && cut !== "none" ? "cut-off" : state;
+    role.textContent =
+      state !== "running" ? state : (CUTS[cut] ?? (id === leader ? "leads" : "follows"));
     BUTTONS.forEach(([, , isPossible], at) => {
-      buttons[at].disabled = !isPossible(state);
+      buttons[at].disabled = !isPossible(node);
     });
   }
   $("checker").textContent = checker.isRunning ? "Stop the checker" : "Start the checker";
