@@ -38,7 +38,15 @@ export class Person {
   }
 
   static async arrive(browser: Browser, name: string, origin: string): Promise<Person> {
-    const context = await browser.newContext({ viewport: { width: 1200, height: 760 } });
+    return Person.in(
+      await browser.newContext({ viewport: { width: 1200, height: 760 } }),
+      name,
+      origin,
+    );
+  }
+
+  /** With a browser that was set up for them. */
+  static async in(context: BrowserContext, name: string, origin: string): Promise<Person> {
     context.setDefaultTimeout(PATIENCE_MS);
     const person = new Person(name, context, await context.newPage());
     await person.page.goto(origin);

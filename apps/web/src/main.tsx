@@ -1,11 +1,13 @@
 // The page. Whoever reads on: `chat/` is what it knows (no React), `ui/` is what it shows.
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { probeKeeping } from "./chat/saved.ts";
 import { App } from "./ui/app.tsx";
 import "./styles.css";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no #root");
+probeKeeping();
 createRoot(root).render(
   <StrictMode>
     <App />

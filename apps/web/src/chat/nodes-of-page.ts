@@ -1,7 +1,7 @@
 // A page may dial only the nodes that its policy lists. So that the next one lists today's, the worker is told of them; and a page that may
 // not dial a new member reloads itself when nobody is using it. Drafts and unsent messages are kept by then.
 import type { ParleyClient } from "@parley/client/browser";
-import { saveServers } from "./saved.ts";
+import { hasUnkeptDraft, saveServers } from "./saved.ts";
 
 const IDLE_MS = 10_000;
 const RELOADED_AT = "parley:reloaded-at";
@@ -50,7 +50,8 @@ export class NodesOfPage {
     if (event.effectiveDirective !== "connect-src" || this.#timer !== undefined) return;
     this.#timer = setInterval(() => {
       const isIdle = performance.now() - this.#usedAtMs > IDLE_MS || document.hidden;
-      if (isIdle && this.#client.state.phase === "online" && this.#mayReload()) location.reload();
+      const isSettled = this.#client.state.phase === "online" && !hasUnkeptDraft();
+      if (isIdle && isSettled && this.#mayReload()) location.reload();
     }, 1_000);
   }
 

@@ -1,5 +1,6 @@
 // What the page keeps between loads beside the databases of the SDK: who is signed in, where the nodes are, drafts. In local storage of this
-// origin, which no other origin can read; where storage is forbidden, in memory.
+// origin, which no other origin can read; where storage is forbidden or full, in memory, and whoever listens is told.
+import type { Observable } from "@parley/client/browser";
 import type { MarkStore } from "./unread-marks.ts";
 
 export interface SavedSignIn {
@@ -16,9 +17,40 @@ const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
 const UNREAD_MARKS = "parley:unread-marks:";
 const SERVERS_MAX = 64;
-const DRAFT_CHARACTERS_MAX = 65_536;
+const PROBE = "parley:probe";
+/** Of a draft that outlives the page; a longer one would leave no room for all else. Browsers keep about 5 Mi for an origin. */
+const DRAFT_CHARACTERS_MAX = 2 * 1024 * 1024;
 
+/** What lives no longer than the page. */
 const memory = new Map<string, string>();
+
+/** Why something lives no longer than the page; "" = all is kept. */
+export type KeepingProblem = "" | "forbidden" | "full";
+
+let problem: KeepingProblem = "";
+const listeners = new Set<() => void>();
+
+/** Whether this browser keeps what the page gives it. */
+export const keeping: Observable<KeepingProblem> = {
+  subscribe: (listener) => {
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  },
+  getSnapshot: () => problem,
+};
+
+function setProblem(now: KeepingProblem): void {
+  if (now === problem) return;
+  problem = now;
+  for (const listener of [...listeners]) listener();
+}
+
+/** Whether a draft would be lost with the page. */
+export function hasUnkeptDraft(): boolean {
+  return [...memory.keys()].some((key) => key.startsWith(DRAFT));
+}
 
 function read(key: string): string | undefined {
   const kept = memory.get(key);
@@ -33,13 +65,43 @@ function read(key: string): string | undefined {
 function write(key: string, value: string | undefined): void {
   // What storage took is not kept here too: another tab may change it.
   memory.delete(key);
-  try {
-    if (value === undefined) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    // Full or forbidden: it lives as long as the page.
-    if (value !== undefined) memory.set(key, value);
+  const refusal = value === undefined ? remove(key) : store(key, value);
+  if (refusal !== "" && value !== undefined) memory.set(key, value);
+  // There may be room again for what found none.
+  if (refusal === "") {
+    for (const [other, kept] of [...memory]) if (store(other, kept) === "") memory.delete(other);
   }
+  if (refusal !== "") setProblem(refusal);
+  else if (memory.size === 0) setProblem("");
+}
+
+function store(key: string, value: string): KeepingProblem {
+  if (key.startsWith(DRAFT) && value.length > DRAFT_CHARACTERS_MAX) return "full";
+  try {
+    localStorage.setItem(key, value);
+    return "";
+  } catch (cause) {
+    return refusalOf(cause);
+  }
+}
+
+function remove(key: string): KeepingProblem {
+  try {
+    localStorage.removeItem(key);
+    return "";
+  } catch (cause) {
+    return refusalOf(cause);
+  }
+}
+
+function refusalOf(cause: unknown): KeepingProblem {
+  return cause instanceof Error && cause.name === "QuotaExceededError" ? "full" : "forbidden";
+}
+
+/** Finds out whether anything is kept, before there is something to lose. */
+export function probeKeeping(): void {
+  write(PROBE, "1");
+  write(PROBE, undefined);
 }
 
 function parsed(key: string): unknown {
@@ -63,6 +125,8 @@ export function savedSignIn(): SavedSignIn | undefined {
 }
 
 export function saveSignIn(signIn: SavedSignIn | undefined): void {
+  // An older one must not come back in the place of one that finds no room.
+  remove(SIGN_IN);
   write(SIGN_IN, signIn === undefined ? undefined : JSON.stringify(signIn));
 }
 
@@ -112,8 +176,7 @@ export function saveDraft(
   threadRootSeq: number,
   text: string,
 ): void {
-  const kept = text === "" ? undefined : text.slice(0, DRAFT_CHARACTERS_MAX);
-  write(draftKey(scope, roomId, threadRootSeq), kept);
+  write(draftKey(scope, roomId, threadRootSeq), text === "" ? undefined : text);
 }
 
 /** Drafts and marks, when the account signs out. */

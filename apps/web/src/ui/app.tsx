@@ -2,7 +2,13 @@
 import type { ParleyError } from "@parley/client/browser";
 import { useCallback, useEffect, useState } from "react";
 import { Chat } from "../chat/chat.ts";
-import { onSignInElsewhere, type SavedSignIn, savedSignIn, saveSignIn } from "../chat/saved.ts";
+import {
+  hasUnkeptDraft,
+  onSignInElsewhere,
+  type SavedSignIn,
+  savedSignIn,
+  saveSignIn,
+} from "../chat/saved.ts";
 import { ChatContext } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { InviteDialog } from "./invite-dialog.tsx";
@@ -96,6 +102,15 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
       opening.then((opened) => opened.close()).catch(() => {});
     };
   }, [signIn, onSignedOut]);
+  useEffect(() => {
+    // Whoever leaves a page that alone has something is asked first.
+    const ask = (event: BeforeUnloadEvent) => {
+      const hasUnsent = durability !== undefined && chat?.outbox.getSnapshot().length !== 0;
+      if (hasUnsent || hasUnkeptDraft()) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [chat, durability]);
   if (problem !== "") return <p role="alert">{problem}</p>;
   if (chat === undefined) return null;
   return (

@@ -6,6 +6,7 @@ import { useAttention } from "./attention.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { ClusterDialog } from "./cluster-dialog.tsx";
 import { Directory } from "./directory.tsx";
+import { KeepingBanner } from "./keeping-notice.tsx";
 import { Leftovers } from "./leftovers.tsx";
 import { MembersDialog } from "./members-dialog.tsx";
 import { NewRoom } from "./new-room.tsx";
@@ -54,12 +55,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
     <div className="shell" data-in-room={room !== undefined}>
       <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
       <main>
-        {durability !== undefined && (
-          <p className="banner" role="status">
-            This browser can't store messages ({durability.message}). They are sent all the same,
-            but what is unsent is lost when this tab closes.
-          </p>
-        )}
+        <KeepingBanner outbox={durability} />
         <Leftovers />
         {room !== undefined ? (
           <RoomPage

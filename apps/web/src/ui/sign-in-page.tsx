@@ -12,6 +12,7 @@ import {
 import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
 import { invitation, problemText } from "./format.ts";
+import { useKeeping } from "./keeping-notice.tsx";
 
 interface SignInPageProps {
   readonly notice: string;
@@ -130,6 +131,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
     }
   }
 
+  const keepsNothing = useKeeping() === "forbidden";
   const isOffline = state !== undefined && state.phase !== "online" && state.problem !== "";
   return (
     <main className="sign-in">
@@ -140,6 +142,12 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
         {notice !== "" && (
           <p className="notice" role="status">
             {notice}
+          </p>
+        )}
+        {keepsNothing && (
+          <p className="notice" role="status">
+            This browser keeps nothing for this page: you can chat, and sign in again after a
+            reload.
           </p>
         )}
         {registration?.invite !== undefined && (

@@ -10,7 +10,8 @@ export interface TabPeersOptions {
 
 /**
  * `name`: that of the outbox (`outboxName`). Undefined where the browser has no Web Locks (plain
- * `http://` beyond loopback): then every tab sends for itself, which P2 makes harmless.
+ * `http://` beyond loopback): then every tab sends for itself, which P2 makes harmless. So it does
+ * where there are locks that the browser's settings forbid, which only a request finds out.
  */
 export function tabPeers(name: string, options: TabPeersOptions = {}): OutboxPeers | undefined {
   const locks = globalThis.navigator?.locks;
@@ -67,7 +68,7 @@ class TabPeers implements OutboxPeers {
 
   #request(options: LockOptions): void {
     const held = this.#locks.request(this.#name, options, () => this.#hold());
-    held.catch(() => this.#lost(options));
+    held.catch((cause: unknown) => this.#lost(options, cause));
   }
 
   /** The lock is held for as long as the promise is pending. */
@@ -79,9 +80,15 @@ class TabPeers implements OutboxPeers {
     });
   }
 
-  /** Stolen, or withdrawn from the queue. */
-  #lost(options: LockOptions): void {
+  /** Stolen, withdrawn from the queue, or refused. */
+  #lost(options: LockOptions, cause: unknown): void {
     if (this.#events === undefined || options.signal?.aborted === true) return;
+    if (!(cause instanceof Error && cause.name === "AbortError")) {
+      // Asking again would be refused again, at once and for ever.
+      this.#release = () => {};
+      this.#events.onLead();
+      return;
+    }
     this.#release = undefined;
     this.#events.onFollow();
     this.#queue();

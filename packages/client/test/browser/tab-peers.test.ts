@@ -292,3 +292,17 @@ test("where there are no Web Locks, every tab sends for itself", () => {
   vi.stubGlobal("navigator", {});
   expect(tabPeers(name)).toBeUndefined();
 });
+
+test("where the browser's settings forbid locks, a tab sends for itself, and asks no more", async () => {
+  const request = vi.fn(() => Promise.reject(new DOMException("denied", "SecurityError")));
+  vi.stubGlobal("navigator", { locks: { request } });
+  const peers = tabPeers(name, { visible: () => true });
+  const onLead = vi.fn();
+  peers?.join({ onLead, onFollow: () => {}, onNews: () => {} });
+  await expect.poll(() => onLead.mock.calls.length).toBe(1);
+  // Nothing that is still on its way asks again.
+  await settle();
+  peers?.claim();
+  expect(request).toHaveBeenCalledTimes(1);
+  peers?.leave();
+});
