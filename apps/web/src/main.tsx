@@ -2,12 +2,14 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { probeKeeping } from "./chat/saved.ts";
+import { direction, locale } from "./text/locale.ts";
 import { App } from "./ui/app.tsx";
 import "./styles.css";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no #root");
 probeKeeping();
+Object.assign(document.documentElement, { lang: locale, dir: direction });
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -16,6 +16,7 @@ import {
   tabPeers,
   webSocketCarrier,
 } from "@parley/client/browser";
+import { t } from "../text/t.ts";
 import { Blocked } from "./blocked.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { NodesOfPage } from "./nodes-of-page.ts";
@@ -142,12 +143,9 @@ export class Chat {
       accountId,
       store: contents === undefined ? undefined : cache,
       contents,
-      onOtherCluster: () =>
-        signedOut(
-          "These servers hold another cluster now. Sign in again; unsent messages are kept.",
-        ),
+      onOtherCluster: () => signedOut(t("app.otherCluster")),
     });
-    client.onSignedOut(() => signedOut("You were signed out. Unsent messages are kept."));
+    client.onSignedOut(() => signedOut(t("app.signedOut")));
     await client.start();
     chat = new Chat(signIn, client, sync, cache);
     sync.start();

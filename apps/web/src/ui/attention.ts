@@ -1,5 +1,6 @@
 // That something waits, where the page is only a tab among others: a number in its title, and a dot in its icon.
 import { useEffect } from "react";
+import { t } from "../text/t.ts";
 import { useMarkedRooms, useRooms } from "./chat-context.ts";
 import { waitingIn } from "./format.ts";
 
@@ -17,13 +18,15 @@ export function useAttention(): void {
   );
   useEffect(() => {
     document.title =
-      waiting === 0 ? "Parley" : `(${waiting > SHOWN_MAX ? `${SHOWN_MAX}+` : waiting}) Parley`;
+      waiting === 0
+        ? t("app.name")
+        : t("app.titleWaiting", { count: waiting > SHOWN_MAX ? `${SHOWN_MAX}+` : waiting });
     const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
     if (link !== null) link.href = waiting === 0 ? ICON : ICON_UNREAD;
   }, [waiting]);
   useEffect(
     () => () => {
-      document.title = "Parley";
+      document.title = t("app.name");
       const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
       if (link !== null) link.href = ICON;
     },

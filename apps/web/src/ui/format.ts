@@ -1,20 +1,18 @@
 // Times and names as people read them.
 import { type Invite, type Room, unreadOf as unreadInAll } from "@parley/client/browser";
+import { dateFormat } from "../text/locale.ts";
+import { t } from "../text/t.ts";
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const dayWithYear = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+export const clockTime = dateFormat({ hour: "2-digit", minute: "2-digit" });
+export const fullTime = dateFormat({ dateStyle: "full", timeStyle: "medium" });
+const day = dateFormat({ weekday: "long", day: "numeric", month: "long" });
+const dayWithYear = dateFormat({ dateStyle: "full" });
+const shortMoment = dateFormat({ dateStyle: "medium", timeStyle: "short" });
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-const shortMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-export const clockTime = (ms: number): string => time.format(ms);
-export const fullTime = (ms: number): string => moment.format(ms);
 
 /** The time of today, or of another day with its date. `nowMs`: by the servers' clock. */
 export function momentName(ms: number, nowMs: number): string {
-  return (dayKey(ms) === dayKey(nowMs) ? time : shortMoment).format(ms);
+  return (dayKey(ms) === dayKey(nowMs) ? clockTime : shortMoment)(ms);
 }
 
 /** The same for all moments of one day of this device's zone. */
@@ -25,10 +23,10 @@ export function dayKey(ms: number): string {
 
 /** `nowMs`: by the servers' clock. */
 export function dayName(ms: number, nowMs: number): string {
-  if (dayKey(ms) === dayKey(nowMs)) return "Today";
-  if (dayKey(ms) === dayKey(nowMs - DAY_MS)) return "Yesterday";
+  if (dayKey(ms) === dayKey(nowMs)) return t("day.today");
+  if (dayKey(ms) === dayKey(nowMs - DAY_MS)) return t("day.yesterday");
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
-  return (sameYear ? day : dayWithYear).format(ms);
+  return (sameYear ? day : dayWithYear)(ms);
 }
 
 /** Names may hold characters that turn the direction of what follows, or that can't be seen. */
@@ -36,7 +34,7 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 export function plainName(name: string): string {
   const visible = name.replace(INVISIBLE, "");
-  return visible.trim() === "" ? "(no name)" : visible;
+  return visible.trim() === "" ? t("name.none") : visible;
 }
 
 const DIRECT = 3;
@@ -48,8 +46,8 @@ export function isDirect(room: Room): boolean {
 export function roomName(room: Room, ownAccountId: number): string {
   if (!isDirect(room)) return plainName(room.name);
   const { peer } = room;
-  if (peer === undefined) return "(unknown)";
-  if (peer.id === ownAccountId) return "Notes to self";
+  if (peer === undefined) return t("name.unknown");
+  if (peer.id === ownAccountId) return t("name.self");
   return plainName(peer.displayName === "" ? peer.username : peer.displayName);
 }
 
@@ -67,8 +65,8 @@ export function waitingIn(room: Room): number {
 }
 
 export function mutedText({ writeForbiddenUntilMs: untilMs }: Room, nowMs: number): string {
-  const until = untilMs === 0 ? "" : ` until ${momentName(untilMs, nowMs)}`;
-  return `An admin of this room has muted you${until}.`;
+  if (untilMs === 0) return t("room.muted");
+  return t("room.mutedUntil", { when: momentName(untilMs, nowMs) });
 }
 
 /** 0…359, the same for the same name. */
@@ -76,13 +74,15 @@ export function hueOf(id: number): number {
   return (id * 137) % 360;
 }
 
+/** What a server or the SDK says of it, in its own words. */
 export function problemText(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return t("app.said", { message: text.charAt(0).toUpperCase() + text.slice(1) });
 }
 
 /** ann invites you to #lobby. */
-export function invitation({ maker, roomId, roomName }: Invite): string {
-  const where = roomId === 0 ? "this chat" : `#${plainName(roomName)}`;
-  return `${plainName(maker?.username ?? "Somebody")} invites you to ${where}.`;
+export function invitation(invite: Invite): string {
+  const maker = plainName(invite.maker?.username ?? t("name.somebody"));
+  if (invite.roomId === 0) return t("invite.toChat", { maker });
+  return t("invite.toRoom", { maker, room: plainName(invite.roomName) });
 }

@@ -1,25 +1,30 @@
 // One dot and one name; a sentence only when something lasts. Never in the way.
 import type { Health } from "@parley/client/browser";
+import { t } from "../text/t.ts";
 import { useHealth } from "./chat-context.ts";
 import { clockTime } from "./format.ts";
 
-function waitingText(waiting: number): string {
-  if (waiting === 0) return "";
-  return waiting === 1 ? "; 1 message waiting" : `; ${waiting} messages waiting`;
-}
-
 export function healthText(health: Health): string {
   switch (health.kind) {
-    case "connecting":
-      return `Connecting …${waitingText(health.waiting)}`;
+    case "connecting": {
+      const { waiting: count } = health;
+      return count === 0 ? t("health.connecting") : t("health.connectingWaiting", { count });
+    }
     case "online":
-      return `node ${health.nodeId}`;
-    case "reconnecting":
-      return `Reconnecting, your messages are kept${waitingText(health.waiting)}`;
-    case "read-only":
-      return `Read-only, as of ${clockTime(health.asOfMs)}${waitingText(health.waiting)}`;
+      return t("health.online", { node: `${health.nodeId}` });
+    case "reconnecting": {
+      const { waiting: count } = health;
+      return count === 0 ? t("health.reconnecting") : t("health.reconnectingWaiting", { count });
+    }
+    case "read-only": {
+      const { waiting: count } = health;
+      const time = clockTime(health.asOfMs);
+      return count === 0
+        ? t("health.readOnly", { time })
+        : t("health.readOnlyWaiting", { time, count });
+    }
     case "closed":
-      return "Closed";
+      return t("health.closed");
   }
 }
 
@@ -31,7 +36,7 @@ export function HealthPill({ onOpen }: { readonly onOpen: () => void }) {
       className="pill"
       data-kind={health.kind}
       onClick={onOpen}
-      title="Show the cluster"
+      title={t("health.show")}
     >
       <span className="dot" aria-hidden="true" />
       <span role="status">{healthText(health)}</span>

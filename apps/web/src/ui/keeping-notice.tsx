@@ -2,6 +2,7 @@
 import type { ParleyError } from "@parley/client/browser";
 import { useSyncExternalStore } from "react";
 import { type KeepingProblem, keeping } from "../chat/saved.ts";
+import { t } from "../text/t.ts";
 
 export function useKeeping(): KeepingProblem {
   return useSyncExternalStore(keeping.subscribe, keeping.getSnapshot);
@@ -11,18 +12,15 @@ export function useKeeping(): KeepingProblem {
 export function keepingText(outbox: ParleyError | undefined, page: KeepingProblem): string {
   if (outbox === undefined && page === "") return "";
   const isFull = outbox === undefined ? page === "full" : outbox.reason === "STORAGE_FULL";
-  const why = isFull
-    ? "This browser has no room to keep data for this page"
-    : "This browser does not let this page keep data";
-  const lost = [
-    ...(outbox === undefined ? [] : ["what is unsent"]),
-    ...(page === "" ? [] : ["what you are typing"]),
-    ...(page === "forbidden" ? ["your sign-in"] : []),
+  const why = t(isFull ? "keeping.full" : "keeping.forbidden");
+  const [one = "", two, three] = [
+    ...(outbox === undefined ? [] : [t("keeping.unsent")]),
+    ...(page === "" ? [] : [t("keeping.typing")]),
+    ...(page === "forbidden" ? [t("keeping.signIn")] : []),
   ];
-  const [last = "", ...before] = lost.toReversed();
-  const all = before.length === 0 ? last : `${before.toReversed().join(", ")} and ${last}`;
-  const are = lost.length === 1 ? "is" : "are";
-  return `${why}. Messages are sent all the same, but ${all} ${are} lost when this tab is closed or reloaded.`;
+  if (two === undefined) return t("keeping.lostOne", { why, one });
+  if (three === undefined) return t("keeping.lostTwo", { why, one, two });
+  return t("keeping.lostThree", { why, one, two, three });
 }
 
 export function KeepingBanner({ outbox }: { readonly outbox: ParleyError | undefined }) {

@@ -2,6 +2,7 @@
 // them can copy them.
 import { deleteOutbox, type Leftover, leftovers, outboxName } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Modal } from "./modal.tsx";
 
@@ -22,7 +23,7 @@ export function Leftovers() {
   }, [chat]);
   const texts = found.flatMap(({ items }) => items.map(({ body }) => body));
   if (texts.length === 0) return null;
-  const what = texts.length === 1 ? "1 unsent message" : `${texts.length} unsent messages`;
+  const { length: count } = texts;
   const forget = async () => {
     await Promise.all(found.map(({ name }) => deleteOutbox(name).catch(() => {})));
     setFound([]);
@@ -30,27 +31,29 @@ export function Leftovers() {
   return (
     <>
       <p className="banner" role="status">
-        {what} of an earlier sign-in or cluster {texts.length === 1 ? "is" : "are"} kept in this
-        browser.{" "}
+        {t("leftovers.kept", { count })}{" "}
         <button type="button" className="quiet" onClick={() => setIsOpen(true)}>
-          Show
+          {t("app.show")}
         </button>
       </p>
       {isOpen && (
-        <Modal title={what} onClose={() => setIsOpen(false)}>
-          <p>
-            They were written for other servers or as somebody else, so they are not sent from here.
-          </p>
-          <textarea readOnly rows={8} aria-label="Unsent messages" value={texts.join("\n\n")} />
+        <Modal title={t("leftovers.title", { count })} onClose={() => setIsOpen(false)}>
+          <p>{t("leftovers.why")}</p>
+          <textarea
+            readOnly
+            rows={8}
+            aria-label={t("leftovers.texts")}
+            value={texts.join("\n\n")}
+          />
           <button
             type="button"
             className="primary"
             onClick={() => void navigator.clipboard?.writeText(texts.join("\n\n"))}
           >
-            Copy all
+            {t("leftovers.copyAll")}
           </button>
           <button type="button" className="quiet" onClick={() => void forget()}>
-            Forget them
+            {t("leftovers.forget")}
           </button>
         </Modal>
       )}

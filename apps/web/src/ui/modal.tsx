@@ -29,7 +29,7 @@ export function Modal({ title, onClose, children, className = "" }: ModalProps) 
       <div className="inside">
         <header>
           <h2 id={titleId}>{title}</h2>
-          <button type="button" className="quiet" aria-label="Close" onClick={onClose}>
+          <button type="button" className="quiet" aria-label={t("app.close")} onClick={onClose}>
             ✕
           </button>
         </header>
@@ -38,3 +38,5 @@ export function Modal({ title, onClose, children, className = "" }: ModalProps) 
     </dialog>
   );
 }
+
+import { t } from "../text/t.ts";

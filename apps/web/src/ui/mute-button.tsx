@@ -1,5 +1,6 @@
 // A muted room shows and notifies of nothing but what mentions one, on all of one's devices.
 import type { Room } from "@parley/client/browser";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 
@@ -15,9 +16,9 @@ export function MuteButton({ room, onProblem }: MuteButtonProps) {
     <button
       type="button"
       className="quiet"
-      aria-label="Mute this room"
+      aria-label={t("room.mute")}
       aria-pressed={muted}
-      title={muted ? "Muted: you are told of mentions only" : "Mute: be told of mentions only"}
+      title={t(muted ? "room.muteOn" : "room.muteOff")}
       onClick={() => {
         chat.client
           .call("setRoomPreference", { roomId, muted: !muted })

@@ -2,6 +2,7 @@
 import type { ParleyError } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import { notifyOf } from "../chat/notifications.ts";
+import { type PlainKey, t } from "../text/t.ts";
 import { useAttention } from "./attention.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { ClusterDialog } from "./cluster-dialog.tsx";
@@ -126,12 +127,13 @@ function toNeighbour(step: number): void {
   links[at < 0 ? 0 : (at + step + links.length) % links.length]?.click();
 }
 
-const REASONS = [
-  "",
-  "You left the room.",
-  "You were removed from the room.",
-  "You were banned from the room.",
-  "The room was deleted.",
+/** By the number that stands for the reason. */
+const REASONS: readonly PlainKey[] = [
+  "welcome.gone",
+  "welcome.left",
+  "welcome.removed",
+  "welcome.banned",
+  "welcome.deleted",
 ];
 
 /** Closes the room that one is no longer in; what is to be said of it, until another one is opened. */
@@ -143,7 +145,7 @@ function useRoomRemoved(openRoomId: number): string {
       chat.sync.onEvents((events) => {
         for (const { event } of events) {
           if (event?.$case !== "roomRemoved" || event.value.roomId !== openRoomId) continue;
-          setNotice(REASONS[event.value.reason] ?? "You are no longer in the room.");
+          setNotice(t(REASONS[event.value.reason] ?? "welcome.gone"));
           goTo(0);
         }
       }),

@@ -1,6 +1,8 @@
 // Rooms and people, what is unread, and how the connection is.
 import type { Room } from "@parley/client/browser";
 import { memo } from "react";
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { useChat, useMarkedRooms, useRooms } from "./chat-context.ts";
 import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf, waitingIn } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
@@ -24,27 +26,29 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
   const marked = useMarkedRooms();
   const hasUnread = rooms.some((room) => unreadOf(room) > 0 || room.id in marked);
   return (
-    <nav className="sidebar" aria-label="Rooms and people">
+    <nav className="sidebar" aria-label={t("sidebar.label")}>
       <header>
         <button type="button" className="switch" onClick={() => onDialog("switcher")}>
-          Jump to … <kbd>Ctrl K</kbd>
+          {t("sidebar.jump")} <kbd>Ctrl K</kbd>
         </button>
         <button type="button" className="switch" onClick={() => onDialog("search")}>
           <span>
-            Search<span className="sr-only"> messages</span> …
+            {rich("sidebar.search", {
+              more: <span className="sr-only"> {t("sidebar.searchMore")}</span>,
+            })}
           </span>
           <kbd>Ctrl Shift F</kbd>
         </button>
       </header>
       <div className="lists">
-        <Section title="Starred" rooms={starred} openRoomId={openRoomId} />
-        <Section title="Rooms" rooms={others} openRoomId={openRoomId} />
+        <Section title={t("sidebar.starred")} rooms={starred} openRoomId={openRoomId} />
+        <Section title={t("sidebar.rooms")} rooms={others} openRoomId={openRoomId} />
         <div className="row-buttons">
           <button type="button" className="quiet" onClick={() => onDialog("new-room")}>
-            + New room
+            {t("sidebar.newRoom")}
           </button>
           <button type="button" className="quiet" onClick={() => onDialog("directory")}>
-            Find rooms and people
+            {t("sidebar.find")}
           </button>
           {hasUnread && (
             <button
@@ -60,11 +64,11 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
                 chat.marks.clearAll();
               }}
             >
-              Mark all read
+              {t("sidebar.markAllRead")}
             </button>
           )}
         </div>
-        <Section title="Direct messages" rooms={direct} openRoomId={openRoomId} />
+        <Section title={t("sidebar.direct")} rooms={direct} openRoomId={openRoomId} />
       </div>
       <footer>
         <HealthPill onOpen={() => onDialog("cluster")} />
@@ -78,10 +82,10 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
           </span>
           <bdi>{plainName(chat.signIn.username)}</bdi>
           <button type="button" className="quiet" onClick={() => onDialog("settings")}>
-            Account
+            {t("sidebar.account")}
           </button>
           <button type="button" className="quiet" onClick={() => onDialog("sign-out")}>
-            Sign out
+            {t("sidebar.signOut")}
           </button>
         </div>
       </footer>
@@ -138,36 +142,36 @@ const RoomLink = memo(function RoomLink({
         </span>
         <bdi className="name">{name}</bdi>
         {room.muted && (
-          <span className="muted" title="Muted">
+          <span className="muted" title={t("sidebar.muted")}>
             <span aria-hidden="true">🔕</span>
-            <span className="sr-only">muted</span>
+            <span className="sr-only">{t("sidebar.mutedWord")}</span>
           </span>
         )}
         {isMarked && unread === 0 && (
-          <span className="badge" title="Marked unread in this browser">
+          <span className="badge" title={t("sidebar.marked")}>
             <span aria-hidden="true">•</span>
-            <span className="sr-only"> marked unread in this browser</span>
+            <span className="sr-only"> {t("sidebar.markedWords")}</span>
           </span>
         )}
         {mentions > 0 && (
           <span className="badge mention">
             @{mentions > 99 ? "99+" : mentions}
-            <span className="sr-only"> mentions of you</span>
+            <span className="sr-only"> {t("sidebar.mentionsOf", { count: mentions })}</span>
           </span>
         )}
         {unread > 0 && (
           <span className="badge">
             {unread > 99 ? "99+" : unread}
-            <span className="sr-only"> unread</span>
+            <span className="sr-only"> {t("sidebar.unreadOf", { count: unread })}</span>
           </span>
         )}
       </a>
       <button
         type="button"
         className="quiet star"
-        aria-label={`Star ${name}`}
+        aria-label={t("sidebar.star", { room: name })}
         aria-pressed={room.starred}
-        title={room.starred ? "Starred, on all your devices" : "Star: on top, on all your devices"}
+        title={t(room.starred ? "sidebar.starOn" : "sidebar.starOff")}
         onClick={() => {
           // Where it fails, the room stays where it was; the pill says how the connection is.
           const wanted = { roomId: room.id, starred: !room.starred };

@@ -1,4 +1,6 @@
 // Signing out wipes what the browser keeps; unsent texts would be lost, so they are shown first.
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { useChat, useOutbox } from "./chat-context.ts";
 import { Modal } from "./modal.tsx";
 
@@ -11,27 +13,23 @@ export function SignOut({ onClose, onSignOut }: SignOutProps) {
   const chat = useChat();
   const unsent = useOutbox();
   return (
-    <Modal title="Sign out?" onClose={onClose}>
-      <p>
-        {chat.signIn.username}'s messages stay on the servers; this browser forgets what it kept of
-        them.
-      </p>
+    <Modal title={t("signOut.title")} onClose={onClose}>
+      <p>{rich("signOut.what", { name: <bdi>{chat.signIn.username}</bdi> })}</p>
       {unsent.length > 0 && (
         <>
           <p className="problem" role="alert">
-            {unsent.length === 1 ? "1 message was" : `${unsent.length} messages were`} not sent and
-            will be lost:
+            {t("signOut.lost", { count: unsent.length })}
           </p>
           <textarea
             readOnly
             rows={5}
-            aria-label="Unsent messages"
+            aria-label={t("signOut.texts")}
             value={unsent.map(({ body }) => body).join("\n\n")}
           />
         </>
       )}
       <button type="button" className="primary" onClick={onSignOut}>
-        {unsent.length > 0 ? "Sign out and lose them" : "Sign out"}
+        {t(unsent.length > 0 ? "signOut.loseThem" : "signOut.leave")}
       </button>
     </Modal>
   );

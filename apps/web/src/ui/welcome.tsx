@@ -1,6 +1,8 @@
 // Where no room is open: what to do next.
 import { RoomVisibility } from "@parley/client/browser";
 import { useState } from "react";
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { goTo } from "./route.ts";
@@ -41,7 +43,7 @@ export function Welcome({ isLoaded, isMissing, notice, onDialog }: WelcomeProps)
   if (!isLoaded)
     return (
       <div className="welcome">
-        <p role="status">Loading your rooms …</p>
+        <p role="status">{t("welcome.loading")}</p>
       </div>
     );
   return (
@@ -51,33 +53,23 @@ export function Welcome({ isLoaded, isMissing, notice, onDialog }: WelcomeProps)
           {notice}
         </p>
       )}
-      {isMissing && (
-        <p className="notice">
-          You are not in that room. If it is public, you can find it in the directory.
-        </p>
-      )}
-      <h1>
-        Welcome, <bdi>{chat.signIn.username}</bdi>
-      </h1>
+      {isMissing && <p className="notice">{t("welcome.missing")}</p>}
+      <h1>{rich("welcome.hello", { name: <bdi>{chat.signIn.username}</bdi> })}</h1>
       {rooms.length === 0 ? (
         <>
-          <p>
-            A room is where a conversation lives. Start the first one, or look for what is there.
-          </p>
+          <p>{t("welcome.first")}</p>
           <button type="button" className="primary" onClick={() => void start()}>
-            Open #general
+            {t("welcome.open")}
           </button>
         </>
       ) : (
-        <p>
-          Choose a room at the side, or press <kbd>Ctrl K</kbd> and type a few letters of its name.
-        </p>
+        <p>{rich("welcome.choose", { keys: <kbd>Ctrl K</kbd> })}</p>
       )}
       <button type="button" className="quiet" onClick={() => onDialog("directory")}>
-        Find rooms and people
+        {t("sidebar.find")}
       </button>
       <button type="button" className="quiet" onClick={() => onDialog("new-room")}>
-        New room
+        {t("welcome.newRoom")}
       </button>
       {problem !== "" && (
         <p className="problem" role="alert">

@@ -1,0 +1,57 @@
+// All that the page says comes from here: `t` where a string is wanted, `rich` where elements stand among the words.
+import { english } from "./english.ts";
+import { formatNumber, isPseudo, pluralOf } from "./locale.ts";
+import { accented, CLOSE, OPEN } from "./pseudo.ts";
+
+/** What is counted is the slot `count`. */
+export interface Plural {
+  readonly one: string;
+  readonly other: string;
+}
+
+type Catalogue = typeof english;
+export type TextKey = keyof Catalogue;
+
+/** The names in braces: "Members of {room}" has the slot `room`. */
+type SlotsIn<Pattern> = Pattern extends `${string}{${infer Slot}}${infer Rest}`
+  ? Slot | SlotsIn<Rest>
+  : never;
+type SlotsOf<Key extends TextKey> = Catalogue[Key] extends Plural
+  ? "count" | SlotsIn<Catalogue[Key]["one"]> | SlotsIn<Catalogue[Key]["other"]>
+  : SlotsIn<Catalogue[Key]>;
+export type Values<Key extends TextKey, Value> = [SlotsOf<Key>] extends [never]
+  ? []
+  : [values: Readonly<Record<SlotsOf<Key>, Value>>];
+/** The texts that need nothing filled in. */
+export type PlainKey = {
+  [Key in TextKey]: [SlotsOf<Key>] extends [never] ? Key : never;
+}[TextKey];
+
+const SLOT = /\{(\w+)\}/;
+
+/** Words and the values of slots, in turn. */
+export function piecesOf<Value>(
+  key: TextKey,
+  values: Readonly<Record<string, Value>>,
+): (Value | string)[] {
+  const message: string | Plural = english[key];
+  const pattern =
+    typeof message === "string"
+      ? message
+      : message[pluralOf(Number(values.count)) === "one" ? "one" : "other"];
+  const pieces = pattern.split(SLOT).map((piece, at) => {
+    if (at % 2 === 0) return isPseudo ? accented(piece) : piece;
+    const value = values[piece];
+    if (value === undefined) throw new Error(`the text ${key} has no value for {${piece}}`);
+    return typeof value === "number" ? formatNumber(value) : value;
+  });
+  return isPseudo ? [OPEN, ...pieces, CLOSE] : pieces;
+}
+
+/** A text of the catalogue; numbers are written as the language writes them. */
+export function t<Key extends TextKey>(
+  key: Key,
+  ...[values]: Values<Key, string | number>
+): string {
+  return piecesOf<string | number>(key, values ?? {}).join("");
+}
