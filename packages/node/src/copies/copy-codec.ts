@@ -1,6 +1,6 @@
 // Copies' heads to and from the wire. Whatever comes from outside is checked here (P11).
 import { CopyBegin, CopyFrame, CopyProgress, type PeerHello, RaftMessage } from "@parley/protocol";
-import type { Message } from "@parley/raft";
+import type { ConfState, Message } from "@parley/raft";
 import { confStateToWire, encodeMessage, messageFromWire } from "../peers/raft-codec.ts";
 import type { CopyHead } from "./copy-ports.ts";
 
@@ -64,8 +64,14 @@ export function offerFromWire(begin: CopyBegin, from: number, to: number): CopyO
     message.from === from &&
     message.to === to &&
     message.snapshot?.index === index &&
-    message.snapshot.term === term;
+    message.snapshot.term === term &&
+    isSameConfiguration(message.snapshot.confState, confState);
   return fits ? { head, message } : undefined;
+}
+
+/** The core would go by the one, and a restart by the other. */
+function isSameConfiguration(a: ConfState, b: ConfState): boolean {
+  return JSON.stringify(confStateToWire(a)) === JSON.stringify(confStateToWire(b));
 }
 
 export function encodeProgress(progress: Partial<CopyProgress>): Uint8Array {
