@@ -94,6 +94,7 @@ export const COVERAGE = [
   "room-preferences",
   "members-muted",
   "writes-of-muted-refused",
+  "writes-of-blocked-refused",
   "receipts-hidden",
   "receipts-told",
   "receipts-listed",

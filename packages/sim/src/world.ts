@@ -7,6 +7,7 @@ import { MemberRole } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { Admission } from "./checkers/admission.ts";
 import { Autopilot } from "./checkers/autopilot.ts";
+import { Blocking } from "./checkers/blocking.ts";
 import { CommitRule } from "./checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
@@ -239,6 +240,7 @@ export class World {
       new TypingForMembers(this.#report, coverage),
       new ReadReceiptsChecker(this.#report, coverage),
       new Muting(this.#report, coverage),
+      new Blocking(this.#report, coverage),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );

@@ -2,9 +2,19 @@
 // into running nodes; here the histories are written by hand.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import type { Membership } from "@parley/node";
-import { Command, Event, LIMITS, MemberRole, Message, Room, RoomMember } from "@parley/protocol";
+import {
+  Command,
+  Event,
+  LIMITS,
+  MemberRole,
+  Message,
+  OpenDirectResponse,
+  Room,
+  RoomMember,
+} from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
+import { Blocking } from "../src/checkers/blocking.ts";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";
 import { LeaderCompleteness } from "../src/checkers/leader-completeness.ts";
 import { LogMatching } from "../src/checkers/log-matching.ts";
@@ -925,6 +935,71 @@ describe("muting", () => {
     apply(checker, 1, mute(0, false));
     apply(checker, 2, send("more"), { reason: "MUTED" });
     expect(found).toEqual(["account 2 in room 7 at index 4 is refused as muted, and is not"]);
+  });
+});
+
+describe("blocking", () => {
+  let index = 0;
+  let checker: Blocking;
+  const apply = (
+    accountId: number,
+    op: NonNullable<Command["op"]>,
+    options: { reason?: string; requestId?: string; response?: Uint8Array<ArrayBuffer> } = {},
+  ) => {
+    index += 1;
+    const { reason, requestId = `r${index}`, response = new Uint8Array(0) } = options;
+    const command = Command.fromPartial({ accountId, requestId, op });
+    const error = { code: 7, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const outcome =
+      reason === undefined
+        ? ({ kind: "ok", response } as const)
+        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+    const entries = [{ index, term: 1, command: Command.encode(command).finish() }];
+    checker.onApplied(1, batch({ index, outcome }), entries);
+  };
+  const block = (accountId: number, blocked = true) =>
+    ({ $case: "block", value: { accountId, blocked } }) as const;
+  const open = (accountId: number) => ({ $case: "openDirect", value: { accountId } }) as const;
+  const inRoom7 = OpenDirectResponse.encode(
+    OpenDirectResponse.fromPartial({ room: { id: 7 } }),
+  ).finish() as Uint8Array<ArrayBuffer>;
+  const send = (clientMessageId: string, roomId = 7) => {
+    const { op } = Command.fromPartial({
+      op: { $case: "send", value: { roomId, clientMessageId, body: "words" } },
+    });
+    if (op === undefined) throw new Error("no operation");
+    return op;
+  };
+  beforeEach(() => {
+    index = 0;
+    checker = new Blocking(report, new Coverage());
+    apply(1, open(2), { response: inRoom7 });
+  });
+
+  test("allows what is right: refused while blocked, accepted before, after and elsewhere, retries at any time", () => {
+    apply(2, send("early"));
+    apply(1, block(2), { requestId: "block" });
+    apply(2, send("early"));
+    apply(2, send("elsewhere", 8));
+    apply(1, send("to who is blocked"));
+    apply(2, send("late"), { reason: "BLOCKED" });
+    apply(2, open(1), { reason: "BLOCKED" });
+    apply(1, block(2, false));
+    // The retry of what was done blocks nobody anew.
+    apply(1, block(2), { requestId: "block" });
+    apply(2, send("late"));
+    apply(2, open(1), { response: inRoom7 });
+    expect(found).toEqual([]);
+  });
+
+  test("catches what comes through from who is blocked, and a refusal of who is not", () => {
+    apply(1, block(2));
+    apply(2, send("words"));
+    apply(2, { $case: "react", value: { roomId: 7, seq: 1, emoji: "👍", add: true } });
+    apply(2, open(1), { response: inRoom7 });
+    expect(found.splice(0)).toHaveLength(3);
+    apply(1, send("more"), { reason: "BLOCKED" });
+    expect(found).toEqual(["account 1 to account 2 at index 6 is refused as blocked, and is not"]);
   });
 });
 

@@ -220,12 +220,12 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     caughtBy: ["P4 no going back", "linearizability"],
     seedsMax: 60,
     worlds: {
-      ...onlyFaults({ "isolate-leader": 1 }, 2_000_000),
-      nodes: 3,
+      // A leader on the smaller side that isn't alone there, with people on both sides, for as long as its term allows.
+      ...onlyFaults({ partition: 1 }, 2_000_000),
+      nodes: 5,
       spares: 0,
       witnesses: 0,
-      network: WIDE,
-      operationGapUs: 60_000,
+      operationGapUs: 40_000,
       tuning: { tickMs: 10, heartbeatTicks: 5, electionTicks: 60 },
     },
   },

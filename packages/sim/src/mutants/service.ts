@@ -80,6 +80,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "blocked-message-accepted",
+    what: "what somebody writes to who has blocked them is accepted",
+    edits: [
+      {
+        file: "packages/chat/src/apply/blocks.ts",
+        search: "if (room.directLow === 0) return undefined;",
+        replacement: "if (room.directLow >= 0) return undefined;",
+      },
+    ],
+    caughtBy: ["blocking"],
+    seedsMax: 8,
+  },
+  {
     name: "receipts-of-who-hides-them",
     what: "a list of members says how far those have read who hide it",
     edits: [

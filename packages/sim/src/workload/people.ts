@@ -35,6 +35,7 @@ const WEIGHTS = {
   "join-by-link": 2,
   kick: 1,
   "mute-member": 3,
+  block: 2,
   "set-role": 1,
   "update-room": 1,
   "open-direct": 2,
@@ -153,6 +154,12 @@ export class People {
       case "open-direct":
         settle(this.#openDirect(client, rooms));
         break;
+      case "block": {
+        // Mostly for a short time: nobody would talk to anybody in the end.
+        const blocked = client.random.chance(0.4);
+        settle(client.write("block", { username: this.#other(client).username, blocked }));
+        break;
+      }
       case "update-profile":
         settle(client.write("updateProfile", { displayName: `${client.name} ${this.#words++}` }));
         break;
