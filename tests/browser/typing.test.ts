@@ -48,7 +48,7 @@ async function typeUntilShown(from: Page, to: Page, text: string): Promise<void>
   }
 }
 
-describe.skipIf(CHROMIUM === undefined)("typing", { timeout: 300_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)("people at different nodes", { timeout: 300_000 }, () => {
   beforeAll(async () => {
     [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
   }, 180_000);
@@ -93,5 +93,30 @@ describe.skipIf(CHROMIUM === undefined)("typing", { timeout: 300_000 }, () => {
     await ada.page.getByText("unseen", { exact: true }).waitFor();
     expect(await ofAda()).toEqual([]);
     await Promise.all([ada.context.close(), ben.context.close()]);
+  });
+
+  test("who comes and goes is seen beside their names, at whatever node they are", async () => {
+    const [cleo, dan] = await Promise.all([
+      Person.arrive(browser, "cleo", originOf(1)),
+      Person.arrive(browser, "dan", originOf(3)),
+    ]);
+    await Promise.all([cleo.signUp(), dan.signUp()]);
+    const nav = cleo.page.getByRole("navigation");
+    await nav.getByRole("button", { name: "Find rooms" }).click();
+    await cleo.page.getByPlaceholder("Part of a name").fill("dan");
+    await cleo.page.getByRole("button", { name: "@dan, online" }).click();
+    await composer(cleo.page).waitFor();
+    await nav.getByRole("link", { name: "dan online" }).waitFor();
+    await cleo.page.locator(".topic", { hasText: "online" }).waitFor();
+    await dan.context.close();
+    await nav.locator('.presence[data-online="false"]').waitFor();
+    await cleo.page.locator(".topic", { hasText: /^last seen \d/ }).waitFor();
+    const again = await Person.arrive(browser, "dan", originOf(2));
+    await again.page.getByLabel("Username").fill("dan");
+    await again.page.getByLabel("Password").fill("a long password");
+    await again.page.getByRole("button", { name: "Sign in" }).click();
+    await nav.getByRole("link", { name: "dan online" }).waitFor();
+    expect(cleo.complaints).toEqual([]);
+    await Promise.all([cleo.context.close(), again.context.close()]);
   });
 });

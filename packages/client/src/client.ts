@@ -2,6 +2,7 @@
 // between them when they die, and the application above sees only a delay (P7).
 import {
   type Account,
+  ClientFrame,
   type ClusterView,
   LIMITS,
   type LoginRequest,
@@ -10,6 +11,7 @@ import {
   OPERATIONS,
   ParleyError,
   PROTOCOL_VERSION,
+  type PresenceNews,
   type ReadReceipts,
   type RegisterRequest,
   type RegisterResponse,
@@ -119,8 +121,11 @@ export class ParleyClient {
   readonly #positionsListeners = new Set<Listener<void>>();
   readonly #typingListeners = new Set<Listener<TypingNews>>();
   readonly #receiptListeners = new Set<Listener<ReadReceipts>>();
+  readonly #presenceListeners = new Set<Listener<PresenceNews>>();
   readonly #signedOutListeners = new Set<Listener<ParleyError>>();
   #subscription: Subscription | undefined;
+  /** Whose presence nodes are asked to tell. */
+  #watched: readonly number[] = [];
   #view: ClusterView | undefined;
   /** How far each member's disk is, as last told by a node. */
   #positions: readonly NodePosition[] = [];
@@ -211,12 +216,7 @@ export class ParleyClient {
       allAmong: (addresses) => this.#connection.book.allAmong(addresses),
       callsMax: options.callsMax ?? CALLS_MAX,
     });
-    this.#typing = new TypingSignals(this.#clock, (frame) => {
-      const { link } = this.#connection;
-      if (link?.welcome?.account === undefined || !link.settled) return false;
-      this.#connection.send(link, frame);
-      return true;
-    });
+    this.#typing = new TypingSignals(this.#clock, (frame) => this.#signal(frame));
     this.#outbox = new Outbox({
       ...shared,
       newId: () => this.#messageIds.next(),
@@ -475,6 +475,20 @@ export class ParleyClient {
     return listen(this.#receiptListeners, listener);
   }
 
+  /**
+   * From now on nodes tell who of these is online, and who comes and goes, in the place of those named before; 200 at most, of more the
+   * first. See `Presences`, which puts together what several views show.
+   */
+  watch(accountIds: readonly number[]): void {
+    this.#watched = accountIds.slice(0, LIMITS.watchedAccountsMax);
+    this.#tellWatched();
+  }
+
+  /** Called with who has come and who has gone; after a gap in the connection, with how it is with all that are watched. */
+  onPresence(listener: Listener<PresenceNews>): () => void {
+    return listen(this.#presenceListeners, listener);
+  }
+
   /** What is written and not committed; failed messages too. */
   outbox(): readonly OutboxItem[] {
     return this.#outbox.items();
@@ -604,6 +618,20 @@ export class ParleyClient {
     this.#outbox.setReady(link.welcome?.account !== undefined);
     this.#exchange.online(link);
     this.#calls.online(link);
+    if (this.#watched.length > 0) this.#tellWatched();
+  }
+
+  #tellWatched(): void {
+    const frame = ClientFrame.fromPartial({ watch: { accountIds: [...this.#watched] } });
+    this.#signal(ClientFrame.encode(frame).finish());
+  }
+
+  /** A frame that nothing answers; false = there is no session that it could go to. */
+  #signal(frame: Uint8Array): boolean {
+    const { link } = this.#connection;
+    if (link?.welcome?.account === undefined || !link.settled) return false;
+    this.#connection.send(link, frame);
+    return true;
   }
 
   #onOffline(): void {
@@ -643,6 +671,9 @@ export class ParleyClient {
     if (first && frame.positions !== undefined) {
       this.#positions = frame.positions.nodes;
       for (const listener of this.#positionsListeners) listener();
+    }
+    if (first && frame.presence !== undefined) {
+      for (const listener of this.#presenceListeners) listener(frame.presence);
     }
     if (frame.pong !== undefined) {
       this.#clockOffsetMs = frame.pong.serverTimeMs - this.#clock.wallMs();

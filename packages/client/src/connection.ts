@@ -92,7 +92,13 @@ class OpenLink implements Link {
   }
 }
 
-const FRAME: ClientFrame = { hello: undefined, requests: [], ping: undefined, typing: undefined };
+const FRAME: ClientFrame = {
+  hello: undefined,
+  requests: [],
+  ping: undefined,
+  typing: undefined,
+  watch: undefined,
+};
 
 export class Connection {
   readonly book: AddressBook;

@@ -11,6 +11,7 @@ export {
   type Message,
   type NodePosition,
   ParleyError,
+  type PresenceNews,
   type Reason,
   RegistrationMode,
   type Room,
@@ -57,6 +58,7 @@ export type {
   Random,
   Timer,
 } from "./ports.ts";
+export { type Presence, Presences } from "./presences.ts";
 export { type Reader, RoomReaders } from "./room-readers.ts";
 export { type SearchFields, type SnippetPart, snippetOf } from "./search.ts";
 export type {

@@ -33,9 +33,8 @@ export class TypingSignals {
     const nowMs = this.#clock.monotonicMs();
     const saidAtMs = this.#saidAtMs.get(roomId) ?? Number.NEGATIVE_INFINITY;
     if (nowMs - saidAtMs < TIMING.typingRepeatMs) return;
-    const typing = { roomId };
-    const frame = ClientFrame.encode({ hello: undefined, requests: [], ping: undefined, typing });
-    if (!this.#send(frame.finish())) return;
+    const frame = ClientFrame.fromPartial({ typing: { roomId } });
+    if (!this.#send(ClientFrame.encode(frame).finish())) return;
     this.#saidAtMs.delete(roomId);
     this.#saidAtMs.set(roomId, nowMs);
     const [oldest] = this.#saidAtMs.keys();

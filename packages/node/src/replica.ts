@@ -50,6 +50,8 @@ export interface Replica {
   /** Accounts with a session somewhere, by gossip; this node's own are set by the service. */
   isOnline(accountId: number): boolean;
   setLocalPresence(accountId: number, online: boolean): void;
+  /** Called with an account for which `isOnline` may have changed. */
+  onPresence(listener: PresenceListener): void;
 
   /** Tells the other nodes that an account types in a room: at once, and perhaps in vain. */
   tellTyping(roomId: number, accountId: number): void;
@@ -57,6 +59,7 @@ export interface Replica {
   onTyping(listener: TypingListener): void;
 }
 
+export type PresenceListener = (accountId: number) => void;
 export type TypingListener = (roomId: number, accountId: number) => void;
 
 export interface AppliedListener {

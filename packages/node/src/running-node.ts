@@ -34,7 +34,13 @@ import { encodeMessage } from "./peers/raft-codec.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { PreferredLeader } from "./preferred-leader.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import type { AppliedListener, ProposeOptions, Replica, TypingListener } from "./replica.ts";
+import type {
+  AppliedListener,
+  PresenceListener,
+  ProposeOptions,
+  Replica,
+  TypingListener,
+} from "./replica.ts";
 import { AppliedWaiters } from "./replication/applied-waiters.ts";
 import { Driver } from "./replication/driver.ts";
 import type { LogCache } from "./replication/log-cache.ts";
@@ -342,6 +348,10 @@ export class RunningNode implements Replica {
     this.#presence.setLocal(accountId, online);
   }
 
+  onPresence(listener: PresenceListener): void {
+    this.#presence.onChanged(listener);
+  }
+
   tellTyping(roomId: number, accountId: number): void {
     this.#gossip.tellTyping(roomId, accountId);
     this.#driver.schedulePump();
@@ -528,6 +538,8 @@ export class RunningNode implements Replica {
 
   /** There is room on the link to a peer again. */
   peerDrained(peerId: number): void {
+    // What was dropped may have said who came and went.
+    this.#gossip.greet(peerId);
     if (this.#driver.raft.lead === peerId) this.#proposals.placeWaiting();
     this.#driver.schedulePump();
   }

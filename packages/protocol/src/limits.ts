@@ -98,6 +98,8 @@ export const LIMITS = {
   receiptMembersMax: 50,
   /** Between two tellings of one room's read positions. */
   receiptsGapMs: 1_000,
+  /** Accounts whose presence one session hears of. */
+  watchedAccountsMax: 200,
   /** How long a read waits for min_revision at the most, unless its deadline is shorter. */
   behindWaitMsMax: 1_000,
 } as const;

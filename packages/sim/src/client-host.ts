@@ -68,6 +68,9 @@ export class ClientHost {
   sdk: ParleyClient | undefined;
   /** The highest revision that the application has been shown (P4). */
   seenRevision = 0;
+  /** Whom this person's page shows, and whether each is online as far as it was told. */
+  readonly presence = new Map<number, boolean>();
+  #watched: readonly number[] = [];
   /** Sends without an outcome, by client message id, in the order of sending. */
   readonly pendingSends = new Map<string, Operation>();
   #incarnation = 0;
@@ -137,6 +140,15 @@ export class ClientHost {
       this.#world.history.spread(this.name, this.#lastSent, spread.replicas);
       this.#world.coverage.add("ticks-shown");
     });
+    this.presence.clear();
+    sdk.watch(this.#watched);
+    sdk.onPresence(({ onlineAccountIds, offlineAccountIds }) => {
+      if (!process.alive) return;
+      for (const id of onlineAccountIds) this.presence.set(id, true);
+      for (const id of offlineAccountIds) this.presence.set(id, false);
+      this.#world.coverage.add("presence-told");
+      this.#world.coverage.add("people-shown-as-away", offlineAccountIds.length);
+    });
     sdk.onTyping((news) => {
       if (!process.alive || news.kind !== "types") return;
       const { cursor } = this.#remembered;
@@ -183,6 +195,17 @@ export class ClientHost {
     }
     // What the application had seen is what it wrote down.
     this.#remembered.seenRevision = this.seenRevision;
+  }
+
+  watches(accountIds: readonly number[]): void {
+    this.#watched = accountIds;
+    this.presence.clear();
+    this.sdk?.watch(accountIds);
+  }
+
+  /** Of whom it watches, who is not shown as online. */
+  get missed(): readonly number[] {
+    return this.#watched.filter((id) => this.presence.get(id) !== true);
   }
 
   types(roomId: number): void {

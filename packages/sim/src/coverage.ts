@@ -87,6 +87,8 @@ export const COVERAGE = [
   "thread-replies",
   "threads-followed",
   "threads-unread",
+  "presence-told",
+  "people-shown-as-away",
   "typing-shown",
   "typing-of-strangers",
   "typing-between-nodes",

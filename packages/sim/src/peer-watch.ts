@@ -200,7 +200,7 @@ export class DatagramMode {
   };
 }
 
-/** Whether a peer frame holds raft messages and nothing else. */
+/** Whether a peer frame holds raft messages and nothing else that counts on the order and the wholeness of a stream. */
 function isMessagesOnly(bytes: Uint8Array): boolean {
   const frame = peerFrame(bytes);
   return (
@@ -208,6 +208,7 @@ function isMessagesOnly(bytes: Uint8Array): boolean {
     frame.hello === undefined &&
     frame.leaderRequests.length === 0 &&
     frame.leaderReplies.length === 0 &&
+    frame.presence === undefined &&
     frame.admission === undefined &&
     frame.error === undefined &&
     frame.forwards.length === 0 &&

@@ -56,6 +56,8 @@ const SAMPLE_US = 50_000;
 const CONVERGENCE_US_MAX = 60_000_000;
 /** In quiet times leaders do by themselves what they have put off: leadership goes to whoever is preferred, logs are forgotten. */
 const QUIET_US = 5_000_000;
+/** How long it may take until everybody is shown to be there again: who was away is told late, and all the changes of a moment at once. */
+const PRESENCE_US_MAX = 20_000_000;
 /** What subscribers get to hear the last of it. */
 const SETTLING_US = 3_000_000;
 
@@ -279,6 +281,7 @@ export class World {
       if (this.#mayHealQuorumFirst()) await this.#convergeWithQuorum();
       this.#nemesis.healAll();
       await this.#settle();
+      await this.#seeEachOther();
       if (this.violation === undefined) this.#checkEnd();
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -343,6 +346,16 @@ export class World {
       membership = this.#p8.newest;
       await this.#runUntil(this.scheduler.nowUs + SETTLING_US);
     } while (this.#p8.newest !== membership && this.violation === undefined);
+  }
+
+  /** In the end all are online, wherever they are, and whoever watches them is told so. */
+  async #seeEachOther(): Promise<void> {
+    const blind = () => this.clients.find(({ missed }) => missed.length > 0);
+    await this.#runUntil(this.scheduler.nowUs + PRESENCE_US_MAX, () => blind() === undefined);
+    const client = blind();
+    if (client === undefined) return;
+    const detail = `${client.name} is not told that account ${client.missed.join(", ")} is online`;
+    this.#report({ property: "presence", detail });
   }
 
   /** `servers`: who must be up and equal, as of now: a change of the membership may still be under way. */

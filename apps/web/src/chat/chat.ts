@@ -10,6 +10,7 @@ import {
   outboxName,
   ParleyClient,
   type ParleyError,
+  Presences,
   probeOnWake,
   RoomReaders,
   Typists,
@@ -61,6 +62,7 @@ export class Chat {
   readonly marks: UnreadMarks;
   readonly typists: Typists;
   readonly readers: RoomReaders;
+  readonly presences: Presences;
   readonly #cache: IndexedDbCache;
   readonly #timelines = new Map<number, Timeline>();
   /** By room and number of the message that they are about. */
@@ -87,6 +89,7 @@ export class Chat {
     this.marks = new UnreadMarks(unreadMarkStore(this.scope));
     this.typists = new Typists(client);
     this.readers = new RoomReaders(client, sync);
+    this.presences = new Presences(client);
     const nodes = new NodesOfPage(client);
     this.#stops = [
       probeOnWake(client),
@@ -220,6 +223,7 @@ export class Chat {
     this.marks.close();
     this.typists.close();
     this.readers.close();
+    this.presences.close();
     this.deliveries.close();
     this.health.close();
     this.outbox.close();

@@ -25,6 +25,9 @@ export const english = {
   "day.today": "Today",
   "day.yesterday": "Yesterday",
 
+  "presence.online": "online",
+  "presence.lastSeen": "last seen {when}",
+
   "signIn.lead": "The chat that does not stop when servers do.",
   "signIn.keepsNothing":
     "This browser keeps nothing for this page: you can chat, and sign in again after a reload.",

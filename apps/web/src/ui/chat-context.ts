@@ -1,6 +1,7 @@
 // The signed-in chat, for everything below the shell.
 
 import {
+  type Account,
   type Health,
   LIMITS,
   mayNotWrite,
@@ -76,6 +77,22 @@ export function useMayNotWrite(room: Room): boolean {
 export function useCluster(): ClusterPicture {
   const { cluster } = useChat();
   return useSyncExternalStore(cluster.subscribe, cluster.getSnapshot);
+}
+
+/** Whoever is shown is kept current for as long as they are. */
+export function useShown(accountIds: readonly number[]): void {
+  const { presences } = useChat();
+  const key = accountIds.join();
+  useEffect(() => presences.show(key === "" ? [] : key.split(",").map(Number)), [presences, key]);
+}
+
+/** An account as it is now, online or not, where that is told; else as it was when it was read. */
+export function usePresent(account: Account | undefined): Account | undefined {
+  const { presences } = useChat();
+  const presence = useSyncExternalStore(presences.subscribe, () => presences.of(account?.id ?? 0));
+  if (account === undefined || presence === undefined) return account;
+  const { online, leftAtMs = account.lastSeenMs } = presence;
+  return { ...account, online, lastSeenMs: leftAtMs };
 }
 
 /** The servers' time; this device's clock may be wrong by a day. Milliseconds since the Unix epoch. */

@@ -1,9 +1,10 @@
 // Public rooms to join, and people to write to.
 import type { Account, Room } from "@parley/client/browser";
 import { useEffect, useId, useState } from "react";
-import { useChat } from "./chat-context.ts";
-import { plainName, problemText } from "./format.ts";
+import { serverNowMs, useChat, usePresent, useShown } from "./chat-context.ts";
+import { plainName, presenceText, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
+import { PresenceDot } from "./presence-dot.tsx";
 import { goTo } from "./route.ts";
 
 const TYPING_PAUSE_MS = 150;
@@ -47,6 +48,7 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
       stopping.abort();
     };
   }, [chat, text]);
+  useShown(people.map(({ id: accountId }) => accountId));
   async function enter(open: () => Promise<{ readonly room?: Room | undefined }>) {
     try {
       const { room } = await open();
@@ -108,21 +110,28 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
                 void enter(() => chat.client.call("openDirect", { username: account.username }))
               }
             >
-              <span className="mark" aria-hidden="true">
-                {account.online ? "●" : "○"}
-              </span>
-              <bdi>
-                {plainName(account.displayName === "" ? account.username : account.displayName)}
-              </bdi>
-              <small>
-                @{plainName(account.username)}
-                {account.online ? ", online" : ""}
-              </small>
+              <Person account={account} />
               <span className="action">Write</span>
             </button>
           </li>
         ))}
       </ul>
     </Modal>
+  );
+}
+
+function Person({ account }: { readonly account: Account }) {
+  const chat = useChat();
+  const present = usePresent(account) ?? account;
+  const seen = presenceText(present, serverNowMs(chat));
+  return (
+    <>
+      <PresenceDot isOnline={present.online} />
+      <bdi>{plainName(account.displayName === "" ? account.username : account.displayName)}</bdi>
+      <small>
+        @{plainName(account.username)}
+        {seen === "" ? "" : `, ${seen}`}
+      </small>
+    </>
   );
 }

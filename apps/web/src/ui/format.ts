@@ -1,5 +1,10 @@
 // Times and names as people read them.
-import { type Invite, type Room, unreadOf as unreadInAll } from "@parley/client/browser";
+import {
+  type Account,
+  type Invite,
+  type Room,
+  unreadOf as unreadInAll,
+} from "@parley/client/browser";
 import { dateFormat } from "../text/locale.ts";
 import { t } from "../text/t.ts";
 
@@ -27,6 +32,15 @@ export function dayName(ms: number, nowMs: number): string {
   if (dayKey(ms) === dayKey(nowMs - DAY_MS)) return t("day.yesterday");
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
   return (sameYear ? day : dayWithYear)(ms);
+}
+
+/** "online", "last seen 14:02", "last seen Monday 2 March"; "" of one who never was. `nowMs`: by the servers' clock. */
+export function presenceText({ online, lastSeenMs }: Account, nowMs: number): string {
+  if (online) return t("presence.online");
+  if (lastSeenMs === 0) return "";
+  const isToday = dayKey(lastSeenMs) === dayKey(nowMs);
+  const when = isToday ? clockTime(lastSeenMs) : dayName(lastSeenMs, nowMs);
+  return t("presence.lastSeen", { when });
 }
 
 /** Names may hold characters that turn the direction of what follows, or that can't be seen. */

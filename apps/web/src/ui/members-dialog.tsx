@@ -1,10 +1,17 @@
 // Who is in a room, and what may be done about it.
-import { mayNotWrite, type Room, type RoomMember, RoomRole } from "@parley/client/browser";
+import {
+  type Account,
+  mayNotWrite,
+  type Room,
+  type RoomMember,
+  RoomRole,
+} from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
-import { serverNowMs, useBlocked, useChat } from "./chat-context.ts";
-import { momentName, plainName, problemText } from "./format.ts";
+import { serverNowMs, useBlocked, useChat, usePresent, useShown } from "./chat-context.ts";
+import { momentName, plainName, presenceText, problemText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
+import { PresenceDot } from "./presence-dot.tsx";
 
 const PAGE = 200;
 const ROLE_NAMES: Readonly<Record<number, string>> = { 1: "", 2: "admin", 3: "owner" };
@@ -61,6 +68,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
     });
   }
   const nowMs = serverNowMs(chat);
+  useShown(members.flatMap(({ account }) => account?.id ?? []));
   const isAdmin = room.role >= RoomRole.ROOM_ROLE_ADMIN;
   const isOwner = room.role === RoomRole.ROOM_ROLE_OWNER;
   async function leave(operation: "leaveRoom" | "deleteRoom", question: string) {
@@ -108,15 +116,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
         {members.map(({ account, role, ...writing }) =>
           account === undefined ? null : (
             <li key={account.id}>
-              <span className="mark" aria-hidden="true">
-                {account.online ? "●" : "○"}
-              </span>
-              <bdi>
-                {plainName(account.displayName === "" ? account.username : account.displayName)}
-              </bdi>
-              <small>
-                @{plainName(account.username)} {ROLE_NAMES[role] ?? ""}
-              </small>
+              <Who account={account} role={role} />
               {mayNotWrite(writing, nowMs) && (
                 <small>
                   muted
@@ -241,5 +241,20 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
         )}
       </footer>
     </Modal>
+  );
+}
+
+function Who({ account, role }: { readonly account: Account; readonly role: RoomRole }) {
+  const chat = useChat();
+  const present = usePresent(account) ?? account;
+  const said = [ROLE_NAMES[role] ?? "", presenceText(present, serverNowMs(chat))];
+  return (
+    <>
+      <PresenceDot isOnline={present.online} />
+      <bdi>{plainName(account.displayName === "" ? account.username : account.displayName)}</bdi>
+      <small>
+        @{plainName(account.username)} {said.filter((text) => text !== "").join(", ")}
+      </small>
+    </>
   );
 }

@@ -1,10 +1,10 @@
 // One room: its name, what was said, and where one writes.
 import type { Message, Room } from "@parley/client/browser";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { useChat } from "./chat-context.ts";
+import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { isDirect, plainName, roomName } from "./format.ts";
+import { isDirect, plainName, presenceText, roomName } from "./format.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
@@ -64,6 +64,9 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
     composer.current?.focus();
   }, [room.id]);
   const name = roomName(room, chat.accountId);
+  const peer = usePresent(room.peer);
+  const seen =
+    peer === undefined || peer.id === chat.accountId ? "" : presenceText(peer, serverNowMs(chat));
   const editLast = () => {
     const last = view.messages.findLast(
       ({ authorId, deleted, threadRootSeq }) =>
@@ -131,7 +134,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
             <bdi>{name}</bdi>
           </h1>
           <p className="topic">
-            <bdi>{plainTopic(room.topic)}</bdi>
+            <bdi>{isDirect(room) ? seen : plainTopic(room.topic)}</bdi>
           </p>
           <MuteButton room={room} onProblem={setProblem} />
           <button type="button" className="quiet" onClick={() => onDialog("search-here")}>

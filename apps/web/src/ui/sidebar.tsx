@@ -3,9 +3,10 @@ import type { Room } from "@parley/client/browser";
 import { memo } from "react";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
-import { useChat, useMarkedRooms, useRooms } from "./chat-context.ts";
+import { useChat, useMarkedRooms, usePresent, useRooms, useShown } from "./chat-context.ts";
 import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf, waitingIn } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
+import { PresenceDot } from "./presence-dot.tsx";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
 
@@ -23,6 +24,7 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
   const starred = sorted.filter((room) => room.starred);
   const direct = sorted.filter((room) => isDirect(room) && !room.starred);
   const others = sorted.filter((room) => !isDirect(room) && !room.starred);
+  useShown(rooms.flatMap(({ peer }) => peer?.id ?? []));
   const marked = useMarkedRooms();
   const hasUnread = rooms.some((room) => unreadOf(room) > 0 || room.id in marked);
   return (
@@ -125,6 +127,7 @@ const RoomLink = memo(function RoomLink({
   const unread = room.muted ? 0 : unreadOf(room);
   const mentions = mentionsOf(room);
   const isMarked = room.id in useMarkedRooms();
+  const isOnline = usePresent(room.peer)?.online === true;
   return (
     <li className="room-line">
       <a
@@ -138,9 +141,10 @@ const RoomLink = memo(function RoomLink({
         }}
       >
         <span className="mark" aria-hidden="true">
-          {isDirect(room) ? (room.peer?.online === true ? "●" : "○") : "#"}
+          {isDirect(room) ? <PresenceDot isOnline={isOnline} /> : "#"}
         </span>
         <bdi className="name">{name}</bdi>
+        {isDirect(room) && isOnline && <span className="sr-only"> {t("presence.online")}</span>}
         {room.muted && (
           <span className="muted" title={t("sidebar.muted")}>
             <span aria-hidden="true">🔕</span>

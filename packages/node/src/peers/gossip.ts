@@ -32,6 +32,7 @@ export class Gossip {
   readonly #typingListeners: TypingListener[] = [];
   #lastReport = new Uint8Array(0);
   #lastReportMs = Number.NEGATIVE_INFINITY;
+  #lastFullMs = Number.NEGATIVE_INFINITY;
 
   /** A report that says nothing new is repeated every `repeatMs`, as a sign of life. */
   constructor(
@@ -51,7 +52,7 @@ export class Gossip {
   }
 
   /**
-   * A peer that has just connected gets everything, with the next word to all: two reports about presence in one
+   * A peer that has just connected, or missed something, gets everything, with the next word to all: two reports about presence in one
    * frame would be the last of them.
    */
   greet(peerId: number): void {
@@ -70,6 +71,11 @@ export class Gossip {
       this.#lastReport = report;
       this.#lastReportMs = now;
       for (const peerId of this.#mesh.peerIds) this.#mesh.queue(peerId, "report", report);
+    }
+    // A peer that has heard nothing for a while has forgotten it all, also where the link has stood.
+    if (now - this.#lastFullMs >= PRESENCE_KEPT_MS) {
+      this.#lastFullMs = now;
+      for (const peerId of this.#mesh.peerIds) this.greet(peerId);
     }
     this.#tellPresence();
   }

@@ -1,6 +1,7 @@
 // Who is online, by gossip between the nodes: ephemeral, never in the log. Each node says which
 // accounts have a session on it; a node that is gone for a while takes its accounts with it.
 import type { PresenceReport } from "@parley/protocol";
+import type { PresenceListener } from "../replica.ts";
 
 /** Accounts that are believed to be on one other node; far more than it has sessions for (P11). */
 const ACCOUNTS_PER_PEER_MAX = 200_000;
@@ -10,6 +11,12 @@ export class Presence {
   readonly #remote = new Map<number, Set<number>>();
   #cameOnline = new Set<number>();
   #wentOffline = new Set<number>();
+  readonly #listeners: PresenceListener[] = [];
+
+  /** Told of whoever has come or gone somewhere; they may be there still, or have been before, on another node. */
+  onChanged(listener: PresenceListener): void {
+    this.#listeners.push(listener);
+  }
 
   setLocal(accountId: number, online: boolean): void {
     if (online === this.#local.has(accountId)) return;
@@ -22,6 +29,7 @@ export class Presence {
       this.#cameOnline.delete(accountId);
       this.#wentOffline.add(accountId);
     }
+    this.#tell([accountId]);
   }
 
   isOnline(accountId: number): boolean {
@@ -49,16 +57,28 @@ export class Presence {
   }
 
   take(peerId: number, report: PresenceReport): void {
-    const accounts = report.full ? new Set<number>() : (this.#remote.get(peerId) ?? new Set());
+    const before = this.#remote.get(peerId) ?? new Set();
+    const accounts = report.full ? new Set<number>() : before;
     for (const id of report.offlineAccountIds) accounts.delete(id);
     for (const id of report.onlineAccountIds) {
       if (accounts.size >= ACCOUNTS_PER_PEER_MAX) break;
       accounts.add(id);
     }
     this.#remote.set(peerId, accounts);
+    this.#tell(report.offlineAccountIds);
+    this.#tell(report.onlineAccountIds);
+    if (report.full) this.#tell(before);
   }
 
   forget(peerId: number): void {
+    const gone = this.#remote.get(peerId);
     this.#remote.delete(peerId);
+    if (gone !== undefined) this.#tell(gone);
+  }
+
+  #tell(accountIds: Iterable<number>): void {
+    for (const accountId of accountIds) {
+      for (const listener of this.#listeners) listener(accountId);
+    }
   }
 }

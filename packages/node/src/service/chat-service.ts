@@ -19,6 +19,7 @@ import { FanOut } from "./fan-out.ts";
 import { withLeader } from "./leader-hint.ts";
 import { Operations } from "./operations.ts";
 import { Presence } from "./presence.ts";
+import { PresenceWatch } from "./presence-watch.ts";
 import { ReadReceipts } from "./read-receipts.ts";
 import { Session, type SessionHandler, type SessionParts } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -45,6 +46,7 @@ export class ChatService {
   readonly #fanOut: FanOut;
   readonly #presence: Presence;
   readonly #receipts: ReadReceipts;
+  readonly #presenceWatch: PresenceWatch;
   readonly #registry: SessionRegistry;
   readonly #sessionParts: SessionParts;
   readonly #streams = new Set<EventStream>();
@@ -56,6 +58,7 @@ export class ChatService {
     this.#fanOut = new FanOut(replica, clock, parts.fanOutLimits);
     this.#presence = new Presence(replica, clock);
     this.#receipts = new ReadReceipts({ replica, clock, fanOut: this.#fanOut });
+    this.#presenceWatch = new PresenceWatch(replica, clock);
     const turn = new Turn(clock);
     this.#registry = new SessionRegistry(clock, turn, tuning.sessionsMax, () =>
       replica.positions(),
@@ -70,6 +73,7 @@ export class ChatService {
       fanOut: this.#fanOut,
       operations: this.#operations,
       presence: this.#presence,
+      presenceWatch: this.#presenceWatch,
       typing: new Typing({ replica, clock, fanOut: this.#fanOut }),
       registry: this.#registry,
     };
@@ -209,6 +213,7 @@ export class ChatService {
     await this.#registry.close(graceMs);
     this.#presence.close();
     this.#receipts.close();
+    this.#presenceWatch.close();
   }
 
   async #call(

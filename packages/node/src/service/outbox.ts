@@ -8,6 +8,7 @@ import {
   lengthDelimitedField,
   Pong,
   Positions,
+  PresenceNews,
   ReadReceipts,
   type Reason,
   Resync,
@@ -29,6 +30,7 @@ const FIELD = {
   positions: 9,
   typists: 10,
   readReceipts: 11,
+  presence: 12,
 } as const;
 /** A frame that has grown past this is closed; one part may overshoot it. */
 const FRAME_BYTES = 512 * 1024;
@@ -144,6 +146,10 @@ export class Outbox {
   /** A `readReceiptsField`. */
   readReceipts(field: Uint8Array): void {
     this.#part(field);
+  }
+
+  presence(news: PresenceNews): void {
+    this.#part(lengthDelimitedField(FIELD.presence, PresenceNews.encode(news).finish()));
   }
 
   pong(nonce: number, serverTimeMs: number): void {

@@ -8,6 +8,7 @@ import {
   LIMITS,
   ParleyError,
   PROTOCOL_VERSION,
+  type PresenceNews,
   type Reason,
   type Request,
 } from "@parley/protocol";
@@ -18,6 +19,7 @@ import type { Identity } from "./context.ts";
 import type { Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
 import type { Presence } from "./presence.ts";
+import type { PresenceWatch, PresenceWatcher } from "./presence-watch.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import { SessionRequests } from "./session-requests.ts";
 import type { SharedEvent } from "./shared-event.ts";
@@ -45,11 +47,12 @@ export interface SessionParts extends SubscriptionParts {
   readonly operations: Operations;
   readonly presence: Presence;
   readonly typing: Typing;
+  readonly presenceWatch: PresenceWatch;
   readonly registry: SessionRegistry;
   readonly turn: Turn;
 }
 
-export class Session implements SessionHandler, Outlet, Flushable {
+export class Session implements SessionHandler, Outlet, PresenceWatcher, Flushable {
   readonly openedMs: number;
   readonly #parts: SessionParts;
   readonly #remote: string;
@@ -176,12 +179,21 @@ export class Session implements SessionHandler, Outlet, Flushable {
       this.flush();
     }
     if (frame.typing !== undefined) this.#types(frame.typing.roomId);
+    if (frame.watch !== undefined) this.#watch(frame.watch.accountIds);
+  }
+
+  #watch(accountIds: readonly number[]): void {
+    if (accountIds.length > LIMITS.watchedAccountsMax) this.leave("TOO_LARGE", 0);
+    else if (this.#isServed) this.#parts.presenceWatch.watch(this, accountIds);
+  }
+
+  /** Somebody is signed in, and still is. */
+  get #isServed(): boolean {
+    return this.#identity !== undefined && this.#revokedAtMs === undefined && !this.hasEnded;
   }
 
   #types(roomId: number): void {
-    const identity = this.#identity;
-    if (identity === undefined || this.#revokedAtMs !== undefined || this.hasEnded) return;
-    this.#parts.typing.said(roomId, identity.accountId);
+    if (this.#isServed) this.#parts.typing.said(roomId, this.#identity?.accountId ?? 0);
   }
 
   /** Resolves when the hello is answered; undefined = it was answered at once. */
@@ -294,6 +306,12 @@ export class Session implements SessionHandler, Outlet, Flushable {
     this.#parts.turn.add(this);
   }
 
+  presence(news: PresenceNews): void {
+    if (this.hasEnded) return;
+    this.#outbox.presence(news);
+    this.#parts.turn.add(this);
+  }
+
   resync(reason: string, revision: number): void {
     this.#outbox.resync(reason, revision);
     this.#parts.turn.add(this);
@@ -340,6 +358,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
   revoke(): void {
     if (this.hasEnded || this.#revokedAtMs !== undefined) return;
     this.#revokedAtMs = this.#parts.clock.monotonicMs();
+    this.#parts.presenceWatch.end(this);
     this.#subscription?.end();
     this.leaveWhenAnswered("UNAUTHENTICATED", 0);
   }
@@ -390,6 +409,7 @@ export class Session implements SessionHandler, Outlet, Flushable {
     if (identity === undefined) return;
     this.#identity = undefined;
     this.#parts.presence.leave(identity.accountId);
+    this.#parts.presenceWatch.end(this);
     this.#parts.registry.signedOut(this, identity.sessionId);
   }
 

@@ -223,6 +223,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 4,
   },
   {
+    name: "watched-at-one-node-alone",
+    what: "the client doesn't say anew to another node whose presence it shows",
+    edits: [
+      {
+        file: "packages/client/src/client.ts",
+        search: "    if (this.#watched.length > 0) this.#tellWatched();\n",
+        replacement: "",
+      },
+    ],
+    caughtBy: ["presence"],
+    seedsMax: 8,
+  },
+  {
     name: "typing-told-to-strangers",
     what: "a node that hears who types tells everybody who is here, not only the room's members",
     edits: [

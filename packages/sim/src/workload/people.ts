@@ -128,6 +128,7 @@ export class People {
     // Now and then also where they were once, or never.
     if (random.chance(0.15) && this.#rooms.length > 0) client.types(random.pick(this.#rooms));
     else if (room !== undefined && random.chance(0.3)) client.types(room);
+    if (random.chance(0.03)) this.#watchSome(client);
     let activity: Activity = random.weighted(WEIGHTS);
     if (room === undefined && activity !== "create-room") {
       activity = this.#publicRooms.length === 0 ? "create-room" : "join-room";
@@ -187,6 +188,11 @@ export class People {
       default:
         if (room !== undefined) this.#inRoom(client, rooms, room, activity);
     }
+  }
+
+  #watchSome(client: ClientHost): void {
+    const known = this.#clients.map(({ accountId }) => accountId).filter((id) => id !== 0);
+    client.watches(known.filter(() => client.random.chance(0.6)));
   }
 
   #inRoom(client: ClientHost, rooms: Set<number>, roomId: number, activity: Activity): void {

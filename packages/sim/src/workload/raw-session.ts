@@ -79,6 +79,7 @@ export function rawRequest<N extends OperationName>(
         requests: [request],
         ping: undefined,
         typing: undefined,
+        watch: undefined,
       }).finish(),
     );
   });

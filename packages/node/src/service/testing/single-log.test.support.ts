@@ -22,7 +22,13 @@ import {
   type StatusResponse,
 } from "@parley/protocol";
 import type { ChatReads } from "../../ports.ts";
-import type { AppliedListener, ProposeOptions, Replica, TypingListener } from "../../replica.ts";
+import type {
+  AppliedListener,
+  PresenceListener,
+  ProposeOptions,
+  Replica,
+  TypingListener,
+} from "../../replica.ts";
 import type { VirtualClock } from "./virtual-clock.test.support.ts";
 
 interface Waiting {
@@ -50,6 +56,7 @@ export class SingleLog implements Replica {
   readonly #reader: ChatReader;
   readonly #results = new Map<number, (entry: AppliedEntry) => void>();
   #listener: AppliedListener | undefined;
+  #presenceListener: PresenceListener = () => {};
   #viewListeners: ((view: ClusterView) => void)[] = [];
   #unapplied: CommittedEntry[] = [];
   #waiting: Waiting[] = [];
@@ -173,6 +180,11 @@ export class SingleLog implements Replica {
 
   setLocalPresence(accountId: number, online: boolean): void {
     this.presence.set(accountId, online);
+    this.#presenceListener(accountId);
+  }
+
+  onPresence(listener: PresenceListener): void {
+    this.#presenceListener = listener;
   }
 
   /** What the other nodes were told. */

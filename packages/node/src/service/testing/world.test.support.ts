@@ -205,7 +205,14 @@ export class TestClient {
   }
 
   frame(frame: Partial<ClientFrame>): void {
-    const whole = { hello: undefined, requests: [], ping: undefined, typing: undefined, ...frame };
+    const whole: ClientFrame = {
+      hello: undefined,
+      requests: [],
+      ping: undefined,
+      typing: undefined,
+      watch: undefined,
+      ...frame,
+    };
     this.raw(ClientFrame.encode(whole).finish());
   }
 

@@ -326,6 +326,23 @@ export interface ReadPosition {
   seq: number;
 }
 
+/**
+ * Whose presence the session is to hear of from now on, in the place of those named before: what a page shows. 200 at most; naming
+ * nobody ends it. (That somebody is online is no secret among accounts: ListAccounts says so, too.)
+ */
+export interface Watch {
+  accountIds: number[];
+}
+
+/**
+ * Of those that the session watches: all of them after a Watch, then whoever comes or goes, about once a second. A pause of a few
+ * seconds, such as a failover, is not told.
+ */
+export interface PresenceNews {
+  onlineAccountIds: number[];
+  offlineAccountIds: number[];
+}
+
 export interface Ping {
   /** Sent back unchanged. */
   nonce: number;
@@ -359,6 +376,7 @@ export interface ClientFrame {
   requests: Request[];
   ping: Ping | undefined;
   typing: Typing | undefined;
+  watch: Watch | undefined;
 }
 
 /** Any fields may stand together; but for typists and receipts they are handled in the order of their numbers. */
@@ -378,6 +396,7 @@ export interface ServerFrame {
   positions: Positions | undefined;
   typists: Typist[];
   readReceipts: ReadReceipts[];
+  presence: PresenceNews | undefined;
 }
 
 function createBaseError(): Error {
@@ -3066,6 +3085,170 @@ export const ReadPosition: MessageFns<ReadPosition> = {
   },
 };
 
+function createBaseWatch(): Watch {
+  return { accountIds: [] };
+}
+
+export const Watch: MessageFns<Watch> = {
+  encode(message: Watch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accountIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.accountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Watch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.accountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.accountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Watch>): Watch {
+    return Watch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Watch>): Watch {
+    const message = createBaseWatch();
+    message.accountIds = object.accountIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePresenceNews(): PresenceNews {
+  return { onlineAccountIds: [], offlineAccountIds: [] };
+}
+
+export const PresenceNews: MessageFns<PresenceNews> = {
+  encode(message: PresenceNews, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.onlineAccountIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.onlineAccountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.offlineAccountIds.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.offlineAccountIds) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PresenceNews {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePresenceNews();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.onlineAccountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.onlineAccountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.offlineAccountIds.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.offlineAccountIds.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PresenceNews>): PresenceNews {
+    return PresenceNews.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PresenceNews>): PresenceNews {
+    const message = createBasePresenceNews();
+    message.onlineAccountIds = object.onlineAccountIds?.map((e) => e) || [];
+    message.offlineAccountIds = object.offlineAccountIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBasePing(): Ping {
   return { nonce: 0 };
 }
@@ -3335,7 +3518,7 @@ export const GoAway: MessageFns<GoAway> = {
 };
 
 function createBaseClientFrame(): ClientFrame {
-  return { hello: undefined, requests: [], ping: undefined, typing: undefined };
+  return { hello: undefined, requests: [], ping: undefined, typing: undefined, watch: undefined };
 }
 
 export const ClientFrame: MessageFns<ClientFrame> = {
@@ -3351,6 +3534,9 @@ export const ClientFrame: MessageFns<ClientFrame> = {
     }
     if (message.typing !== undefined) {
       Typing.encode(message.typing, writer.uint32(34).fork()).join();
+    }
+    if (message.watch !== undefined) {
+      Watch.encode(message.watch, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -3400,6 +3586,14 @@ export const ClientFrame: MessageFns<ClientFrame> = {
             message.typing = Typing.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.watch = Watch.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3423,6 +3617,7 @@ export const ClientFrame: MessageFns<ClientFrame> = {
     message.typing = (object.typing !== undefined && object.typing !== null)
       ? Typing.fromPartial(object.typing)
       : undefined;
+    message.watch = (object.watch !== undefined && object.watch !== null) ? Watch.fromPartial(object.watch) : undefined;
     return message;
   },
 };
@@ -3440,6 +3635,7 @@ function createBaseServerFrame(): ServerFrame {
     positions: undefined,
     typists: [],
     readReceipts: [],
+    presence: undefined,
   };
 }
 
@@ -3477,6 +3673,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
     }
     for (const v of message.readReceipts) {
       ReadReceipts.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.presence !== undefined) {
+      PresenceNews.encode(message.presence, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -3582,6 +3781,14 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             message.readReceipts.push(ReadReceipts.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.presence = PresenceNews.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3620,6 +3827,9 @@ export const ServerFrame: MessageFns<ServerFrame> = {
       : undefined;
     message.typists = object.typists?.map((e) => Typist.fromPartial(e)) || [];
     message.readReceipts = object.readReceipts?.map((e) => ReadReceipts.fromPartial(e)) || [];
+    message.presence = (object.presence !== undefined && object.presence !== null)
+      ? PresenceNews.fromPartial(object.presence)
+      : undefined;
     return message;
   },
 };
