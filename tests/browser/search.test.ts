@@ -38,6 +38,12 @@ describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () =>
     await committed(ned.page, "paper 60").waitFor();
     await say(ova.page, "which treaty?");
     await committed(ova.page, "which treaty?").waitFor();
+    const root = ned.page.locator(".message", { hasText: "paper 60" });
+    await root.hover();
+    await root.getByRole("button", { name: "Thread", exact: true }).click();
+    await ned.page.getByRole("complementary").locator("textarea").fill("a footnote to it");
+    await ned.page.keyboard.press("Enter");
+    await ned.page.getByRole("complementary").getByText("a footnote to it").first().waitFor();
     await ned.createRoom("elsewhere");
     const { page } = ned;
     const field = page.getByRole("combobox", { name: "Words and filters" });
@@ -71,6 +77,16 @@ describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () =>
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.locator(".message.target", { hasText: "paper 59" }).waitFor();
+
+    // A reply leads into its thread.
+    await page.keyboard.press("Control+Shift+F");
+    await page.keyboard.type("footnote");
+    await until(async () => (await hits.count()) === 1, "the reply");
+    await page.keyboard.press("Enter");
+    const thread = page.getByRole("complementary");
+    await thread.locator(".message.target", { hasText: "a footnote to it" }).waitFor();
+    await page.keyboard.press("Escape");
+    await thread.waitFor({ state: "detached" });
 
     // From within a room, in that room. What was deleted is not found any more, nor by whom.
     await page.getByRole("button", { name: "Search", exact: true }).click();

@@ -111,6 +111,40 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await Promise.all([bea.context.close(), carl.context.close()]);
   });
 
+  test("P7: the node that serves the page is stopped instead: its silence is noticed, and what was typed meanwhile is sent elsewhere", async () => {
+    // It may have been killed just now.
+    const isReady = async () =>
+      (await fetch(`${originOf(2)}/readyz`).catch(() => undefined))?.status === 200;
+    await until(isReady, "node 2 to be ready");
+    const [amy, ben] = await Promise.all([
+      Person.arrive(browser, "amy", originOf(2)),
+      Person.arrive(browser, "ben", originOf(3)),
+    ]);
+    await Promise.all([amy.signUp(), ben.signUp()]);
+    await amy.createRoom("silence");
+    await ben.joinRoom("silence");
+    await say(amy.page, "before");
+    await committed(amy.page, "before").waitFor();
+    const serving = await servingNode(amy.page);
+    const text = "typed while the server hangs, letter by letter";
+    await composer(amy.page).pressSequentially(text.slice(0, 20));
+    cluster.signal(serving, "SIGSTOP");
+    try {
+      await composer(amy.page).pressSequentially(text.slice(20));
+      expect(await composer(amy.page).inputValue()).toBe(text);
+      await composer(amy.page).press("Enter");
+      await committed(amy.page, text).waitFor();
+      await ben.page.getByText(text, { exact: true }).waitFor();
+      expect(await servingNode(amy.page)).not.toBe(serving);
+    } finally {
+      cluster.signal(serving, "SIGCONT");
+    }
+    expect(amy.modals).toEqual([]);
+    expect((await bodies(ben.page)).map((body) => body.trim())).toEqual(["before", text]);
+    expect([...amy.complaints, ...ben.complaints]).toEqual([]);
+    await Promise.all([amy.context.close(), ben.context.close()]);
+  });
+
   test("P2, P3, P6: without a majority two tabs go on writing; when it is back, everything is there, in order, once", async () => {
     const dora = await Person.arrive(browser, "dora", originOf(1));
     await dora.signUp();

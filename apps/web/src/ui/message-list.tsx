@@ -1,10 +1,11 @@
 // What was said, newest at the end. Only what can be seen is mounted; pages of older messages come in above without a jump.
 import { followedThread, type Message, type Room } from "@parley/client/browser";
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { useVirtualizer, type VirtualItem, type Virtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { TimelineView } from "../chat/timeline.ts";
 import { serverNowMs, useChat, useHealth, useOutbox, useReaders } from "./chat-context.ts";
 import { dayName, isDirect, plainName, roomName } from "./format.ts";
+import { isTyping, stepsToMessage } from "./message-keys.ts";
 import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
 import { goTo } from "./route.ts";
 import { type Row, rowsOf } from "./rows.ts";
@@ -32,6 +33,8 @@ interface MessageListProps {
   readonly isSelected: (message: Message) => boolean | undefined;
   readonly acts: MessageActs;
 }
+
+type List = Virtualizer<HTMLDivElement, Element>;
 
 const NOBODY_HAS_SEEN: ReturnType<typeof seenBy> = new Map();
 const ROW_PX_ESTIMATE = 44;
@@ -81,7 +84,9 @@ export function MessageList(props: MessageListProps) {
     anchorTo: "end",
     followOnAppend: true,
     scrollEndThreshold: 40,
+    measureElement: heightOf,
   });
+  virtualizer.shouldAdjustScrollPositionOnItemSizeChange = isAbove;
   // Once there is something to show: at the message of the address, the first unread, or the end. Then only when the address changes.
   const placedFor = useRef(-1);
   useLayoutEffect(() => {
@@ -144,6 +149,12 @@ export function MessageList(props: MessageListProps) {
         ref={scroller}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
+        onKeyDown={(event) => {
+          if (event.key === "/" && !isTyping(event.target)) {
+            event.preventDefault();
+            acts.search?.();
+          } else if (stepsToMessage(event)) event.preventDefault();
+        }}
         role="log"
         aria-label={
           threadRootSeq === 0 ? `Messages in ${roomName(room, ownId)}` : "Messages in the thread"
@@ -201,6 +212,25 @@ export function MessageList(props: MessageListProps) {
       )}
     </div>
   );
+}
+
+/** As the library does it, but not rounded: the halves of pixels of ten rows above would show as a jump. */
+function heightOf(element: Element, entry: ResizeObserverEntry | undefined, list: List): number {
+  const key = list.options.getItemKey(list.indexFromElement(element));
+  return (
+    entry?.borderBoxSize[0]?.blockSize ??
+    list.itemSizeCache.get(key) ??
+    element.getBoundingClientRect().height
+  );
+}
+
+/**
+ * A row above what one looks at pushes nothing when its height changes: also while one scrolls up, when it loses its author's name to an older
+ * row that came in above it (the library lets that one jump).
+ */
+function isAbove(item: VirtualItem, _delta: number, { itemSizeCache, scrollOffset }: List) {
+  const top = scrollOffset ?? 0;
+  return itemSizeCache.has(item.key) ? item.end <= top : item.start < top;
 }
 
 function Seen({

@@ -31,6 +31,8 @@ export interface MessageActs {
   readonly pickReaction: (message: Message) => void;
   /** Opens the thread under it; undefined = it stands in one. */
   readonly openThread: ((message: Message) => void) | undefined;
+  /** Opens the search of the room; undefined = not from here. */
+  readonly search: (() => void) | undefined;
   /** This one and what follows is to be read again; in this browser only. Undefined = not here. */
   readonly markUnread: ((message: Message) => void) | undefined;
   /** Whether it is this person's to choose, which is to delete. */
@@ -50,8 +52,16 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const isForMe = !isOwn && (message.mentionsRoom || message.mentions.includes(accountId));
   const { roomId, seq, threadRootSeq: thread } = message;
   const link = pathOf({ roomId, seq, thread });
+  // Who goes through the page with Tab passes by; who has stepped onto the message itself gets to what can be done with it.
+  const [hasFocus, setHasFocus] = useState(false);
+  const tabIndex = hasFocus ? 0 : -1;
   return (
     <article
+      tabIndex={-1}
+      onFocus={({ currentTarget, target }) => target === currentTarget && setHasFocus(true)}
+      onBlur={({ currentTarget, relatedTarget }) =>
+        currentTarget.contains(relatedTarget) || setHasFocus(false)
+      }
       className={`message${isGrouped ? " grouped" : ""}${isTarget ? " target" : ""}${isForMe ? " for-me" : ""}`}
       data-seq={message.seq}
     >
@@ -137,6 +147,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             <button
               key={emoji}
               type="button"
+              tabIndex={tabIndex}
               aria-label={`React with ${emoji}`}
               onClick={() => acts.react(message, emoji, !isGiven(message, emoji, accountId))}
             >
@@ -145,30 +156,31 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           ))}
           <button
             type="button"
+            tabIndex={tabIndex}
             aria-label="React with another emoji"
             onClick={() => acts.pickReaction(message)}
           >
             …
           </button>
-          <button type="button" onClick={() => acts.reply(message)}>
+          <button type="button" tabIndex={tabIndex} onClick={() => acts.reply(message)}>
             Reply
           </button>
           {acts.openThread !== undefined && (
-            <button type="button" onClick={() => acts.openThread?.(message)}>
+            <button type="button" tabIndex={tabIndex} onClick={() => acts.openThread?.(message)}>
               Thread
             </button>
           )}
           {acts.pin !== undefined && (
-            <button type="button" onClick={() => acts.pin?.(message)}>
+            <button type="button" tabIndex={tabIndex} onClick={() => acts.pin?.(message)}>
               {message.pinned ? "Unpin" : "Pin"}
             </button>
           )}
           {isOwn && (
             <>
-              <button type="button" onClick={() => acts.edit(message)}>
+              <button type="button" tabIndex={tabIndex} onClick={() => acts.edit(message)}>
                 Edit
               </button>
-              <button type="button" onClick={() => acts.remove(message)}>
+              <button type="button" tabIndex={tabIndex} onClick={() => acts.remove(message)}>
                 Delete
               </button>
             </>
@@ -176,6 +188,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           {acts.markUnread !== undefined && (
             <button
               type="button"
+              tabIndex={tabIndex}
               title="In this browser only"
               onClick={() => acts.markUnread?.(message)}
             >
@@ -183,7 +196,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             </button>
           )}
           {acts.maySelect(message) && (
-            <button type="button" onClick={() => acts.select(message, false)}>
+            <button type="button" tabIndex={tabIndex} onClick={() => acts.select(message, false)}>
               Choose
             </button>
           )}

@@ -1,5 +1,5 @@
 // A dialog of the browser's own: it keeps the focus inside, gives it back, and closes with Escape.
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 
 interface ModalProps {
   readonly title: string;
@@ -11,7 +11,8 @@ interface ModalProps {
 export function Modal({ title, onClose, children, className = "" }: ModalProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // In layout effects: once it is out of the page, closing it would give the focus to nobody.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     dialog?.querySelector<HTMLElement>("[data-first-focus]")?.focus();

@@ -95,6 +95,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
       },
       pickReaction: setReactingTo,
       openThread: ({ seq: root }) => goTo(room.id, 0, root),
+      search: () => onDialog("search-here"),
       markUnread: ({ seq: from }) => {
         chat.marks.mark(room.id, from);
         setMarkedSeq(from);
@@ -113,7 +114,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           );
         }),
     }),
-    [chat, room.id, mayPin, maySelect, timeline],
+    [chat, room.id, mayPin, maySelect, timeline, onDialog],
   );
   return (
     <div className="room-and-thread" data-thread={thread > 0}>

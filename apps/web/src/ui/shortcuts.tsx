@@ -7,6 +7,8 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Enter", "Send"],
   ["Shift Enter", "New line"],
   ["↑", "Edit your last message (in an empty field)"],
+  ["↑ / ↓ in the messages", "Go from one to another; Tab: what can be done with it"],
+  ["/ in the messages", "Search this room"],
   ["Escape", "Leave editing, close a thread or a dialog"],
   ["Alt ↑ / Alt ↓", "Previous, next room"],
 ];

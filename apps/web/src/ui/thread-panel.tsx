@@ -53,6 +53,7 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
       },
       pickReaction: setReactingTo,
       openThread: undefined,
+      search: undefined,
       markUnread: undefined,
       maySelect: () => false,
       select: () => {},
