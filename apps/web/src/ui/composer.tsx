@@ -11,6 +11,8 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
@@ -185,20 +187,23 @@ export function Composer(props: ComposerProps) {
     >
       {editing !== undefined && (
         <p className="editing">
-          Editing a message. <kbd>Enter</kbd> saves, <kbd>Escape</kbd> leaves it as it was.
+          {rich("composer.editing", { enter: <kbd>Enter</kbd>, escape: <kbd>Escape</kbd> })}
         </p>
       )}
       {replying !== undefined && (
         <p className="editing">
-          Answering <bdi>{plainName(replying.author)}</bdi>: <bdi>{excerptOf(replying.body)}</bdi>{" "}
+          {rich("composer.answering", {
+            author: <bdi>{plainName(replying.author)}</bdi>,
+            excerpt: <bdi>{excerptOf(replying.body)}</bdi>,
+          })}{" "}
           <button type="button" className="quiet" onClick={onNoReply}>
-            Don't
+            {t("composer.noReply")}
           </button>
         </p>
       )}
       {isMuted && (
         <p className="editing" role="status">
-          {mutedText(room, serverNowMs(chat))} What you type stays here.
+          {t("composer.muted", { why: mutedText(room, serverNowMs(chat)) })}
         </p>
       )}
       {problem !== "" && (
@@ -211,7 +216,9 @@ export function Composer(props: ComposerProps) {
           className="names"
           role="listbox"
           id={listId}
-          aria-label={begun?.kind === "emoji" ? "Emoji" : "Members"}
+          aria-label={t(
+            begun?.kind === "emoji" ? "composer.offersEmoji" : "composer.offersMembers",
+          )}
         >
           {offered.map((one, at) => (
             // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the chosen option
@@ -236,8 +243,10 @@ export function Composer(props: ComposerProps) {
           rows={1}
           dir="auto"
           value={text}
-          aria-label={editing === undefined ? `Message to ${name}` : "The message's text"}
-          placeholder={`Message to ${name}`}
+          aria-label={
+            editing === undefined ? t("composer.label", { name }) : t("composer.editLabel")
+          }
+          placeholder={t("composer.label", { name })}
           aria-controls={offered.length > 0 ? listId : undefined}
           aria-activedescendant={offered.length > 0 ? `${listId}-${chosen}` : undefined}
           aria-autocomplete="list"
@@ -250,16 +259,16 @@ export function Composer(props: ComposerProps) {
           }}
           onKeyDown={onKey}
         />
-        <button type="button" aria-label="Emoji" onClick={() => setIsPicking(true)}>
+        <button type="button" aria-label={t("composer.emoji")} onClick={() => setIsPicking(true)}>
           🙂
         </button>
         <button className="primary" type="submit" disabled={isMuted || text.trim() === ""}>
-          {editing === undefined ? "Send" : "Save"}
+          {t(editing === undefined ? "composer.send" : "composer.save")}
         </button>
       </div>
       {isPicking && (
         <EmojiDialog
-          title="An emoji for the message"
+          title={t("composer.pick")}
           onPick={(emoji) => {
             setIsPicking(false);
             insert(emoji);

@@ -1,6 +1,7 @@
 // What can be done with a message wherever it stands: in its room, or in a thread.
 import { type Room, RoomRole } from "@parley/client/browser";
 import type { Chat } from "../chat/chat.ts";
+import { t } from "../text/t.ts";
 import { isDirect, problemText } from "./format.ts";
 import type { MessageActs } from "./message-row.tsx";
 
@@ -20,7 +21,7 @@ export function serverActs(
   };
   return {
     remove: ({ seq }) => {
-      if (!confirm("Delete this message for everybody?")) return;
+      if (!confirm(t("message.confirmDelete"))) return;
       trying(chat.client.call("delete", { roomId, seqs: [seq] }));
     },
     react: ({ seq }, emoji, add) => trying(chat.client.call("react", { roomId, seq, emoji, add })),

@@ -3,6 +3,7 @@ import { followedThread, type Message, type Room } from "@parley/client/browser"
 import { useVirtualizer, type VirtualItem, type Virtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { TimelineView } from "../chat/timeline.ts";
+import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useHealth, useOutbox, useReaders } from "./chat-context.ts";
 import { dayName, isDirect, plainName, roomName } from "./format.ts";
 import { isTyping, stepsToMessage } from "./message-keys.ts";
@@ -157,22 +158,22 @@ export function MessageList(props: MessageListProps) {
         }}
         role="log"
         aria-label={
-          threadRootSeq === 0 ? `Messages in ${roomName(room, ownId)}` : "Messages in the thread"
+          threadRootSeq === 0 ? t("list.room", { room: roomName(room, ownId) }) : t("list.thread")
         }
       >
         {view.loaded && !view.hasOlder && rows.length === 0 && (
-          <p className="empty">Nothing was said here yet. The first word is yours.</p>
+          <p className="empty">{t("list.empty")}</p>
         )}
         {!view.loaded && view.problem === "" && (
           <p className="empty" role="status">
-            Loading …
+            {t("app.loading")}
           </p>
         )}
         {view.problem !== "" && (
           <p className="problem" role="alert">
-            {view.problem}{" "}
+            {t("app.said", { message: view.problem })}{" "}
             <button type="button" className="quiet" onClick={() => source.retry()}>
-              Try again
+              {t("app.tryAgain")}
             </button>
           </p>
         )}
@@ -206,8 +207,7 @@ export function MessageList(props: MessageListProps) {
       </div>
       {view.loaded && !(isAtEnd && view.atEnd) && (
         <button type="button" className="to-present" onClick={toPresent}>
-          ↓ To the newest
-          {unreadHere > 0 ? ` (${unreadHere} unread)` : ""}
+          {unreadHere > 0 ? t("list.toNewestUnread", { count: unreadHere }) : t("list.toNewest")}
         </button>
       )}
     </div>
@@ -275,7 +275,7 @@ function RowView(props: RowViewProps) {
     case "unread":
       return (
         <div className="unread-line">
-          <span>New</span>
+          <span>{t("list.new")}</span>
         </div>
       );
     case "message":

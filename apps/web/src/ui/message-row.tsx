@@ -1,6 +1,8 @@
 // One message, and what became of it.
 import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
 import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { useBlocked, useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
 import { excerptOf, Markdown } from "./markdown.tsx";
@@ -69,7 +71,10 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         <input
           type="checkbox"
           checked={isSelected}
-          aria-label={`Choose the message of ${plainName(message.author)}, ${fullTime(message.sentAtMs)}`}
+          aria-label={t("message.choose", {
+            author: plainName(message.author),
+            when: fullTime(message.sentAtMs),
+          })}
           onChange={({ nativeEvent }) =>
             acts.select(message, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
           }
@@ -99,26 +104,28 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         {message.replyToSeq > 0 && <Quote message={message} quoted={quoted} />}
         <div className="body" dir="auto">
           {message.deleted ? (
-            <p className="deleted">This message was deleted.</p>
+            <p className="deleted">{t("message.deleted")}</p>
           ) : isBlocked && !isShown ? (
             <p className="deleted">
-              Blocked.{" "}
+              {t("message.blocked")}{" "}
               <button type="button" className="quiet" onClick={() => setIsShown(true)}>
-                Show
+                {t("app.show")}
               </button>
             </p>
           ) : (
             <Markdown text={message.body} />
           )}
-          {message.pinned && !message.deleted && <small className="pinned">📌 pinned</small>}
+          {message.pinned && !message.deleted && (
+            <small className="pinned">{t("message.pinned")}</small>
+          )}
           {message.version > 0 && !message.deleted && (
             <small className="edited" title={fullTime(message.editedAtMs)}>
-              (edited)
+              {t("message.edited")}
             </small>
           )}
         </div>
         {message.reactions.length > 0 && (
-          <ul className="reactions" aria-label="Reactions">
+          <ul className="reactions" aria-label={t("message.reactions")}>
             {message.reactions.map(({ emoji, count }) => {
               const isMine = isGiven(message, emoji, accountId);
               return (
@@ -148,7 +155,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               key={emoji}
               type="button"
               tabIndex={tabIndex}
-              aria-label={`React with ${emoji}`}
+              aria-label={t("message.reactWith", { emoji })}
               onClick={() => acts.react(message, emoji, !isGiven(message, emoji, accountId))}
             >
               {emoji}
@@ -157,31 +164,31 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           <button
             type="button"
             tabIndex={tabIndex}
-            aria-label="React with another emoji"
+            aria-label={t("message.reactOther")}
             onClick={() => acts.pickReaction(message)}
           >
             …
           </button>
           <button type="button" tabIndex={tabIndex} onClick={() => acts.reply(message)}>
-            Reply
+            {t("message.reply")}
           </button>
           {acts.openThread !== undefined && (
             <button type="button" tabIndex={tabIndex} onClick={() => acts.openThread?.(message)}>
-              Thread
+              {t("message.thread")}
             </button>
           )}
           {acts.pin !== undefined && (
             <button type="button" tabIndex={tabIndex} onClick={() => acts.pin?.(message)}>
-              {message.pinned ? "Unpin" : "Pin"}
+              {t(message.pinned ? "message.unpin" : "message.pin")}
             </button>
           )}
           {isOwn && (
             <>
               <button type="button" tabIndex={tabIndex} onClick={() => acts.edit(message)}>
-                Edit
+                {t("message.edit")}
               </button>
               <button type="button" tabIndex={tabIndex} onClick={() => acts.remove(message)}>
-                Delete
+                {t("app.delete")}
               </button>
             </>
           )}
@@ -189,15 +196,15 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             <button
               type="button"
               tabIndex={tabIndex}
-              title="In this browser only"
+              title={t("message.inThisBrowser")}
               onClick={() => acts.markUnread?.(message)}
             >
-              Mark unread
+              {t("message.markUnread")}
             </button>
           )}
           {acts.maySelect(message) && (
             <button type="button" tabIndex={tabIndex} onClick={() => acts.select(message, false)}>
-              Choose
+              {t("message.select")}
             </button>
           )}
         </div>
@@ -229,11 +236,15 @@ function ThreadLink({
         onOpen(message);
       }}
     >
-      {replyCount === 1 ? "1 reply" : `${replyCount} replies`} · last{" "}
-      <time dateTime={new Date(lastReplyAtMs).toISOString()} title={fullTime(lastReplyAtMs)}>
-        {clockTime(lastReplyAtMs)}
-      </time>
-      {unread > 0 && <span className="badge">{unread} new</span>}
+      {rich("message.replies", {
+        count: replyCount,
+        when: (
+          <time dateTime={new Date(lastReplyAtMs).toISOString()} title={fullTime(lastReplyAtMs)}>
+            {clockTime(lastReplyAtMs)}
+          </time>
+        ),
+      })}
+      {unread > 0 && <span className="badge">{t("message.newReplies", { count: unread })}</span>}
     </a>
   );
 }
@@ -264,11 +275,11 @@ function Quote({
       }}
     >
       {quoted === undefined ? (
-        `Answers message ${seq}`
+        t("message.answers", { seq: `${seq}` })
       ) : (
         <>
           <bdi className="author">{plainName(quoted.author)}</bdi>{" "}
-          <bdi>{quoted.deleted ? "(deleted)" : excerptOf(quoted.body)}</bdi>
+          <bdi>{quoted.deleted ? t("message.quoteDeleted") : excerptOf(quoted.body)}</bdi>
         </>
       )}
     </a>
@@ -284,14 +295,16 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
       <div className="content">
         <header>
           <bdi className="author">{plainName(signIn.username)}</bdi>
-          <span className="time">{failure === undefined ? "waiting" : "not sent"}</span>
+          <span className="time">
+            {t(failure === undefined ? "message.waiting" : "message.notSent")}
+          </span>
         </header>
         <div className="body" dir="auto">
           <Markdown text={item.body} />
         </div>
         {failure !== undefined && (
           <p className="problem" role="alert">
-            Not sent: {failure.message}
+            {t("message.failed", { why: failure.message })}
           </p>
         )}
       </div>
@@ -299,18 +312,18 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
       <div className="actions">
         {failure === undefined ? (
           <button type="button" onClick={() => client.cancelSend(clientMessageId)}>
-            Cancel
+            {t("message.cancel")}
           </button>
         ) : (
           <>
             <button type="button" onClick={() => void client.retryFailed(clientMessageId)}>
-              Try again
+              {t("app.tryAgain")}
             </button>
             <button type="button" onClick={() => void navigator.clipboard?.writeText(item.body)}>
-              Copy
+              {t("app.copy")}
             </button>
             <button type="button" onClick={() => client.dismissFailed(clientMessageId)}>
-              Delete
+              {t("app.delete")}
             </button>
           </>
         )}
@@ -349,19 +362,19 @@ function Tick({
 
 function tickOf(delivery: Delivery | undefined, isCommitted: boolean): [ReactNode, string] {
   if (delivery === undefined || (isCommitted && delivery.kind === "waiting")) {
-    return isCommitted ? ["✓", "committed"] : ["◷", "waiting"];
+    return isCommitted ? ["✓", t("message.committed")] : ["◷", t("message.waiting")];
   }
   switch (delivery.kind) {
     case "waiting":
-      return ["◷", "waiting; it is kept until a majority of the nodes has it"];
+      return ["◷", t("message.waitingLong")];
     case "failed":
-      return ["!", `not sent: ${delivery.message}`];
+      return ["!", t("message.failedLong", { why: delivery.message })];
     case "committed": {
       const { replicas, nodes } = delivery;
       const everywhere = replicas >= nodes;
       return [
         everywhere ? "✓✓" : `✓ ${replicas}/${nodes}`,
-        `committed; on the disks of ${replicas} of ${nodes} nodes`,
+        t("message.committedOn", { replicas, nodes }),
       ];
     }
   }

@@ -1,5 +1,6 @@
 import type { Message, Room } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { plainName, problemText, roomName } from "./format.ts";
 import { excerptOf } from "./markdown.tsx";
@@ -23,17 +24,13 @@ export function PinsDialog({ room, onClose }: PinsDialogProps) {
     );
   }, [chat, room.id]);
   return (
-    <Modal title={`Pinned in ${roomName(room, chat.accountId)}`} onClose={onClose}>
+    <Modal title={t("pins.title", { room: roomName(room, chat.accountId) })} onClose={onClose}>
       {problem !== "" && (
         <p className="problem" role="alert">
           {problem}
         </p>
       )}
-      {pins?.length === 0 && (
-        <p className="empty">
-          Nothing yet. What everybody should find again can be pinned beside its text.
-        </p>
-      )}
+      {pins?.length === 0 && <p className="empty">{t("pins.empty")}</p>}
       <ul className="picks">
         {pins?.map((message) => (
           <li key={message.seq}>

@@ -1,6 +1,7 @@
 // One room: its name, what was said, and where one writes.
 import type { Message, Room } from "@parley/client/browser";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { t } from "../text/t.ts";
 import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
@@ -123,7 +124,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           <button
             type="button"
             className="quiet back"
-            aria-label="All rooms"
+            aria-label={t("room.back")}
             onClick={() => goTo(0)}
           >
             ‹
@@ -139,23 +140,23 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           </p>
           <MuteButton room={room} onProblem={setProblem} />
           <button type="button" className="quiet" onClick={() => onDialog("search-here")}>
-            <HeaderLabel icon="🔍" text="Search" />
+            <HeaderLabel icon="🔍" text={t("room.search")} />
           </button>
           <button type="button" className="quiet" onClick={() => onDialog("pins")}>
-            <HeaderLabel icon="📌" text="Pins" />
+            <HeaderLabel icon="📌" text={t("room.pins")} />
           </button>
           {!isDirect(room) && (
             <button type="button" className="quiet" onClick={() => onDialog("members")}>
               <HeaderLabel
                 icon={`👥 ${room.memberCount}`}
-                text={`${room.memberCount} ${room.memberCount === 1 ? "member" : "members"}`}
+                text={t("room.members", { count: room.memberCount })}
               />
             </button>
           )}
           <button
             type="button"
             className="quiet for-keyboards"
-            aria-label="Keyboard shortcuts"
+            aria-label={t("room.shortcuts")}
             onClick={() => onDialog("shortcuts")}
           >
             ?
@@ -186,7 +187,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
         )}
         {reactingTo !== undefined && (
           <EmojiDialog
-            title="An emoji for this message"
+            title={t("emoji.forMessage")}
             onPick={(emoji) => {
               setReactingTo(undefined);
               acts.react(reactingTo, emoji, true);
@@ -198,7 +199,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           <p className="problem" role="alert">
             {problem}{" "}
             <button type="button" className="quiet" onClick={() => setProblem("")}>
-              OK
+              {t("app.ok")}
             </button>
           </p>
         )}

@@ -28,8 +28,11 @@ export function seenBy(
 
 /** "Seen by ann, bob"; in a conversation of two the name says nothing. */
 export function seenText(names: readonly string[], isDirect: boolean): string {
-  if (isDirect) return "Seen";
+  if (isDirect) return t("list.seen");
   const others = names.length - NAMES_MAX;
   const shown = names.slice(0, NAMES_MAX).join(", ");
-  return others > 0 ? `Seen by ${shown} and ${others} more` : `Seen by ${shown}`;
+  if (others <= 0) return t("list.seenBy", { names: shown });
+  return t("list.seenByMore", { names: shown, count: others });
 }
+
+import { t } from "../text/t.ts";

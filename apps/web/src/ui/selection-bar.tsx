@@ -1,5 +1,6 @@
 // Choosing several messages: how many are chosen, and what can be done with them.
 import { useEffect, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { SELECTED_MAX } from "./selection.ts";
@@ -25,8 +26,7 @@ export function SelectionBar({ roomId, seqs, onDone }: SelectionBarProps) {
   }, [onDone]);
   const count = seqs.length;
   async function remove() {
-    const what = count === 1 ? "this message" : `these ${count} messages`;
-    if (!confirm(`Delete ${what} for everybody?`)) return;
+    if (!confirm(t("selection.confirm", { count }))) return;
     setIsBusy(true);
     setProblem("");
     try {
@@ -39,11 +39,13 @@ export function SelectionBar({ roomId, seqs, onDone }: SelectionBarProps) {
     }
   }
   return (
-    <div className="selection" role="toolbar" aria-label="Chosen messages">
+    <div className="selection" role="toolbar" aria-label={t("selection.label")}>
       <span role="status">
         {count === 0
-          ? "Choose messages; Shift takes all in between."
-          : `${count} chosen${count >= SELECTED_MAX ? `, at most ${SELECTED_MAX} at once` : ""}`}
+          ? t("selection.hint")
+          : count < SELECTED_MAX
+            ? t("selection.count", { count })
+            : t("selection.countMost", { count, most: SELECTED_MAX })}
       </span>
       {problem !== "" && (
         <span className="problem" role="alert">
@@ -52,10 +54,10 @@ export function SelectionBar({ roomId, seqs, onDone }: SelectionBarProps) {
       )}
       <span className="spacer" />
       <button type="button" disabled={count === 0 || isBusy} onClick={() => void remove()}>
-        Delete
+        {t("app.delete")}
       </button>
       <button type="button" className="quiet" onClick={onDone}>
-        Done
+        {t("selection.done")}
       </button>
     </div>
   );

@@ -1,28 +1,29 @@
+import { type PlainKey, t } from "../text/t.ts";
 import { Modal } from "./modal.tsx";
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["Ctrl K", "Jump to a room or person"],
-  ["Ctrl Shift F", "Search messages"],
-  ["Ctrl /", "This list"],
-  ["Enter", "Send"],
-  ["Shift Enter", "New line"],
-  ["↑", "Edit your last message (in an empty field)"],
-  ["↑ / ↓ in the messages", "Go from one to another; Tab: what can be done with it"],
-  ["/ in the messages", "Search this room"],
-  ["Escape", "Leave editing, close a thread or a dialog"],
-  ["Alt ↑ / Alt ↓", "Previous, next room"],
+const KEYS: readonly (readonly [keys: string, what: PlainKey])[] = [
+  ["Ctrl K", "keys.jump"],
+  ["Ctrl Shift F", "keys.search"],
+  ["Ctrl /", "keys.list"],
+  ["Enter", "keys.send"],
+  ["Shift Enter", "keys.newLine"],
+  ["↑", "keys.editLast"],
+  ["↑ / ↓ in the messages", "keys.messages"],
+  ["/ in the messages", "keys.searchHere"],
+  ["Escape", "keys.leave"],
+  ["Alt ↑ / Alt ↓", "keys.neighbour"],
 ];
 
 export function Shortcuts({ onClose }: { readonly onClose: () => void }) {
   return (
-    <Modal title="Keyboard" onClose={onClose}>
+    <Modal title={t("keys.title")} onClose={onClose}>
       <dl className="keys">
         {KEYS.map(([keys, what]) => (
           <div key={keys}>
             <dt>
               <kbd>{keys}</kbd>
             </dt>
-            <dd>{what}</dd>
+            <dd>{t(what)}</dd>
           </div>
         ))}
       </dl>

@@ -8,6 +8,7 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
@@ -80,22 +81,26 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
   const isOver = view.loaded && (thread.root?.deleted ?? false);
   const name = roomName(room, chat.accountId);
   return (
-    <aside className="thread-panel" aria-label={`Thread in ${name}`} onKeyDown={onKey}>
+    <aside
+      className="thread-panel"
+      aria-label={t("thread.label", { room: name })}
+      onKeyDown={onKey}
+    >
       <header>
         {/* On a phone it is all that there is. */}
-        <h1>Thread</h1>
+        <h1>{t("thread.title")}</h1>
         {(place !== undefined || !isOver) && (
           <button
             type="button"
             className="quiet"
             aria-pressed={place !== undefined}
-            title="Whoever follows is told of what is unread here"
+            title={t("thread.followHint")}
             onClick={toggleFollow}
           >
-            {place === undefined ? "Follow" : "Following"}
+            {t(place === undefined ? "thread.follow" : "thread.following")}
           </button>
         )}
-        <button type="button" className="quiet" aria-label="Close the thread" onClick={onClose}>
+        <button type="button" className="quiet" aria-label={t("thread.close")} onClick={onClose}>
           ✕
         </button>
       </header>
@@ -112,7 +117,7 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
       />
       {reactingTo !== undefined && (
         <EmojiDialog
-          title="An emoji for this message"
+          title={t("emoji.forMessage")}
           onPick={(emoji) => {
             setReactingTo(undefined);
             acts.react(reactingTo, emoji, true);
@@ -124,19 +129,19 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
         <p className="problem" role="alert">
           {problem}{" "}
           <button type="button" className="quiet" onClick={() => setProblem("")}>
-            OK
+            {t("app.ok")}
           </button>
         </p>
       )}
       {isOver ? (
-        <p className="empty">The message was deleted; the thread can be read.</p>
+        <p className="empty">{t("thread.over")}</p>
       ) : (
         <Composer
           key={editing === undefined ? "new" : `edit:${editing.seq}`}
           ref={composer}
           room={room}
           threadRootSeq={rootSeq}
-          name="the thread"
+          name={t("composer.thread")}
           editing={editing}
           replying={replying}
           onNoReply={() => setReplying(undefined)}

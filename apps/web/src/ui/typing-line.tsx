@@ -1,6 +1,6 @@
 // Who is typing, under the messages. The line is always there, so that nothing moves when somebody begins.
-import { typingText } from "@parley/client/browser";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { plainName } from "./format.ts";
 
@@ -20,6 +20,20 @@ export function TypingLine({ roomId }: { readonly roomId: number }) {
       </span>
     </div>
   );
+}
+
+function typingText(names: readonly string[]): string {
+  const [name, other, more] = names;
+  if (name === undefined) return "";
+  if (other === undefined) return t("list.typingOne", { name });
+  return more === undefined ? t("list.typingTwo", { name, other }) : t("list.typingMore");
+}
+
+function typingText(names: readonly string[]): string {
+  const [name, other, more] = names;
+  if (name === undefined) return "";
+  if (other === undefined) return t("list.typingOne", { name });
+  return more === undefined ? t("list.typingTwo", { name, other }) : t("list.typingMore");
 }
 
 /** What is said of it: that somebody begins, not who joins in, nor the end. */
