@@ -98,22 +98,29 @@ export class ClusterWatch implements Observable<ClusterPicture> {
 
   #lostText(): string {
     const { problem } = this.#client.state;
-    const lost = `lost node ${this.#ours}, looking for another`;
-    return problem === "" ? lost : `${lost}; ${problem}`;
+    const node = `${this.#ours}`;
+    return problem === ""
+      ? t("cluster.lost", { node })
+      : t("cluster.lostWhy", { node, why: problem });
   }
 
   #changes(leaderId: number, term: number, hasQuorum: boolean, ours: number): ClusterHappening[] {
     const before = this.#picture;
     const texts: string[] = [];
     if (ours !== this.#ours) {
-      texts.push(ours === 0 ? this.#lostText() : `connected to node ${ours}`);
+      texts.push(ours === 0 ? this.#lostText() : t("cluster.connected", { node: `${ours}` }));
     }
-    if (before.term > 0 && term > before.term) texts.push(`election: term ${term}`);
+    if (before.term > 0 && term > before.term)
+      texts.push(t("cluster.election", { term: `${term}` }));
     if (leaderId !== before.leaderId) {
-      texts.push(leaderId === 0 ? "no leader" : `node ${leaderId} leads (term ${term})`);
+      texts.push(
+        leaderId === 0
+          ? t("cluster.noLeader")
+          : t("cluster.leads", { node: `${leaderId}`, term: `${term}` }),
+      );
     }
     if (before.term > 0 && ours !== 0 && hasQuorum !== before.hasQuorum && this.#ours !== 0) {
-      texts.push(hasQuorum ? "a majority is back" : "no majority: read-only");
+      texts.push(t(hasQuorum ? "cluster.majorityBack" : "cluster.readOnly"));
     }
     const atMs = platformClock.wallMs() + this.#client.state.clockOffsetMs;
     return texts.map((text) => {
@@ -122,3 +129,5 @@ export class ClusterWatch implements Observable<ClusterPicture> {
     });
   }
 }
+
+import { t } from "../text/t.ts";

@@ -6,6 +6,7 @@ import {
   type Room,
   RoomVisibility,
 } from "@parley/client/browser";
+import { t } from "../text/t.ts";
 import type { Chat } from "./chat.ts";
 
 export const NOTIFY = ["none", "mentions", "all"] as const;
@@ -71,7 +72,8 @@ export function notifyOf(chat: Chat, open: (message: Message) => void): () => vo
       if (room === undefined || (room.muted && !isForMe)) continue;
       if (choice === "mentions" && !isDirect && !isForMe) continue;
       if (!concerns(room, message, chat.accountId)) continue;
-      const title = isDirect ? message.author : `${message.author} in #${room.name}`;
+      const { author } = message;
+      const title = isDirect ? author : t("notification.title", { author, room: room.name });
       const notification = new Notification(title, {
         body: message.body.slice(0, TEXT_CHARACTERS_MAX),
         tag: `${message.roomId}:${message.seq}`,

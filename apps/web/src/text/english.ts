@@ -167,7 +167,6 @@ export const english = {
   "directory.join": "Join",
   "directory.people": "People",
   "directory.nobody": "Nobody by that name.",
-  "directory.online": "@{name}, online",
   "directory.write": "Write",
 
   "switcher.title": "Jump to",

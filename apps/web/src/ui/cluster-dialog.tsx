@@ -1,5 +1,7 @@
 // What no other chat shows: the servers, who leads, how far each disk is, and what happened lately.
+
 import type { NodePicture } from "../chat/cluster-watch.ts";
+import { t } from "../text/t.ts";
 import { useCluster, useHealth } from "./chat-context.ts";
 import { clockTime } from "./format.ts";
 import { healthText } from "./health-pill.tsx";
@@ -14,8 +16,8 @@ function placeOf(at: number, count: number): { x: number; y: number } {
 }
 
 function roleOf(node: NodePicture): string {
-  if (node.isLeader) return "leader";
-  return node.address === "" ? "witness or learner" : "follower";
+  if (node.isLeader) return t("cluster.leader");
+  return t(node.address === "" ? "cluster.witness" : "cluster.follower");
 }
 
 export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
@@ -23,19 +25,25 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
   const health = useHealth();
   const leaderAt = nodes.findIndex(({ id }) => id === leaderId);
   return (
-    <Modal title="The cluster" onClose={onClose} className="wide cluster">
+    <Modal title={t("cluster.title")} onClose={onClose} className="wide cluster">
       <p role="status">
-        {healthText(health)} · term {term} ·{" "}
-        {hasQuorum ? "a majority is in touch" : "no majority is in touch"}
+        {t(hasQuorum ? "cluster.quorum" : "cluster.noQuorum", {
+          health: healthText(health),
+          term: `${term}`,
+        })}
       </p>
       {"problem" in health && health.problem !== "" && (
-        <p className="notice">The last attempt: {health.problem}</p>
+        <p className="notice">{t("cluster.lastAttempt", { problem: health.problem })}</p>
       )}
       <div className="picture">
         <svg
           viewBox={`0 0 ${SIZE} ${SIZE}`}
           role="img"
-          aria-label={`${nodes.length} nodes; ${leaderId === 0 ? "no leader" : `node ${leaderId} leads`}`}
+          aria-label={
+            leaderId === 0
+              ? t("cluster.pictureNoLeader", { count: nodes.length })
+              : t("cluster.picture", { count: nodes.length, node: `${leaderId}` })
+          }
         >
           {leaderAt >= 0 &&
             nodes.map((node, at) => {
@@ -70,10 +78,10 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
         <table>
           <thead>
             <tr>
-              <th scope="col">Node</th>
-              <th scope="col">Role</th>
-              <th scope="col">On disk up to</th>
-              <th scope="col">Behind</th>
+              <th scope="col">{t("cluster.node")}</th>
+              <th scope="col">{t("cluster.role")}</th>
+              <th scope="col">{t("cluster.onDisk")}</th>
+              <th scope="col">{t("cluster.behind")}</th>
             </tr>
           </thead>
           <tbody>
@@ -81,17 +89,17 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
               <tr key={node.id}>
                 <td>
                   {node.id}
-                  {node.isOurs && <small> (yours)</small>}
+                  {node.isOurs && <small> {t("cluster.yours")}</small>}
                 </td>
                 <td>{roleOf(node)}</td>
-                <td>{node.position ?? "not told"}</td>
+                <td>{node.position ?? t("cluster.notTold")}</td>
                 <td>{node.position === undefined ? "" : node.lag}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      <h3>Since this page was opened</h3>
+      <h3>{t("cluster.happened")}</h3>
       <ol className="happenings">
         {happenings.toReversed().map(({ key, atMs, text }) => (
           <li key={key}>

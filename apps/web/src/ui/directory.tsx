@@ -1,6 +1,7 @@
 // Public rooms to join, and people to write to.
 import type { Account, Room } from "@parley/client/browser";
 import { useEffect, useId, useState } from "react";
+import { t } from "../text/t.ts";
 import { serverNowMs, useChat, usePresent, useShown } from "./chat-context.ts";
 import { plainName, presenceText, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -59,15 +60,15 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
     }
   }
   return (
-    <Modal title="Find rooms and people" onClose={onClose} className="wide">
+    <Modal title={t("directory.title")} onClose={onClose} className="wide">
       <label htmlFor={id} className="sr-only">
-        Name
+        {t("directory.name")}
       </label>
       <input
         id={id}
         value={text}
         onChange={(event) => setText(event.target.value)}
-        placeholder="Part of a name"
+        placeholder={t("directory.hint")}
         autoComplete="off"
         data-first-focus
       />
@@ -76,9 +77,9 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
           {problem}
         </p>
       )}
-      <h3>Rooms you are not in</h3>
+      <h3>{t("directory.rooms")}</h3>
       {isLoaded && rooms.length === 0 && (
-        <p className="empty">None{text === "" ? "" : " by that name"}.</p>
+        <p className="empty">{t(text === "" ? "directory.noRooms" : "directory.noSuchRooms")}</p>
       )}
       <ul className="picks">
         {rooms.map((room) => (
@@ -91,16 +92,14 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
                 #
               </span>
               <bdi>{plainName(room.name)}</bdi>
-              <small>
-                {room.memberCount} {room.memberCount === 1 ? "member" : "members"}
-              </small>
-              <span className="action">Join</span>
+              <small>{t("room.members", { count: room.memberCount })}</small>
+              <span className="action">{t("directory.join")}</span>
             </button>
           </li>
         ))}
       </ul>
-      <h3>People</h3>
-      {isLoaded && people.length === 0 && <p className="empty">Nobody by that name.</p>}
+      <h3>{t("directory.people")}</h3>
+      {isLoaded && people.length === 0 && <p className="empty">{t("directory.nobody")}</p>}
       <ul className="picks">
         {people.map((account) => (
           <li key={account.id}>
@@ -111,7 +110,7 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
               }
             >
               <Person account={account} />
-              <span className="action">Write</span>
+              <span className="action">{t("directory.write")}</span>
             </button>
           </li>
         ))}
@@ -129,7 +128,7 @@ function Person({ account }: { readonly account: Account }) {
       <PresenceDot isOnline={present.online} />
       <bdi>{plainName(account.displayName === "" ? account.username : account.displayName)}</bdi>
       <small>
-        @{plainName(account.username)}
+        <bdi>@{plainName(account.username)}</bdi>
         {seen === "" ? "" : `, ${seen}`}
       </small>
     </>

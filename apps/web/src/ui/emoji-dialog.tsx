@@ -5,6 +5,7 @@ import type {
   EmojiPicker as Picker,
 } from "frimousse";
 import { useEffect, useState } from "react";
+import { t } from "../text/t.ts";
 import { type EmojiTable, emojiTable } from "./emoji.ts";
 import { Modal } from "./modal.tsx";
 
@@ -41,11 +42,11 @@ export function EmojiDialog({ title, onPick, onClose }: EmojiDialogProps) {
     <Modal title={title} onClose={onClose} className="emoji">
       {isFailed ? (
         <p className="problem" role="alert">
-          The emoji could not be loaded. Close this and open it again when the connection is back.
+          {t("emoji.failed")}
         </p>
       ) : loaded === undefined ? (
         <p className="empty" role="status">
-          Loading …
+          {t("app.loading")}
         </p>
       ) : (
         <Grid loaded={loaded} onPick={onPick} />
@@ -68,17 +69,21 @@ function Grid({ loaded: { EmojiPicker, table }, onPick }: GridProps) {
       onEmojiSelect={({ emoji }) => onPick(emoji)}
     >
       <div className="line">
-        <EmojiPicker.Search placeholder="Search" aria-label="Search emoji" autoFocus />
-        <EmojiPicker.SkinToneSelector aria-label="Change skin tone" />
+        <EmojiPicker.Search
+          placeholder={t("emoji.hint")}
+          aria-label={t("emoji.search")}
+          autoFocus
+        />
+        <EmojiPicker.SkinToneSelector aria-label={t("emoji.skinTone")} />
       </div>
       <EmojiPicker.Viewport className="grid">
-        <EmojiPicker.Empty>No emoji is called so.</EmojiPicker.Empty>
-        <EmojiPicker.List aria-label="Emoji" components={{ Row, Emoji }} />
+        <EmojiPicker.Empty>{t("emoji.none")}</EmojiPicker.Empty>
+        <EmojiPicker.List aria-label={t("emoji.list")} components={{ Row, Emoji }} />
       </EmojiPicker.Viewport>
       <EmojiPicker.ActiveEmoji>
         {({ emoji }) => (
           <p className="active" aria-hidden="true">
-            {emoji === undefined ? "Arrow keys move, Enter takes it." : emoji.label}
+            {emoji === undefined ? t("emoji.keys") : emoji.label}
           </p>
         )}
       </EmojiPicker.ActiveEmoji>

@@ -1,6 +1,7 @@
 // Somebody who is signed in has opened the link of an invite.
 import type { Invite } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { invitation, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -44,12 +45,12 @@ export function InviteDialog({ secret, onClose }: InviteDialogProps) {
   }
   const leadsToRoom = look.kind === "good" && look.invite.roomId !== 0;
   return (
-    <Modal title="An invite" onClose={onClose}>
+    <Modal title={t("invite.title")} onClose={onClose}>
       <p role="status">
-        {look.kind === "asking" && "Looking at it …"}
-        {look.kind === "bad" && "This invite does not count, or no longer. Ask for another one."}
+        {look.kind === "asking" && t("invite.asking")}
+        {look.kind === "bad" && t("invite.bad")}
         {look.kind === "good" && invitation(look.invite)}
-        {look.kind === "good" && !leadsToRoom && " You are here already."}
+        {look.kind === "good" && !leadsToRoom && ` ${t("invite.here")}`}
       </p>
       {problem !== "" && (
         <p className="problem" role="alert">
@@ -58,7 +59,7 @@ export function InviteDialog({ secret, onClose }: InviteDialogProps) {
       )}
       {leadsToRoom && (
         <button type="button" className="primary" data-first-focus onClick={() => void join()}>
-          Join
+          {t("invite.join")}
         </button>
       )}
     </Modal>

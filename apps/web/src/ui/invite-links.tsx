@@ -7,15 +7,17 @@ import {
   RoomRole,
   RoomVisibility,
 } from "@parley/client/browser";
-import { useCallback, useEffect, useId, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useId, useState } from "react";
+import { rich } from "../text/rich.ts";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName } from "./format.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DURATIONS = [
-  [DAY_MS, "a day"],
-  [7 * DAY_MS, "a week"],
-  [0, "until it is revoked"],
+  [DAY_MS, "links.day"],
+  [7 * DAY_MS, "links.week"],
+  [0, "links.always"],
 ] as const;
 
 interface InviteLinksProps {
@@ -29,6 +31,19 @@ export function InviteLinks({ room, act }: InviteLinksProps) {
     room.visibility === RoomVisibility.ROOM_VISIBILITY_PUBLIC ||
     room.role >= RoomRole.ROOM_ROLE_ADMIN;
   return mayInvite ? <Links room={room} act={act} /> : null;
+}
+
+function usesOf({ maker, useCount: uses, usesMax: most, expiresAtMs }: Invite): ReactNode {
+  const who = <bdi>{plainName(maker?.username ?? "")}</bdi>;
+  const when = expiresAtMs === 0 ? "" : fullTime(expiresAtMs);
+  if (most === 0) {
+    return when === ""
+      ? rich("links.used", { maker: who, uses })
+      : rich("links.usedUntil", { maker: who, uses, when });
+  }
+  return when === ""
+    ? rich("links.usedOf", { maker: who, uses, most })
+    : rich("links.usedOfUntil", { maker: who, uses, most, when });
 }
 
 function Links({ room, act }: InviteLinksProps) {
@@ -45,31 +60,31 @@ function Links({ room, act }: InviteLinksProps) {
     load().catch(() => {});
   }, [load]);
   const make = () =>
-    act("The link is made. It is shown this once.", async () => {
+    act(t("links.made"), async () => {
       const secret = newSecret();
       await chat.client.call("createInvite", { roomId: room.id, secret, ttlMs });
       setLink(`${location.origin}${invitePath(secret)}`);
       await load();
     });
   const revoke = (inviteId: number) =>
-    act("The link admits nobody any more.", async () => {
+    act(t("links.revoked"), async () => {
       await chat.client.call("revokeInvite", { inviteId });
       await load();
     });
   return (
     <details>
-      <summary>Invite links</summary>
+      <summary>{t("links.title")}</summary>
       <div className="line">
-        <label htmlFor={id}>Counts for</label>
+        <label htmlFor={id}>{t("links.duration")}</label>
         <select id={id} value={ttlMs} onChange={(event) => setTtlMs(Number(event.target.value))}>
           {DURATIONS.map(([ms, name]) => (
             <option key={ms} value={ms}>
-              {name}
+              {t(name)}
             </option>
           ))}
         </select>
         <button type="button" onClick={() => void make()}>
-          Make a link
+          {t("links.make")}
         </button>
       </div>
       {link !== "" && (
@@ -77,16 +92,16 @@ function Links({ room, act }: InviteLinksProps) {
           <input
             readOnly
             value={link}
-            aria-label="Invite link"
+            aria-label={t("links.link")}
             onFocus={(event) => event.target.select()}
           />
           {/* Where the browser forbids it, the field can still be copied by hand. */}
           {navigator.clipboard !== undefined && (
             <button
               type="button"
-              onClick={() => void act("Copied.", () => navigator.clipboard.writeText(link))}
+              onClick={() => void act(t("links.copied"), () => navigator.clipboard.writeText(link))}
             >
-              Copy
+              {t("app.copy")}
             </button>
           )}
         </div>
@@ -94,14 +109,10 @@ function Links({ room, act }: InviteLinksProps) {
       <ul className="people">
         {invites.map((invite) => (
           <li key={invite.id}>
-            <small>
-              by <bdi>{plainName(invite.maker?.username ?? "")}</bdi>, used {invite.useCount}
-              {invite.usesMax === 0 ? "" : ` of ${invite.usesMax}`} times
-              {invite.expiresAtMs === 0 ? "" : `, until ${fullTime(invite.expiresAtMs)}`}
-            </small>
+            <small>{usesOf(invite)}</small>
             <span className="spacer" />
             <button type="button" className="quiet" onClick={() => void revoke(invite.id)}>
-              Revoke
+              {t("links.revoke")}
             </button>
           </li>
         ))}

@@ -7,6 +7,7 @@ import {
   RoomRole,
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useBlocked, useChat, usePresent, useShown } from "./chat-context.ts";
 import { momentName, plainName, presenceText, problemText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
@@ -14,16 +15,22 @@ import { Modal } from "./modal.tsx";
 import { PresenceDot } from "./presence-dot.tsx";
 
 const PAGE = 200;
-const ROLE_NAMES: Readonly<Record<number, string>> = { 1: "", 2: "admin", 3: "owner" };
+const ROLE_NAMES: Readonly<Record<number, PlainKey>> = { 2: "members.admin", 3: "members.owner" };
 
 const HOUR_MS = 60 * 60 * 1000;
 /** How long somebody is muted for, milliseconds; 0 = until it is lifted. */
 const MUTES = [
-  [HOUR_MS, "an hour"],
-  [24 * HOUR_MS, "a day"],
-  [7 * 24 * HOUR_MS, "a week"],
-  [0, "as long as nobody lifts it"],
+  [HOUR_MS, "members.hour"],
+  [24 * HOUR_MS, "members.day"],
+  [7 * 24 * HOUR_MS, "members.week"],
+  [0, "members.always"],
 ] as const;
+
+/** Of a plain member, nothing. */
+function roleName(role: RoomRole): string {
+  const key = ROLE_NAMES[role];
+  return key === undefined ? "" : t(key);
+}
 
 interface MembersDialogProps {
   readonly room: Room;
@@ -62,7 +69,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
     const form = event.currentTarget;
     const username = String(new FormData(form).get("username") ?? "").trim();
     if (username === "") return;
-    await act(`${username} is in.`, async () => {
+    await act(t("members.isIn", { name: username }), async () => {
       await chat.client.call("inviteMember", { roomId: room.id, username });
       form.reset();
     });
@@ -81,12 +88,16 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
     }
   }
   return (
-    <Modal title={`Members of ${plainName(room.name)}`} onClose={onClose} className="wide">
+    <Modal
+      title={t("members.title", { room: plainName(room.name) })}
+      onClose={onClose}
+      className="wide"
+    >
       <form className="line" onSubmit={(event) => void invite(event)}>
-        <label htmlFor={id}>Invite by username</label>
+        <label htmlFor={id}>{t("members.invite")}</label>
         <input id={id} name="username" autoComplete="off" autoCapitalize="none" data-first-focus />
         <button type="submit" className="primary">
-          Invite
+          {t("members.inviteButton")}
         </button>
       </form>
       <p role="status">{said}</p>
@@ -98,7 +109,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
       <InviteLinks room={room} act={act} />
       {isAdmin && (
         <div className="line">
-          <label htmlFor={muteId}>Whom you mute can't write here for</label>{" "}
+          <label htmlFor={muteId}>{t("members.muteFor")}</label>{" "}
           <select
             id={muteId}
             value={muteMs}
@@ -106,7 +117,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
           >
             {MUTES.map(([ms, name]) => (
               <option key={ms} value={ms}>
-                {name}
+                {t(name)}
               </option>
             ))}
           </select>
@@ -119,9 +130,11 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
               <Who account={account} role={role} />
               {mayNotWrite(writing, nowMs) && (
                 <small>
-                  muted
-                  {writing.writeForbiddenUntilMs > 0 &&
-                    ` until ${momentName(writing.writeForbiddenUntilMs, nowMs)}`}
+                  {writing.writeForbiddenUntilMs > 0
+                    ? t("members.mutedUntil", {
+                        when: momentName(writing.writeForbiddenUntilMs, nowMs),
+                      })
+                    : t("members.muted")}
                 </small>
               )}
               <span className="spacer" />
@@ -132,12 +145,15 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                   onClick={() => {
                     const isBlocked = blocked.has(account.id);
                     const { username } = account;
-                    void act(`${username} is ${isBlocked ? "no longer " : ""}blocked.`, () =>
-                      chat.client.call("block", { username, blocked: !isBlocked }),
+                    void act(
+                      t(isBlocked ? "members.isUnblocked" : "members.isBlocked", {
+                        name: username,
+                      }),
+                      () => chat.client.call("block", { username, blocked: !isBlocked }),
                     );
                   }}
                 >
-                  {blocked.has(account.id) ? "Unblock" : "Block"}
+                  {t(blocked.has(account.id) ? "members.unblock" : "members.block")}
                 </button>
               )}
               {isOwner && account.id !== chat.accountId && role !== RoomRole.ROOM_ROLE_OWNER && (
@@ -145,7 +161,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                   type="button"
                   className="quiet"
                   onClick={() =>
-                    void act("Done.", () =>
+                    void act(t("members.done"), () =>
                       chat.client.call("setRole", {
                         roomId: room.id,
                         username: account.username,
@@ -157,7 +173,9 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                     )
                   }
                 >
-                  {role === RoomRole.ROOM_ROLE_ADMIN ? "Make a member" : "Make an admin"}
+                  {t(
+                    role === RoomRole.ROOM_ROLE_ADMIN ? "members.makeMember" : "members.makeAdmin",
+                  )}
                 </button>
               )}
               {isAdmin && account.id !== chat.accountId && role < room.role && (
@@ -168,23 +186,25 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                     onClick={() => {
                       const { username } = account;
                       const muted = !mayNotWrite(writing, nowMs);
-                      void act(`${username} ${muted ? "can't" : "can"} write here.`, () =>
-                        chat.client.call("muteMember", {
-                          roomId: room.id,
-                          username,
-                          muted,
-                          durationMs: muted ? muteMs : 0,
-                        }),
+                      void act(
+                        t(muted ? "members.cantWrite" : "members.canWrite", { name: username }),
+                        () =>
+                          chat.client.call("muteMember", {
+                            roomId: room.id,
+                            username,
+                            muted,
+                            durationMs: muted ? muteMs : 0,
+                          }),
                       );
                     }}
                   >
-                    {mayNotWrite(writing, nowMs) ? "Unmute" : "Mute"}
+                    {t(mayNotWrite(writing, nowMs) ? "members.unmute" : "members.mute")}
                   </button>
                   <button
                     type="button"
                     className="quiet"
                     onClick={() =>
-                      void act(`${account.username} was removed.`, () =>
+                      void act(t("members.removed", { name: account.username }), () =>
                         chat.client.call("removeMember", {
                           roomId: room.id,
                           username: account.username,
@@ -192,13 +212,13 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                       )
                     }
                   >
-                    Remove
+                    {t("members.remove")}
                   </button>
                   <button
                     type="button"
                     className="quiet"
                     onClick={() =>
-                      void act(`${account.username} was banned.`, () =>
+                      void act(t("members.banned", { name: account.username }), () =>
                         chat.client.call("removeMember", {
                           roomId: room.id,
                           username: account.username,
@@ -207,7 +227,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
                       )
                     }
                   >
-                    Ban
+                    {t("members.ban")}
                   </button>
                 </>
               )}
@@ -216,27 +236,25 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
         )}
       </ul>
       {room.memberCount > PAGE && (
-        <p className="empty">
-          The first {PAGE} of {room.memberCount}.
-        </p>
+        <p className="empty">{t("members.first", { shown: PAGE, all: room.memberCount })}</p>
       )}
       <footer className="row-buttons">
         <button
           type="button"
           className="quiet"
-          onClick={() => void leave("leaveRoom", `Leave #${room.name}?`)}
+          onClick={() => void leave("leaveRoom", t("members.confirmLeave", { room: room.name }))}
         >
-          Leave the room
+          {t("members.leave")}
         </button>
         {isOwner && (
           <button
             type="button"
             className="quiet"
             onClick={() =>
-              void leave("deleteRoom", `Delete #${room.name} and everything in it, for everybody?`)
+              void leave("deleteRoom", t("members.confirmDelete", { room: room.name }))
             }
           >
-            Delete the room
+            {t("members.deleteRoom")}
           </button>
         )}
       </footer>
@@ -247,13 +265,13 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
 function Who({ account, role }: { readonly account: Account; readonly role: RoomRole }) {
   const chat = useChat();
   const present = usePresent(account) ?? account;
-  const said = [ROLE_NAMES[role] ?? "", presenceText(present, serverNowMs(chat))];
+  const said = [roleName(role), presenceText(present, serverNowMs(chat))];
   return (
     <>
       <PresenceDot isOnline={present.online} />
       <bdi>{plainName(account.displayName === "" ? account.username : account.displayName)}</bdi>
       <small>
-        @{plainName(account.username)} {said.filter((text) => text !== "").join(", ")}
+        <bdi>@{plainName(account.username)}</bdi> {said.filter((text) => text !== "").join(", ")}
       </small>
     </>
   );

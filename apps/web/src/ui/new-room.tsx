@@ -1,5 +1,6 @@
 import { LIMITS, RoomVisibility } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -32,9 +33,9 @@ export function NewRoom({ onClose }: { readonly onClose: () => void }) {
     }
   }
   return (
-    <Modal title="New room" onClose={onClose}>
+    <Modal title={t("newRoom.title")} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
-        <label htmlFor={ids.name}>Name</label>
+        <label htmlFor={ids.name}>{t("newRoom.name")}</label>
         <input
           id={ids.name}
           name="name"
@@ -43,11 +44,10 @@ export function NewRoom({ onClose }: { readonly onClose: () => void }) {
           autoComplete="off"
           data-first-focus
         />
-        <label htmlFor={ids.topic}>What is it about? (optional)</label>
+        <label htmlFor={ids.topic}>{t("newRoom.topic")}</label>
         <input id={ids.topic} name="topic" maxLength={LIMITS.topicBytesMax} autoComplete="off" />
         <label className="check" htmlFor={ids.secret}>
-          <input id={ids.secret} name="private" type="checkbox" /> Private: only invited people see
-          it
+          <input id={ids.secret} name="private" type="checkbox" /> {t("newRoom.private")}
         </label>
         {problem !== "" && (
           <p className="problem" role="alert">
@@ -55,7 +55,7 @@ export function NewRoom({ onClose }: { readonly onClose: () => void }) {
           </p>
         )}
         <button className="primary" type="submit" disabled={isBusy}>
-          Create room
+          {t("newRoom.create")}
         </button>
       </form>
     </Modal>

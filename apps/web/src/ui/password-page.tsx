@@ -2,6 +2,7 @@
 import { LIMITS } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
 import type { SavedSignIn } from "../chat/saved.ts";
+import { t } from "../text/t.ts";
 import { problemText } from "./format.ts";
 import { signInOf, useVisitor } from "./sign-in-page.tsx";
 
@@ -24,7 +25,7 @@ export function PasswordPage({ secret, onSignedIn, onClose }: PasswordPageProps)
     setProblem("");
     try {
       const { username } = await client.call("usePasswordLink", { secret, newPassword: password });
-      const device = `browser (${location.host})`;
+      const device = t("signIn.device", { host: location.host });
       const response = await client.login({ username, password, device });
       onSignedIn(signInOf(client, response, username));
     } catch (cause) {
@@ -36,11 +37,9 @@ export function PasswordPage({ secret, onSignedIn, onClose }: PasswordPageProps)
     <main className="sign-in">
       <form onSubmit={(event) => void submit(event)}>
         <img src="/icon.svg" alt="" width="56" height="56" />
-        <h1>Parley</h1>
-        <p className="lead">
-          Choose a new password. All your sign-ins end, and you are signed in here.
-        </p>
-        <label htmlFor={id}>New password</label>
+        <h1>{t("app.name")}</h1>
+        <p className="lead">{t("passwordLink.lead")}</p>
+        <label htmlFor={id}>{t("passwordLink.new")}</label>
         <input
           id={id}
           name="password"
@@ -56,10 +55,10 @@ export function PasswordPage({ secret, onSignedIn, onClose }: PasswordPageProps)
           </p>
         )}
         <button className="primary" type="submit" disabled={isBusy}>
-          Set the password
+          {t("passwordLink.set")}
         </button>
         <button className="quiet" type="button" onClick={onClose}>
-          Never mind
+          {t("passwordLink.leave")}
         </button>
       </form>
     </main>

@@ -1,6 +1,7 @@
 // Ctrl-K, a few letters, Enter.
 import type { Room } from "@parley/client/browser";
 import { type KeyboardEvent, useId, useState } from "react";
+import { t } from "../text/t.ts";
 import { useChat, useRooms } from "./chat-context.ts";
 import { isDirect, roomName, unreadOf } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -51,10 +52,10 @@ export function QuickSwitcher({ onClose }: { readonly onClose: () => void }) {
     }
   };
   return (
-    <Modal title="Jump to" onClose={onClose}>
+    <Modal title={t("switcher.title")} onClose={onClose}>
       <input
         role="combobox"
-        aria-label="Room or person"
+        aria-label={t("switcher.field")}
         aria-expanded="true"
         aria-controls={listId}
         aria-activedescendant={
@@ -69,8 +70,8 @@ export function QuickSwitcher({ onClose }: { readonly onClose: () => void }) {
         autoComplete="off"
         data-first-focus
       />
-      {found.length === 0 && <p className="empty">Nothing by that name among your rooms.</p>}
-      <div className="picks" role="listbox" id={listId} aria-label="Matches">
+      {found.length === 0 && <p className="empty">{t("switcher.nothing")}</p>}
+      <div className="picks" role="listbox" id={listId} aria-label={t("switcher.matches")}>
         {found.map((room, at) => (
           // biome-ignore lint/a11y/useFocusableInteractive: as above
           // biome-ignore lint/a11y/useKeyWithClickEvents: as above

@@ -1,6 +1,8 @@
 // Ctrl-Shift-F, some words, Enter: a message in its place.
 import { type Room, type SearchHit, snippetOf } from "@parley/client/browser";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { rich } from "../text/rich.ts";
+import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useChat, useRooms } from "./chat-context.ts";
 import { clockTime, dayName, isDirect, plainName, problemText, roomName } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -9,11 +11,11 @@ import { goToMessage } from "./route.ts";
 const TYPING_PAUSE_MS = 150;
 
 /** What can be said of a message beside its words: how it is written, and what for. */
-const FILTERS: readonly (readonly [string, string])[] = [
-  ["from:@", "who wrote it"],
-  ["in:#", "the room, or in:@ the conversation"],
-  ["before:", "a day such as 2026-01-31, by UTC; also after:"],
-  ["has:link", "also has:mention (of you), has:reaction, has:pin"],
+const FILTERS: readonly (readonly [filter: string, what: PlainKey])[] = [
+  ["from:@", "search.from"],
+  ["in:#", "search.in"],
+  ["before:", "search.before"],
+  ["has:link", "search.has"],
 ];
 
 interface SearchDialogProps {
@@ -102,18 +104,18 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
     field.current?.focus();
   };
   return (
-    <Modal title="Search messages" onClose={onClose} className="wide">
+    <Modal title={t("search.title")} onClose={onClose} className="wide">
       <input
         ref={field}
         role="combobox"
-        aria-label="Words and filters"
+        aria-label={t("search.field")}
         aria-expanded="true"
         aria-controls={listId}
         aria-activedescendant={hits[chosen] === undefined ? undefined : `${listId}-${chosen}`}
         value={text}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={onKey}
-        placeholder='lunch "next week" from:@ann'
+        placeholder={t("search.example")}
         autoComplete="off"
         spellCheck="false"
         data-first-focus
@@ -128,14 +130,14 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
         <div className="search-help">
           {found !== undefined && problem === "" && (
             <p role="status">
-              {found.nextPageToken === ""
-                ? "Nothing that you can read fits."
-                : "Nothing yet; there is more to look through."}
+              {t(found.nextPageToken === "" ? "search.nothing" : "search.nothingYet")}
             </p>
           )}
           <p>
-            Messages with all the words, the newest first. <code>"quoted words"</code> stand side by
-            side, <code>hel*</code> is the beginning of a word. And among the words:
+            {rich("search.help", {
+              quoted: <code>{t("search.quoted")}</code>,
+              beginning: <code>hel*</code>,
+            })}
           </p>
           <ul>
             {FILTERS.map(([filter, what]) => (
@@ -143,13 +145,13 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
                 <button type="button" className="quiet" onClick={() => add(filter)}>
                   <code>{filter}</code>
                 </button>{" "}
-                {what}
+                {t(what)}
               </li>
             ))}
           </ul>
         </div>
       )}
-      <div className="picks hits" role="listbox" id={listId} aria-label="Messages found">
+      <div className="picks hits" role="listbox" id={listId} aria-label={t("search.found")}>
         {hits.map((hit, at) => (
           // biome-ignore lint/a11y/useFocusableInteractive: the field has the focus and names what is chosen
           // biome-ignore lint/a11y/useKeyWithClickEvents: as above
@@ -167,7 +169,7 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
       </div>
       {found !== undefined && found.nextPageToken !== "" && (
         <button type="button" className="quiet" disabled={isLoadingMore} onClick={more}>
-          {isLoadingMore ? "Looking …" : "Earlier ones"}
+          {t(isLoadingMore ? "search.looking" : "search.more")}
         </button>
       )}
     </Modal>
@@ -180,7 +182,7 @@ function Hit({ hit, room }: { readonly hit: SearchHit; readonly room: Room | und
   if (message === undefined) return null;
   const where =
     room === undefined
-      ? "a room that you are not in"
+      ? t("search.elsewhere")
       : `${isDirect(room) ? "@" : "#"}${roomName(room, chat.accountId)}`;
   const day = dayName(message.sentAtMs, serverNowMs(chat));
   return (

@@ -16,6 +16,7 @@ import {
   notifyChoice,
 } from "../chat/notifications.ts";
 import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
+import { type PlainKey, t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName, problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
@@ -44,7 +45,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
   }
   return (
     <Modal
-      title={`Account of ${plainName(chat.signIn.username)}`}
+      title={t("settings.title", { name: plainName(chat.signIn.username) })}
       onClose={onClose}
       className="wide"
     >
@@ -78,11 +79,11 @@ function DisplayName({ act }: PartProps) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const displayName = String(new FormData(event.currentTarget).get("name") ?? "").trim();
-    void act("The name is changed.", () => chat.client.call("updateProfile", { displayName }));
+    void act(t("settings.nameChanged"), () => chat.client.call("updateProfile", { displayName }));
   };
   return (
     <form className="line" onSubmit={submit}>
-      <label htmlFor={id}>Name that others see</label>
+      <label htmlFor={id}>{t("settings.name")}</label>
       <input
         id={id}
         name="name"
@@ -92,15 +93,15 @@ function DisplayName({ act }: PartProps) {
         autoComplete="name"
         data-first-focus
       />
-      <button type="submit">Change</button>
+      <button type="submit">{t("app.change")}</button>
     </form>
   );
 }
 
-const NOTIFY_NAMES: Readonly<Record<Notify, string>> = {
-  none: "nothing",
-  mentions: "mentions of me and direct messages",
-  all: "every message",
+const NOTIFY_NAMES: Readonly<Record<Notify, PlainKey>> = {
+  none: "settings.notifyNone",
+  mentions: "settings.notifyMentions",
+  all: "settings.notifyAll",
 };
 
 function Notifications() {
@@ -109,7 +110,7 @@ function Notifications() {
   if (!canNotify()) return null;
   return (
     <div className="line">
-      <label htmlFor={id}>While this page is in the background, tell me of</label>{" "}
+      <label htmlFor={id}>{t("settings.notify")}</label>{" "}
       <select
         id={id}
         value={choice}
@@ -120,7 +121,7 @@ function Notifications() {
       >
         {NOTIFY.map((one) => (
           <option key={one} value={one}>
-            {NOTIFY_NAMES[one]}
+            {t(NOTIFY_NAMES[one])}
           </option>
         ))}
       </select>
@@ -142,7 +143,7 @@ function Typing() {
           setTells(event.target.checked);
         }}
       />
-      <label htmlFor={id}>Others see when I am typing (from this browser)</label>
+      <label htmlFor={id}>{t("settings.typing")}</label>
     </div>
   );
 }
@@ -164,7 +165,7 @@ function Receipts({ act }: PartProps) {
   }, [chat]);
   const change = async (wanted: boolean) => {
     setShown(wanted);
-    const text = wanted ? "Others see it, and you see it of them." : "Nobody sees it.";
+    const text = t(wanted ? "settings.receiptsShown" : "settings.receiptsHidden");
     const isDone = await act(text, () => chat.client.call("setReadReceipts", { shown: wanted }));
     if (!isDone) setShown(!wanted);
   };
@@ -177,9 +178,7 @@ function Receipts({ act }: PartProps) {
         disabled={shown === undefined}
         onChange={(event) => void change(event.target.checked)}
       />
-      <label htmlFor={id}>
-        In small rooms others see how far I have read, and I see it of them (all my devices)
-      </label>
+      <label htmlFor={id}>{t("settings.receipts")}</label>
     </div>
   );
 }
@@ -191,7 +190,7 @@ function Password({ act }: PartProps) {
     event.preventDefault();
     const form = event.currentTarget;
     const data = new FormData(form);
-    const isDone = await act("The password is changed; your other sign-ins are ended.", () =>
+    const isDone = await act(t("settings.passwordChanged"), () =>
       chat.client.call("changePassword", {
         password: String(data.get("old")),
         newPassword: String(data.get("fresh")),
@@ -201,9 +200,9 @@ function Password({ act }: PartProps) {
   };
   return (
     <form className="line" onSubmit={(event) => void submit(event)}>
-      <label htmlFor={ids.old}>Password now</label>
+      <label htmlFor={ids.old}>{t("settings.passwordNow")}</label>
       <input id={ids.old} name="old" type="password" required autoComplete="current-password" />
-      <label htmlFor={ids.fresh}>New password</label>
+      <label htmlFor={ids.fresh}>{t("settings.passwordNew")}</label>
       <input
         id={ids.fresh}
         name="fresh"
@@ -213,7 +212,7 @@ function Password({ act }: PartProps) {
         maxLength={LIMITS.passwordBytesMax}
         autoComplete="new-password"
       />
-      <button type="submit">Change</button>
+      <button type="submit">{t("app.change")}</button>
     </form>
   );
 }
@@ -229,24 +228,26 @@ function Sessions({ act }: PartProps) {
     load().catch(() => {});
   }, [load]);
   const end = (session: LoginSession) =>
-    void act("It is ended.", async () => {
+    void act(t("settings.ended"), async () => {
       await chat.client.call("revokeSession", { sessionId: session.id });
       await load();
     });
   return (
     <section>
-      <h3>Where you are signed in</h3>
+      <h3>{t("settings.sessions")}</h3>
       <ul className="people">
         {sessions.map((session) => (
           <li key={session.id}>
-            <bdi>{session.device === "" ? "unnamed device" : plainName(session.device)}</bdi>
-            <small>since {fullTime(session.createdAtMs)}</small>
+            <bdi>
+              {session.device === "" ? t("settings.unnamedDevice") : plainName(session.device)}
+            </bdi>
+            <small>{t("settings.since", { when: fullTime(session.createdAtMs) })}</small>
             <span className="spacer" />
             {session.current ? (
-              <small>this one</small>
+              <small>{t("settings.thisOne")}</small>
             ) : (
               <button type="button" className="quiet" onClick={() => end(session)}>
-                End it
+                {t("settings.end")}
               </button>
             )}
           </li>
@@ -257,9 +258,9 @@ function Sessions({ act }: PartProps) {
 }
 
 const MODE_NAMES = [
-  [RegistrationMode.REGISTRATION_MODE_OPEN, "everybody"],
-  [RegistrationMode.REGISTRATION_MODE_INVITE_ONLY, "whoever has an invite"],
-  [RegistrationMode.REGISTRATION_MODE_CLOSED, "nobody"],
+  [RegistrationMode.REGISTRATION_MODE_OPEN, "settings.everybody"],
+  [RegistrationMode.REGISTRATION_MODE_INVITE_ONLY, "settings.invited"],
+  [RegistrationMode.REGISTRATION_MODE_CLOSED, "settings.nobody"],
 ] as const;
 
 /** For the instance's owner. */
@@ -280,13 +281,13 @@ function Registration({ act }: PartProps) {
   if (mode === undefined) return null;
   return (
     <div className="line">
-      <label htmlFor={id}>Accounts here can be made by</label>{" "}
+      <label htmlFor={id}>{t("settings.registration")}</label>{" "}
       <select
         id={id}
         value={mode}
         onChange={(event) => {
           const [wanted] = MODE_NAMES.find(([one]) => one === Number(event.target.value)) ?? [mode];
-          void act("Who can make an account is changed.", async () => {
+          void act(t("settings.registrationChanged"), async () => {
             await chat.client.call("setRegistration", { mode: wanted });
             setMode(wanted);
           });
@@ -294,7 +295,7 @@ function Registration({ act }: PartProps) {
       >
         {MODE_NAMES.map(([one, name]) => (
           <option key={one} value={one}>
-            {name}
+            {t(name)}
           </option>
         ))}
       </select>
@@ -310,7 +311,7 @@ function PasswordLink({ act }: PartProps) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const username = String(new FormData(event.currentTarget).get("username") ?? "").trim();
-    void act(`Whoever opens the link within a day sets ${username}'s password, once.`, async () => {
+    void act(t("settings.linkMade", { name: username }), async () => {
       const secret = newSecret();
       await chat.client.call("createPasswordLink", { username, secret });
       setLink(`${location.origin}${passwordPath(secret)}`);
@@ -318,14 +319,14 @@ function PasswordLink({ act }: PartProps) {
   };
   return (
     <form className="line" onSubmit={submit}>
-      <label htmlFor={id}>Somebody forgot their password: username</label>
+      <label htmlFor={id}>{t("settings.forgot")}</label>
       <input id={id} name="username" required autoComplete="off" autoCapitalize="none" />
-      <button type="submit">Make a link</button>
+      <button type="submit">{t("settings.makeLink")}</button>
       {link !== "" && (
         <input
           readOnly
           value={link}
-          aria-label="Password link"
+          aria-label={t("settings.passwordLink")}
           onFocus={(event) => event.target.select()}
         />
       )}
@@ -344,14 +345,14 @@ function BlockedPeople({ act }: PartProps) {
     load().catch(() => {});
   }, [load]);
   const unblock = ({ username }: Account) =>
-    void act(`${username} is no longer blocked.`, async () => {
+    void act(t("settings.unblocked", { name: username }), async () => {
       await chat.client.call("block", { username, blocked: false });
       await load();
     });
   if (accounts.length === 0) return null;
   return (
     <section>
-      <h3>Whom you have blocked</h3>
+      <h3>{t("settings.blocked")}</h3>
       <ul className="people">
         {accounts.map((account) => (
           <li key={account.id}>
@@ -359,7 +360,7 @@ function BlockedPeople({ act }: PartProps) {
             <span className="spacer" />
             {!account.deleted && (
               <button type="button" className="quiet" onClick={() => unblock(account)}>
-                Unblock
+                {t("settings.unblock")}
               </button>
             )}
           </li>
@@ -375,21 +376,18 @@ function EndOfAccount({ act, onDeleted }: PartProps & { readonly onDeleted: () =
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const password = String(new FormData(event.currentTarget).get("password"));
-    if (!confirm("Delete your account for good?")) return;
+    if (!confirm(t("settings.confirmDelete"))) return;
     const isDone = await act("", () => chat.client.call("deleteAccount", { password }));
     if (isDone) onDeleted();
   };
   return (
     <details>
-      <summary>Delete the account</summary>
-      <p>
-        Your messages stay readable for others, under the name “deleted account”; you leave all
-        rooms, all your sign-ins end, and the username becomes free. It can't be undone.
-      </p>
+      <summary>{t("settings.deleteAccount")}</summary>
+      <p>{t("settings.deleteWhat")}</p>
       <form className="line" onSubmit={(event) => void submit(event)}>
-        <label htmlFor={id}>Password</label>
+        <label htmlFor={id}>{t("settings.password")}</label>
         <input id={id} name="password" type="password" required autoComplete="current-password" />
-        <button type="submit">Delete my account</button>
+        <button type="submit">{t("settings.deleteMine")}</button>
       </form>
     </details>
   );

@@ -11,6 +11,7 @@ import {
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
+import { t } from "../text/t.ts";
 import { invitation, problemText } from "./format.ts";
 import { useKeeping } from "./keeping-notice.tsx";
 
@@ -112,7 +113,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
     setIsBusy(true);
     setProblem("");
     try {
-      const device = `browser (${location.host})`;
+      const device = t("signIn.device", { host: location.host });
       const response = isNew
         ? await client.register({
             username,
@@ -137,8 +138,8 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
     <main className="sign-in">
       <form onSubmit={(event) => void submit(event)}>
         <img src="/icon.svg" alt="" width="56" height="56" />
-        <h1>Parley</h1>
-        <p className="lead">The chat that does not stop when servers do.</p>
+        <h1>{t("app.name")}</h1>
+        <p className="lead">{t("signIn.lead")}</p>
         {notice !== "" && (
           <p className="notice" role="status">
             {notice}
@@ -146,8 +147,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
         )}
         {keepsNothing && (
           <p className="notice" role="status">
-            This browser keeps nothing for this page: you can chat, and sign in again after a
-            reload.
+            {t("signIn.keepsNothing")}
           </p>
         )}
         {registration?.invite !== undefined && (
@@ -157,10 +157,10 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
         )}
         {isBadInvite && (
           <p className="notice" role="status">
-            This invite does not count, or no longer. Ask for another one.
+            {t("signIn.badInvite")}
           </p>
         )}
-        <label htmlFor={ids.name}>Username</label>
+        <label htmlFor={ids.name}>{t("signIn.username")}</label>
         <input
           id={ids.name}
           name="username"
@@ -171,7 +171,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
           maxLength={LIMITS.usernameBytesMax}
           ref={nameField}
         />
-        <label htmlFor={ids.password}>Password</label>
+        <label htmlFor={ids.password}>{t("signIn.password")}</label>
         <input
           id={ids.password}
           name="password"
@@ -183,9 +183,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
         />
         {isNew && registration?.setupTokenNeeded === true && (
           <>
-            <label htmlFor={ids.setup}>
-              Set-up token (the node printed it when it first started)
-            </label>
+            <label htmlFor={ids.setup}>{t("signIn.setupToken")}</label>
             <input id={ids.setup} name="setup" autoComplete="off" required />
           </>
         )}
@@ -196,11 +194,11 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
         )}
         {isOffline && (
           <p className="notice" role="status">
-            No server can be reached at the moment; trying again …
+            {t("signIn.offline")}
           </p>
         )}
         <button className="primary" type="submit" disabled={isBusy}>
-          {isNew ? "Create account" : "Sign in"}
+          {t(isNew ? "signIn.create" : "signIn.enter")}
         </button>
         {mayRegister(registration) ? (
           <button
@@ -211,13 +209,15 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
               setProblem("");
             }}
           >
-            {isNew ? "I have an account" : "I am new here"}
+            {t(isNew ? "signIn.haveAccount" : "signIn.newHere")}
           </button>
         ) : (
           <p className="hint">
-            {registration?.mode === REGISTRATION_MODE_CLOSED
-              ? "New accounts are closed here at present."
-              : "New here? Ask somebody who is in for an invite link."}
+            {t(
+              registration?.mode === REGISTRATION_MODE_CLOSED
+                ? "signIn.closed"
+                : "signIn.inviteOnly",
+            )}
           </p>
         )}
       </form>

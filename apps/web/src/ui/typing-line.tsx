@@ -29,13 +29,6 @@ function typingText(names: readonly string[]): string {
   return more === undefined ? t("list.typingTwo", { name, other }) : t("list.typingMore");
 }
 
-function typingText(names: readonly string[]): string {
-  const [name, other, more] = names;
-  if (name === undefined) return "";
-  if (other === undefined) return t("list.typingOne", { name });
-  return more === undefined ? t("list.typingTwo", { name, other }) : t("list.typingMore");
-}
-
 /** What is said of it: that somebody begins, not who joins in, nor the end. */
 function useSaid(text: string): string {
   const [said, setSaid] = useState("");
