@@ -32,14 +32,17 @@ export const locale = localeOfPage();
 export const isPseudo = locale !== "en";
 export const direction = locale === "ar-XB" ? "rtl" : "ltr";
 
-/** Keeps it for this browser and loads the page again in it. Rejected storage: for nobody. */
+/** Keeps it for this browser and loads the page again in it; where storage is forbidden, the address says it. */
 export function chooseLocale(chosen: Locale): void {
+  const address = new URL(location.href);
+  address.searchParams.delete("locale");
   try {
     sessionStorage.removeItem(KEY);
     localStorage.setItem(KEY, chosen);
   } catch {
-    return;
+    address.searchParams.set("locale", chosen);
   }
+  history.replaceState(null, "", address);
   location.reload();
 }
 
@@ -58,7 +61,6 @@ function tagOfFormats(): string {
 const tag = tagOfFormats();
 const numbers = new Intl.NumberFormat(tag);
 const plurals = new Intl.PluralRules("en");
-const lists = new Intl.ListFormat("en", { type: "conjunction" });
 
 export function formatNumber(value: number): string {
   return numbers.format(value);
@@ -66,11 +68,6 @@ export function formatNumber(value: number): string {
 
 export function pluralOf(count: number): Intl.LDMLPluralRule {
   return plurals.select(count);
-}
-
-/** "ann, bob, and carol". */
-export function formatList(items: readonly string[]): string {
-  return lists.format(items);
 }
 
 /** Writes moments, milliseconds since 1970, in the zone of this device. */

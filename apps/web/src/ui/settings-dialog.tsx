@@ -19,6 +19,7 @@ import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName, problemText } from "./format.ts";
+import { Language } from "./language.tsx";
 import { Modal } from "./modal.tsx";
 
 interface SettingsDialogProps {
@@ -56,6 +57,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
         </p>
       )}
       <DisplayName act={act} />
+      <Language />
       <Notifications />
       <Typing />
       <Receipts act={act} />
