@@ -370,6 +370,7 @@ export const english = {
   "keys.send": "Send",
   "keys.newLine": "New line",
   "keys.editLast": "Edit your last message (in an empty field)",
+  "keys.inMessages": "{keys} in the messages",
   "keys.messages": "Go from one to another; Tab: what can be done with it",
   "keys.searchHere": "Search this room",
   "keys.leave": "Leave editing, close a thread or a dialog",

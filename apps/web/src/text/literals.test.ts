@@ -29,7 +29,9 @@ const KEYS = /^(?:Ctrl|Shift) (?:Shift )?\p{L}+$/u;
 /** Attributes with lists of names. */
 const LISTS = new Set(["className", "rel"]);
 /** For developers, or in the languages of the browser. */
-const NOT_READ = new Set(["matchMedia", "querySelector", "querySelectorAll", "closest"]);
+const NOT_READ = new Set(["matchMedia", "querySelector", "querySelectorAll", "closest"]).add(
+  "matches",
+);
 
 function isSyntax(value: unknown): value is Syntax {
   return typeof value === "object" && value !== null && "type" in value;

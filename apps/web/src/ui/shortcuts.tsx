@@ -1,15 +1,19 @@
+import { rich } from "../text/rich.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { Modal } from "./modal.tsx";
 
-const KEYS: readonly (readonly [keys: string, what: PlainKey])[] = [
+/** Where a key counts, when it is not everywhere. */
+const IN_MESSAGES = "keys.inMessages";
+
+const KEYS: readonly (readonly [keys: string, what: PlainKey, where?: "keys.inMessages"])[] = [
   ["Ctrl K", "keys.jump"],
   ["Ctrl Shift F", "keys.search"],
   ["Ctrl /", "keys.list"],
   ["Enter", "keys.send"],
   ["Shift Enter", "keys.newLine"],
   ["↑", "keys.editLast"],
-  ["↑ / ↓ in the messages", "keys.messages"],
-  ["/ in the messages", "keys.searchHere"],
+  ["↑ / ↓", "keys.messages", IN_MESSAGES],
+  ["/", "keys.searchHere", IN_MESSAGES],
   ["Escape", "keys.leave"],
   ["Alt ↑ / Alt ↓", "keys.neighbour"],
 ];
@@ -18,10 +22,10 @@ export function Shortcuts({ onClose }: { readonly onClose: () => void }) {
   return (
     <Modal title={t("keys.title")} onClose={onClose}>
       <dl className="keys">
-        {KEYS.map(([keys, what]) => (
+        {KEYS.map(([keys, what, where]) => (
           <div key={keys}>
             <dt>
-              <kbd>{keys}</kbd>
+              {where === undefined ? <kbd>{keys}</kbd> : rich(where, { keys: <kbd>{keys}</kbd> })}
             </dt>
             <dd>{t(what)}</dd>
           </div>
