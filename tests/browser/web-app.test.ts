@@ -360,7 +360,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     const paste = "x".repeat(1024 * 1024);
     await composer(page).fill(paste);
     await composer(page).press("Enter");
-    await page.getByText(/at most 16384 bytes/).waitFor();
+    await page.getByText(/at most 16,384 bytes/).waitFor();
     expect((await composer(page).inputValue()).length).toBe(paste.length);
     await composer(page).fill("");
     await ida.context.close();

@@ -15,6 +15,7 @@ const SIGN_IN = "parley:sign-in";
 const SERVERS = "parley:servers";
 const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
+const ASIDE = ":aside";
 const UNREAD_MARKS = "parley:unread-marks:";
 const SERVERS_MAX = 64;
 const PROBE = "parley:probe";
@@ -177,6 +178,21 @@ export function saveDraft(
   text: string,
 ): void {
   write(draftKey(scope, roomId, threadRootSeq), text === "" ? undefined : text);
+}
+
+/** What was pasted beside a draft, see `useSetAside`; "" = nothing. */
+export function textAside(scope: string, roomId: number, threadRootSeq: number): string {
+  return read(`${draftKey(scope, roomId, threadRootSeq)}${ASIDE}`) ?? "";
+}
+
+export function saveTextAside(
+  scope: string,
+  roomId: number,
+  threadRootSeq: number,
+  text: string,
+): void {
+  const key = `${draftKey(scope, roomId, threadRootSeq)}${ASIDE}`;
+  write(key, text === "" ? undefined : text);
 }
 
 /** Drafts and marks, when the account signs out. */

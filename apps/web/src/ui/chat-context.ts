@@ -13,6 +13,7 @@ import { createContext, useContext, useEffect, useState, useSyncExternalStore } 
 import type { Chat } from "../chat/chat.ts";
 import type { ClusterPicture } from "../chat/cluster-watch.ts";
 import type { MarkedRooms } from "../chat/unread-marks.ts";
+import { dayLeftMs } from "./format.ts";
 
 export const ChatContext = createContext<Chat | undefined>(undefined);
 
@@ -93,6 +94,37 @@ export function usePresent(account: Account | undefined): Account | undefined {
   if (account === undefined || presence === undefined) return account;
   const { online, leftAtMs = account.lastSeenMs } = presence;
   return { ...account, online, lastSeenMs: leftAtMs };
+}
+
+const SKEW_SHOWN_MS = 1_000;
+
+/** The servers' time, anew when their day turns or it is found to differ by more than thought; milliseconds since the Unix epoch. */
+export function useServerNowMs(): number {
+  const chat = useChat();
+  const [, look] = useState(0);
+  useEffect(() => {
+    let offsetMs = chat.client.state.clockOffsetMs;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const arm = () => {
+      clearTimeout(timer);
+      timer = setTimeout(lookAgain, Math.min(dayLeftMs(serverNowMs(chat)), TIMER_MS_MAX));
+    };
+    const lookAgain = () => {
+      look((n) => n + 1);
+      arm();
+    };
+    const stop = chat.client.onState(({ clockOffsetMs }) => {
+      if (Math.abs(clockOffsetMs - offsetMs) < SKEW_SHOWN_MS) return;
+      offsetMs = clockOffsetMs;
+      lookAgain();
+    });
+    arm();
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [chat]);
+  return serverNowMs(chat);
 }
 
 /** The servers' time; this device's clock may be wrong by a day. Milliseconds since the Unix epoch. */

@@ -13,10 +13,12 @@ export interface Completable {
 const MEMBER = /(?:^|[\s(])@([\p{L}\p{N}_.-]{0,64})$/u;
 /** Two letters at least: `:)`, `:D` and `at 10:30` are what they are. */
 const EMOJI = /(?:^|[\s(]):([\p{L}\p{N}_+-]{2,32})$/u;
+/** Characters before the cursor: more than any of the two can be long. */
+const LOOKED_AT = 80;
 
 /** Undefined where nothing is begun. */
 export function completableAt(text: string, cursor: number): Completable | undefined {
-  const before = text.slice(0, cursor);
+  const before = text.slice(Math.max(0, cursor - LOOKED_AT), cursor);
   const member = MEMBER.exec(before)?.[1];
   const begun = member ?? EMOJI.exec(before)?.[1];
   if (begun === undefined) return undefined;

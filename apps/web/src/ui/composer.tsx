@@ -1,5 +1,5 @@
 // Where one writes. What is typed is kept with every key; what is sent leaves the field once it is durable in the outbox.
-import type { Message, Room } from "@parley/client/browser";
+import { LIMITS, type Message, type Room } from "@parley/client/browser";
 import {
   type KeyboardEvent,
   type Ref,
@@ -16,9 +16,10 @@ import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { mutedText, plainName, problemText } from "./format.ts";
+import { mutedText, plainName, problemText, tooLongText } from "./format.ts";
 import { excerptOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
+import { useSetAside } from "./set-aside.tsx";
 
 interface ComposerProps {
   readonly ref: Ref<HTMLTextAreaElement>;
@@ -63,6 +64,7 @@ export function Composer(props: ComposerProps) {
   const [chosen, setChosen] = useState(0);
   const [isPicking, setIsPicking] = useState(false);
   const listId = useId();
+  const aside = useSetAside(room.id, threadRootSeq);
   const begun = completableAt(text, cursor);
   const offered = useOffers(chat, room, begun);
   const put = (next: Completed) => {
@@ -76,9 +78,9 @@ export function Composer(props: ComposerProps) {
   const complete = (offer: Offer | undefined) => {
     if (begun !== undefined && offer !== undefined) put(completed(text, begun, offer.word));
   };
-  const insert = (emoji: string) => {
+  const insert = (piece: string) => {
     const { selectionStart: from = 0, selectionEnd: to = 0 } = field.current ?? {};
-    put({ text: text.slice(0, from) + emoji + text.slice(to), cursor: from + emoji.length });
+    put({ text: text.slice(0, from) + piece + text.slice(to), cursor: from + piece.length });
   };
   useImperativeHandle(ref, () => field.current as HTMLTextAreaElement);
   useEffect(() => {
@@ -87,10 +89,14 @@ export function Composer(props: ComposerProps) {
     const { length } = field.current?.value ?? "";
     field.current?.setSelectionRange(length, length);
   }, []);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what makes it grow
   useLayoutEffect(() => {
     const element = field.current;
     if (element === null) return;
+    if (text.length > LIMITS.bodyBytesMax) {
+      // Taller than the bound by far; to measure it takes as long as to lay it out.
+      element.style.height = `${HEIGHT_PX_MAX}px`;
+      return;
+    }
     element.style.height = "auto";
     element.style.height = `${Math.min(element.scrollHeight + 2, HEIGHT_PX_MAX)}px`;
   }, [text]);
@@ -139,8 +145,10 @@ export function Composer(props: ComposerProps) {
       isStoring.current = false;
     }
   }
+  const tooLong = tooLongText(text, LIMITS.bodyBytesMax);
   const submit = () => {
-    if (!isMuted) void (editing === undefined ? send() : edit(editing));
+    // It stands above the field why not.
+    if (tooLong === "" && !isMuted) void (editing === undefined ? send() : edit(editing));
   };
   const onKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     // 229: some browsers tell of the Enter that ends a composition after the composition.
@@ -206,6 +214,12 @@ export function Composer(props: ComposerProps) {
           {t("composer.muted", { why: mutedText(room, serverNowMs(chat)) })}
         </p>
       )}
+      {aside.notice}
+      {tooLong !== "" && (
+        <p className="problem" role="alert">
+          {tooLong}
+        </p>
+      )}
       {problem !== "" && (
         <p className="problem" role="alert">
           {problem}
@@ -241,7 +255,8 @@ export function Composer(props: ComposerProps) {
         <textarea
           ref={field}
           rows={1}
-          dir="auto"
+          // Browsers look for each line's direction again and again: of very many they make minutes.
+          dir={tooLong === "" ? "auto" : undefined}
           value={text}
           aria-label={
             editing === undefined ? t("composer.label", { name }) : t("composer.editLabel")
@@ -258,11 +273,17 @@ export function Composer(props: ComposerProps) {
             setChosen(0);
           }}
           onKeyDown={onKey}
+          onPaste={aside.onPaste}
+          onDrop={aside.onDrop}
         />
         <button type="button" aria-label={t("composer.emoji")} onClick={() => setIsPicking(true)}>
           🙂
         </button>
-        <button className="primary" type="submit" disabled={isMuted || text.trim() === ""}>
+        <button
+          className="primary"
+          type="submit"
+          disabled={isMuted || tooLong !== "" || text.trim() === ""}
+        >
           {t(editing === undefined ? "composer.send" : "composer.save")}
         </button>
       </div>

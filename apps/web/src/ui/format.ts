@@ -26,6 +26,13 @@ export function dayKey(ms: number): string {
   return `${date.getFullYear()}-${date.getMonth()}-${date.getDate()}`;
 }
 
+/** Until the next day of this device's zone; at least a millisecond. */
+export function dayLeftMs(ms: number): number {
+  const date = new Date(ms);
+  const nextMs = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
+  return Math.max(1, Math.ceil(nextMs - ms));
+}
+
 /** `nowMs`: by the servers' clock. */
 export function dayName(ms: number, nowMs: number): string {
   if (dayKey(ms) === dayKey(nowMs)) return t("day.today");
@@ -50,6 +57,9 @@ export function plainName(name: string): string {
   const visible = name.replace(INVISIBLE, "");
   return visible.trim() === "" ? t("name.none") : visible;
 }
+
+/** Of names, as people sort them; many times quicker than `localeCompare`. */
+export const compareNames = new Intl.Collator().compare;
 
 const DIRECT = 3;
 
@@ -92,6 +102,21 @@ export function hueOf(id: number): number {
 export function problemText(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return t("app.said", { message: text.charAt(0).toUpperCase() + text.slice(1) });
+}
+
+const encoder = new TextEncoder();
+const number = new Intl.NumberFormat();
+
+/** 40,000 of at most 16,384 bytes. */
+export function sizeText(text: string, bytesMax: number): string {
+  return `${number.format(encoder.encode(text).length)} of at most ${number.format(bytesMax)} bytes`;
+}
+
+/** Why a text is no message yet; "" = it is not too long. */
+export function tooLongText(text: string, bytesMax: number): string {
+  // Three bytes at most for each unit.
+  if (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax) return "";
+  return `This is too long for one message: ${sizeText(text, bytesMax)}. It stays here; shorten it, or send it in parts.`;
 }
 
 /** ann invites you to #lobby. */

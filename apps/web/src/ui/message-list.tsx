@@ -4,7 +4,7 @@ import { useVirtualizer, type VirtualItem, type Virtualizer } from "@tanstack/re
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { TimelineView } from "../chat/timeline.ts";
 import { t } from "../text/t.ts";
-import { serverNowMs, useChat, useHealth, useOutbox, useReaders } from "./chat-context.ts";
+import { useChat, useHealth, useOutbox, useReaders, useServerNowMs } from "./chat-context.ts";
 import { dayName, isDirect, plainName, roomName } from "./format.ts";
 import { isTyping, stepsToMessage } from "./message-keys.ts";
 import { type MessageActs, MessageRow, UnsentRow } from "./message-row.tsx";
@@ -138,7 +138,7 @@ export function MessageList(props: MessageListProps) {
     threadRootSeq === 0
       ? room.unreadCount
       : (followedThread(room, threadRootSeq)?.unreadCount ?? 0);
-  const nowMs = serverNowMs(chat);
+  const nowMs = useServerNowMs();
   const bySeq = useMemo(
     () => new Map(view.messages.map((message) => [message.seq, message])),
     [view.messages],

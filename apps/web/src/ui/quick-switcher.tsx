@@ -3,7 +3,7 @@ import type { Room } from "@parley/client/browser";
 import { type KeyboardEvent, useId, useState } from "react";
 import { t } from "../text/t.ts";
 import { useChat, useRooms } from "./chat-context.ts";
-import { isDirect, roomName, unreadOf } from "./format.ts";
+import { compareNames, isDirect, roomName, unreadOf } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { goTo } from "./route.ts";
 
@@ -24,7 +24,7 @@ export function matches(rooms: readonly Room[], text: string, ownId: number): re
       one.rank - other.rank ||
       Number(other.isUnread) - Number(one.isUnread) ||
       one.name.length - other.name.length ||
-      one.name.localeCompare(other.name),
+      compareNames(one.name, other.name),
   );
   return ranked.slice(0, SHOWN_MAX).map(({ room }) => room);
 }

@@ -1,10 +1,19 @@
 // Rooms and people, what is unread, and how the connection is.
 import type { Room } from "@parley/client/browser";
-import { memo } from "react";
+import { memo, useMemo } from "react";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { useChat, useMarkedRooms, usePresent, useRooms, useShown } from "./chat-context.ts";
-import { hueOf, isDirect, mentionsOf, plainName, roomName, unreadOf, waitingIn } from "./format.ts";
+import {
+  compareNames,
+  hueOf,
+  isDirect,
+  mentionsOf,
+  plainName,
+  roomName,
+  unreadOf,
+  waitingIn,
+} from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
 import { PresenceDot } from "./presence-dot.tsx";
 import { goTo } from "./route.ts";
@@ -15,12 +24,18 @@ interface SidebarProps {
   readonly onDialog: (dialog: Dialog) => void;
 }
 
-export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
+/** Each name is made once, not with every comparison: there may be thousands of rooms. */
+function byName(rooms: readonly Room[], ownId: number): readonly Room[] {
+  const named = rooms.map((room) => ({ room, name: roomName(room, ownId) }));
+  named.sort((one, other) => compareNames(one.name, other.name));
+  return named.map(({ room }) => room);
+}
+
+/** Not rendered anew for what happens beside it, such as a dialog that opens. */
+export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarProps) {
   const chat = useChat();
   const { rooms } = useRooms();
-  const sorted = rooms.toSorted((one, other) =>
-    roomName(one, chat.accountId).localeCompare(roomName(other, chat.accountId)),
-  );
+  const sorted = useMemo(() => byName(rooms, chat.accountId), [rooms, chat.accountId]);
   const starred = sorted.filter((room) => room.starred);
   const direct = sorted.filter((room) => isDirect(room) && !room.starred);
   const others = sorted.filter((room) => !isDirect(room) && !room.starred);
@@ -93,7 +108,7 @@ export function Sidebar({ openRoomId, onDialog }: SidebarProps) {
       </footer>
     </nav>
   );
-}
+});
 
 interface SectionProps {
   readonly title: string;
