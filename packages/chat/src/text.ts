@@ -3,6 +3,7 @@
 // give the same answer under every version of Unicode: apply uses them. `validate…` and `normalise…`
 // functions use Unicode tables, run once before a command is proposed, and their result travels in it.
 import { LIMITS, ParleyError } from "@parley/protocol";
+import { mixesLookAlikes, stacksMarks, withoutNeededJoiners } from "./look-alikes.ts";
 
 /** Bytes of the text in UTF-8. Unpaired surrogates count as three, as their replacement would. */
 export function utf8Length(text: string): number {
@@ -125,6 +126,7 @@ export function validateUsername(username: string): string {
   if (!/[\p{L}\p{N}]/u.test(shown)) {
     throw new ParleyError("INVALID_ARGUMENT", "A username needs a letter or a digit.");
   }
+  checkLook("The username", shown);
   return shown;
 }
 
@@ -133,13 +135,23 @@ export function normaliseUsername(username: string): string {
   return foldName(username);
 }
 
+/** Refuses what could pass for another name. */
+function checkLook(what: string, shown: string): void {
+  if (mixesLookAlikes(shown)) {
+    const why = "mixes letters of alphabets that look alike";
+    throw new ParleyError("INVALID_ARGUMENT", `${what} ${why}: each word needs to be of one.`);
+  }
+  if (stacksMarks(shown)) {
+    throw new ParleyError("INVALID_ARGUMENT", `${what} has too many marks on one letter.`);
+  }
+}
+
 function validateShown(what: string, text: string, bytesMin: number, bytesMax: number): string {
   check(lineProblem(what, text, 0, bytesMax));
   const shown = text.normalize("NFC").trim();
   check(lineProblem(what, shown, bytesMin, bytesMax));
   if (shown === "") return shown;
-  // Emoji sequences need the joiner and variation selectors, so these two are allowed in shown text.
-  if (DECEPTIVE.test(shown.replace(/[\u200d\ufe0e\ufe0f]/gu, ""))) {
+  if (DECEPTIVE.test(withoutNeededJoiners(shown))) {
     throw new ParleyError("INVALID_ARGUMENT", `${what} contains an invisible character.`);
   }
   if (!VISIBLE.test(shown)) {
@@ -151,12 +163,14 @@ function validateShown(what: string, text: string, bytesMin: number, bytesMax: n
 /** The display name, trimmed; an empty one becomes the username. Throws a ParleyError. */
 export function validateDisplayName(displayName: string, username: string): string {
   const shown = validateShown("The display name", displayName, 0, LIMITS.displayNameBytesMax);
+  checkLook("The display name", shown);
   return shown === "" ? username : shown;
 }
 
 /** A room's name, trimmed: visible text of 1–128 bytes. Throws a ParleyError. */
 export function validateRoomName(name: string): string {
   const shown = validateShown("The room's name", name, 1, LIMITS.roomNameBytesMax);
+  checkLook("The room's name", shown);
   check(lineProblem("The room's name", foldName(shown), 1, LIMITS.roomNameBytesMax));
   return shown;
 }

@@ -263,6 +263,12 @@ export const english = {
   "composer.emoji": "Emoji",
   "composer.send": "Send",
   "composer.save": "Save",
+  "composer.tooLong":
+    "This is too long for one message: {bytes} of at most {most} bytes. It stays here; shorten it, or send it in parts.",
+  "composer.aside":
+    "This is too long for one message: {bytes} of at most {most} bytes. It is kept here, beside the field.",
+  "composer.asideCopy": "Copy it",
+  "composer.asideDrop": "Throw it away",
   "composer.pick": "An emoji for the message",
 
   "emoji.forMessage": "An emoji for this message",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dayKey, dayLeftMs, dayName, tooLongText } from "./format.ts";
+import { dayKey, dayLeftMs, dayName, plainName, tooLongText } from "./format.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -18,4 +18,10 @@ test("a text is too long by its bytes, not by its characters", () => {
   expect(tooLongText("x".repeat(16_384), 16_384)).toBe("");
   expect(tooLongText("🎉".repeat(4_096), 16_384)).toBe("");
   expect(tooLongText(`${"🎉".repeat(4_096)}!`, 16_384)).toContain("16,385 of at most 16,384 bytes");
+});
+
+test("a name loses what can't be seen or turns what follows, and keeps its pictures whole", () => {
+  expect(plainName("a\u200bn\u202en\u200d")).toBe("ann");
+  expect(plainName("\u2067\u200f")).toBe("(no name)");
+  expect(plainName("👩‍👩‍👧 family")).toBe("👩‍👩‍👧 family");
 });

@@ -13,7 +13,6 @@ export const fullTime = dateFormat({ dateStyle: "full", timeStyle: "medium" });
 const day = dateFormat({ weekday: "long", day: "numeric", month: "long" });
 const dayWithYear = dateFormat({ dateStyle: "full" });
 const shortMoment = dateFormat({ dateStyle: "medium", timeStyle: "short" });
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The time of today, or of another day with its date. `nowMs`: by the servers' clock. */
 export function momentName(ms: number, nowMs: number): string {
@@ -33,10 +32,16 @@ export function dayLeftMs(ms: number): number {
   return Math.max(1, Math.ceil(nextMs - ms));
 }
 
+/** A moment of the day before; a day of 24 hours before would be another one where clocks are put forward. */
+function dayBeforeMs(ms: number): number {
+  const date = new Date(ms);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() - 1, 12).getTime();
+}
+
 /** `nowMs`: by the servers' clock. */
 export function dayName(ms: number, nowMs: number): string {
   if (dayKey(ms) === dayKey(nowMs)) return t("day.today");
-  if (dayKey(ms) === dayKey(nowMs - DAY_MS)) return t("day.yesterday");
+  if (dayKey(ms) === dayKey(dayBeforeMs(nowMs))) return t("day.yesterday");
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
   return (sameYear ? day : dayWithYear)(ms);
 }
@@ -50,8 +55,9 @@ export function presenceText({ online, lastSeenMs }: Account, nowMs: number): st
   return t("presence.lastSeen", { when });
 }
 
-/** Names may hold characters that turn the direction of what follows, or that can't be seen. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+/** Names may hold characters that turn the direction of what follows, or that can't be seen. A joiner of pictures is neither. */
+const INVISIBLE =
+  /(?!\u200d)[\p{Cc}\p{Cf}\u2028\u2029]|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)\u200d/gu;
 
 export function plainName(name: string): string {
   const visible = name.replace(INVISIBLE, "");
@@ -72,7 +78,12 @@ export function roomName(room: Room, ownAccountId: number): string {
   const { peer } = room;
   if (peer === undefined) return t("name.unknown");
   if (peer.id === ownAccountId) return t("name.self");
-  return plainName(peer.displayName === "" ? peer.username : peer.displayName);
+  const { username, displayName } = peer;
+  const isPlain = displayName === "" || displayName.toLowerCase() === username.toLowerCase();
+  // The username is unique and comes first; a display name may be anybody's.
+  return isPlain
+    ? plainName(displayName === "" ? username : displayName)
+    : `${plainName(username)} (${plainName(displayName)})`;
 }
 
 export function unreadOf(room: Room): number {
@@ -105,18 +116,18 @@ export function problemText(cause: unknown): string {
 }
 
 const encoder = new TextEncoder();
-const number = new Intl.NumberFormat();
 
-/** 40,000 of at most 16,384 bytes. */
-export function sizeText(text: string, bytesMax: number): string {
-  return `${number.format(encoder.encode(text).length)} of at most ${number.format(bytesMax)} bytes`;
+/** Bytes of a text as it travels. */
+export function bytesOf(text: string): number {
+  return encoder.encode(text).length;
 }
 
 /** Why a text is no message yet; "" = it is not too long. */
-export function tooLongText(text: string, bytesMax: number): string {
+export function tooLongText(text: string, most: number): string {
   // Three bytes at most for each unit.
-  if (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax) return "";
-  return `This is too long for one message: ${sizeText(text, bytesMax)}. It stays here; shorten it, or send it in parts.`;
+  if (text.length * 3 <= most) return "";
+  const bytes = bytesOf(text);
+  return bytes <= most ? "" : t("composer.tooLong", { bytes, most });
 }
 
 /** ann invites you to #lobby. */

@@ -3,8 +3,9 @@
 import { LIMITS } from "@parley/client/browser";
 import { type ClipboardEvent, type DragEvent, type ReactNode, useState } from "react";
 import { saveTextAside, textAside } from "../chat/saved.ts";
+import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { sizeText } from "./format.ts";
+import { bytesOf } from "./format.ts";
 
 /** Up to here it can be made shorter in the field; UTF-16 units. */
 const FIELD_MAX = 4 * LIMITS.bodyBytesMax;
@@ -37,17 +38,16 @@ export function useSetAside(roomId: number, threadRootSeq: number): SetAside {
     notice:
       text === "" ? undefined : (
         <p className="problem" role="alert">
-          This is too long for one message: {sizeText(text, LIMITS.bodyBytesMax)}. It is kept here,
-          beside the field.{" "}
+          {t("composer.aside", { bytes: bytesOf(text), most: LIMITS.bodyBytesMax })}{" "}
           <button
             type="button"
             className="quiet"
             onClick={() => void navigator.clipboard?.writeText(text)}
           >
-            Copy it
+            {t("composer.asideCopy")}
           </button>{" "}
           <button type="button" className="quiet" onClick={() => keep("")}>
-            Throw it away
+            {t("composer.asideDrop")}
           </button>
         </p>
       ),
