@@ -288,7 +288,10 @@ export class World {
       this.#report({ property: "no exception", detail });
     }
     this.#count();
-    for (const server of this.servers) server.process?.kill();
+    for (const server of this.servers) {
+      server.process?.kill();
+      server.chatDisk.close();
+    }
     return {
       seed: options.seed,
       violation: this.violation,

@@ -61,7 +61,7 @@ export interface ChatDiskObserver {
 
 interface Image {
   readonly index: number;
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -74,6 +74,8 @@ interface ChatFile {
   since: ApplyRequest[];
   /** … of which the first so many are in the checkpoint. */
   durable: number;
+  /** The database of the process that died last: all that was applied, as it was written. */
+  left: DatabaseSync | undefined;
 }
 
 /** Batches that are kept until a checkpoint takes an image. */
@@ -82,7 +84,21 @@ const RAISE_BYTES_MAX = 20;
 /** The full-text index is brought forward at revisions that this divides: it is behind by any number of them. */
 const INDEX_EVERY = 16;
 
-const EMPTY: Image = { index: 0, bytes: undefined };
+let emptyBytes: Uint8Array | undefined;
+
+/**
+ * A new file, which a program has only just made. Making its tables takes as long as applying a hundred entries, and each
+ * restart of a node without an image begins with it, so one serves them all.
+ */
+function emptyImage(): Image {
+  if (emptyBytes === undefined) {
+    const db = new DatabaseSync(":memory:");
+    ChatMachine.open(db);
+    emptyBytes = db.serialize();
+    db.close();
+  }
+  return { index: 0, bytes: emptyBytes };
+}
 
 export class ChatDisk {
   readonly #scheduler: Scheduler;
@@ -118,14 +134,14 @@ export class ChatDisk {
   openFor(process: VirtualProcess, log: VirtualLogStore, stateVersion: number): ChatStore {
     const copies = this.copyDisk.openFor(process);
     const store = new VirtualChatStore(this, process, log, copies, stateVersion);
-    process.onDeath(() => store.closeDatabase());
+    process.onDeath(() => store.die());
     this.#current = store;
     return store;
   }
 
   /** Everything on it is gone. */
   wipe(): void {
-    this.#files.clear();
+    this.#forget(() => true);
     this.copyDisk.wipe();
     this.#current = undefined;
   }
@@ -315,37 +331,59 @@ export class ChatDisk {
 
   /** The file as a new process finds it; those of other generations go. */
   reopen(): DatabaseSync {
-    for (const generation of [...this.#files.keys()]) {
-      if (generation !== this.#log.generation) this.#files.delete(generation);
-    }
+    this.#forgetOthers();
     const file = this.#file;
-    const db = databaseOf(file.image.bytes);
     const { durable } = file;
     const since = file.since.length - durable;
     // A crash at a random moment: often nothing is lost, sometimes everything since the checkpoint.
     const kept = durable + (this.#random.chance(0.4) ? since : this.#random.int(since + 1));
-    const replayed = file.since.slice(0, kept);
     const lastIndex = lastIndexOf(file.since) ?? file.image.index;
-    if (replayed.length > 0) {
-      const machine = ChatMachine.open(db);
-      for (const request of replayed) apply(machine, request);
-    }
     const next = file.since[kept];
-    if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) replayed.push(next);
-    file.since = replayed;
-    this.#observer.onReopened(lastIndexOf(replayed) ?? file.image.index, lastIndex);
+    const db = next === undefined ? leftBehind(file) : rolledBack(file, kept);
+    if (next !== undefined && this.#random.chance(0.3) && diedWithin(db, next)) {
+      file.since.push(next);
+    }
+    this.#observer.onReopened(lastIndexOf(file.since) ?? file.image.index, lastIndex);
     return db;
   }
 
   /** The file was damaged while the node was down; it is put aside when that is found. */
   damage(): void {
-    this.#files.clear();
+    this.#forget(() => true);
+  }
+
+  /** A process has died, or ends with the world, and leaves a file of this generation. */
+  leave(generation: number, db: DatabaseSync): void {
+    const file = this.#files.get(generation);
+    if (file === undefined) {
+      db.close();
+      return;
+    }
+    file.left?.close();
+    file.left = db;
+  }
+
+  /** The world ends. */
+  close(): void {
+    this.#forget(() => true);
+  }
+
+  #forgetOthers(): void {
+    this.#forget((generation) => generation !== this.#log.generation);
+  }
+
+  #forget(isGone: (generation: number) => boolean): void {
+    for (const [generation, file] of [...this.#files]) {
+      if (!isGone(generation)) continue;
+      file.left?.close();
+      this.#files.delete(generation);
+    }
   }
 
   /** A complete copy stands beside the current file; nothing refers to it yet. */
   prepare(index: number, bytes: Uint8Array): number {
     const generation = this.#log.generation + 1;
-    this.#files.set(generation, { image: { index, bytes }, since: [], durable: 0 });
+    this.#files.set(generation, fileOf({ index, bytes }));
     return generation;
   }
 
@@ -355,10 +393,13 @@ export class ChatDisk {
     const db = databaseOf(image.bytes);
     const hash = ChatMachine.open(db).stateHash(0)?.hash ?? "";
     this.#observer.onInstalled(image.index, hash);
-    for (const generation of [...this.#files.keys()]) {
-      if (generation !== this.#log.generation) this.#files.delete(generation);
-    }
+    this.#forgetOthers();
     return db;
+  }
+
+  /** Of the current file. */
+  get generation(): number {
+    return this.#log.generation;
   }
 
   get durableApplied(): number {
@@ -370,7 +411,7 @@ export class ChatDisk {
     const { generation } = this.#log;
     let file = this.#files.get(generation);
     if (file === undefined) {
-      file = { image: EMPTY, since: [], durable: 0 };
+      file = fileOf(emptyImage());
       this.#files.set(generation, file);
     }
     return file;
@@ -422,10 +463,48 @@ export class ChatDisk {
   }
 }
 
-function databaseOf(bytes: Uint8Array | undefined): DatabaseSync {
+function fileOf(image: Image): ChatFile {
+  return { image, since: [], durable: 0, left: undefined };
+}
+
+function databaseOf(bytes: Uint8Array): DatabaseSync {
   const db = new DatabaseSync(":memory:");
-  if (bytes !== undefined) db.deserialize(bytes);
+  db.deserialize(bytes);
   return db;
+}
+
+/** The file with all that was ever applied to it: just what the last process left, if it left it like that. */
+function leftBehind(file: ChatFile): DatabaseSync {
+  const { left } = file;
+  const lastIndex = lastIndexOf(file.since) ?? file.image.index;
+  // A process that stopped in the middle of a batch has applied what nobody was told of.
+  if (left === undefined || appliedIndexOf(left) !== lastIndex) {
+    return rolledBack(file, file.since.length);
+  }
+  file.left = undefined;
+  return left;
+}
+
+/** The file as it was after the first `kept` batches since its image; the others are gone. */
+function rolledBack(file: ChatFile, kept: number): DatabaseSync {
+  file.left?.close();
+  file.left = undefined;
+  const { since, durable } = file;
+  const db = databaseOf(file.image.bytes);
+  if (kept > 0) {
+    const machine = ChatMachine.open(db);
+    for (const request of since.slice(0, durable)) apply(machine, request);
+    // Nothing can undo these any more, so no further crash needs to apply them again.
+    if (durable > 0) file.image = { index: machine.appliedIndex, bytes: db.serialize() };
+    for (const request of since.slice(durable, kept)) apply(machine, request);
+  }
+  file.since = since.slice(durable, kept);
+  file.durable = 0;
+  return db;
+}
+
+function appliedIndexOf(db: DatabaseSync): number {
+  return Number(db.prepare("SELECT applied_index AS i FROM meta").get()?.i);
 }
 
 /** Bytes of the file that the database would be. */
@@ -442,13 +521,12 @@ function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
 
 /** The process dies after the first transaction of a batch. Returns whether that was all of it. */
 function diedWithin(db: DatabaseSync, request: ApplyRequest): boolean {
-  ChatMachine.open(db);
   try {
     apply(ChatMachine.open(new CrashingDatabase(db)), request);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
   }
-  return ChatMachine.open(db).appliedIndex >= (request.entries.at(-1)?.index ?? 0);
+  return appliedIndexOf(db) >= (request.entries.at(-1)?.index ?? 0);
 }
 
 function apply(machine: ChatMachine, request: ApplyRequest): AppliedBatch {
@@ -480,6 +558,8 @@ class VirtualChatStore implements ChatStore {
   db: DatabaseSync | undefined;
   machine: ChatMachine | undefined;
   reader: ChatReader | undefined;
+  /** Of the open file. */
+  #generation = 0;
   readonly #queue: {
     readonly request: ApplyRequest;
     readonly resolve: (batch: AppliedBatch) => void;
@@ -525,6 +605,7 @@ class VirtualChatStore implements ChatStore {
   #openOn(db: DatabaseSync): ChatStoreState {
     this.db?.close();
     this.db = db;
+    this.#generation = this.#disk.generation;
     this.machine = ChatMachine.open(db);
     this.reader = new ChatReader(db);
     const stored = this.machine.confState();
@@ -568,8 +649,9 @@ class VirtualChatStore implements ChatStore {
 
   async close(): Promise<void> {}
 
-  closeDatabase(): void {
-    this.db?.close();
+  /** The process is gone; its file stays behind. */
+  die(): void {
+    if (this.db !== undefined) this.#disk.leave(this.#generation, this.db);
     this.db = undefined;
     this.machine = undefined;
     this.reader = undefined;
