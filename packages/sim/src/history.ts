@@ -1,11 +1,12 @@
 // The record of what applications asked and were told, in the order in which it happened; the
 // checkers read it as it is written.
 import type { RoomMember } from "@parley/protocol";
-import type { Checker, Operation, OperationKind, Outcome, SubscriptionItem } from "./observer.ts";
+import type { Audience } from "./audience.ts";
+import type { Operation, OperationKind, Outcome, SubscriptionItem } from "./observer.ts";
 import type { Trace } from "./world/trace.ts";
 
 export class History {
-  readonly #checkers: readonly Checker[];
+  readonly #audience: Audience;
   readonly #trace: Trace;
   readonly #now: () => number;
   #at = 0;
@@ -13,8 +14,8 @@ export class History {
   readonly #open = new Set<Operation>();
   readonly outcomes = { sent: 0, read: 0, written: 0, refused: 0, unknown: 0 };
 
-  constructor(checkers: readonly Checker[], trace: Trace, now: () => number) {
-    this.#checkers = checkers;
+  constructor(audience: Audience, trace: Trace, now: () => number) {
+    this.#audience = audience;
     this.#trace = trace;
     this.#now = now;
   }
@@ -44,7 +45,7 @@ export class History {
     this.#open.add(operation);
     this.#trace.mix(operation.id);
     this.#trace.detail(client, () => `#${operation.id} asks ${JSON.stringify(kind)}`);
-    for (const checker of this.#checkers) checker.onInvoke?.(operation);
+    for (const tell of this.#audience.of.onInvoke) tell(operation);
     return operation;
   }
 
@@ -55,23 +56,23 @@ export class History {
     this.outcomes[outcome.kind] += 1;
     this.#trace.mix(operation.id * 8 + outcome.kind.length);
     this.#trace.detail(operation.client, () => `#${operation.id} ${describe(outcome)}`);
-    for (const checker of this.#checkers) checker.onOutcome?.(operation, outcome, this.#at);
+    for (const tell of this.#audience.of.onOutcome) tell(operation, outcome, this.#at);
   }
 
   subscription(client: string, accountId: number, item: SubscriptionItem): void {
     this.#at += 1;
     if (item.kind === "event") this.#trace.mix(item.event.revision);
     this.#trace.detail(client, () => `is told ${JSON.stringify(item)}`);
-    for (const checker of this.#checkers) checker.onSubscription?.(client, accountId, item);
+    for (const tell of this.#audience.of.onSubscription) tell(client, accountId, item);
   }
 
   spread(client: string, revision: number, replicas: number): void {
     this.#trace.mix(revision * 8 + replicas);
-    for (const checker of this.#checkers) checker.onSpread?.(client, revision, replicas);
+    for (const tell of this.#audience.of.onSpread) tell(client, revision, replicas);
   }
 
   types(accountId: number, roomId: number): void {
-    for (const checker of this.#checkers) checker.onTypes?.(accountId, roomId);
+    for (const tell of this.#audience.of.onTypes) tell(accountId, roomId);
   }
 
   typist(
@@ -83,8 +84,8 @@ export class History {
   ): void {
     this.#trace.mix(roomId * 16 + typistId);
     this.#trace.detail(client, () => `is told that account ${typistId} types in room ${roomId}`);
-    for (const checker of this.#checkers) {
-      checker.onTypist?.(client, accountId, roomId, typistId, seenRevision);
+    for (const tell of this.#audience.of.onTypist) {
+      tell(client, accountId, roomId, typistId, seenRevision);
     }
   }
 
@@ -97,8 +98,8 @@ export class History {
     const { roomId, readerId, seq } = receipt;
     this.#trace.mix(roomId * 64 + readerId * 8 + seq);
     this.#trace.detail(client, () => `is told that ${readerId} has read ${seq} of room ${roomId}`);
-    for (const checker of this.#checkers) {
-      checker.onReceipt?.(client, accountId, receipt, seenRevision);
+    for (const tell of this.#audience.of.onReceipt) {
+      tell(client, accountId, receipt, seenRevision);
     }
   }
 
@@ -109,13 +110,13 @@ export class History {
     revision: number,
     members: readonly RoomMember[],
   ): void {
-    for (const checker of this.#checkers) {
-      checker.onMembers?.(client, accountId, roomId, revision, members);
+    for (const tell of this.#audience.of.onMembers) {
+      tell(client, accountId, roomId, revision, members);
     }
   }
 
   subscriberLost(client: string): void {
-    for (const checker of this.#checkers) checker.onSubscriberLost?.(client);
+    for (const tell of this.#audience.of.onSubscriberLost) tell(client);
   }
 }
 

@@ -1,8 +1,9 @@
 // What travels between nodes, as the checkers and the datagram mode see it: decoded on its own
 // account, from the wire contract alone.
 import { ClientFrame, CopyFrame, PeerFrame, type RaftMessage, ServerFrame } from "@parley/protocol";
+import type { Audience } from "./audience.ts";
 import type { Coverage } from "./coverage.ts";
-import type { Checker, ObservedRaftMessage } from "./observer.ts";
+import type { ObservedRaftMessage } from "./observer.ts";
 import type { DatagramOptions } from "./options.ts";
 import type { FrameFilter } from "./world/network.ts";
 import type { Prng } from "./world/prng.ts";
@@ -46,12 +47,12 @@ export function typeName(message: RaftMessage): string {
 
 /** Shows the raft messages that a node receives to the checkers. */
 export class PeerWatch {
-  readonly #checkers: readonly Checker[];
+  readonly #audience: Audience;
   readonly #trace: Trace;
   readonly #coverage: Coverage;
 
-  constructor(checkers: readonly Checker[], trace: Trace, coverage: Coverage) {
-    this.#checkers = checkers;
+  constructor(audience: Audience, trace: Trace, coverage: Coverage) {
+    this.#audience = audience;
     this.#trace = trace;
     this.#coverage = coverage;
   }
@@ -60,7 +61,8 @@ export class PeerWatch {
     if (service === COPY_SERVICE) this.#copyFrameSent(from, bytes);
     if (service !== PEER_SERVICE) return;
     for (const message of peerFrame(bytes).messages) {
-      for (const checker of this.#checkers) checker.onRaftMessageSent?.(observed(message));
+      const seen = observed(message);
+      for (const tell of this.#audience.of.onRaftMessageSent) tell(seen);
     }
   }
 
@@ -70,7 +72,7 @@ export class PeerWatch {
     const { index, confState } = begin.snapshot;
     const told = begin.message?.snapshot?.confState;
     const configurations = [confState, told].filter((one) => one !== undefined);
-    for (const checker of this.#checkers) checker.onCopyOffered?.({ from, index, configurations });
+    for (const tell of this.#audience.of.onCopyOffered) tell({ from, index, configurations });
   }
 
   onDelivered(from: string, to: string, service: string, bytes: Uint8Array): void {
@@ -88,13 +90,14 @@ export class PeerWatch {
     this.#trace.detail(to, () => `← ${from}: ${describeFrame(frame, bytes.length)}`);
     this.#coverage.add("typing-between-nodes", frame.typing.length);
     for (const message of frame.messages) {
-      const type = typeName(message);
+      const seen = observed(message);
+      const { type } = seen;
       if (type === "MsgPreVote") this.#coverage.add("pre-votes");
       if (type === "MsgHeartbeat" && message.context.length > 0) {
         this.#coverage.add("read-index-rounds");
       }
       if (type === "MsgAppResp" && message.reject) this.#coverage.add("catch-ups");
-      for (const checker of this.#checkers) checker.onRaftMessage?.(observed(message));
+      for (const tell of this.#audience.of.onRaftMessage) tell(seen);
     }
   }
 }

@@ -5,6 +5,7 @@ import type { ChatMachine } from "@parley/chat";
 import type { ConfiguredNode, Membership } from "@parley/node";
 import { MemberRole } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
+import { Audience } from "./audience.ts";
 import { Admission } from "./checkers/admission.ts";
 import { Autopilot } from "./checkers/autopilot.ts";
 import { Blocking } from "./checkers/blocking.ts";
@@ -37,7 +38,7 @@ import { Coverage } from "./coverage.ts";
 import { Nemesis } from "./faults/nemesis.ts";
 import { Health } from "./health.ts";
 import { History } from "./history.ts";
-import type { Checker, FinalNode, Violation } from "./observer.ts";
+import type { FinalNode, Violation } from "./observer.ts";
 import { FAULTS_MIN, OPERATIONS_MIN, type WorldOptions } from "./options.ts";
 import { DatagramMode, PeerWatch } from "./peer-watch.ts";
 import { Server } from "./server.ts";
@@ -82,7 +83,7 @@ export class World {
   readonly servers: Server[] = [];
   readonly clients: ClientHost[] = [];
   readonly history: History;
-  readonly #checkers: Checker[] = [];
+  readonly #audience = new Audience();
   readonly #nemesis: Nemesis;
   readonly #people: People;
   readonly #upgrade: RollingUpgrade;
@@ -115,7 +116,7 @@ export class World {
     this.network.leaveUnbounded(CLIENT_SERVICE);
     this.#datagrams = new DatagramMode(options.datagrams, random.branch("datagrams"));
     this.network.filter = this.#datagrams.filter;
-    this.history = new History(this.#checkers, this.trace, () => scheduler.nowUs);
+    this.history = new History(this.#audience, this.trace, () => scheduler.nowUs);
 
     const nodes: ConfiguredNode[] = [];
     for (let id = 1; id <= options.nodes; id++) {
@@ -198,7 +199,7 @@ export class World {
     this.#linearizability = new Linearizability(this.#report);
     this.#p11 = new P11Bounded(this.#report);
     this.#stateMachine = new StateMachineSafety(this.#report);
-    this.#checkers.push(
+    this.#audience.add(
       new ElectionSafety(this.#report, (nodeId, term) => this.#elected(nodeId, term)),
       new LogMatching(this.#report),
       new LeaderCompleteness(this.#report),
@@ -247,7 +248,7 @@ export class World {
       this.#intruder,
     );
     const witnesses = new WitnessServesNoChat(this.servers, this.#report);
-    const watch = new PeerWatch(this.#checkers, this.trace, coverage);
+    const watch = new PeerWatch(this.#audience, this.trace, coverage);
     this.network.onDelivered = (from, to, service, bytes) => {
       watch.onDelivered(from, to, service, bytes);
       if (service === CLIENT_SERVICE) witnesses.onDelivered(from, bytes);
@@ -422,16 +423,17 @@ export class World {
           detail: `${server.name}: the tables give hash ${recomputed}, the running one is ${state.hash}`,
         });
       }
+      const rooms = server.chatDisk.messages();
       nodes.push({
         nodeId: server.raftId,
         appliedIndex: state.appliedIndex,
         hash: state.hash,
-        rooms: server.chatDisk.messages(),
+        rooms,
         memberships: server.chatDisk.memberships(),
-        unread: server.chatDisk.unread(),
+        unread: server.chatDisk.unread(rooms),
       });
     }
-    for (const checker of this.#checkers) checker.atEnd?.({ nodes });
+    for (const tell of this.#audience.of.atEnd) tell({ nodes });
     if (this.history.operations < OPERATIONS_MIN || this.#nemesis.faults < FAULTS_MIN) {
       this.#report({
         property: "a seed is rich",
@@ -456,10 +458,8 @@ export class World {
     const { raftId, logDisk } = server;
     if (raftId === 0) return;
     this.#lostLogs.push({ raftId, log: logDisk.wholeLog() });
-    for (const checker of this.#checkers) {
-      checker.onRestart?.(raftId, []);
-      checker.onWiped?.(raftId);
-    }
+    for (const tell of this.#audience.of.onRestart) tell(raftId, []);
+    for (const tell of this.#audience.of.onWiped) tell(raftId);
   }
 
   /** Looks at queues and at who is served, now and then. */
@@ -526,21 +526,21 @@ export class World {
       random: random.branch(`server ${id}`),
       events: {
         onLogWrite: (nodeId, write) => {
-          for (const checker of this.#checkers) checker.onLogWrite?.(nodeId, write);
+          for (const tell of this.#audience.of.onLogWrite) tell(nodeId, write);
         },
         onLogDurable: (nodeId, write) => {
-          for (const checker of this.#checkers) checker.onLogDurable?.(nodeId, write);
+          for (const tell of this.#audience.of.onLogDurable) tell(nodeId, write);
         },
         onApplied: (nodeId, batch, entries, hash) => {
           this.trace.mix(batch.appliedIndex * 16 + nodeId);
           for (const entry of entries) this.#committedTerms[entry.index - 1] ??= entry.term;
-          for (const checker of this.#checkers) checker.onApplied?.(nodeId, batch, entries, hash);
+          for (const tell of this.#audience.of.onApplied) tell(nodeId, batch, entries, hash);
         },
         onMembership: (nodeId, index, membership) => {
-          for (const checker of this.#checkers) checker.onMembership?.(nodeId, index, membership);
+          for (const tell of this.#audience.of.onMembership) tell(nodeId, index, membership);
         },
         onAdopted: (nodeId, serverUuid) => {
-          for (const checker of this.#checkers) checker.onAdopted?.(nodeId, serverUuid);
+          for (const tell of this.#audience.of.onAdopted) tell(nodeId, serverUuid);
         },
         onReopened: (nodeId, applied, before) => {
           if (applied < before) this.coverage.add("chat-files-rolled-back");
@@ -555,7 +555,7 @@ export class World {
         },
         onLogInstalled: (nodeId) => {
           const log = this.#server(id).logDisk.durableLog();
-          for (const checker of this.#checkers) checker.onInstalled?.(nodeId, log);
+          for (const tell of this.#audience.of.onInstalled) tell(nodeId, log);
         },
         committedTerm: (index) => this.#committedTerms[index - 1] ?? 0,
         onDied: (nodeId) => this.#died(nodeId),
@@ -586,7 +586,7 @@ export class World {
     const { logDisk, raftId } = this.#server(nodeId);
     if (raftId === 0) return;
     const log: Entry[] = logDisk.durableLog();
-    for (const checker of this.#checkers) checker.onRestart?.(raftId, log);
+    for (const tell of this.#audience.of.onRestart) tell(raftId, log);
   }
 
   #failed(nodeId: number, error: unknown): void {

@@ -16,6 +16,11 @@ export interface Sought {
   readonly pageSize: number;
 }
 
+/** A message, and the words of its body in lower case. */
+interface Searched extends Message {
+  readonly words: ReadonlySet<string>;
+}
+
 interface Since<T> {
   readonly revision: number;
   readonly value: T;
@@ -31,7 +36,7 @@ export class Search implements Checker {
   readonly #report: Report;
   #appliedIndex = 0;
   /** By id, in ascending order: each message's states. */
-  readonly #messages = new Map<number, Since<Message>[]>();
+  readonly #messages = new Map<number, Since<Searched>[]>();
   /** By room, then account: whether it was a member. */
   readonly #members = new Map<number, Map<number, Since<boolean>[]>>();
   readonly #deletedRooms = new Map<number, number>();
@@ -99,8 +104,9 @@ export class Search implements Checker {
     for (const { event: bytes } of deliveries) {
       const { event } = Event.decode(bytes);
       if (event?.$case !== "message" && event?.$case !== "messageChanged") continue;
-      const states = getOrMake(this.#messages, event.value.id, (): Since<Message>[] => []);
-      states.push({ revision: index, value: event.value });
+      const states = getOrMake(this.#messages, event.value.id, (): Since<Searched>[] => []);
+      const words = new Set(event.value.body.toLowerCase().split(/[^\p{L}\p{N}]+/u));
+      states.push({ revision: index, value: { ...event.value, words } });
     }
   }
 
@@ -115,10 +121,9 @@ export class Search implements Checker {
   }
 }
 
-function fits(message: Message, { words, authorId }: Sought): boolean {
+function fits(message: Searched, { words, authorId }: Sought): boolean {
   if (authorId !== 0 && message.authorId !== authorId) return false;
-  const own = message.body.toLowerCase().split(/[^\p{L}\p{N}]+/u);
-  return words.every((word) => own.includes(word));
+  return words.every((word) => message.words.has(word));
 }
 
 function shown({ roomId, seq, id, body, version }: Message): string {

@@ -2,7 +2,7 @@
 // would still have of it after a crash. Applying is durable only at checkpoints (`durable_applied`); a
 // process that dies may find its file as of any batch between the last checkpoint and the last one
 // applied, because the file is written without a sync for each transaction.
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import {
   type AppliedBatch,
   type ChatAnswer,
@@ -273,12 +273,11 @@ export class ChatDisk {
     return accounts;
   }
 
-  /** What is unread, of each account in each of its rooms: gone through message by message, and as the reader says. */
-  unread(): Map<number, Map<number, FinalUnread>> {
+  /** What is unread, of each account in each of its rooms: gone through `rooms` message by message, and as the reader says. */
+  unread(rooms: ReadonlyMap<number, readonly Message[]>): Map<number, Map<number, FinalUnread>> {
     const accounts = new Map<number, Map<number, FinalUnread>>();
     const { db, reader } = this.#current ?? {};
     if (db === undefined || reader === undefined) return accounts;
-    const rooms = this.messages();
     const members = db
       .prepare(
         `SELECT m.account_id, m.room_id, m.read_seq, m.joined_revision FROM members m
@@ -507,13 +506,8 @@ function appliedIndexOf(db: DatabaseSync): number {
   return Number(db.prepare("SELECT applied_index AS i FROM meta").get()?.i);
 }
 
-/** Bytes of the file that the database would be. */
-function sizeOf(db: DatabaseSync): number {
-  const row = db
-    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()")
-    .get();
-  return Number(row?.bytes);
-}
+/** Asks for the bytes of the file that the database would be. */
+const SIZE = "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()";
 
 function lastIndexOf(requests: readonly ApplyRequest[]): number | undefined {
   return requests.at(-1)?.entries.at(-1)?.index;
@@ -558,6 +552,7 @@ class VirtualChatStore implements ChatStore {
   db: DatabaseSync | undefined;
   machine: ChatMachine | undefined;
   reader: ChatReader | undefined;
+  #size: StatementSync | undefined;
   /** Of the open file. */
   #generation = 0;
   readonly #queue: {
@@ -608,6 +603,7 @@ class VirtualChatStore implements ChatStore {
     this.#generation = this.#disk.generation;
     this.machine = ChatMachine.open(db);
     this.reader = new ChatReader(db);
+    this.#size = db.prepare(SIZE);
     const stored = this.machine.confState();
     return {
       admission: this.machine.admissionSnapshot(),
@@ -624,7 +620,7 @@ class VirtualChatStore implements ChatStore {
   }
 
   sizeBytes(): Promise<number> {
-    return this.#later(() => (this.db === undefined ? 0 : sizeOf(this.db)));
+    return this.#later(() => Number(this.#size?.get()?.bytes ?? 0));
   }
 
   apply(request: ApplyRequest): Promise<AppliedBatch> {
@@ -653,6 +649,7 @@ class VirtualChatStore implements ChatStore {
   die(): void {
     if (this.db !== undefined) this.#disk.leave(this.#generation, this.db);
     this.db = undefined;
+    this.#size = undefined;
     this.machine = undefined;
     this.reader = undefined;
   }

@@ -263,7 +263,7 @@ export class Network {
   }
 
   isCut(fromName: string, toName: string): boolean {
-    return this.#cuts.has(`${fromName}>${toName}`);
+    return this.#cuts.size > 0 && this.#cuts.has(`${fromName}>${toName}`);
   }
 
   /** Multiplies the latency of one direction; 1 = as usual. */
@@ -440,7 +440,7 @@ export class Network {
   }
 
   #passes(fromName: string, toName: string): boolean {
-    return !this.#cuts.has(`${fromName}>${toName}`);
+    return !this.isCut(fromName, toName);
   }
 
   #latencyUs(fromName: string, toName: string, bytes: number): number {
