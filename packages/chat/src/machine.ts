@@ -48,6 +48,8 @@ export class ChatMachine {
   readonly #db: ChatDatabase;
   readonly #state: ChatState;
   readonly #search: SearchIndex;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
   readonly #writeMeta: Statement;
   readonly #addHash: Statement;
   readonly #dropHashes: Statement;
@@ -91,6 +93,8 @@ export class ChatMachine {
       hashB: meta[5] as number,
     };
     this.#state = new ChatState(db, kept, this.#search);
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#commit = db.prepare("COMMIT");
     this.#writeMeta = db.prepare(
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
        hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, registration = ?, checksum = ?,
@@ -164,10 +168,10 @@ export class ChatMachine {
   }
 
   #inTransaction(write: () => void): void {
-    this.#db.exec("BEGIN IMMEDIATE");
+    this.#begin.run();
     try {
       write();
-      this.#db.exec("COMMIT");
+      this.#commit.run();
     } catch (cause) {
       this.#isBroken = true;
       this.#rollBack();

@@ -12,7 +12,7 @@ import {
   SearchRequest,
   ThreadRequest,
 } from "@parley/protocol";
-import type { ChatDatabase } from "../database.ts";
+import type { ChatDatabase, Statement } from "../database.ts";
 import { keptStateHash, recomputeStateHash } from "../schema.ts";
 import type { ChatAnswer, ChatQuery } from "../types.ts";
 import { AccountReads } from "./accounts.ts";
@@ -28,6 +28,8 @@ type OperationQuery = Extract<ChatQuery, { kind: "operation" }>;
 
 export class ChatReader {
   readonly #db: ChatDatabase;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
   readonly #rows: RowSource;
   readonly #accounts: AccountReads;
   readonly #invites: InviteReads;
@@ -40,6 +42,8 @@ export class ChatReader {
   /** `db`: a connection (read-only is enough) to a file that a ChatMachine has opened before. */
   constructor(db: ChatDatabase) {
     this.#db = db;
+    this.#begin = db.prepare("BEGIN");
+    this.#commit = db.prepare("COMMIT");
     this.#rows = new RowSource(db);
     this.#accounts = new AccountReads(db, this.#rows);
     this.#search = new SearchReads(db, this.#rows);
@@ -56,7 +60,7 @@ export class ChatReader {
    * chosen.
    */
   read(query: ChatQuery): ChatAnswer {
-    this.#db.exec("BEGIN");
+    this.#begin.run();
     try {
       const revision = this.#rows.appliedIndex();
       try {
@@ -66,7 +70,7 @@ export class ChatReader {
         return { kind: "refused", revision, error: cause.toWire() };
       }
     } finally {
-      this.#db.exec("COMMIT");
+      this.#commit.run();
     }
   }
 

@@ -1,6 +1,7 @@
 // What nodes tell one another several times a second: their positions, from the leader everyone's, and
 // who is online; and at once, who types. Ephemeral: it goes over the peer streams, never through the log.
 import {
+  encode,
   MemberState,
   NodeReport,
   type PeerFrame,
@@ -30,7 +31,7 @@ export class Gossip {
   readonly #repeatMs: number;
   readonly #toGreet = new Set<number>();
   readonly #typingListeners: TypingListener[] = [];
-  #lastReport = new Uint8Array(0);
+  #lastReport: Uint8Array = new Uint8Array(0);
   #lastReportMs = Number.NEGATIVE_INFINITY;
   #lastFullMs = Number.NEGATIVE_INFINITY;
 
@@ -65,7 +66,7 @@ export class Gossip {
     for (const peerId of this.#mesh.peerIds) {
       if (this.#contacts.lastContactMs(peerId) > PRESENCE_KEPT_MS) this.#presence.forget(peerId);
     }
-    const report = NodeReport.encode(this.#observer.report()).finish();
+    const report = encode(NodeReport, this.#observer.report());
     const isDue = !equal(report, this.#lastReport) || now - this.#lastReportMs >= this.#repeatMs;
     if (isDue) {
       this.#lastReport = report;
