@@ -1,5 +1,5 @@
 // `npm run bench:journeys`: how long people wait in the page, in a real Chromium against five real nodes on this machine: medians of
-// `--samples` tries, beside the bound that each is meant to keep. Failovers are real: `kill -9`.
+// `--samples` tries, beside the bound that each is meant to keep. Failovers are real: `kill -9`, SIGSTOP.
 import { parseArgs } from "node:util";
 import type { Page } from "playwright-core";
 import {
@@ -11,68 +11,45 @@ import {
   say,
 } from "../../tests/browser/chromium.ts";
 import { DevCluster, until } from "../../tests/harness/dev-cluster.ts";
-import { median, table } from "../stats.ts";
+import { largeChat } from "./large-chat.ts";
+import { seenBy, Times, watch } from "./times.ts";
 
 const { values } = parseArgs({
   options: {
     samples: { type: "string", default: "20" },
     failovers: { type: "string", default: "5" },
+    /** Messages in each of the 1,000 rooms; 0 leaves out what needs them. */
+    each: { type: "string", default: "100" },
   },
 });
 const samples = Number(values.samples);
 const failovers = Number(values.failovers);
+const each = Number(values.each);
 if (CHROMIUM === undefined) throw new Error("no Chromium here (Debian: apt-get install chromium)");
 
-/** Wall-clock milliseconds at which things were first on the screen. */
-interface Seen {
-  enter?: number;
-  row?: number;
-  tick?: number;
+const times = new Times();
+
+/** The node that a page is connected to, as its pill says. */
+async function servingNode(page: Page): Promise<number> {
+  const text = () => page.locator(".pill").textContent();
+  await until(async () => /node \d/.test((await text()) ?? ""), "a node to serve the page");
+  return Number(/node (\d+)/.exec((await text()) ?? "")?.[1]);
 }
 
-/** Watches for a message with this text from now on; the page keeps what it sees in `window.seen`. */
-function watch(page: Page, text: string): Promise<void> {
-  return page.evaluate((wanted) => {
-    const seen: Seen = {};
-    (window as unknown as { seen: Seen }).seen = seen;
-    const nowMs = () => performance.timeOrigin + performance.now();
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Enter") seen.enter ??= nowMs();
-    };
-    document.addEventListener("keydown", onKey, { capture: true });
-    const look = () => {
-      const rows = [...document.querySelectorAll(".message")];
-      const row = rows.findLast((one) => one.querySelector(".body")?.textContent === wanted);
-      if (row === undefined) return;
-      seen.row ??= nowMs();
-      if (row.querySelector('.tick[data-kind="committed"]') !== null) seen.tick ??= nowMs();
-    };
-    const observer = new MutationObserver(look);
-    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
-    look();
-  }, text);
+async function committedOrSeen(page: Page, text: string): Promise<void> {
+  await page.locator(".message:not(.unsent)", { hasText: text }).last().waitFor();
 }
 
-async function seenBy(page: Page, what: keyof Seen): Promise<number> {
-  const read = () => page.evaluate(() => (window as unknown as { seen: Seen }).seen);
-  await until(async () => (await read())[what] !== undefined, what);
-  return (await read())[what] ?? Number.NaN;
+/** All nodes take part again. */
+async function ready(): Promise<void> {
+  for (const { http } of cluster.nodes) {
+    const answer = () => fetch(`http://${http}/readyz`).catch(() => undefined);
+    await until(async () => {
+      const detail = (await (await answer())?.json()) as { has_quorum?: boolean } | undefined;
+      return detail?.has_quorum === true;
+    }, `${http} to be ready`);
+  }
 }
-
-const times = new Map<string, number[]>();
-function note(journey: string, ms: number): void {
-  times.set(journey, [...(times.get(journey) ?? []), ms]);
-}
-
-const BOUNDS_MS: Readonly<Record<string, number>> = {
-  "Enter → its row": 50,
-  "Enter → committed tick": 150,
-  "Enter → on another node's screen": 200,
-  "switch to a room that was open before": 100,
-  "the serving node killed, Enter → committed tick": 1_000,
-  "reload with its node dead → history": 1_000,
-  "reload with its node dead → a send is committed": 2_000,
-};
 
 const cluster = await DevCluster.start(5);
 const browser = await launchChromium();
@@ -97,9 +74,9 @@ try {
     ]);
     // The first ones warm it up.
     if (at < 3) continue;
-    note("Enter → its row", row - enter);
-    note("Enter → committed tick", tick - enter);
-    note("Enter → on another node's screen", there - enter);
+    times.note("Enter → its row", 50, row - enter);
+    times.note("Enter → committed tick", 150, tick - enter);
+    times.note("Enter → on another node's screen", 200, there - enter);
   }
   for (let at = 0; at < samples; at += 1) {
     const to = at % 2 === 0 ? "attic" : "bench";
@@ -114,43 +91,95 @@ try {
       await new Promise(requestAnimationFrame);
       return performance.now() - before;
     }, to);
-    note("switch to a room that was open before", ms);
+    times.note("switch to a room that was open before", 100, ms);
   }
   await ann.page.getByRole("link", { name: "bench" }).click();
   await ann.page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
   for (let at = 0; at < failovers; at += 1) {
-    const pill = (await ann.page.locator(".pill").textContent()) ?? "";
-    const serving = Number(/node (\d+)/.exec(pill)?.[1]);
+    const serving = await servingNode(ann.page);
     const text = `failover ${at}`;
     await watch(ann.page, text);
     await composer(ann.page).fill(text);
     cluster.kill(serving);
     await composer(ann.page).press("Enter");
     const [enter, tick] = [await seenBy(ann.page, "enter"), await seenBy(ann.page, "tick")];
-    note("the serving node killed, Enter → committed tick", tick - enter);
+    times.note("the serving node killed, Enter → committed tick", 1_000, tick - enter);
     // The page's own node, for the reload.
     if (serving !== 1 && cluster.node(1).pid !== null) cluster.kill(1);
     await until(() => cluster.node(1).pid === null, "the page's node to be gone");
     const before = performance.now();
     await ann.page.reload();
     await ann.page.getByText(text, { exact: true }).waitFor();
-    note("reload with its node dead → history", performance.now() - before);
+    times.note("reload with its node dead → history", 1_000, performance.now() - before);
     await say(ann.page, `live ${at}`);
     await committed(ann.page, `live ${at}`).waitFor();
-    note("reload with its node dead → a send is committed", performance.now() - before);
+    times.note(
+      "reload with its node dead → a send is committed",
+      2_000,
+      performance.now() - before,
+    );
     for (const id of new Set([serving, 1])) await cluster.restart(id);
     await until(
       async () => (await fetch(`${origin(1)}/readyz`).catch(() => undefined))?.status === 200,
       "the page's node to be ready",
     );
   }
+  // Stopped instead of killed: only its silence tells.
+  for (let at = 0; at < failovers; at += 1) {
+    const serving = await servingNode(ann.page);
+    const text = `silence ${at}`;
+    await watch(ann.page, text);
+    await composer(ann.page).fill(text);
+    cluster.signal(serving, "SIGSTOP");
+    await composer(ann.page).press("Enter");
+    const [enter, tick] = [await seenBy(ann.page, "enter"), await seenBy(ann.page, "tick")];
+    times.note("the serving node stopped, Enter → committed tick", 4_000, tick - enter);
+    cluster.signal(serving, "SIGCONT");
+    await ready();
+  }
+  // Three of five stopped: twenty messages wait in two tabs.
+  const second = await ann.tab(ann.page.url());
+  await composer(second).waitFor();
+  for (let at = 0; at < failovers; at += 1) {
+    const serving = await servingNode(ann.page);
+    const others = [1, 2, 3, 4, 5].filter((id) => id !== serving).slice(0, 3);
+    for (const id of others) cluster.signal(id, "SIGSTOP");
+    await ann.page.getByText("Read-only").waitFor();
+    for (let one = 0; one < 10; one += 1) {
+      await say(ann.page, `one ${at} ${one}`);
+      await say(second, `two ${at} ${one}`);
+    }
+    const before = performance.now();
+    for (const id of others) cluster.signal(id, "SIGCONT");
+    for (const page of [ann.page, second]) await committedOrSeen(page, `two ${at} 9`);
+    await until(async () => (await ann.page.locator(".message.unsent").count()) === 0, "all");
+    times.note("a majority is back → 20 waiting are committed", 3_000, performance.now() - before);
+    await ready();
+  }
+  await second.close();
+  // Removed while the room is open in two tabs.
+  for (let at = 0; at < failovers; at += 1) {
+    if (at > 0) await bob.joinRoom("bench");
+    const tab = await bob.tab(bob.page.url());
+    await composer(tab).waitFor();
+    await ann.page.getByRole("button", { name: "2 members" }).click();
+    await ann.page.getByRole("button", { name: "Remove" }).click();
+    await ann.page.getByText("bob was removed.").waitFor();
+    const before = performance.now();
+    await Promise.all([bob.page, tab].map((page) => page.getByText("You were removed").waitFor()));
+    times.note(
+      "removed from the open room → gone from two tabs",
+      1_000,
+      performance.now() - before,
+    );
+    await ann.page.keyboard.press("Escape");
+    await tab.close();
+  }
+  await Promise.all([ann.context.close(), bob.context.close()]);
+  if (each > 0) await largeChat({ cluster, browser, times, samples, each });
 } finally {
+  // Also of a run that broke off.
+  console.log(times.table());
   await browser.close();
   await cluster.destroy();
 }
-const rows = Object.entries(BOUNDS_MS).map(([journey, boundMs]) => {
-  const all = times.get(journey) ?? [];
-  const [middle, worst] = [median(all), Math.max(...all)];
-  return [journey, middle.toFixed(0), worst.toFixed(0), String(boundMs), String(all.length)];
-});
-console.log(table(["journey", "median ms", "worst ms", "bound ms", "samples"], rows));

@@ -1,13 +1,16 @@
 // Shows what the supervisor says, four times a second, and tells it what to do.
 const POLL_MS = 250;
+/** Of a node as it is: what a button does, what it is called, and whether it can be done. */
 const BUTTONS = [
-  ["kill", "Kill -9", ({ state }) => state !== "dead"],
-  ["pause", "Pause", ({ state }) => state === "running"],
-  ["resume", "Resume", ({ state }) => state === "paused"],
-  ["restart", "Restart", () => true],
-  ["cut-off", "Cut off", ({ state, cut_off: cut }) => state === "running" && cut !== "peers"],
-  ["isolate", "Isolate", ({ state, cut_off: cut }) => state === "running" && cut !== "all"],
-  ["heal", "Heal", ({ state, cut_off: cut }) => state === "running" && cut !== "none"],
+  ({ state }) => ["kill", "Kill -9", state !== "dead"],
+  ({ state }) =>
+    state === "paused" ? ["resume", "Resume", true] : ["pause", "Pause", state === "running"],
+  () => ["restart", "Restart", true],
+  ({ state, cut_off: cut }) =>
+    cut === "none"
+      ? ["cut-off", "Cut off", state === "running"]
+      : ["heal", "Heal", state === "running"],
+  ({ state, cut_off: cut }) => ["isolate", "Isolate", state === "running" && cut !== "all"],
 ];
 const CUTS = { peers: "cut off from the other nodes", all: "cut off from nodes and clients" };
 
@@ -37,11 +40,10 @@ function cardOf(id) {
   const item = element("li");
   const role = element("span");
   item.append(element("strong", `node ${id}`), role, element("br"));
-  const buttons = BUTTONS.map(([cmd, label]) => {
-    const button = element("button", label);
+  const buttons = BUTTONS.map(() => {
+    const button = element("button");
     button.type = "button";
-    button.setAttribute("aria-label", `${label} node ${id}`);
-    button.addEventListener("click", () => void act({ cmd, node: id }));
+    button.addEventListener("click", () => void act({ cmd: button.dataset.cmd, node: id }));
     item.append(button);
     return button;
   });
@@ -68,8 +70,14 @@ function draw({ leader, term, nodes: all, checker }) {
     item.dataset.state = state === "running" && cut !== "none" ? "cut-off" : state;
     role.textContent =
       state !== "running" ? state : (CUTS[cut] ?? (id === leader ? "leads" : "follows"));
-    BUTTONS.forEach(([, , isPossible], at) => {
-      buttons[at].disabled = !isPossible(node);
+    BUTTONS.forEach((of, at) => {
+      const [cmd, label, isPossible] = of(node);
+      const button = buttons[at];
+      button.disabled = !isPossible;
+      if (button.dataset.cmd === cmd) return;
+      button.dataset.cmd = cmd;
+      button.textContent = label;
+      button.setAttribute("aria-label", `${label} node ${id}`);
     });
   }
   $("checker").textContent = checker.isRunning ? "Stop the checker" : "Start the checker";
