@@ -465,7 +465,7 @@ export async function versionOf(
   seq: number,
   deadlineMs?: number,
 ): Promise<number> {
-  const range = { roomId, afterSeq: seq - 1, limit: 1 };
+  const range = { roomId, beforeSeq: seq + 1, limit: 1 };
   const { messages } = await client.call("history", range, { deadlineMs });
   return messages.find((message) => message.seq === seq)?.version ?? 0;
 }
