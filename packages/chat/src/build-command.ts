@@ -32,6 +32,7 @@ import {
   type SetRoomPreferenceRequest,
   type UpdateProfileRequest,
   type UpdateRoomRequest,
+  type UploadRequest,
 } from "@parley/protocol";
 import { commandProblem } from "./check-command.ts";
 import type { Mentions } from "./mentions.ts";
@@ -43,6 +44,7 @@ import {
   validateDevice,
   validateDisplayName,
   validateEmoji,
+  validateFileName,
   validateRoomName,
   validateTopic,
   validateUsername,
@@ -350,18 +352,30 @@ export function openDirectCommand(
 
 /** Carries no request id: `clientMessageId` is its id (P2). `mentions`: as `mentionsIn` finds them in the body. */
 export function sendCommand(request: SendRequest, actor: Actor, mentions?: Mentions): Command {
+  const isOfFiles = request.body === "" && request.clientFileIds.length > 0;
   return command(actor, "", {
     $case: "send",
     value: {
       roomId: request.roomId,
-      body: validateBody(request.body),
+      body: isOfFiles ? "" : validateBody(request.body),
       clientMessageId: request.clientMessageId,
       replyToSeq: request.replyToSeq,
       threadRootSeq: request.threadRootSeq,
       afterClientMessageId: request.afterClientMessageId,
       mentionIds: mentions?.mentionIds ?? [],
       mentionsRoom: mentions?.mentionsRoom ?? false,
+      clientFileIds: request.clientFileIds,
     },
+  });
+}
+
+/** Carries no request id: the offset says what it is. */
+export function uploadCommand(request: UploadRequest, actor: Actor): Command {
+  const { clientFileId, size, sha256, offset, data } = request;
+  const name = validateFileName(request.name);
+  return command(actor, "", {
+    $case: "upload",
+    value: { clientFileId, name, size, sha256, offset, data },
   });
 }
 

@@ -7,6 +7,7 @@ import {
   joinBytes,
   LIMITS,
   ParleyError,
+  type UploadCommand,
   varintField,
 } from "@parley/protocol";
 import { isUuidV7 } from "./request-id.ts";
@@ -19,6 +20,7 @@ import {
   validateBody,
   validateDisplayName,
   validateEmoji,
+  validateFileName,
   validateRoomName,
   validateTopic,
   validateUsername,
@@ -124,9 +126,9 @@ function isId(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0;
 }
 
-/** Send has its own id (P2); MarkRead and raising the version are harmless however often they are done. */
+/** Send has its own id (P2), Upload says where its bytes belong; MarkRead and raising the version are harmless however often they are done. */
 export function needsRequestId(op: OpName): boolean {
-  return op !== "send" && op !== "markRead" && op !== "raiseStateVersion";
+  return op !== "send" && op !== "upload" && op !== "markRead" && op !== "raiseStateVersion";
 }
 
 /** Who is nobody yet, and what the leader does by itself. */
@@ -277,7 +279,10 @@ function opProblem(op: Op): ParleyError | undefined {
         roomProblem(op.value.roomId) ??
         messageIdProblem(op.value.clientMessageId, 1) ??
         messageIdProblem(op.value.afterClientMessageId, 0) ??
-        bodyProblem(op.value.body) ??
+        (op.value.clientFileIds.length > 0 && op.value.body === ""
+          ? undefined
+          : bodyProblem(op.value.body)) ??
+        clientFileIdsProblem(op.value.clientFileIds) ??
         (isWhole(op.value.replyToSeq) && isWhole(op.value.threadRootSeq)
           ? undefined
           : invalid("A sequence number is out of bounds.")) ??
@@ -285,6 +290,8 @@ function opProblem(op: Op): ParleyError | undefined {
           ? undefined
           : invalid("A mention is out of bounds."))
       );
+    case "upload":
+      return uploadProblem(op.value);
     case "delete":
       return roomProblem(op.value.roomId) ?? seqsProblem(op.value.seqs);
     case "edit":
@@ -324,6 +331,40 @@ function opProblem(op: Op): ParleyError | undefined {
       op satisfies never;
       return new ParleyError("UNKNOWN_OPERATION", "The command names no known operation.");
   }
+}
+
+function clientFileIdsProblem(ids: readonly string[]): ParleyError | undefined {
+  if (ids.length > LIMITS.filesPerMessageMax) {
+    return new ParleyError("TOO_LARGE", `At most ${LIMITS.filesPerMessageMax} files in a message.`);
+  }
+  if (new Set(ids).size < ids.length) return invalid("A file is named twice.");
+  for (const id of ids) {
+    const problem = fileIdProblem(id);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function fileIdProblem(id: string): ParleyError | undefined {
+  return lineProblem("A file's client id", id, 1, LIMITS.clientMessageIdBytesMax);
+}
+
+function uploadProblem(value: UploadCommand): ParleyError | undefined {
+  const { clientFileId, name, size, sha256, offset, data } = value;
+  const problem =
+    fileIdProblem(clientFileId) ?? lineProblem("A file's name", name, 1, LIMITS.fileNameBytesMax);
+  if (problem !== undefined) return problem;
+  if (sha256.length !== TOKEN_HASH_BYTES) return invalid("A file's SHA-256 has 32 bytes.");
+  if (!isId(size)) return invalid("An empty file can't be sent.");
+  if (size > LIMITS.fileBytesMax) {
+    const mebibytes = LIMITS.fileBytesMax / 1024 / 1024;
+    return new ParleyError("TOO_LARGE", `A file has at most ${mebibytes} MiB.`);
+  }
+  if (data.length > LIMITS.fileChunkBytesMax) {
+    return new ParleyError("TOO_LARGE", `At most ${LIMITS.fileChunkBytesMax} bytes at once.`);
+  }
+  const isInside = isWhole(offset) && data.length > 0 && offset + data.length <= size;
+  return isInside ? undefined : invalid("The bytes are not of the file.");
 }
 
 /** An empty one stands for no invite. */
@@ -381,9 +422,17 @@ function formsProblem(command: Command): ParleyError | undefined {
       case "updateRoom":
         return roomFormsProblem(op.value);
       case "send":
+        if (op.value.body !== "" || op.value.clientFileIds.length === 0) {
+          validateBody(op.value.body);
+        }
+        return undefined;
       case "edit":
         validateBody(op.value.body);
         return undefined;
+      case "upload":
+        return validateFileName(op.value.name) === op.value.name
+          ? undefined
+          : invalid("The file's name is not in its normalised form.");
       case "react":
         validateEmoji(op.value.emoji);
         return undefined;

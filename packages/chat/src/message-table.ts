@@ -28,7 +28,7 @@ export class MessageTable {
     );
     this.#update = db.prepare(
       `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?,
-       reactions = ?, pinned_revision = ?, thread = ? WHERE id = ?`,
+       reactions = ?, pinned_revision = ?, thread = ?, attachments = ? WHERE id = ?`,
     );
     this.#byClientId = prepareArrays(
       db,
@@ -100,17 +100,17 @@ export class MessageTable {
     this.#search.appended();
   }
 
-  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin, thread and change revision. */
+  /** Replaces `before` with a later form of it: body, tombstone, edits, reactions, pin, thread, files and change revision. */
   replace(before: MessageRow, after: MessageRow): void {
     this.#hash(MESSAGES.values(before));
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
     this.#hash(MESSAGES.values(after));
     this.#sum.add(this.#hasher.a, this.#hasher.b);
     const { id, body, deleted, changedRevision, version, editedAtMs } = after;
-    const { reactions, pinnedRevision, thread } = after;
+    const { reactions, pinnedRevision, thread, attachments } = after;
     const isDeleted = deleted ? 1 : 0;
     const values = [body, isDeleted, changedRevision, version, editedAtMs];
-    this.#update.run(...values, reactions, pinnedRevision, thread, id);
+    this.#update.run(...values, reactions, pinnedRevision, thread, attachments, id);
     this.#search.replaced(before, after);
   }
 

@@ -453,6 +453,8 @@ export interface MessageRow {
   readonly authorRepliesSoFar: number;
   /** What it shows of the thread under it, an encoded ThreadSummary; null = nobody replied. */
   readonly thread: Uint8Array | null;
+  /** Its files, an encoded AttachmentList; null = it has none. */
+  readonly attachments: Uint8Array | null;
 }
 
 export const MESSAGES: TableDefinition<MessageRow> = {
@@ -484,8 +486,9 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     "replies_so_far",
     "author_replies_so_far",
     "thread",
+    "attachments",
   ],
-  added: [0, 0, null, 0, null, 0, 0, 0, 0, 0, null],
+  added: [0, 0, null, 0, null, 0, 0, 0, 0, 0, null, null],
   values: (row) => [
     row.id,
     row.roomId,
@@ -511,6 +514,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     row.repliesSoFar,
     row.authorRepliesSoFar,
     row.thread,
+    row.attachments,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -537,6 +541,7 @@ export const MESSAGES: TableDefinition<MessageRow> = {
     repliesSoFar: values[21] as number,
     authorRepliesSoFar: values[22] as number,
     thread: values[23] as Uint8Array | null,
+    attachments: values[24] as Uint8Array | null,
   }),
 };
 

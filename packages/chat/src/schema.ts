@@ -1,6 +1,7 @@
 // The chat file's tables. Messages are appended in the order of the log (their key is the revision),
 // because that is what SQLite is fastest at; the other tables are small and kept in memory.
 import type { ChatDatabase, Statement } from "./database.ts";
+import { FILE_CHUNKS, FILES } from "./file-rows.ts";
 import { ADDED_SCALARS, HashSum, RowHasher, type SqlValue } from "./hash.ts";
 import { InvariantViolation } from "./invariant.ts";
 import {
@@ -176,6 +177,7 @@ const ADDED_COLUMNS = [
   { table: "rooms", column: "reply_count", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "senders", column: "reply_count", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "mentions", column: "thread_root_seq", type: "INTEGER NOT NULL DEFAULT 0" },
+  { table: "messages", column: "attachments", type: "BLOB" },
 ] as const;
 
 /** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */
@@ -260,6 +262,48 @@ const ADDED_OBJECTS = [
     ) STRICT, WITHOUT ROWID`,
   },
   {
+    name: "files",
+    sql: `CREATE TABLE files (
+      id INTEGER PRIMARY KEY,
+      account_id INTEGER NOT NULL,
+      client_file_id TEXT NOT NULL,
+      name TEXT NOT NULL,
+      size INTEGER NOT NULL,
+      sha256 BLOB NOT NULL,
+      created_at_ms INTEGER NOT NULL,
+      received INTEGER NOT NULL,
+      room_id INTEGER NOT NULL,
+      message_id INTEGER NOT NULL,
+      dropped INTEGER NOT NULL
+    ) STRICT`,
+  },
+  {
+    name: "files_by_client_id",
+    sql: "CREATE UNIQUE INDEX files_by_client_id ON files (account_id, client_file_id)",
+  },
+  {
+    name: "files_of_message",
+    sql: "CREATE INDEX files_of_message ON files (room_id, message_id) WHERE message_id > 0",
+  },
+  {
+    name: "files_unsent",
+    sql: "CREATE INDEX files_unsent ON files (account_id, id) WHERE message_id = 0 AND dropped = 0",
+  },
+  { name: "files_dropped", sql: "CREATE INDEX files_dropped ON files (id) WHERE dropped = 1" },
+  {
+    name: "file_chunks",
+    sql: `CREATE TABLE file_chunks (
+      id INTEGER PRIMARY KEY,
+      file_id INTEGER NOT NULL,
+      at INTEGER NOT NULL,
+      data BLOB NOT NULL
+    ) STRICT`,
+  },
+  {
+    name: "file_chunks_in_order",
+    sql: "CREATE UNIQUE INDEX file_chunks_in_order ON file_chunks (file_id, at)",
+  },
+  {
     name: "follows_changed",
     sql: "CREATE INDEX follows_changed ON follows (account_id, changed_revision, room_id, thread_root_seq)",
   },
@@ -299,6 +343,8 @@ export const REPLICATED_TABLES: readonly Pick<
   MENTIONS,
   FOLLOWS,
   INVITES,
+  FILES,
+  FILE_CHUNKS,
 ];
 
 /** Creates the tables in an empty database, or adds what they lack; throws when they are of another version. */

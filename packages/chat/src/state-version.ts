@@ -8,9 +8,12 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 13;
+export const STATE_VERSION = 14;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
+
+/** Messages may have files from this state version on. */
+export const FILES_SINCE = 14;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
 const SINCE: { readonly [N in OpName]?: number } = {
@@ -27,6 +30,7 @@ const SINCE: { readonly [N in OpName]?: number } = {
   setRoomPreference: 11,
   setReadReceipts: 12,
   muteMember: 13,
+  upload: FILES_SINCE,
 };
 
 /** Messages know whom they mention, and rooms how much is unread, from this state version on. */
@@ -40,6 +44,7 @@ const INVITES_SINCE = 8;
 
 /** The state version that an operation needs. */
 export function versionOf(op: Op): number {
+  if (op.$case === "send" && op.value.clientFileIds.length > 0) return FILES_SINCE;
   const isThread = op.$case === "send" || op.$case === "markRead";
   if (isThread && op.value.threadRootSeq > 0) return THREADS_SINCE;
   if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {

@@ -4,6 +4,7 @@
 import { BlockList } from "@parley/protocol";
 import { CachedTable } from "./cached-table.ts";
 import type { ChatDatabase } from "./database.ts";
+import { FileTable } from "./file-table.ts";
 import { FollowTable } from "./follow-table.ts";
 import { HashSum, RowHasher } from "./hash.ts";
 import { MentionTable } from "./mention-table.ts";
@@ -45,6 +46,7 @@ export class ChatState {
   readonly reactions: ReactionTable;
   readonly mentions: MentionTable;
   readonly follows: FollowTable;
+  readonly files: FileTable;
   readonly requests: RequestTable;
   /** Replicated time: the newest stamp applied, milliseconds since the Unix epoch. */
   stampMs: number;
@@ -105,6 +107,7 @@ export class ChatState {
     this.messages = new MessageTable(db, this.sum, this.hasher, search);
     this.mentions = new MentionTable(db, this.sum, this.hasher);
     this.follows = new FollowTable(db, this.sum, this.hasher);
+    this.files = new FileTable(db, this.sum, this.hasher);
     this.#counts = new UnreadCounts(db);
     this.reactions = new ReactionTable(db, this.sum, this.hasher);
     this.requests = new RequestTable(db, this.sum, this.hasher);

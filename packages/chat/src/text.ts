@@ -190,6 +190,15 @@ export function validateDevice(device: string): string {
   return validateShown("The device's name", device, 0, LIMITS.deviceBytesMax);
 }
 
+/** A file's name, trimmed: visible text of 1–255 bytes that is no path. Throws a ParleyError. */
+export function validateFileName(name: string): string {
+  const shown = validateShown("The file's name", name, 1, LIMITS.fileNameBytesMax);
+  if (/[/\\]/.test(shown)) {
+    throw new ParleyError("INVALID_ARGUMENT", "A file's name is no path.");
+  }
+  return shown;
+}
+
 /** A message of 1–16,384 bytes with something to see in it, unchanged. Throws a ParleyError. */
 export function validateBody(body: string): string {
   check(bodyProblem(body));

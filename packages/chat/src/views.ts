@@ -3,6 +3,7 @@
 import {
   Account,
   type Account as AccountView,
+  AttachmentList,
   type FollowedThread,
   type Invite,
   joinBytes,
@@ -154,6 +155,7 @@ export function messageView(row: MessageRow, author: string): MessageView {
     mentionsRoom: mentions.room,
     threadRootSeq: row.threadRootSeq,
     thread: row.thread === null ? undefined : ThreadSummary.decode(row.thread),
+    attachments: row.attachments === null ? [] : AttachmentList.decode(row.attachments).attachments,
   };
 }
 

@@ -1,6 +1,6 @@
 // Random logs for the property tests: mostly commands that hit something, because ids and names come
 // from small pools; some with absurd values; some bytes that are no command at all.
-import { Command } from "@parley/protocol";
+import { Command, LIMITS } from "@parley/protocol";
 import fc from "fast-check";
 import { needsActor } from "../src/check-command.ts";
 import { raiseStateVersionCommand, STATE_VERSION, stampCommand } from "../src/index.ts";
@@ -42,6 +42,7 @@ const maybeInvite = fc.oneof(
   { weight: 2, arbitrary: inviteSecret },
 );
 const clientId = text("m1", "m2", "m3", "m4", "m5", "constructor");
+const clientFileId = text("f1", "f2", "f3", "f4");
 
 const op: fc.Arbitrary<Op> = fc.oneof(
   {
@@ -136,6 +137,22 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       ),
       mentionsRoom: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
       threadRootSeq,
+      clientFileIds: fc.oneof(
+        { weight: 4, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.uniqueArray(clientFileId, { maxLength: 3 }) },
+        { weight: 1, arbitrary: fc.constant(["f1", "f1"]) },
+      ),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: op1("upload", {
+      clientFileId,
+      name: text("a picture.png", "b.txt"),
+      size: fc.constantFrom(4, 8, 0, LIMITS.fileBytesMax + 1),
+      sha256: fc.constantFrom(new Uint8Array(32), new Uint8Array(32).fill(1), new Uint8Array(3)),
+      offset: fc.constantFrom(0, 0, 4, 8, 3),
+      data: fc.uint8Array({ minLength: 0, maxLength: 8 }),
     }),
   },
   {
@@ -278,6 +295,7 @@ export function prologue(): Uint8Array[] {
         clientMessageId: `early ${n++}`,
         replyToSeq: 0,
         afterClientMessageId: "",
+        clientFileIds: [],
         mentionIds: [],
         mentionsRoom: false,
         threadRootSeq,

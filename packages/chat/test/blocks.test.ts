@@ -39,7 +39,7 @@ class Street extends World {
   }
 
   mentioning(actor: Actor, roomId: number, mentionIds: number[], mentionsRoom: boolean) {
-    const ids = { clientMessageId: this.id(), afterClientMessageId: "" };
+    const ids = { clientMessageId: this.id(), afterClientMessageId: "", clientFileIds: [] };
     const request = { roomId, body: "hey", replyToSeq: 0, threadRootSeq: 0, ...ids };
     const command = sendCommand(request, actor, { mentionIds, mentionsRoom });
     return SendResponse.decode(this.ok(command)).message;

@@ -34,6 +34,7 @@ function trio() {
       replyToSeq: 0,
       threadRootSeq: 0,
       afterClientMessageId: "",
+      clientFileIds: [],
     };
     return sendCommand({ roomId: room, body, ...ids }, actor, mentionsIn(body, world.admission));
   };
@@ -143,7 +144,13 @@ test("P11: a message mentions at most 50 accounts by name", () => {
   const message = event?.event.event;
   if (message?.$case !== "message") throw new Error("no message");
   expect(message.value.mentions).toHaveLength(LIMITS.mentionsMax);
-  const ids = { clientMessageId: "x", replyToSeq: 0, threadRootSeq: 0, afterClientMessageId: "" };
+  const ids = {
+    clientMessageId: "x",
+    replyToSeq: 0,
+    threadRootSeq: 0,
+    afterClientMessageId: "",
+    clientFileIds: [],
+  };
   const tooMany = Array.from({ length: LIMITS.mentionsMax + 1 }, (_, n) => n + 1);
   const mentions = { mentionIds: tooMany, mentionsRoom: false };
   expect(() => sendCommand({ roomId, body: "hi", ...ids }, anna, mentions)).toThrow("mention");
@@ -154,7 +161,13 @@ test("rolling upgrade: until the state knows mentions, the text is sent without 
   const anna = world.register("anna");
   const roomId = world.room(anna, "General");
   expect(mentionsIn("@anna", world.admission)).toEqual({ mentionIds: [], mentionsRoom: false });
-  const ids = { clientMessageId: "x", replyToSeq: 0, threadRootSeq: 0, afterClientMessageId: "" };
+  const ids = {
+    clientMessageId: "x",
+    replyToSeq: 0,
+    threadRootSeq: 0,
+    afterClientMessageId: "",
+    clientFileIds: [],
+  };
   const early = { mentionIds: [anna.accountId], mentionsRoom: false };
   const command = sendCommand({ roomId, body: "@anna", ...ids }, anna, early);
   expect(world.reason(command)).toBe("NOT_YET_SUPPORTED");

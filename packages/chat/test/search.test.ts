@@ -131,6 +131,7 @@ test("filters: who, where, when, and what a message has", () => {
     threadRootSeq: 0,
     clientMessageId: "five",
     afterClientMessageId: "",
+    clientFileIds: [],
   };
   world.ok(sendCommand({ ...parts, body: "five @anna" }, bob, mentions));
   world.ok(pinCommand({ roomId, seq: 2, pinned: true, requestId: world.id() }, anna));
@@ -162,7 +163,7 @@ test("filters: who, where, when, and what a message has", () => {
   expect(reasonOf(world, bob, "in:nowhere")).toBe("ROOM_NOT_FOUND");
   expect(reasonOf(world, bob, "from:nobody")).toBe("ACCOUNT_NOT_FOUND");
   expect(reasonOf(world, bob, `from:${"x".repeat(500)}`)).toBe("ACCOUNT_NOT_FOUND");
-  expect(reasonOf(world, bob, "has:file")).toBe("INVALID_ARGUMENT");
+  expect(reasonOf(world, bob, "has:fire")).toBe("INVALID_ARGUMENT");
 });
 
 test("what one may no longer see is no longer found: edited, deleted, left, kicked, banned, room deleted", () => {
@@ -336,6 +337,7 @@ interface Plain {
   readonly words: readonly string[];
   readonly hasReaction: boolean;
   readonly isPinned: boolean;
+  readonly hasFiles: boolean;
   readonly mentioned: readonly number[];
 }
 
@@ -343,7 +345,7 @@ interface Plain {
 function scan(db: DatabaseSync, accountId: number): Plain[] {
   const rows = db
     .prepare(
-      `SELECT m.id, m.room_id, a.username_key, m.body, m.reactions, m.pinned_revision FROM messages m
+      `SELECT m.id, m.room_id, a.username_key, m.body, m.reactions, m.pinned_revision, m.attachments FROM messages m
        JOIN accounts a ON a.id = m.author_id JOIN rooms r ON r.id = m.room_id
        JOIN members w ON w.room_id = m.room_id AND w.account_id = ?
        WHERE m.deleted = 0 AND r.deleted = 0 AND w.role <> 0 ORDER BY m.id DESC`,
@@ -359,6 +361,7 @@ function scan(db: DatabaseSync, accountId: number): Plain[] {
       .split(/[^a-z]+/),
     hasReaction: row.reactions !== null,
     isPinned: Number(row.pinned_revision) > 0,
+    hasFiles: row.attachments !== null,
     mentioned: mentions.all(Number(row.id)).map((mention) => Number(mention.account_id)),
   }));
 }
@@ -376,6 +379,7 @@ const ORACLES: readonly (readonly [string, Oracle])[] = [
   ["has:reaction", ({ hasReaction }) => hasReaction],
   ["has:pin hello", ({ isPinned, words }) => isPinned && words.includes("hello")],
   ["has:mention", ({ mentioned }, id) => mentioned.includes(id) || mentioned.includes(0)],
+  ["has:file", ({ hasFiles }) => hasFiles],
   ["has:link", () => false],
 ];
 

@@ -156,6 +156,7 @@ export class World {
       replyToSeq: 0,
       threadRootSeq: 0,
       afterClientMessageId: "",
+      clientFileIds: [] as string[],
     };
     return sendCommand(
       { roomId, body, ...parts, ...more },
@@ -180,6 +181,7 @@ export interface SendParts {
   readonly replyToSeq: number;
   readonly threadRootSeq: number;
   readonly afterClientMessageId: string;
+  readonly clientFileIds: string[];
 }
 
 export function seen(applied: AppliedEntry): SeenEvent[] {

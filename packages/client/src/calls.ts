@@ -56,7 +56,7 @@ export interface CallsOptions {
 
 interface PendingCall extends Ask {
   readonly name: CallName;
-  readonly request: { requestId?: string; minRevision?: number };
+  readonly request: object & { requestId?: string; minRevision?: number };
   readonly write: boolean;
   readonly deadlineAtMs: number;
   readonly startedAtMs: number;

@@ -2,6 +2,7 @@
 // their own (`@parley/client/grpc`, `@parley/client/file-outbox`), so that a browser loads neither.
 export {
   type Account,
+  type Attachment,
   type ClusterView,
   type Event,
   type FollowedThread,
@@ -40,6 +41,14 @@ export { ChatSync, type ChatSyncOptions, type HistoryResult, type RoomList } fro
 export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";
 export type { ConnectionState } from "./connection-machine.ts";
 export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
+export {
+  downloadFile,
+  type FileProgress,
+  type FileToUpload,
+  fileNameOf,
+  type TransferOptions,
+  uploadFile,
+} from "./files.ts";
 export { type Health, HealthMonitor } from "./health.ts";
 export { invitePath, inviteSecretIn, newSecret, passwordPath, passwordSecretIn } from "./links.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";
@@ -53,6 +62,7 @@ export type {
   Clock,
   LinkEnd,
   OutboxFailure,
+  OutboxFile,
   OutboxItem,
   OutboxStore,
   Random,

@@ -197,6 +197,7 @@ export class Outbox {
       body,
       replyToSeq: options.replyToSeq ?? 0,
       threadRootSeq: options.threadRootSeq ?? 0,
+      files: options.files,
       queuedAtMs: this.#clock.wallMs(),
     };
     const entry = this.#newEntry(item);
@@ -598,7 +599,7 @@ export class Outbox {
   #build(entry: Entry): { op: Op; timeoutMs: number } {
     entry.transmitted = true;
     entry.token = this.#options.token();
-    const { clientMessageId, roomId, body, replyToSeq, threadRootSeq = 0 } = entry.item;
+    const { clientMessageId, roomId, body, replyToSeq, threadRootSeq = 0, files = [] } = entry.item;
     const afterClientMessageId = this.#predecessor(entry)?.item.clientMessageId ?? "";
     const value = {
       roomId,
@@ -607,6 +608,7 @@ export class Outbox {
       replyToSeq,
       threadRootSeq,
       afterClientMessageId,
+      clientFileIds: files.map(({ clientFileId }) => clientFileId),
     };
     return { op: { $case: "send", value }, timeoutMs: TIMING.attemptMs };
   }

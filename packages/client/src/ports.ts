@@ -58,6 +58,14 @@ export interface OutboxFailure {
   readonly message: string;
 }
 
+/** A file that was uploaded and belongs to a message that waits. */
+export interface OutboxFile {
+  readonly clientFileId: string;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** One message that was written and is not yet known to be committed. */
 export interface OutboxItem {
   /** 1–64 bytes, unique for the author; the same over every retry (P2). */
@@ -71,6 +79,8 @@ export interface OutboxItem {
   readonly replyToSeq: number;
   /** Left out or 0 = in no thread. */
   readonly threadRootSeq?: number | undefined;
+  /** Files that were uploaded for it, in the order in which it shows them; left out = none. */
+  readonly files?: readonly OutboxFile[] | undefined;
   /** Wall clock of this device, for display. */
   readonly queuedAtMs: number;
   /** Set once it can never succeed; it stays until it is dismissed or retried. */

@@ -1,6 +1,6 @@
 // What a send is to the application: what it gives, what it gets, what becomes of it.
 import { LIMITS, type Message, ParleyError } from "@parley/protocol";
-import type { OutboxItem } from "./ports.ts";
+import type { OutboxFile, OutboxItem } from "./ports.ts";
 
 export interface SendResult {
   readonly message: Message;
@@ -13,6 +13,8 @@ export interface SendOptions {
   readonly replyToSeq?: number | undefined;
   /** The number of the message to whose thread this one belongs; 0 or left out = it stands in the room itself. */
   readonly threadRootSeq?: number | undefined;
+  /** Files that are uploaded whole (`uploadFile`) and belong to no message yet; with some the text may be empty. */
+  readonly files?: readonly OutboxFile[] | undefined;
   /** Made by the client when left out. */
   readonly clientMessageId?: string | undefined;
   /** Before transmission it cancels the message; later it only ends the waiting. */
@@ -66,7 +68,13 @@ export function refusalOf(
 ): ParleyError | undefined {
   const bytes = sizeOf(item.body);
   const idBytes = sizeOf(item.clientMessageId);
-  if (bytes === 0) return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
+  const { files = [] } = item;
+  if (files.length > LIMITS.filesPerMessageMax) {
+    const message = `a message has at most ${LIMITS.filesPerMessageMax} files`;
+    return new ParleyError("TOO_LARGE", message);
+  }
+  if (bytes === 0 && files.length === 0)
+    return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
   if (!item.body.isWellFormed()) {
     return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode");
   }

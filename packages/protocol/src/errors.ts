@@ -76,6 +76,8 @@ export const REASONS = {
   ACCOUNT_NOT_FOUND: StatusCode.NOT_FOUND,
   ROOM_NOT_FOUND: StatusCode.NOT_FOUND,
   MESSAGE_NOT_FOUND: StatusCode.NOT_FOUND,
+  // It was deleted with its message, given to another one, is not whole yet, or was never there.
+  FILE_NOT_FOUND: StatusCode.NOT_FOUND,
   // The message was edited since it was read.
   VERSION_CONFLICT: StatusCode.ABORTED,
   SESSION_NOT_FOUND: StatusCode.NOT_FOUND,

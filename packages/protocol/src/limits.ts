@@ -12,6 +12,21 @@ export const LIMITS = {
   deviceBytesMax: 128,
   bodyBytesMax: 16_384,
   clientMessageIdBytesMax: 64,
+  fileBytesMax: 8 * 1024 * 1024,
+  /** Of one Upload. */
+  fileChunkBytesMax: 64 * 1024,
+  /** Of one Download. */
+  downloadBytesMax: 256 * 1024,
+  fileNameBytesMax: 255,
+  filesPerMessageMax: 8,
+  /** Of all files of one account that a message names or will name. */
+  fileBytesPerAccountMax: 256 * 1024 * 1024,
+  /** Of all files there are. */
+  fileBytesInAllMax: 8 * 1024 * 1024 * 1024,
+  /** Files of one account that no message names yet. */
+  unsentFilesPerAccountMax: 20,
+  /** After it a file that no message names is forgotten. */
+  unsentFileTtlMs: 24 * 60 * 60 * 1000,
   patternBytesMax: 128,
   pageTokenBytesMax: 256,
   deleteSeqsMax: 100,

@@ -18,6 +18,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  DownloadRequest,
+  DownloadResponse,
   EditRequest,
   EditResponse,
   FollowThreadRequest,
@@ -92,6 +94,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UploadRequest,
+  UploadResponse,
   UsePasswordLinkRequest,
   UsePasswordLinkResponse,
 } from "./generated/parley/v1/chat_messages.ts";
@@ -128,6 +132,8 @@ function operation<Request, Response>(
 
 /** Keyed by the `$case` of Request.op and Reply.result. */
 export const OPERATIONS = {
+  upload: operation(45, "Upload", "write", "account", UploadRequest, UploadResponse),
+  download: operation(46, "Download", "read", "account", DownloadRequest, DownloadResponse),
   register: operation(10, "Register", "write", "none", RegisterRequest, RegisterResponse),
   login: operation(11, "Login", "write", "none", LoginRequest, LoginResponse),
   logout: operation(12, "Logout", "write", "account", LogoutRequest, LogoutResponse),

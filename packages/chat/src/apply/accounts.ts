@@ -214,6 +214,7 @@ export function deleteAccount(
   }
   for (const session of state.sessionsOf(account.id)) endSession(context, session);
   for (const invite of state.invitesBy(account.id)) state.removeInvite(invite);
+  state.files.dropUnsentOf(account.id);
   state.setLink(account, "", 0);
   state.setBlocked(account, [], 0);
   state.forgetAccountName(account);

@@ -22,6 +22,7 @@ import {
 } from "./accounts.ts";
 import { block } from "./blocks.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
+import { upload } from "./files.ts";
 import { createInvite, revokeInvite } from "./invites.ts";
 import {
   inviteMember,
@@ -48,6 +49,7 @@ const LAST_SEEN_STEP_MS = 5 * 60 * 1000;
 /** Applies a command that passed `commandProblem`. Never throws for what is in the command. */
 export function applyCommand(context: ApplyContext, command: Command): Result {
   const { op } = command;
+  context.state.files.sweep();
   if (op === undefined) return refuse("UNKNOWN_OPERATION", "The command names no operation.");
   if (op.$case === "raiseStateVersion") return raiseStateVersion(context, op.value.stateVersion);
   if (command.version > context.state.stateVersion) {
@@ -145,6 +147,7 @@ function identifyingContent(op: Op): SqlValue[] {
     case "setReadReceipts":
       return [op.$case, op.value.shown ? 1 : 0];
     case "send":
+    case "upload":
     case "markRead":
     case "raiseStateVersion":
       return [op.$case];
@@ -266,6 +269,8 @@ function run(context: ApplyContext, account: AccountRow, op: ActorsOp): Result {
   switch (op.$case) {
     case "send":
       return send(context, account, op.value);
+    case "upload":
+      return upload(context, account, op.value);
     case "markRead":
       return markRead(context, account, op.value);
     case "setReadReceipts":

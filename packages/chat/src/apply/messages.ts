@@ -28,6 +28,7 @@ import {
 } from "../views.ts";
 import { blockedProblem } from "./blocks.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
+import { attachmentsOf, filesToGive } from "./files.ts";
 import { isDirect, type Membership, membershipOf } from "./membership.ts";
 import { mutedProblem } from "./muting.ts";
 import { followByReply, markThreadRead, threadRoot, withoutReplies, withReply } from "./threads.ts";
@@ -36,7 +37,8 @@ function sendContentHash(context: ApplyContext, command: SendCommand): number {
   const { roomId, body, replyToSeq, threadRootSeq } = command;
   // As it was before there were threads, for what is in none.
   const thread = threadRootSeq === 0 ? [] : [threadRootSeq];
-  return contentHash(context.state.hasher, [roomId, body, replyToSeq, ...thread]);
+  const { clientFileIds } = command;
+  return contentHash(context.state.hasher, [roomId, body, replyToSeq, ...thread, ...clientFileIds]);
 }
 
 function sendResponse(message: Uint8Array): Uint8Array {
@@ -135,6 +137,8 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
   const root =
     command.threadRootSeq === 0 ? undefined : threadRoot(context, room, command.threadRootSeq);
   if (root instanceof ParleyError) return root;
+  const files = filesToGive(context, account, command.clientFileIds);
+  if (files instanceof ParleyError) return files;
   const replies = root === undefined ? 0 : 1;
   const sentAtMs = Math.max(stampMs, room.lastSentAtMs);
   const mentions = mentionsOf(context, found, command);
@@ -171,8 +175,10 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
     repliesSoFar: room.replyCount + replies,
     authorRepliesSoFar: sender.replyCount + replies,
     thread: null,
+    attachments: attachmentsOf(files),
   };
   state.messages.append(row);
+  for (const file of files) state.files.give(file, room.id, row.id);
   if (mentions !== undefined) addMentions(context, row, mentions);
   sender.sentCount = row.authorSeq;
   sender.lastSeq = row.seq;
@@ -225,9 +231,11 @@ export function deleteMessages(
       changedRevision: revision,
       reactions: null,
       pinnedRevision: 0,
+      attachments: null,
     };
     state.messages.replace(row, after);
     if (row.reactions !== null) state.reactions.drop(row.id);
+    if (row.attachments !== null) state.files.dropOfMessage(room.id, row.id);
     changed.set(row.seq, after);
   }
   for (const [rootSeq, seqs] of repliesByThread(rows)) {

@@ -139,6 +139,7 @@ export function deleteRoom(
     return refuse("PERMISSION_DENIED", "Only an owner of the room may delete it.");
   }
   for (const invite of state.invitesTo(room.id)) state.removeInvite(invite);
+  state.files.dropOfRoom(room.id);
   const removed = roomRemovedEvent(revision, room.id, REMOVAL.roomDeleted, account.id);
   for (const member of state.memberRows(room.id)) {
     if (member.role === 0) continue;

@@ -1,6 +1,7 @@
 // Reads, each from one consistent state: rows and the revision that they belong to come out of one
 // read transaction. Runs beside apply, on a connection of its own.
 import {
+  DownloadRequest,
   GetAccountRequest,
   HistoryRequest,
   ListAccountsRequest,
@@ -17,6 +18,7 @@ import { keptStateHash, recomputeStateHash } from "../schema.ts";
 import type { ChatAnswer, ChatQuery } from "../types.ts";
 import { AccountReads } from "./accounts.ts";
 import { CatchUpReads } from "./catch-up.ts";
+import { FileReads } from "./files.ts";
 import { HistoryReads } from "./history.ts";
 import { InviteReads } from "./invites.ts";
 import { RoomReads } from "./rooms.ts";
@@ -38,6 +40,7 @@ export class ChatReader {
   readonly #search: SearchReads;
   readonly #unread: UnreadReads;
   readonly #catchUp: CatchUpReads;
+  readonly #files: FileReads;
 
   /** `db`: a connection (read-only is enough) to a file that a ChatMachine has opened before. */
   constructor(db: ChatDatabase) {
@@ -51,6 +54,7 @@ export class ChatReader {
     this.#history = new HistoryReads(db, this.#rows, this.#unread);
     this.#invites = new InviteReads(db, this.#rows);
     this.#rooms = new RoomReads(db, this.#rows, this.#unread);
+    this.#files = new FileReads(db, this.#rows);
     this.#catchUp = new CatchUpReads(db, this.#rows, this.#unread);
   }
 
@@ -147,6 +151,8 @@ export class ChatReader {
         return this.#history.thread(decode(ThreadRequest, query.request), accountId, revision);
       case "listPins":
         return this.#history.pins(decode(ListPinsRequest, query.request), accountId, revision);
+      case "download":
+        return this.#files.download(decode(DownloadRequest, query.request), accountId, revision);
       case "search":
         return this.#search.search(decode(SearchRequest, query.request), accountId, revision);
       case "unread":

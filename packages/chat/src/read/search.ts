@@ -90,7 +90,7 @@ export class SearchReads {
     this.#changed = prepareArrays(db, `SELECT id FROM search_changed ${between}`);
     this.#look = prepareArrays(
       db,
-      `SELECT room_id, sent_at_ms, reactions IS NOT NULL, pinned_revision FROM messages
+      `SELECT room_id, sent_at_ms, reactions IS NOT NULL, pinned_revision, attachments IS NOT NULL FROM messages
        WHERE id = ? AND deleted = 0`,
     );
     this.#message = prepareArrays(
@@ -246,12 +246,13 @@ export class SearchReads {
 
   /** What the rows say; it costs less than the text. Whoever is no member any more finds nothing. */
   #isEligible(id: number, { query, roomIds }: Search): boolean {
-    const row = firstArray(this.#look, id) as [number, number, number, number] | undefined;
+    const row = firstArray(this.#look, id) as [number, number, number, number, number] | undefined;
     if (row === undefined) return false;
-    const [roomId, sentAtMs, hasReactions, pinnedRevision] = row;
+    const [roomId, sentAtMs, hasReactions, pinnedRevision, hasFiles] = row;
     if (!roomIds.has(roomId)) return false;
     if (sentAtMs < query.sinceMs || sentAtMs >= query.beforeMs) return false;
     if (query.has.has("reaction") && hasReactions === 0) return false;
+    if (query.has.has("file") && hasFiles === 0) return false;
     return !query.has.has("pin") || pinnedRevision > 0;
   }
 

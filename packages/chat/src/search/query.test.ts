@@ -67,8 +67,8 @@ test("what makes no sense is refused with a sentence that says why", () => {
   expect(refusal("before:yesterday")).toContain("2026-01-31");
   expect(refusal("before:2026-02-29")).toContain("no day 2026-02-29");
   expect(refusal("after:2026-13-01")).toContain("no day");
-  expect(refusal("has:file")).toContain("no files");
-  expect(refusal("has:cake")).toContain("link, mention, reaction, pin");
+  expect(refusal("has:fire")).toContain("one of");
+  expect(refusal("has:cake")).toContain("link, file, mention, reaction, pin");
   expect(refusal("a\u0000b")).toContain("control character");
   expect(refusal("\ud800")).toContain("well-formed");
 });

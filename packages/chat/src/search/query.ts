@@ -3,7 +3,7 @@
 import { LIMITS, ParleyError } from "@parley/protocol";
 import { lineProblem } from "../text.ts";
 
-export const HAS = ["link", "mention", "reaction", "pin"] as const;
+export const HAS = ["link", "file", "mention", "reaction", "pin"] as const;
 export type Has = (typeof HAS)[number];
 
 export interface SearchQuery {
@@ -135,7 +135,6 @@ class Draft implements SearchQuery {
 function hasOf(value: string): Has {
   const has = HAS.find((one) => one === value);
   if (has !== undefined) return has;
-  if (value === "file") throw refused("There are no files to search for yet: messages are text.");
   throw refused(`After has: one of ${HAS.join(", ")} must follow.`);
 }
 

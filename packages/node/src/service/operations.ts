@@ -27,6 +27,7 @@ import {
   setRoomPreferenceCommand,
   updateProfileCommand,
   updateRoomCommand,
+  uploadCommand,
   validateSecret,
 } from "@parley/chat";
 import {
@@ -189,6 +190,8 @@ export class Operations {
         return this.#submit(command, caller);
       },
       send: (request, caller) => this.#send(request, caller),
+      upload: (request, caller) => this.#submit(uploadCommand(request, caller.identity), caller),
+      download: (request, caller) => this.#read("download", request, caller),
       history: (request, caller) => this.#read("history", request, caller),
       thread: (request, caller) => this.#read("thread", request, caller),
       listSessions: (request, caller) => this.#read("listSessions", request, caller),

@@ -35,6 +35,7 @@ const STALE_FIELD = {
   search: 4,
   thread: 4,
   unread: 4,
+  download: 4,
 } as const satisfies Partial<Record<OperationName, number>>;
 export type ReadName = keyof typeof STALE_FIELD;
 

@@ -22,6 +22,7 @@ import type {
   Membership,
 } from "@parley/node";
 import {
+  type Attachment,
   Command,
   type Message,
   type Reaction,
@@ -157,6 +158,7 @@ export class ChatDisk {
     const reactions = this.#reactions();
     const mentioned = this.#mentions();
     const threads = this.#threads();
+    const files = this.#attachments();
     const rows = this.#current?.db
       ?.prepare(
         `SELECT id, room_id, seq, author_id, client_message_id, body, sent_at_ms, reply_to_seq, deleted,
@@ -182,6 +184,7 @@ export class ChatDisk {
         reactions: reactions.get(Number(row.id)) ?? [],
         threadRootSeq: Number(row.thread_root_seq),
         thread: threads.get(`${row.room_id}:${row.seq}`),
+        attachments: files.get(Number(row.id)) ?? [],
         // Not the message's own: the first follows the account, the second its changes.
         author: "",
         revision: 0,
@@ -191,6 +194,23 @@ export class ChatDisk {
       else room.push(message);
     }
     return rooms;
+  }
+
+  /** By message, from the files and not from what the message's row says of them. */
+  #attachments(): Map<number, Attachment[]> {
+    const messages = new Map<number, Attachment[]>();
+    const rows = this.#current?.db
+      ?.prepare(
+        "SELECT id, name, size, sha256, message_id FROM files WHERE message_id > 0 AND dropped = 0 ORDER BY id",
+      )
+      .all();
+    for (const row of rows ?? []) {
+      const { name, sha256 } = row as { name: string; sha256: Uint8Array };
+      const file = { fileId: Number(row.id), name, size: Number(row.size), sha256 };
+      const messageId = Number(row.message_id);
+      messages.set(messageId, [...(messages.get(messageId) ?? []), file]);
+    }
+    return messages;
   }
 
   /** By message, from who gave what and not from what the message's row says of it. */

@@ -74,6 +74,7 @@ function commandOf(index: number): Command | undefined {
     replyToSeq: 0,
     threadRootSeq: 0,
     afterClientMessageId: "",
+    clientFileIds: [],
   };
   return sendCommand(send, actor);
 }

@@ -38,6 +38,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  DownloadRequest,
+  DownloadResponse,
   EditRequest,
   EditResponse,
   Event,
@@ -114,6 +116,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UploadRequest,
+  UploadResponse,
   UsePasswordLinkRequest,
   UsePasswordLinkResponse,
 } from "./chat_messages.ts";
@@ -390,6 +394,22 @@ export const ChatDefinition = {
       requestType: SendRequest as typeof SendRequest,
       requestStream: false,
       responseType: SendResponse as typeof SendResponse,
+      responseStream: false,
+      options: {},
+    },
+    upload: {
+      name: "Upload",
+      requestType: UploadRequest as typeof UploadRequest,
+      requestStream: false,
+      responseType: UploadResponse as typeof UploadResponse,
+      responseStream: false,
+      options: {},
+    },
+    download: {
+      name: "Download",
+      requestType: DownloadRequest as typeof DownloadRequest,
+      requestStream: false,
+      responseType: DownloadResponse as typeof DownloadResponse,
       responseStream: false,
       options: {},
     },
@@ -842,6 +862,24 @@ export const ChatService = {
     responseSerialize: (value: SendResponse): Buffer => Buffer.from(SendResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendResponse => SendResponse.decode(value),
   },
+  upload: {
+    path: "/parley.v1.Chat/Upload" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UploadRequest): Buffer => Buffer.from(UploadRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UploadRequest => UploadRequest.decode(value),
+    responseSerialize: (value: UploadResponse): Buffer => Buffer.from(UploadResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UploadResponse => UploadResponse.decode(value),
+  },
+  download: {
+    path: "/parley.v1.Chat/Download" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DownloadRequest): Buffer => Buffer.from(DownloadRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DownloadRequest => DownloadRequest.decode(value),
+    responseSerialize: (value: DownloadResponse): Buffer => Buffer.from(DownloadResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DownloadResponse => DownloadResponse.decode(value),
+  },
   edit: {
     path: "/parley.v1.Chat/Edit" as const,
     requestStream: false as const,
@@ -1020,6 +1058,8 @@ export interface ChatServer extends UntypedServiceImplementation {
   listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
   openDirect: handleUnaryCall<OpenDirectRequest, OpenDirectResponse>;
   send: handleUnaryCall<SendRequest, SendResponse>;
+  upload: handleUnaryCall<UploadRequest, UploadResponse>;
+  download: handleUnaryCall<DownloadRequest, DownloadResponse>;
   edit: handleUnaryCall<EditRequest, EditResponse>;
   delete: handleUnaryCall<DeleteRequest, DeleteResponse>;
   react: handleUnaryCall<ReactRequest, ReactResponse>;
@@ -1531,6 +1571,36 @@ export interface ChatClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendResponse) => void,
+  ): ClientUnaryCall;
+  upload(
+    request: UploadRequest,
+    callback: (error: ServiceError | null, response: UploadResponse) => void,
+  ): ClientUnaryCall;
+  upload(
+    request: UploadRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UploadResponse) => void,
+  ): ClientUnaryCall;
+  upload(
+    request: UploadRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UploadResponse) => void,
+  ): ClientUnaryCall;
+  download(
+    request: DownloadRequest,
+    callback: (error: ServiceError | null, response: DownloadResponse) => void,
+  ): ClientUnaryCall;
+  download(
+    request: DownloadRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DownloadResponse) => void,
+  ): ClientUnaryCall;
+  download(
+    request: DownloadRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DownloadResponse) => void,
   ): ClientUnaryCall;
   edit(request: EditRequest, callback: (error: ServiceError | null, response: EditResponse) => void): ClientUnaryCall;
   edit(

@@ -237,7 +237,23 @@ export interface Message {
    * Absent until somebody replied in a thread. A deleted message keeps the one that it had, and its thread
    * can be read.
    */
-  thread: ThreadSummary | undefined;
+  thread:
+    | ThreadSummary
+    | undefined;
+  /** In the order in which the author gave them, at most 8. A deleted message has none. */
+  attachments: Attachment[];
+}
+
+/** A file of a message; Download gives its bytes. */
+export interface Attachment {
+  /** Unique in the cluster. */
+  fileId: number;
+  /** For people, without a path: 1–255 bytes of UTF-8. It says nothing of what the file is. */
+  name: string;
+  /** Bytes, 1–8,388,608. */
+  size: number;
+  /** SHA-256 of the bytes, as whoever uploaded it said; 32 bytes. */
+  sha256: Uint8Array;
 }
 
 /** One emoji on a message, and who gave it. */
@@ -828,7 +844,7 @@ export interface OpenDirectResponse {
 
 export interface SendRequest {
   roomId: number;
-  /** 1–16,384 bytes of UTF-8. */
+  /** 1–16,384 bytes of UTF-8; may be empty when there are files. */
   body: string;
   /** 1–64 bytes, unique for the author (a UUIDv7 is a good one). A retry must carry the same one (P2). */
   clientMessageId: string;
@@ -840,6 +856,8 @@ export interface SendRequest {
   afterClientMessageId: string;
   /** The message to whose thread this one belongs; 0 = none. A message of the room itself that is not deleted. */
   threadRootSeq: number;
+  /** The `client_file_id`s of files that the author has uploaded whole and given to no message yet; at most 8. */
+  clientFileIds: string[];
 }
 
 export interface SendResponse {
@@ -848,6 +866,47 @@ export interface SendResponse {
     | undefined;
   /** How many members held it on disk when this was sent. */
   replicas: number;
+}
+
+/**
+ * The next bytes of a file, which a Send may then name. Nobody else sees it before. Given again, it changes nothing: who is not sure what
+ * arrived asks with what it sent last, and goes on from `received`. What no message names is forgotten after a day.
+ * Refused with LIMIT_REACHED when the account's files take 256 MiB, everybody's take 8 GiB, or 20 of the account's wait for a message.
+ */
+export interface UploadRequest {
+  /** 1–64 bytes, unique for the account (a UUIDv7 is a good one). */
+  clientFileId: string;
+  /** Of the file, the same in every part; see Attachment. */
+  name: string;
+  size: number;
+  sha256: Uint8Array;
+  /** Where `data` belongs. 0 begins the file. */
+  offset: number;
+  /** 1–65,536 bytes. */
+  data: Uint8Array;
+}
+
+export interface UploadResponse {
+  /** So many of its first bytes are stored; all of them: it may be sent. */
+  received: number;
+  revision: number;
+}
+
+/** Bytes of a file, for whoever may read the message that it belongs to (FILE_NOT_FOUND: it was deleted, or there is none such). */
+export interface DownloadRequest {
+  fileId: number;
+  offset: number;
+  consistency: Consistency;
+  minRevision: number;
+}
+
+export interface DownloadResponse {
+  /** From the offset on, at most 262,144 bytes; none at or after the end. */
+  data: Uint8Array;
+  /** Of the whole file. */
+  size: number;
+  revision: number;
+  staleMs: number;
 }
 
 /** Deletes messages: one's own, or anybody's for admins and owners of the room. At most 100. */
@@ -959,7 +1018,7 @@ export interface HistoryResponse {
  * - `in:#room`, `in:"a room"`, `in:@ann`: its room (also a public one that the account is not in), or the conversation with somebody;
  *   several of them: one of these.
  * - `before:2026-01-31`, `after:2026-01-31`: sent before that day began, or after it had ended; days are those of UTC.
- * - `has:link`, `has:reaction`, `has:pin`, and `has:mention`: it mentions the account that asks.
+ * - `has:link`, `has:file`, `has:reaction`, `has:pin`, and `has:mention`: it mentions the account that asks.
  * A query that makes no sense is refused with INVALID_ARGUMENT and a sentence that says what is wrong with it.
  */
 export interface SearchRequest {
@@ -1752,6 +1811,7 @@ function createBaseMessage(): Message {
     mentionsRoom: false,
     threadRootSeq: 0,
     thread: undefined,
+    attachments: [],
   };
 }
 
@@ -1817,6 +1877,9 @@ export const Message: MessageFns<Message> = {
     }
     if (message.thread !== undefined) {
       ThreadSummary.encode(message.thread, writer.uint32(154).fork()).join();
+    }
+    for (const v of message.attachments) {
+      Attachment.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1996,6 +2059,14 @@ export const Message: MessageFns<Message> = {
             message.thread = ThreadSummary.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.attachments.push(Attachment.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2034,6 +2105,98 @@ export const Message: MessageFns<Message> = {
     message.thread = (object.thread !== undefined && object.thread !== null)
       ? ThreadSummary.fromPartial(object.thread)
       : undefined;
+    message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAttachment(): Attachment {
+  return { fileId: 0, name: "", size: 0, sha256: new Uint8Array(0) };
+}
+
+export const Attachment: MessageFns<Attachment> = {
+  encode(message: Attachment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fileId !== 0) {
+      writer.uint32(8).uint64(message.fileId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).uint64(message.size);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attachment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fileId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Attachment>): Attachment {
+    return Attachment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Attachment>): Attachment {
+    const message = createBaseAttachment();
+    message.fileId = object.fileId ?? 0;
+    message.name = object.name ?? "";
+    message.size = object.size ?? 0;
+    message.sha256 = object.sha256 ?? new Uint8Array(0);
     return message;
   },
 };
@@ -8346,7 +8509,15 @@ export const OpenDirectResponse: MessageFns<OpenDirectResponse> = {
 };
 
 function createBaseSendRequest(): SendRequest {
-  return { roomId: 0, body: "", clientMessageId: "", replyToSeq: 0, afterClientMessageId: "", threadRootSeq: 0 };
+  return {
+    roomId: 0,
+    body: "",
+    clientMessageId: "",
+    replyToSeq: 0,
+    afterClientMessageId: "",
+    threadRootSeq: 0,
+    clientFileIds: [],
+  };
 }
 
 export const SendRequest: MessageFns<SendRequest> = {
@@ -8368,6 +8539,9 @@ export const SendRequest: MessageFns<SendRequest> = {
     }
     if (message.threadRootSeq !== 0) {
       writer.uint32(48).uint64(message.threadRootSeq);
+    }
+    for (const v of message.clientFileIds) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -8433,6 +8607,14 @@ export const SendRequest: MessageFns<SendRequest> = {
             message.threadRootSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.clientFileIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8456,6 +8638,7 @@ export const SendRequest: MessageFns<SendRequest> = {
     message.replyToSeq = object.replyToSeq ?? 0;
     message.afterClientMessageId = object.afterClientMessageId ?? "";
     message.threadRootSeq = object.threadRootSeq ?? 0;
+    message.clientFileIds = object.clientFileIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -8525,6 +8708,370 @@ export const SendResponse: MessageFns<SendResponse> = {
       ? Message.fromPartial(object.message)
       : undefined;
     message.replicas = object.replicas ?? 0;
+    return message;
+  },
+};
+
+function createBaseUploadRequest(): UploadRequest {
+  return { clientFileId: "", name: "", size: 0, sha256: new Uint8Array(0), offset: 0, data: new Uint8Array(0) };
+}
+
+export const UploadRequest: MessageFns<UploadRequest> = {
+  encode(message: UploadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientFileId !== "") {
+      writer.uint32(10).string(message.clientFileId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).uint64(message.size);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(40).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(50).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientFileId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadRequest>): UploadRequest {
+    return UploadRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadRequest>): UploadRequest {
+    const message = createBaseUploadRequest();
+    message.clientFileId = object.clientFileId ?? "";
+    message.name = object.name ?? "";
+    message.size = object.size ?? 0;
+    message.sha256 = object.sha256 ?? new Uint8Array(0);
+    message.offset = object.offset ?? 0;
+    message.data = object.data ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseUploadResponse(): UploadResponse {
+  return { received: 0, revision: 0 };
+}
+
+export const UploadResponse: MessageFns<UploadResponse> = {
+  encode(message: UploadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.received !== 0) {
+      writer.uint32(8).uint64(message.received);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.received = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadResponse>): UploadResponse {
+    return UploadResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadResponse>): UploadResponse {
+    const message = createBaseUploadResponse();
+    message.received = object.received ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseDownloadRequest(): DownloadRequest {
+  return { fileId: 0, offset: 0, consistency: 0, minRevision: 0 };
+}
+
+export const DownloadRequest: MessageFns<DownloadRequest> = {
+  encode(message: DownloadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fileId !== 0) {
+      writer.uint32(8).uint64(message.fileId);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(16).uint64(message.offset);
+    }
+    if (message.consistency !== 0) {
+      writer.uint32(24).int32(message.consistency);
+    }
+    if (message.minRevision !== 0) {
+      writer.uint32(32).uint64(message.minRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fileId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.minRevision = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DownloadRequest>): DownloadRequest {
+    return DownloadRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DownloadRequest>): DownloadRequest {
+    const message = createBaseDownloadRequest();
+    message.fileId = object.fileId ?? 0;
+    message.offset = object.offset ?? 0;
+    message.consistency = object.consistency ?? 0;
+    message.minRevision = object.minRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseDownloadResponse(): DownloadResponse {
+  return { data: new Uint8Array(0), size: 0, revision: 0, staleMs: 0 };
+}
+
+export const DownloadResponse: MessageFns<DownloadResponse> = {
+  encode(message: DownloadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    if (message.size !== 0) {
+      writer.uint32(16).uint64(message.size);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.staleMs !== 0) {
+      writer.uint32(32).uint64(message.staleMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.staleMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DownloadResponse>): DownloadResponse {
+    return DownloadResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DownloadResponse>): DownloadResponse {
+    const message = createBaseDownloadResponse();
+    message.data = object.data ?? new Uint8Array(0);
+    message.size = object.size ?? 0;
+    message.revision = object.revision ?? 0;
+    message.staleMs = object.staleMs ?? 0;
     return message;
   },
 };

@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Reaction, RegistrationMode, RoomRole, RoomVisibility } from "./chat_messages.ts";
+import { Attachment, Reaction, RegistrationMode, RoomRole, RoomVisibility } from "./chat_messages.ts";
 
 export interface RegisterCommand {
   username: string;
@@ -150,6 +150,16 @@ export interface SendCommand {
   mentionIds: number[];
   mentionsRoom: boolean;
   threadRootSeq: number;
+  clientFileIds: string[];
+}
+
+export interface UploadCommand {
+  clientFileId: string;
+  name: string;
+  size: number;
+  sha256: Uint8Array;
+  offset: number;
+  data: Uint8Array;
 }
 
 export interface DeleteCommand {
@@ -213,6 +223,10 @@ export interface SetReadReceiptsCommand {
 }
 
 /** How a message's row keeps its mentions; no command. */
+export interface AttachmentList {
+  attachments: Attachment[];
+}
+
 export interface MentionList {
   accountIds: number[];
   room: boolean;
@@ -267,6 +281,7 @@ export interface Command {
     | { $case: "createPasswordLink"; value: CreatePasswordLinkCommand }
     | { $case: "usePasswordLink"; value: UsePasswordLinkCommand }
     | { $case: "block"; value: BlockCommand }
+    | { $case: "upload"; value: UploadCommand }
     | { $case: "muteMember"; value: MuteMemberCommand }
     | { $case: "setRoomPreference"; value: SetRoomPreferenceCommand }
     | { $case: "setReadReceipts"; value: SetReadReceiptsCommand }
@@ -1869,6 +1884,7 @@ function createBaseSendCommand(): SendCommand {
     mentionIds: [],
     mentionsRoom: false,
     threadRootSeq: 0,
+    clientFileIds: [],
   };
 }
 
@@ -1901,6 +1917,9 @@ export const SendCommand: MessageFns<SendCommand> = {
     }
     if (message.threadRootSeq !== 0) {
       writer.uint32(64).uint64(message.threadRootSeq);
+    }
+    for (const v of message.clientFileIds) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -1992,6 +2011,14 @@ export const SendCommand: MessageFns<SendCommand> = {
             message.threadRootSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.clientFileIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2017,6 +2044,122 @@ export const SendCommand: MessageFns<SendCommand> = {
     message.mentionIds = object.mentionIds?.map((e) => e) || [];
     message.mentionsRoom = object.mentionsRoom ?? false;
     message.threadRootSeq = object.threadRootSeq ?? 0;
+    message.clientFileIds = object.clientFileIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseUploadCommand(): UploadCommand {
+  return { clientFileId: "", name: "", size: 0, sha256: new Uint8Array(0), offset: 0, data: new Uint8Array(0) };
+}
+
+export const UploadCommand: MessageFns<UploadCommand> = {
+  encode(message: UploadCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientFileId !== "") {
+      writer.uint32(10).string(message.clientFileId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).uint64(message.size);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(40).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(50).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientFileId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadCommand>): UploadCommand {
+    return UploadCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadCommand>): UploadCommand {
+    const message = createBaseUploadCommand();
+    message.clientFileId = object.clientFileId ?? "";
+    message.name = object.name ?? "";
+    message.size = object.size ?? 0;
+    message.sha256 = object.sha256 ?? new Uint8Array(0);
+    message.offset = object.offset ?? 0;
+    message.data = object.data ?? new Uint8Array(0);
     return message;
   },
 };
@@ -2801,6 +2944,61 @@ export const SetReadReceiptsCommand: MessageFns<SetReadReceiptsCommand> = {
   },
 };
 
+function createBaseAttachmentList(): AttachmentList {
+  return { attachments: [] };
+}
+
+export const AttachmentList: MessageFns<AttachmentList> = {
+  encode(message: AttachmentList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.attachments) {
+      Attachment.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachmentList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachmentList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attachments.push(Attachment.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttachmentList>): AttachmentList {
+    return AttachmentList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttachmentList>): AttachmentList {
+    const message = createBaseAttachmentList();
+    message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseMentionList(): MentionList {
   return { accountIds: [], room: false };
 }
@@ -3045,6 +3243,9 @@ export const Command: MessageFns<Command> = {
         break;
       case "block":
         BlockCommand.encode(message.op.value, writer.uint32(354).fork()).join();
+        break;
+      case "upload":
+        UploadCommand.encode(message.op.value, writer.uint32(362).fork()).join();
         break;
       case "muteMember":
         MuteMemberCommand.encode(message.op.value, writer.uint32(474).fork()).join();
@@ -3350,6 +3551,14 @@ export const Command: MessageFns<Command> = {
             message.op = { $case: "block", value: BlockCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 45: {
+            if (tag !== 362) {
+              break;
+            }
+
+            message.op = { $case: "upload", value: UploadCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 59: {
             if (tag !== 474) {
               break;
@@ -3571,6 +3780,12 @@ export const Command: MessageFns<Command> = {
       case "block": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "block", value: BlockCommand.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "upload": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "upload", value: UploadCommand.fromPartial(object.op.value) };
         }
         break;
       }

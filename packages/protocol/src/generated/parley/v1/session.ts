@@ -24,6 +24,8 @@ import {
   DeleteResponse,
   DeleteRoomRequest,
   DeleteRoomResponse,
+  DownloadRequest,
+  DownloadResponse,
   EditRequest,
   EditResponse,
   Event,
@@ -99,6 +101,8 @@ import {
   UpdateProfileResponse,
   UpdateRoomRequest,
   UpdateRoomResponse,
+  UploadRequest,
+  UploadResponse,
   UsePasswordLinkRequest,
   UsePasswordLinkResponse,
 } from "./chat_messages.ts";
@@ -209,6 +213,8 @@ export interface Request {
     | { $case: "followThread"; value: FollowThreadRequest }
     | { $case: "thread"; value: ThreadRequest }
     | { $case: "search"; value: SearchRequest }
+    | { $case: "upload"; value: UploadRequest }
+    | { $case: "download"; value: DownloadRequest }
     | { $case: "setRegistration"; value: SetRegistrationRequest }
     | { $case: "getRegistration"; value: GetRegistrationRequest }
     | { $case: "createInvite"; value: CreateInviteRequest }
@@ -263,6 +269,8 @@ export interface Reply {
     | { $case: "followThread"; value: FollowThreadResponse }
     | { $case: "thread"; value: ThreadResponse }
     | { $case: "search"; value: SearchResponse }
+    | { $case: "upload"; value: UploadResponse }
+    | { $case: "download"; value: DownloadResponse }
     | { $case: "setRegistration"; value: SetRegistrationResponse }
     | { $case: "getRegistration"; value: GetRegistrationResponse }
     | { $case: "createInvite"; value: CreateInviteResponse }
@@ -1057,6 +1065,12 @@ export const Request: MessageFns<Request> = {
       case "search":
         SearchRequest.encode(message.op.value, writer.uint32(354).fork()).join();
         break;
+      case "upload":
+        UploadRequest.encode(message.op.value, writer.uint32(362).fork()).join();
+        break;
+      case "download":
+        DownloadRequest.encode(message.op.value, writer.uint32(370).fork()).join();
+        break;
       case "setRegistration":
         SetRegistrationRequest.encode(message.op.value, writer.uint32(402).fork()).join();
         break;
@@ -1398,6 +1412,22 @@ export const Request: MessageFns<Request> = {
             message.op = { $case: "search", value: SearchRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 45: {
+            if (tag !== 362) {
+              break;
+            }
+
+            message.op = { $case: "upload", value: UploadRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 46: {
+            if (tag !== 370) {
+              break;
+            }
+
+            message.op = { $case: "download", value: DownloadRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 50: {
             if (tag !== 402) {
               break;
@@ -1724,6 +1754,18 @@ export const Request: MessageFns<Request> = {
         }
         break;
       }
+      case "upload": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "upload", value: UploadRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "download": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "download", value: DownloadRequest.fromPartial(object.op.value) };
+        }
+        break;
+      }
       case "setRegistration": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "setRegistration", value: SetRegistrationRequest.fromPartial(object.op.value) };
@@ -1915,6 +1957,12 @@ export const Reply: MessageFns<Reply> = {
         break;
       case "search":
         SearchResponse.encode(message.result.value, writer.uint32(354).fork()).join();
+        break;
+      case "upload":
+        UploadResponse.encode(message.result.value, writer.uint32(362).fork()).join();
+        break;
+      case "download":
+        DownloadResponse.encode(message.result.value, writer.uint32(370).fork()).join();
         break;
       case "setRegistration":
         SetRegistrationResponse.encode(message.result.value, writer.uint32(402).fork()).join();
@@ -2257,6 +2305,22 @@ export const Reply: MessageFns<Reply> = {
             message.result = { $case: "search", value: SearchResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 45: {
+            if (tag !== 362) {
+              break;
+            }
+
+            message.result = { $case: "upload", value: UploadResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 46: {
+            if (tag !== 370) {
+              break;
+            }
+
+            message.result = { $case: "download", value: DownloadResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 50: {
             if (tag !== 402) {
               break;
@@ -2597,6 +2661,18 @@ export const Reply: MessageFns<Reply> = {
       case "search": {
         if (object.result?.value !== undefined && object.result?.value !== null) {
           message.result = { $case: "search", value: SearchResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "upload": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "upload", value: UploadResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "download": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "download", value: DownloadResponse.fromPartial(object.result.value) };
         }
         break;
       }

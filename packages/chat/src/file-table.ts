@@ -1,0 +1,170 @@
+// The files of messages, and those that wait for one. Their bytes are part of the state: what keeps messages safe and the same on all
+// nodes (the log, copies, backups, verification) keeps files so, and a message never names a file that a majority does not have. Never
+// cached; SQLite finds them by index.
+import type { ChatDatabase, Statement } from "./database.ts";
+import { FILE_CHUNKS, FILES, type FileChunkRow, type FileRow } from "./file-rows.ts";
+import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
+import type { TableDefinition } from "./rows.ts";
+import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
+
+/** So many chunks of dropped files go with one command: whatever was deleted, no command takes long. */
+const SWEPT_CHUNKS = 8;
+
+export class FileTable {
+  readonly #sum: HashSum;
+  readonly #hasher: RowHasher;
+  readonly #insert: Statement;
+  readonly #update: Statement;
+  readonly #delete: Statement;
+  readonly #byClientId: Statement;
+  readonly #ofMessage: Statement;
+  readonly #ofRoom: Statement;
+  readonly #unsent: Statement;
+  readonly #bytesOf: Statement;
+  readonly #insertChunk: Statement;
+  readonly #deleteChunk: Statement;
+  readonly #chunks: Statement;
+  readonly #firstDropped: Statement;
+  /** Bytes that all files take or will take, without those that were dropped. */
+  #bytesInAll: number;
+  #dropped: number;
+
+  constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
+    this.#sum = sum;
+    this.#hasher = hasher;
+    const marks = (table: TableDefinition<unknown>) => table.columns.map(() => "?").join(", ");
+    const files = `SELECT ${columnsOf(FILES)} FROM files WHERE`;
+    this.#insert = db.prepare(
+      `INSERT INTO files (${columnsOf(FILES)}) VALUES (${marks(FILES as TableDefinition<unknown>)})`,
+    );
+    this.#update = db.prepare(
+      "UPDATE files SET received = ?, room_id = ?, message_id = ?, dropped = ? WHERE id = ?",
+    );
+    this.#delete = db.prepare("DELETE FROM files WHERE id = ?");
+    this.#byClientId = prepareArrays(db, `${files} account_id = ? AND client_file_id = ?`);
+    this.#ofMessage = prepareArrays(
+      db,
+      `${files} message_id > 0 AND room_id = ? AND message_id = ? ORDER BY id`,
+    );
+    this.#ofRoom = prepareArrays(db, `${files} message_id > 0 AND room_id = ? ORDER BY id`);
+    this.#unsent = prepareArrays(
+      db,
+      `${files} message_id = 0 AND dropped = 0 AND account_id = ? ORDER BY id`,
+    );
+    this.#bytesOf = prepareArrays(
+      db,
+      "SELECT ifnull(sum(size), 0) FROM files WHERE account_id = ? AND dropped = 0",
+    );
+    this.#insertChunk = db.prepare(
+      `INSERT INTO file_chunks (${columnsOf(FILE_CHUNKS)}) VALUES (${marks(FILE_CHUNKS as TableDefinition<unknown>)})`,
+    );
+    this.#deleteChunk = db.prepare("DELETE FROM file_chunks WHERE id = ?");
+    this.#chunks = prepareArrays(
+      db,
+      `SELECT ${columnsOf(FILE_CHUNKS)} FROM file_chunks WHERE file_id = ? ORDER BY at LIMIT ?`,
+    );
+    this.#firstDropped = prepareArrays(db, `${files} dropped = 1 ORDER BY id LIMIT 1`);
+    const [bytes, dropped] = firstArray(
+      prepareArrays(
+        db,
+        "SELECT ifnull(sum(size) FILTER (WHERE dropped = 0), 0), count(*) FILTER (WHERE dropped = 1) FROM files",
+      ),
+    ) as number[];
+    this.#bytesInAll = bytes ?? 0;
+    this.#dropped = dropped ?? 0;
+  }
+
+  get bytesInAll(): number {
+    return this.#bytesInAll;
+  }
+
+  /** Also one that was dropped and still has bytes. */
+  byClientId(accountId: number, clientFileId: string): FileRow | undefined {
+    const values = firstArray(this.#byClientId, accountId, clientFileId);
+    return values === undefined ? undefined : FILES.row(values);
+  }
+
+  /** Those of an account that no message names yet, the oldest first. */
+  unsentOf(accountId: number): FileRow[] {
+    return allArrays(this.#unsent, accountId).map((values) => FILES.row(values));
+  }
+
+  bytesOf(accountId: number): number {
+    return firstArray(this.#bytesOf, accountId)?.[0] as number;
+  }
+
+  add(file: FileRow): void {
+    const values = FILES.values(file);
+    this.#insert.run(...values);
+    this.#add(FILES, values);
+    this.#bytesInAll += file.size;
+  }
+
+  /** The next bytes of `file`; `revision` brought them. Returns the row with them. */
+  append(file: FileRow, revision: number, data: Uint8Array): FileRow {
+    const chunk: FileChunkRow = { id: revision, fileId: file.id, at: file.received, data };
+    const values = FILE_CHUNKS.values(chunk);
+    this.#insertChunk.run(...values);
+    this.#add(FILE_CHUNKS, values);
+    return this.#replace(file, { ...file, received: file.received + data.length });
+  }
+
+  give(file: FileRow, roomId: number, messageId: number): void {
+    this.#replace(file, { ...file, roomId, messageId });
+  }
+
+  drop(file: FileRow): void {
+    if (file.dropped) return;
+    this.#replace(file, { ...file, dropped: true });
+    this.#bytesInAll -= file.size;
+    this.#dropped += 1;
+  }
+
+  dropOfMessage(roomId: number, messageId: number): void {
+    for (const values of allArrays(this.#ofMessage, roomId, messageId))
+      this.drop(FILES.row(values));
+  }
+
+  dropOfRoom(roomId: number): void {
+    for (const values of allArrays(this.#ofRoom, roomId)) this.drop(FILES.row(values));
+  }
+
+  dropUnsentOf(accountId: number): void {
+    for (const file of this.unsentOf(accountId)) this.drop(file);
+  }
+
+  /** Some of what was dropped goes for good: the same with the same command on every node. */
+  sweep(): void {
+    if (this.#dropped === 0) return;
+    const values = firstArray(this.#firstDropped);
+    if (values === undefined) return;
+    const file = FILES.row(values);
+    const chunks = allArrays(this.#chunks, file.id, SWEPT_CHUNKS);
+    for (const chunk of chunks) {
+      this.#deleteChunk.run(chunk[0] as number);
+      this.#subtract(FILE_CHUNKS, chunk);
+    }
+    if (chunks.length === SWEPT_CHUNKS) return;
+    this.#delete.run(file.id);
+    this.#subtract(FILES, values);
+    this.#dropped -= 1;
+  }
+
+  #replace(before: FileRow, after: FileRow): FileRow {
+    this.#subtract(FILES, FILES.values(before));
+    this.#add(FILES, FILES.values(after));
+    const { received, roomId, messageId, dropped, id } = after;
+    this.#update.run(received, roomId, messageId, dropped ? 1 : 0, id);
+    return after;
+  }
+
+  #add(table: { readonly tag: number }, values: readonly SqlValue[]): void {
+    this.#hasher.hash(table.tag, values);
+    this.#sum.add(this.#hasher.a, this.#hasher.b);
+  }
+
+  #subtract(table: { readonly tag: number }, values: readonly SqlValue[]): void {
+    this.#hasher.hash(table.tag, values);
+    this.#sum.subtract(this.#hasher.a, this.#hasher.b);
+  }
+}

@@ -1,0 +1,51 @@
+// The bytes of files, for those who may read their messages.
+import {
+  type DownloadRequest,
+  DownloadResponse,
+  joinBytes,
+  LIMITS,
+  ParleyError,
+} from "@parley/protocol";
+import type { ChatDatabase, Statement } from "../database.ts";
+import { FILES } from "../file-rows.ts";
+import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { readableRoom } from "./access.ts";
+import type { RowSource } from "./rows-of.ts";
+
+const CHUNKS_MAX = LIMITS.downloadBytesMax / LIMITS.fileChunkBytesMax;
+
+export class FileReads {
+  readonly #rows: RowSource;
+  readonly #file: Statement;
+  readonly #chunks: Statement;
+
+  constructor(db: ChatDatabase, rows: RowSource) {
+    this.#rows = rows;
+    this.#file = prepareArrays(
+      db,
+      `SELECT ${columnsOf(FILES)} FROM files WHERE id = ? AND message_id > 0 AND dropped = 0`,
+    );
+    this.#chunks = prepareArrays(
+      db,
+      `SELECT at, data FROM file_chunks WHERE file_id = ?1
+       AND at >= (SELECT max(at) FROM file_chunks WHERE file_id = ?1 AND at <= ?2) ORDER BY at LIMIT ?3`,
+    );
+  }
+
+  /** Chunks as they were uploaded, so that somebody who sent small ones is read in small ones. */
+  download(request: DownloadRequest, accountId: number, revision: number): Uint8Array {
+    const { fileId, offset } = request;
+    const values = firstArray(this.#file, fileId);
+    if (values === undefined) throw new ParleyError("FILE_NOT_FOUND", "There is no such file.");
+    const { roomId, size } = FILES.row(values);
+    readableRoom(this.#rows, roomId, accountId);
+    const rest: Uint8Array[] = [];
+    if (offset < size) {
+      for (const [at, data] of allArrays(this.#chunks, fileId, offset, CHUNKS_MAX)) {
+        rest.push((data as Uint8Array).subarray(Math.max(0, offset - (at as number))));
+      }
+    }
+    const data = joinBytes(rest);
+    return DownloadResponse.encode({ data, size, revision, staleMs: 0 }).finish();
+  }
+}
