@@ -1,17 +1,21 @@
 // One user with a device: a machine, and on it one process of the real client SDK after another. The
 // device remembers, as an application would, the sign-in and (in some seeds) the outbox and cursor.
+import { createHash } from "node:crypto";
 import {
+  type Attachment,
   type CallName,
   type CallOptions,
   type CallResult,
   type Carrier,
+  downloadFile,
   MemoryOutbox,
   type OutboxStore,
   ParleyClient,
   ParleyError,
   type SendOptions,
+  uploadFile,
 } from "@parley/client";
-import type { Message, RequestOf } from "@parley/protocol";
+import { type Message, OPERATIONS, type RequestOf } from "@parley/protocol";
 import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Sought } from "./checkers/search.ts";
 import type { Coverage } from "./coverage.ts";
@@ -214,7 +218,13 @@ export class ClientHost {
     this.sdk?.typing(roomId);
   }
 
-  send(roomId: number, body: string, options: SendOptions = {}): void {
+  /** `hashes`: of the files in the options. */
+  send(
+    roomId: number,
+    body: string,
+    options: SendOptions = {},
+    hashes: readonly Uint8Array[] = [],
+  ): void {
     const sdk = this.sdk;
     const process = this.process;
     if (sdk === undefined || process === undefined) return;
@@ -225,6 +235,7 @@ export class ClientHost {
       roomId,
       clientMessageId: queued.clientMessageId,
       body,
+      files: hashes,
       ordered: true,
     });
     this.pendingSends.set(queued.clientMessageId, operation);
@@ -238,6 +249,57 @@ export class ClientHost {
       },
     );
   }
+
+  /** Uploads a file, and says something with it or nothing. */
+  async sendFile(roomId: number, body: string, bytes: Uint8Array): Promise<void> {
+    const clientFileId = this.uuid7();
+    const process = this.process;
+    try {
+      const file = { clientFileId, name: `${this.name}'s file`, bytes };
+      const uploaded = await uploadFile({ call: this.#recorded }, file);
+      if (process?.alive !== true) return;
+      this.send(roomId, body, { files: [uploaded] }, [createHash("sha256").update(bytes).digest()]);
+    } catch {
+      // Every piece's outcome was recorded.
+    }
+  }
+
+  async download(attachment: Attachment): Promise<void> {
+    const process = this.process;
+    const { history } = this.#world;
+    try {
+      await downloadFile({ call: this.#recorded }, attachment);
+      if (process?.alive === true) history.download(this.name, attachment.fileId, "");
+    } catch (error) {
+      const { reason } = ParleyError.from(error);
+      if (process?.alive === true) history.download(this.name, attachment.fileId, reason);
+    }
+  }
+
+  /** Each call is an operation of its own. */
+  readonly #recorded: ParleyClient["call"] = async (name, fields = {}) => {
+    const { kind } = OPERATIONS[name];
+    const operation = this.#invoke(
+      kind === "write"
+        ? { kind, name, requestId: this.uuid7(), fields: {} }
+        : { kind: "unread", linearizable: false },
+    );
+    const response = await this.#call(operation, name, fields);
+    if (response === undefined) throw new ParleyError("CANCELLED", "the outcome was recorded");
+    const { revision, stale, staleMs } = response as unknown as {
+      revision: number;
+      stale: boolean;
+      staleMs: number;
+    };
+    this.#world.history.complete(
+      operation,
+      kind === "write"
+        ? { kind: "written", revision, response: "" }
+        : { kind: "read", revision, stale: stale || staleMs > 0, messages: [], lastSeq: 0 },
+    );
+    this.#saw(revision);
+    return response;
+  };
 
   async history(
     roomId: number,

@@ -71,6 +71,11 @@ export class History {
     for (const tell of this.#audience.of.onSpread) tell(client, revision, replicas);
   }
 
+  download(client: string, fileId: number, problem: string): void {
+    this.#trace.mix(fileId * 8 + problem.length);
+    for (const checker of this.#checkers) checker.onDownload?.(client, fileId, problem);
+  }
+
   types(accountId: number, roomId: number): void {
     for (const tell of this.#audience.of.onTypes) tell(accountId, roomId);
   }

@@ -54,6 +54,8 @@ export type OperationKind =
       readonly roomId: number;
       readonly clientMessageId: string;
       readonly body: string;
+      /** SHA-256 of the files that go with it. */
+      readonly files: readonly Uint8Array[];
       /** Whether the sender promises order: its sends of the room stand as they were invoked (P3). */
       readonly ordered: boolean;
     }
@@ -141,6 +143,8 @@ export interface Checker {
     receipt: { readonly roomId: number; readonly readerId: number; readonly seq: number },
     seenRevision: number,
   ): void;
+  /** A client has read a file, whole and as its message says, or was refused for a reason. */
+  onDownload?(client: string, fileId: number, problem: string): void;
   /** A list of a room's members, as of `revision`. */
   onMembers?(
     client: string,
@@ -166,12 +170,20 @@ export interface Wanted {
   readonly muted: boolean;
 }
 
+export interface FinalFile {
+  readonly sha256: Uint8Array;
+  /** Of the bytes that are there. */
+  readonly actual: Uint8Array;
+}
+
 export interface FinalNode {
   readonly nodeId: number;
   readonly appliedIndex: number;
   readonly hash: string;
   /** Whole history of each room, ascending. */
   readonly rooms: ReadonlyMap<number, readonly ChatMessage[]>;
+  /** Those of messages. */
+  readonly files: ReadonlyMap<number, FinalFile>;
   /** The rooms of each account. */
   readonly memberships: ReadonlyMap<number, ReadonlyMap<number, Wanted>>;
   /** What is unread, of each account in each of its rooms. */

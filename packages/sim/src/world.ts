@@ -12,6 +12,7 @@ import { Blocking } from "./checkers/blocking.ts";
 import { CommitRule } from "./checkers/commit-rule.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
+import { Files } from "./checkers/files.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { LeadershipTransfer } from "./checkers/leadership-transfer.ts";
 import { Linearizability } from "./checkers/linearizability.ts";
@@ -244,6 +245,7 @@ export class World {
       new ReadReceiptsChecker(this.#report, coverage),
       new Muting(this.#report, coverage),
       new Blocking(this.#report, coverage),
+      new Files(this.#report, coverage),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );
@@ -429,6 +431,7 @@ export class World {
         appliedIndex: state.appliedIndex,
         hash: state.hash,
         rooms,
+        files: server.chatDisk.files(),
         memberships: server.chatDisk.memberships(),
         unread: server.chatDisk.unread(rooms),
       });

@@ -16,6 +16,7 @@ import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Blocking } from "../src/checkers/blocking.ts";
 import { ElectionSafety } from "../src/checkers/election-safety.ts";
+import { Files } from "../src/checkers/files.ts";
 import { LeaderCompleteness } from "../src/checkers/leader-completeness.ts";
 import { LogMatching } from "../src/checkers/log-matching.ts";
 import { Muting } from "../src/checkers/muting.ts";
@@ -96,6 +97,7 @@ function final(...rooms: Message[][]): FinalState {
       appliedIndex: 200,
       hash: "h",
       rooms: new Map([[7, messages]]),
+      files: new Map(),
       memberships: new Map([[1, new Map([[7, { starred: false, muted: false }]])]]),
       unread: new Map([[1, new Map([[7, { counted: TWO, told: TWO }]])]]),
     })),
@@ -117,9 +119,13 @@ function operation(kind: OperationKind, fields: Partial<Operation> = {}): Operat
   };
 }
 
-function sending(clientMessageId: string, client = "c1"): Operation {
+function sending(
+  clientMessageId: string,
+  client = "c1",
+  files: readonly Uint8Array[] = [],
+): Operation {
   return operation(
-    { kind: "send", roomId: 7, clientMessageId, body: "", ordered: true },
+    { kind: "send", roomId: 7, clientMessageId, body: "", files, ordered: true },
     { client },
   );
 }
@@ -1000,6 +1006,42 @@ describe("blocking", () => {
     expect(found.splice(0)).toHaveLength(3);
     apply(1, send("more"), { reason: "BLOCKED" });
     expect(found).toEqual(["account 1 to account 2 at index 6 is refused as blocked, and is not"]);
+  });
+});
+
+describe("files", () => {
+  const hash = (byte: number) => new Uint8Array(32).fill(byte);
+  const withFile = (seq: number, byte: number, fileId = 50, fields: Partial<Message> = {}) =>
+    message(seq, {
+      attachments: [{ fileId, name: "a", size: 1, sha256: hash(byte) }],
+      ...fields,
+    });
+  const holding = (messages: Message[], said: number, actual: number): FinalState => ({
+    nodes: final(messages).nodes.map((node) => ({
+      ...node,
+      files: new Map([[50, { sha256: hash(said), actual: hash(actual) }]]),
+    })),
+  });
+
+  test("allows what was sent, where it is", () => {
+    const checker = new Files(report, new Coverage());
+    checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 1)));
+    checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2, { deleted: true })));
+    checker.onDownload("c1", 50, "");
+    checker.onDownload("c1", 51, "FILE_NOT_FOUND");
+    checker.atEnd(holding([withFile(1, 1)], 1, 1));
+    expect(found).toEqual([]);
+  });
+
+  test("catches other files, other bytes, files that are missing, and a deleted message's", () => {
+    const checker = new Files(report, new Coverage());
+    checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 2)));
+    checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2)));
+    checker.onDownload("c1", 50, "CORRUPT");
+    checker.atEnd(holding([withFile(1, 1)], 1, 2));
+    checker.atEnd(holding([withFile(1, 1, 51)], 1, 1));
+    checker.atEnd(holding([withFile(1, 1, 50, { deleted: true })], 1, 1));
+    expect(found).toHaveLength(6);
   });
 });
 

@@ -321,6 +321,7 @@ describe("the checker", () => {
       roomId: 7,
       clientMessageId: "a",
       body: "",
+      files: [],
       ordered: true,
     };
     expect(run([send, { kind: "unknown", reason: "killed" }], [history(true), saw(1)])).toEqual([]);

@@ -106,11 +106,12 @@ export class P2Once implements Checker {
   }
 }
 
-/** A read position is a maximum: a repeat answers where it stands now. */
+/** A read position is a maximum, and so is how much of a file is there: a repeat answers where it stands now. */
 function isComparedWrite(
   operation: Operation,
 ): operation is Operation & { readonly kind: { readonly kind: "write" } } {
-  return operation.kind.kind === "write" && operation.kind.name !== "markRead";
+  const { kind } = operation;
+  return kind.kind === "write" && kind.name !== "markRead" && kind.name !== "upload";
 }
 
 /**

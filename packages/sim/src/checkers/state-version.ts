@@ -18,6 +18,7 @@ const LATER: { readonly [N in CallName]?: CoverageName } = {
   setRoomPreference: "room-preferences",
   setReadReceipts: "receipts-hidden",
   muteMember: "members-muted",
+  upload: "file-pieces-uploaded",
 };
 
 export class StateVersion implements Checker {

@@ -93,6 +93,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 8,
   },
   {
+    name: "file-piece-stored-twice",
+    what: "a piece of a file that comes again is stored again",
+    edits: [
+      {
+        file: "packages/chat/src/apply/files.ts",
+        search: "command.offset === file.received && file.received < file.size",
+        replacement: "command.offset <= file.received && file.messageId === 0",
+      },
+    ],
+    caughtBy: ["files"],
+    seedsMax: 12,
+  },
+  {
     name: "receipts-of-who-hides-them",
     what: "a list of members says how far those have read who hide it",
     edits: [

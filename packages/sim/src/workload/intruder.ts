@@ -184,6 +184,7 @@ export class Intruder implements Checker {
       roomId,
       clientMessageId,
       body,
+      files: [],
       ordered: false,
     });
     rawRequest(this.#session(send.client), "send", {

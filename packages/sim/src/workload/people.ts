@@ -1,4 +1,5 @@
 // What the users do: a random but ordinary life in a chat, through the client SDK.
+import { LIMITS } from "@parley/protocol";
 import type { ClientHost } from "../client-host.ts";
 import type { WorldOptions } from "../options.ts";
 import type { Prng } from "../world/prng.ts";
@@ -36,6 +37,8 @@ const WEIGHTS = {
   kick: 1,
   "mute-member": 3,
   block: 2,
+  "send-file": 3,
+  "read-file": 3,
   "set-role": 1,
   "update-room": 1,
   "open-direct": 2,
@@ -201,6 +204,12 @@ export class People {
       case "reply":
         settle(this.#reply(client, roomId));
         break;
+      case "send-file":
+        settle(this.#sendFile(client, roomId));
+        break;
+      case "read-file":
+        settle(this.#readFile(client, roomId));
+        break;
       case "reply-in-thread":
         settle(this.#replyInThread(client, roomId));
         break;
@@ -282,6 +291,25 @@ export class People {
       const to = client.random.chance(0.15) ? this.#mention(client) : "";
       client.send(roomId, `${client.name} says ${to}${this.#words++} ${"·".repeat(length / 2)}`);
     }
+  }
+
+  /** Mostly a small one; now and then one of several pieces. */
+  async #sendFile(client: ClientHost, roomId: number): Promise<void> {
+    const { random } = client;
+    if (client.pendingSends.size >= PENDING_SENDS_MAX) return;
+    const pieces = random.chance(0.15) ? random.between(1, 2) : 0;
+    const bytes = new Uint8Array(pieces * LIMITS.fileChunkBytesMax + random.between(1, 2_000)).fill(
+      random.int(256),
+    );
+    bytes.set(random.bytes(Math.min(16, bytes.length)));
+    const body = random.chance(0.5) ? "" : `${client.name} shows ${this.#words++}`;
+    await client.sendFile(roomId, body, bytes);
+  }
+
+  async #readFile(client: ClientHost, roomId: number): Promise<void> {
+    const messages = await client.history(roomId, false, { limit: 30 });
+    const files = messages.flatMap(({ attachments }) => attachments);
+    if (files.length > 0) await client.download(client.random.pick(files));
   }
 
   #mention(client: ClientHost): string {

@@ -2,6 +2,7 @@
 // would still have of it after a crash. Applying is durable only at checkpoints (`durable_applied`); a
 // process that dies may find its file as of any batch between the last checkpoint and the last one
 // applied, because the file is written without a sync for each transaction.
+import { createHash } from "node:crypto";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import {
   type AppliedBatch,
@@ -32,7 +33,7 @@ import {
 import type { HardState } from "@parley/raft";
 import { decodeConfState, encodeConfState } from "@parley/store";
 import { unreadText } from "../checkers/unread-counts.ts";
-import type { FinalUnread, Wanted } from "../observer.ts";
+import type { FinalFile, FinalUnread, Wanted } from "../observer.ts";
 import { CopyDisk, type VirtualCopies } from "./copy-disk.ts";
 import { Crash, CrashingDatabase } from "./crashing-database.ts";
 import type { LogDisk, VirtualLogStore } from "./log-disk.ts";
@@ -194,6 +195,22 @@ export class ChatDisk {
       else room.push(message);
     }
     return rooms;
+  }
+
+  /** Files of messages, from their pieces. */
+  files(): Map<number, FinalFile> {
+    const files = new Map<number, FinalFile>();
+    const db = this.#current?.db;
+    const pieces = db?.prepare("SELECT data FROM file_chunks WHERE file_id = ? ORDER BY at");
+    const rows = db
+      ?.prepare("SELECT id, sha256 FROM files WHERE message_id > 0 AND dropped = 0")
+      .all();
+    for (const row of rows ?? []) {
+      const hash = createHash("sha256");
+      for (const { data } of pieces?.all(Number(row.id)) ?? []) hash.update(data as Uint8Array);
+      files.set(Number(row.id), { sha256: row.sha256 as Uint8Array, actual: hash.digest() });
+    }
+    return files;
   }
 
   /** By message, from the files and not from what the message's row says of them. */
