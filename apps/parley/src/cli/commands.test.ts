@@ -1,8 +1,8 @@
 // The commands as scripts run them: processes against a real server.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, type RunningServer, startServer } from "../testing/running-server.ts";
@@ -93,7 +93,7 @@ describe("commands for scripts", () => {
       /\[lobby\] #1 ann: hello world/,
     );
     const refused = await run(["search", "has:cake"], bob);
-    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("link, mention")]);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("link, file")]);
 
     const accounts = await json(["accounts", "b*"]);
     expect(accounts.accounts).toMatchObject([{ username: "bob" }]);
@@ -131,6 +131,32 @@ describe("commands for scripts", () => {
     expect((await json(["thread", "lobby", seq])).followed).toMatchObject({ unread_count: 0 });
     expect((await run(["follow", "lobby", seq, "--remove"], bob)).out).toMatch(/do not follow/);
     expect((await run(["read", "lobby", "--thread", seq], bob)).out).toMatch(/do not follow/);
+  });
+
+  it("files go with messages, and are saved from them", SLOW, async () => {
+    const bob = { as: "bob" };
+    const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 7) & 0xff));
+    const path = join(folder, "a picture.bin");
+    writeFileSync(path, bytes);
+    const { message } = await json(["send", "lobby", "--file", path, "--file", path, "look"]);
+    expect(message).toMatchObject({
+      body: "look",
+      attachments: [{ name: "a picture.bin", size: bytes.length }, { name: "a picture.bin" }],
+    });
+    expect((await run(["history", "lobby"], bob)).out).toContain("📎 a picture.bin (196 KiB)");
+    const saved = await json(["save", "lobby", `${message.seq}`, "--to", join(folder, "in")], bob);
+    expect(saved.paths.map((one: string) => basename(one))).toEqual([
+      "a picture.bin",
+      "a picture (1).bin",
+    ]);
+    for (const one of saved.paths) expect(readFileSync(one).equals(bytes)).toBe(true);
+    const none = await run(["save", "lobby", "1"], bob);
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining("no files")]);
+    const missing = await run(["send", "lobby", "--file", join(folder, "missing")]);
+    expect([missing.code, missing.err]).toEqual([1, expect.stringContaining("can't be read")]);
+    truncateSync(path, 9 * 1024 * 1024);
+    const large = await run(["send", "lobby", "--file", path]);
+    expect([large.code, large.err]).toEqual([1, expect.stringContaining("more than 8 MiB")]);
   });
 
   it("subscribe prints events as they were", SLOW, async () => {

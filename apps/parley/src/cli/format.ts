@@ -64,7 +64,15 @@ export function bodyText(message: Message): string {
   const edited = message.version === 0 ? "" : ` ${pc.dim("(edited)")}`;
   const reactions = reactionsText(message.reactions);
   const pinned = message.pinned ? ` ${pc.dim("(pinned)")}` : "";
-  return `${body}${edited}${pinned}${threadText(message)}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+  const words = [body, filesText(message)].filter((part) => part !== "").join("  ");
+  return `${words}${edited}${pinned}${threadText(message)}${reactions === "" ? "" : `  ${pc.dim(reactions)}`}`;
+}
+
+/** 📎 report.pdf (12 KiB), 📎 photo.png (3.4 MiB) */
+function filesText({ attachments }: Message): string {
+  return attachments
+    .map((file) => `📎 ${printable(file.name)} ${pc.dim(`(${size(file.size)})`)}`)
+    .join(", ");
 }
 
 /** What is said of the thread under a message; empty where there is none. */

@@ -1,6 +1,6 @@
 // Messages: send, read, follow.
 import { createInterface } from "node:readline";
-import type { ParleyClient } from "@parley/client";
+import type { OutboxFile, ParleyClient } from "@parley/client";
 import {
   Consistency,
   type Event,
@@ -13,6 +13,7 @@ import type { Command } from "commander";
 import { wholeNumber } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
+import { uploadPath } from "./files.ts";
 import {
   mentionsText,
   messageLine,
@@ -34,6 +35,7 @@ interface SendFlags extends CommonFlags {
   readonly replyTo?: number;
   readonly thread?: number;
   readonly id?: string;
+  readonly file?: readonly string[];
   readonly stdin: boolean;
 }
 
@@ -43,10 +45,12 @@ async function sendOne(
   body: string,
   flags: SendFlags,
   deadlineMs: number,
+  files: readonly OutboxFile[] = [],
 ): Promise<{ readonly message: Message; readonly replicas: number }> {
   const queued = client.enqueue(roomId, body, {
     replyToSeq: flags.replyTo,
     threadRootSeq: flags.thread,
+    files: files.length === 0 ? undefined : files,
     clientMessageId: flags.id,
     signal: AbortSignal.timeout(deadlineMs),
   });
@@ -89,6 +93,10 @@ async function sendLines(client: ParleyClient, room: Room, flags: SendFlags, dea
   if (failures.length > 0) throw failures[0];
 }
 
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 function addSend(program: Command): void {
   addAccountOptions(program.command("send"))
     .description("send a message")
@@ -97,9 +105,19 @@ function addSend(program: Command): void {
     .option("--reply-to <n>", "number of the message that it answers", SEQ)
     .option("--thread <n>", "number of the message to whose thread it belongs", SEQ)
     .option("--id <id>", "its client message id; a repeat with the same one is stored once")
+    .option("--file <path>", "a file that goes with it; again for more, at most 8", collect)
     .option("--stdin", "send each line of standard input", false)
     .action(async (reference: string, words: readonly string[], flags: SendFlags) => {
-      if (!flags.stdin && words.length === 0) throw new UsageError("Give the text to send.");
+      const { file: paths = [] } = flags;
+      if (!flags.stdin && words.length === 0 && paths.length === 0) {
+        throw new UsageError("Give the text to send, or a file.");
+      }
+      if (flags.stdin && paths.length > 0) {
+        throw new UsageError("--file goes with one message, and not with --stdin.");
+      }
+      if (paths.length > LIMITS.filesPerMessageMax) {
+        throw new UsageError(`A message has at most ${LIMITS.filesPerMessageMax} files.`);
+      }
       if (flags.stdin && flags.id !== undefined) {
         throw new UsageError("--id names one message; it does not go with --stdin.");
       }
@@ -107,7 +125,10 @@ function addSend(program: Command): void {
         const room = await roomToSendTo(client, reference, deadlineMs);
         if (flags.stdin) await sendLines(client, room, flags, deadlineMs);
         else {
-          const sent = await sendOne(client, room.id, words.join(" "), flags, deadlineMs);
+          const files: OutboxFile[] = [];
+          for (const path of paths) files.push(await uploadPath(client, path));
+          const body = words.join(" ");
+          const sent = await sendOne(client, room.id, body, flags, deadlineMs, files);
           showSent(room, sent, flags.json);
         }
       });
@@ -456,6 +477,20 @@ function addChanges(program: Command): void {
         );
       });
     });
+}
+
+/** Rejects with MESSAGE_NOT_FOUND where there is none. */
+export async function messageOf(
+  client: ParleyClient,
+  roomId: number,
+  seq: number,
+  deadlineMs?: number,
+): Promise<Message> {
+  const range = { roomId, afterSeq: seq - 1, limit: 1 };
+  const { messages } = await client.call("history", range, { deadlineMs });
+  const message = messages.find((one) => one.seq === seq);
+  if (message !== undefined) return message;
+  throw new ParleyError("MESSAGE_NOT_FOUND", `There is no message ${seq}.`);
 }
 
 /** How often a message has been edited; what is not there is refused by the edit itself. */

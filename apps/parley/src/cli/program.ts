@@ -6,6 +6,7 @@ import { addBackupCommands } from "./backup-commands.ts";
 import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
+import { addFileCommands } from "./file-commands.ts";
 import { addInviteCommands } from "./invite-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
@@ -38,5 +39,6 @@ export function buildProgram(): Command {
   addRoomCommands(program);
   addInviteCommands(program);
   addMessageCommands(program);
+  addFileCommands(program);
   return program;
 }

@@ -5,6 +5,7 @@ import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
 import { durationMs } from "../cli/arguments.ts";
 import { askAnyStatus } from "../cli/cluster-client.ts";
+import { saveFile, uploadPath } from "../cli/files.ts";
 import {
   accountText,
   lastSeen,
@@ -22,12 +23,12 @@ import {
   linkLine,
   makeInvite,
 } from "../cli/invite-commands.ts";
-import { versionOf } from "../cli/message-commands.ts";
+import { messageOf, versionOf } from "../cli/message-commands.ts";
 import { memberLine, receiptsText, roomLines, seenLines } from "../cli/room-commands.ts";
 import { joinByReference, listRooms, roomTitle } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
-import { CHAT_COMMANDS, type ChatCommandName, splitFirst } from "./input.ts";
+import { CHAT_COMMANDS, type ChatCommandName, splitFirst, splitQuoted } from "./input.ts";
 
 const HISTORY_DEFAULT = 20;
 const HISTORY_MAX = 200;
@@ -297,6 +298,23 @@ async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
 }
 
 /** Rejects with a ParleyError whose message is for the person. */
+async function attach(chat: Chat, path: string, text: string): Promise<void> {
+  requireText(path, "attach");
+  const room = chat.open.require();
+  const file = await uploadPath(chat.client, path);
+  chat.sendTo(room, text, { files: [file] });
+}
+
+async function save(chat: Chat, seq: number, folder: string): Promise<void> {
+  const message = await messageOf(chat.client, chat.open.require().id, seq);
+  if (message.attachments.length === 0) {
+    throw new ParleyError("FILE_NOT_FOUND", `message ${seq} has no files`);
+  }
+  for (const attachment of message.attachments) {
+    chat.note(`saved as ${printable(await saveFile(chat.client, attachment, folder || "."))}`);
+  }
+}
+
 export async function runChatCommand(
   chat: Chat,
   name: ChatCommandName,
@@ -331,6 +349,10 @@ export async function runChatCommand(
       const seq = wholeNumber(first, "reply", Number.MAX_SAFE_INTEGER);
       return chat.reply(seq, requireText(others, "reply"));
     }
+    case "attach":
+      return await attach(chat, ...splitQuoted(rest));
+    case "save":
+      return await save(chat, wholeNumber(first, "save", Number.MAX_SAFE_INTEGER), others);
     case "thread": {
       const seq = wholeNumber(first, "thread", Number.MAX_SAFE_INTEGER);
       return others === "" ? await showThread(chat, seq) : chat.replyInThread(seq, others);

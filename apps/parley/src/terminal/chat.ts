@@ -478,8 +478,8 @@ export class Chat {
     this.#send(text, { threadRootSeq });
   }
 
-  sendTo(room: Room, text: string): void {
-    this.client.enqueue(room.id, text).committed.catch(() => {});
+  sendTo(room: Room, text: string, options: SendOptions = {}): void {
+    this.client.enqueue(room.id, text, options).committed.catch(() => {});
   }
 
   // ---- The status line --------------------------------------------------------------------------

@@ -27,6 +27,16 @@ export const CHAT_COMMANDS = [
   },
   { name: "reply", usage: "/reply N TEXT", text: "answer message N" },
   {
+    name: "attach",
+    usage: "/attach FILE [TEXT]",
+    text: "send a file of this machine; quotes around a name with spaces",
+  },
+  {
+    name: "save",
+    usage: "/save N [FOLDER]",
+    text: "save the files of message N, here or in a folder",
+  },
+  {
     name: "thread",
     usage: "/thread N [TEXT]",
     text: "the replies in the thread of message N; with a text, one more",
@@ -116,6 +126,12 @@ export function parseInput(line: string): Input {
   // The rest as it was typed, not as its words: texts keep their spaces.
   const text = rest.length === 0 ? "" : trimmed.slice(1 + word.length).trimStart();
   return { kind: "command", name: found.name, rest: text };
+}
+
+/** `"a name" some words` → ["a name", "some words"]; quotes are for names with spaces. */
+export function splitQuoted(text: string): readonly [string, string] {
+  const match = /^"([^"]+)"\s*([\s\S]*)$/.exec(text);
+  return match === null ? splitFirst(text) : [match[1] ?? "", match[2] ?? ""];
 }
 
 /** "3 some words" → ["3", "some words"]. */
