@@ -18,12 +18,14 @@ const LAYERS = {
   "apps/parley": ["@parley/*", "node:*", "*"],
   "apps/web": [
     "@parley/client/browser",
+    "@parley/client/files",
     "react",
     "react-dom",
     "@tanstack/react-virtual",
     "emojibase-data",
     "frimousse",
     "highlight.js",
+    "image-size",
     "lowlight",
     "mdast",
     "mdast-util-from-markdown",
@@ -37,6 +39,7 @@ const CLIENT_ADAPTERS = {
   "packages/client/src/grpc": ["@grpc/grpc-js", "node:*"],
   "packages/client/src/file-outbox": ["node:*"],
   "packages/client/src/browser/": ["idb"],
+  "packages/client/src/files": ["@noble/hashes/*"],
 };
 
 const DETERMINISTIC = ["packages/raft", "packages/chat", "packages/node"];

@@ -3,6 +3,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type Attachment, LIMITS, ParleyError } from "@parley/protocol";
 import type { ParleyClient } from "./client.ts";
+import { fileNameOf } from "./file-name.ts";
 import type { OutboxFile } from "./ports.ts";
 
 export interface FileProgress {
@@ -24,19 +25,6 @@ export interface FileToUpload {
 }
 
 type Calls = Pick<ParleyClient, "call">;
-
-/** What of a file's name on a device is the name that others see: no path, nothing invisible, at most 255 bytes. */
-export function fileNameOf(name: string): string {
-  const last = name.split(/[/\\]/).at(-1) ?? "";
-  const shown = last.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim();
-  const encoder = new TextEncoder();
-  const characters = [...shown];
-  // The end says what kind of file it is: what is too long loses its middle.
-  while (encoder.encode(characters.join("")).length > LIMITS.fileNameBytesMax) {
-    characters.splice(Math.floor(characters.length / 2), 1);
-  }
-  return characters.join("") || "file";
-}
 
 /**
  * Uploads a file whole; what it resolves with goes into `SendOptions.files`. Rejects with TOO_LARGE, LIMIT_REACHED (the account's files, or

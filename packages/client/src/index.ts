@@ -41,14 +41,7 @@ export { ChatSync, type ChatSyncOptions, type HistoryResult, type RoomList } fro
 export { type ClientOptions, type ClientState, ParleyClient, type Phase } from "./client.ts";
 export type { ConnectionState } from "./connection-machine.ts";
 export { COMMITTED_KEPT_MAX, Deliveries, type Delivery } from "./deliveries.ts";
-export {
-  downloadFile,
-  type FileProgress,
-  type FileToUpload,
-  fileNameOf,
-  type TransferOptions,
-  uploadFile,
-} from "./files.ts";
+export { fileNameOf } from "./file-name.ts";
 export { type Health, HealthMonitor } from "./health.ts";
 export { invitePath, inviteSecretIn, newSecret, passwordPath, passwordSecretIn } from "./links.ts";
 export { MemoryOutbox } from "./memory-outbox.ts";

@@ -7,14 +7,13 @@ import {
   type CallOptions,
   type CallResult,
   type Carrier,
-  downloadFile,
   MemoryOutbox,
   type OutboxStore,
   ParleyClient,
   ParleyError,
   type SendOptions,
-  uploadFile,
 } from "@parley/client";
+import { downloadFile, uploadFile } from "@parley/client/files";
 import { type Message, OPERATIONS, type RequestOf } from "@parley/protocol";
 import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Sought } from "./checkers/search.ts";

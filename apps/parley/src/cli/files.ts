@@ -2,15 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
 import { join, parse } from "node:path";
-import {
-  type Attachment,
-  downloadFile,
-  fileNameOf,
-  type OutboxFile,
-  type ParleyClient,
-  type TransferOptions,
-  uploadFile,
-} from "@parley/client";
+import { type Attachment, fileNameOf, type OutboxFile, type ParleyClient } from "@parley/client";
+import { downloadFile, type TransferOptions, uploadFile } from "@parley/client/files";
 import { LIMITS, ParleyError } from "@parley/protocol";
 
 /** So many files of one name are told apart by a number. */

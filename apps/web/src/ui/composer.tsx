@@ -11,15 +11,17 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
+import { Uploads } from "../chat/uploads.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
 import { mutedText, plainName, problemText, tooLongText } from "./format.ts";
-import { excerptOf } from "./markdown.tsx";
+import { wordsOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
 import { useSetAside } from "./set-aside.tsx";
+import { UploadList, useUploads } from "./upload-list.tsx";
 
 interface ComposerProps {
   readonly ref: Ref<HTMLTextAreaElement>;
@@ -58,6 +60,19 @@ export function Composer(props: ComposerProps) {
     () => editing?.body ?? draftOf(chat.scope, room.id, threadRootSeq),
   );
   const [problem, setProblem] = useState("");
+  const [uploads] = useState(() => new Uploads(chat.client));
+  const chosenFiles = useUploads(uploads);
+  const picker = useRef<HTMLInputElement>(null);
+  const attach = (list: FileList | null) => {
+    if (editing !== undefined || list === null || list.length === 0) return;
+    try {
+      uploads.add([...list]);
+      setProblem("");
+    } catch (cause) {
+      setProblem(problemText(cause));
+    }
+  };
+  const hasFiles = chosenFiles.length > 0;
   const field = useRef<HTMLTextAreaElement>(null);
   const isStoring = useRef(false);
   const [cursor, setCursor] = useState(0);
@@ -106,16 +121,20 @@ export function Composer(props: ComposerProps) {
     if (editing === undefined) saveDraft(chat.scope, room.id, threadRootSeq, next);
   };
   async function send() {
-    if (text.trim() === "" || isStoring.current) return;
+    if ((text.trim() === "" && !hasFiles) || isStoring.current) return;
+    const files = chosenFiles.flatMap(({ file }) => file ?? []);
+    if (files.length < chosenFiles.length) return setProblem(t("files.wait"));
     isStoring.current = true;
     try {
-      const { stored, committed } = chat.client.enqueue(room.id, text, {
+      const { stored, committed } = chat.client.enqueue(room.id, hasFiles ? text.trim() : text, {
         replyToSeq: replying?.seq,
         threadRootSeq,
+        files: hasFiles ? files : undefined,
       });
       // What becomes of it stands at its row.
       committed.catch(() => {});
       await stored;
+      uploads.clear(files);
       // What was typed meanwhile stays.
       const now = field.current?.value ?? text;
       change(now.startsWith(text) ? now.slice(text.length) : now);
@@ -188,6 +207,14 @@ export function Composer(props: ComposerProps) {
   return (
     <form
       className="composer"
+      onDragOver={(event) => {
+        if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+      }}
+      onDrop={(event) => {
+        if (event.dataTransfer.files.length === 0) return;
+        event.preventDefault();
+        attach(event.dataTransfer.files);
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         submit();
@@ -202,7 +229,7 @@ export function Composer(props: ComposerProps) {
         <p className="editing">
           {rich("composer.answering", {
             author: <bdi>{plainName(replying.author)}</bdi>,
-            excerpt: <bdi>{excerptOf(replying.body)}</bdi>,
+            excerpt: <bdi>{wordsOf(replying)}</bdi>,
           })}{" "}
           <button type="button" className="quiet" onClick={onNoReply}>
             {t("composer.noReply")}
@@ -251,6 +278,7 @@ export function Composer(props: ComposerProps) {
           ))}
         </div>
       )}
+      <UploadList uploads={uploads} />
       <div className="field">
         <textarea
           ref={field}
@@ -273,16 +301,45 @@ export function Composer(props: ComposerProps) {
             setChosen(0);
           }}
           onKeyDown={onKey}
-          onPaste={aside.onPaste}
-          onDrop={aside.onDrop}
+          onPaste={(event) => {
+            if (event.clipboardData.files.length === 0) return aside.onPaste(event);
+            event.preventDefault();
+            attach(event.clipboardData.files);
+          }}
+          onDrop={(event) => {
+            // Files are the form's.
+            if (event.dataTransfer.files.length === 0) aside.onDrop(event);
+          }}
         />
+        {editing === undefined && (
+          <>
+            <input
+              ref={picker}
+              type="file"
+              multiple
+              hidden
+              onChange={({ currentTarget }) => {
+                attach(currentTarget.files);
+                // The same one may be chosen again.
+                currentTarget.value = "";
+              }}
+            />
+            <button
+              type="button"
+              aria-label={t("files.attach")}
+              onClick={() => picker.current?.click()}
+            >
+              📎
+            </button>
+          </>
+        )}
         <button type="button" aria-label={t("composer.emoji")} onClick={() => setIsPicking(true)}>
           🙂
         </button>
         <button
           className="primary"
           type="submit"
-          disabled={isMuted || tooLong !== "" || text.trim() === ""}
+          disabled={isMuted || tooLong !== "" || (text.trim() === "" && !hasFiles)}
         >
           {t(editing === undefined ? "composer.send" : "composer.save")}
         </button>

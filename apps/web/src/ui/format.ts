@@ -130,6 +130,11 @@ export function tooLongText(text: string, most: number): string {
   return bytes <= most ? "" : t("composer.tooLong", { bytes, most });
 }
 
+/** In thousands of bytes, one at least. */
+export function fileSize(bytes: number): string {
+  return t("files.size", { size: Math.ceil(bytes / 1000) });
+}
+
 /** ann invites you to #lobby. */
 export function invitation(invite: Invite): string {
   const maker = plainName(invite.maker?.username ?? t("name.somebody"));

@@ -1,11 +1,14 @@
 // What people write, as elements. The parser makes a tree, and each kind of node that is known here becomes an element: HTML never exists, so
 // nothing that somebody writes can run. What is not known is shown as text.
+import type { Message } from "@parley/client/browser";
 import type { Nodes, RootContent } from "mdast";
 import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmFromMarkdown } from "mdast-util-gfm";
 import { gfm } from "micromark-extension-gfm";
 import { Fragment, memo, type ReactNode } from "react";
+import { t } from "../text/t.ts";
 import { CodeBlock } from "./code-block.tsx";
+import { plainName } from "./format.ts";
 
 /** Deeper than this it is shown as it was written. */
 const DEPTH_MAX = 12;
@@ -160,4 +163,10 @@ function Link({ url, children }: { readonly url: string; readonly children: Reac
       {children}
     </a>
   );
+}
+
+/** What a message says in a line: its first words, else its files. */
+export function wordsOf({ body, attachments }: Pick<Message, "body" | "attachments">): string {
+  if (body !== "" || attachments.length === 0) return excerptOf(body);
+  return t("files.only", { names: attachments.map(({ name }) => plainName(name)).join(", ") });
 }

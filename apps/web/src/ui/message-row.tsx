@@ -3,9 +3,10 @@ import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
 import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
+import { Attachments, WaitingFiles } from "./attachments.tsx";
 import { useBlocked, useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
-import { excerptOf, Markdown } from "./markdown.tsx";
+import { Markdown, wordsOf } from "./markdown.tsx";
 import { goTo, goToMessage, pathOf } from "./route.ts";
 
 interface MessageRowProps {
@@ -113,7 +114,10 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
               </button>
             </p>
           ) : (
-            <Markdown text={message.body} />
+            <>
+              {message.body !== "" && <Markdown text={message.body} />}
+              <Attachments files={message.attachments} />
+            </>
           )}
           {message.pinned && !message.deleted && (
             <small className="pinned">{t("message.pinned")}</small>
@@ -279,7 +283,7 @@ function Quote({
       ) : (
         <>
           <bdi className="author">{plainName(quoted.author)}</bdi>{" "}
-          <bdi>{quoted.deleted ? t("message.quoteDeleted") : excerptOf(quoted.body)}</bdi>
+          <bdi>{quoted.deleted ? t("message.quoteDeleted") : wordsOf(quoted)}</bdi>
         </>
       )}
     </a>
@@ -300,7 +304,8 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
           </span>
         </header>
         <div className="body" dir="auto">
-          <Markdown text={item.body} />
+          {item.body !== "" && <Markdown text={item.body} />}
+          <WaitingFiles files={item.files ?? []} />
         </div>
         {failure !== undefined && (
           <p className="problem" role="alert">

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { plainName, problemText, roomName } from "./format.ts";
-import { excerptOf } from "./markdown.tsx";
+import { wordsOf } from "./markdown.tsx";
 import { Modal } from "./modal.tsx";
 import { goToMessage } from "./route.ts";
 
@@ -42,7 +42,7 @@ export function PinsDialog({ room, onClose }: PinsDialogProps) {
               }}
             >
               <bdi className="author">{plainName(message.author)}</bdi>
-              <bdi>{excerptOf(message.body)}</bdi>
+              <bdi>{wordsOf(message)}</bdi>
             </button>
           </li>
         ))}

@@ -1,22 +1,25 @@
 // The signed-in page: sidebar, room, and what opens above them.
 import type { ParleyError } from "@parley/client/browser";
-import { useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { notifyOf } from "../chat/notifications.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useAttention } from "./attention.ts";
 import { useChat, useRooms } from "./chat-context.ts";
-import { ClusterDialog } from "./cluster-dialog.tsx";
-import { Directory } from "./directory.tsx";
+import {
+  ClusterDialog,
+  Directory,
+  fetchDialogs,
+  MembersDialog,
+  NewRoom,
+  PinsDialog,
+  SearchDialog,
+  SettingsDialog,
+} from "./dialogs.ts";
 import { KeepingBanner } from "./keeping-notice.tsx";
 import { Leftovers } from "./leftovers.tsx";
-import { MembersDialog } from "./members-dialog.tsx";
-import { NewRoom } from "./new-room.tsx";
-import { PinsDialog } from "./pins-dialog.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, goToMessage, useRoute } from "./route.ts";
-import { SearchDialog } from "./search-dialog.tsx";
-import { SettingsDialog } from "./settings-dialog.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { SignOut } from "./sign-out.tsx";
@@ -51,6 +54,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   useAttention();
   const chat = useChat();
   useEffect(() => notifyOf(chat, goToMessage), [chat]);
+  useEffect(fetchDialogs, []);
   const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
@@ -75,23 +79,25 @@ export function Shell({ durability, onSignOut }: ShellProps) {
           />
         )}
       </main>
-      {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
-      {dialog === "directory" && <Directory onClose={closing("directory")} />}
-      {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
-      {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
-      {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
-      {dialog === "members" && room !== undefined && (
-        <MembersDialog room={room} onClose={closing("members")} />
-      )}
-      {dialog === "pins" && room !== undefined && (
-        <PinsDialog room={room} onClose={closing("pins")} />
-      )}
-      {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
-      {dialog === "search-here" && <SearchDialog room={room} onClose={closing("search-here")} />}
-      {dialog === "settings" && (
-        <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
-      )}
-      {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
+      <Suspense fallback={null}>
+        {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
+        {dialog === "directory" && <Directory onClose={closing("directory")} />}
+        {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
+        {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
+        {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
+        {dialog === "members" && room !== undefined && (
+          <MembersDialog room={room} onClose={closing("members")} />
+        )}
+        {dialog === "pins" && room !== undefined && (
+          <PinsDialog room={room} onClose={closing("pins")} />
+        )}
+        {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
+        {dialog === "search-here" && <SearchDialog room={room} onClose={closing("search-here")} />}
+        {dialog === "settings" && (
+          <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
+        )}
+        {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
+      </Suspense>
     </div>
   );
 }

@@ -1,0 +1,113 @@
+// Files on their way to a message that is being written: each is uploaded as soon as it is chosen, and again on demand when that failed.
+import {
+  fileNameOf,
+  LIMITS,
+  type OutboxFile,
+  type ParleyClient,
+  ParleyError,
+} from "@parley/client/browser";
+
+export interface Upload {
+  readonly id: string;
+  readonly name: string;
+  /** Bytes, and how many of them have arrived. */
+  readonly size: number;
+  readonly done: number;
+  /** Set once it is whole. */
+  readonly file: OutboxFile | undefined;
+  /** Why it broke off; undefined = it has not. */
+  readonly failure: unknown;
+}
+
+interface Running {
+  readonly source: File;
+  readonly abort: AbortController;
+}
+
+/** Made for `useSyncExternalStore`. */
+export class Uploads {
+  readonly #client: ParleyClient;
+  readonly #listeners = new Set<() => void>();
+  readonly #running = new Map<string, Running>();
+  #uploads: readonly Upload[] = [];
+
+  constructor(client: ParleyClient) {
+    this.#client = client;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly current = (): readonly Upload[] => this.#uploads;
+
+  /** Throws a ParleyError, and takes none, when there would be more than a message has room for. */
+  add(sources: readonly File[]): void {
+    if (this.#uploads.length + sources.length > LIMITS.filesPerMessageMax) {
+      const message = `a message has at most ${LIMITS.filesPerMessageMax} files`;
+      throw new ParleyError("TOO_LARGE", message);
+    }
+    for (const source of sources) {
+      const id = crypto.randomUUID();
+      const { size } = source;
+      const name = fileNameOf(source.name);
+      this.#running.set(id, { source, abort: new AbortController() });
+      this.#set([
+        ...this.#uploads,
+        { id, name, size, done: 0, file: undefined, failure: undefined },
+      ]);
+      void this.#upload(id);
+    }
+  }
+
+  retry(id: string): void {
+    this.#change(id, { failure: undefined });
+    void this.#upload(id);
+  }
+
+  remove(id: string): void {
+    this.#running.get(id)?.abort.abort();
+    this.#running.delete(id);
+    this.#set(this.#uploads.filter((upload) => upload.id !== id));
+  }
+
+  /** They belong to a message now. */
+  clear(files: readonly OutboxFile[]): void {
+    for (const { clientFileId } of files) this.remove(clientFileId);
+  }
+
+  async #upload(id: string): Promise<void> {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    const { source, abort } = running;
+    try {
+      // Before it is read: nobody wants a film in memory to be told that it is too large.
+      if (source.size > LIMITS.fileBytesMax) {
+        const mebibytes = LIMITS.fileBytesMax / 1024 / 1024;
+        throw new ParleyError("TOO_LARGE", `a file has at most ${mebibytes} MiB`);
+      }
+      const bytes = new Uint8Array(await source.arrayBuffer());
+      const wanted = { clientFileId: id, name: source.name, bytes };
+      const { uploadFile } = await import("./transfers.ts");
+      const file = await uploadFile(this.#client, wanted, {
+        signal: abort.signal,
+        onProgress: ({ done }) => this.#change(id, { done }),
+      });
+      this.#change(id, { file });
+    } catch (failure) {
+      this.#change(id, { failure });
+    }
+  }
+
+  #change(id: string, change: Partial<Upload>): void {
+    this.#set(
+      this.#uploads.map((upload) => (upload.id === id ? { ...upload, ...change } : upload)),
+    );
+  }
+
+  #set(uploads: readonly Upload[]): void {
+    this.#uploads = uploads;
+    for (const listener of this.#listeners) listener();
+  }
+}
