@@ -32,8 +32,8 @@ export const STAMP_MS_MAX = 2 ** 43;
 export const TOKEN_TTL_MS_MAX = 10 * 365 * 24 * 60 * 60 * 1000;
 const PASSWORD_HASH_BYTES_MAX = 512;
 const TOKEN_HASH_BYTES = 32;
-/** Nothing legitimate is larger: a body, its ids, and some room. */
-export const COMMAND_BYTES_MAX = 32 * 1024;
+/** Nothing legitimate is larger: a piece of a file, and room for what stands beside it. */
+export const COMMAND_BYTES_MAX: number = LIMITS.fileChunkBytesMax + 32 * 1024;
 
 /** The command in `bytes`, or why there is none. `newer-version`: only a newer program can apply it. */
 export type DecodedCommand =

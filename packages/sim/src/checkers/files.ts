@@ -1,9 +1,13 @@
 // Files: a message that was acknowledged with files has them, the bytes are those that were uploaded, on every node; and whoever reads one
 // is given these bytes, or told that it was deleted.
+import type { Reason } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, FinalState, Operation, Outcome, Report } from "../observer.ts";
 
 const PROPERTY = "files";
+
+/** What is said of requests that the SDK does not make. */
+const NEVER: ReadonlySet<Reason> = new Set<Reason>(["TOO_LARGE", "INVALID_ARGUMENT", "ID_REUSED"]);
 
 export class Files implements Checker {
   readonly property = PROPERTY;
@@ -16,6 +20,10 @@ export class Files implements Checker {
   }
 
   onOutcome({ kind, client }: Operation, outcome: Outcome): void {
+    const isUpload = kind.kind === "write" && kind.name === "upload";
+    if (isUpload && outcome.kind === "refused" && NEVER.has(outcome.reason)) {
+      this.#say(`${client} can't upload a good piece: ${outcome.reason}`);
+    }
     if (kind.kind !== "send" || outcome.kind !== "sent" || outcome.message.deleted) return;
     const got = outcome.message.attachments.map(({ sha256 }) => hex(sha256));
     const given = kind.files.map(hex);

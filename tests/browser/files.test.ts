@@ -1,0 +1,180 @@
+// Files in messages: chosen, dropped and pasted, on their way while servers die, seen and saved by others; and files that are not what they say.
+import { readFileSync } from "node:fs";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, composer, hasNoViolations, launchChromium, Person } from "./chromium.ts";
+
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+let cluster: DevCluster;
+let browser: Browser;
+
+const originOf = (id: number) => `http://${cluster.node(id).http}`;
+
+interface Chosen {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+function choose(page: Page, ...files: Chosen[]): Promise<void> {
+  return page.locator('.composer input[type="file"]').setInputFiles(files);
+}
+
+/** As a drop or a paste brings it. */
+async function hand(page: Page, event: "drop" | "paste", name: string, text: string) {
+  await composer(page).evaluate(
+    (field, [kind, fileName, content]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([content as string], fileName as string));
+      const init = { bubbles: true, cancelable: true };
+      field.dispatchEvent(
+        kind === "drop"
+          ? new DragEvent("drop", { ...init, dataTransfer: data })
+          : new ClipboardEvent("paste", { ...init, clipboardData: data }),
+      );
+    },
+    [event, name, text] as const,
+  );
+}
+
+async function send(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Send" }).click();
+  await until(async () => (await page.locator(".uploads li").count()) === 0, "the message taken");
+}
+
+async function saved(page: Page, name: string): Promise<Buffer> {
+  const coming = page.waitForEvent("download");
+  await page
+    .getByRole("button", { name: `Save ${name}` })
+    .first()
+    .click();
+  const download = await coming;
+  expect(download.suggestedFilename()).toBe(name);
+  return readFileSync(await download.path());
+}
+
+describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
+  let ann: Person;
+  let bob: Person;
+
+  beforeAll(async () => {
+    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
+    ann = await Person.arrive(browser, "ann", originOf(1));
+    await ann.signUp();
+    await ann.createRoom("pictures");
+    bob = await Person.arrive(browser, "bob", originOf(2));
+    await bob.signUp();
+    await bob.joinRoom("pictures");
+  }, 240_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await cluster?.destroy();
+  }, 60_000);
+
+  test("a picture and a file go with a message; the other one sees the picture and saves both", async () => {
+    const notes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 13) & 0xff));
+    const { page } = ann;
+    await choose(
+      page,
+      { name: "dot.png", mimeType: "image/png", buffer: PNG },
+      { name: "notes.bin", mimeType: "application/octet-stream", buffer: notes },
+    );
+    await until(async () => (await page.locator(".uploads progress").count()) === 0, "both up");
+    await hasNoViolations(page);
+    await composer(page).fill("look at this");
+    await send(page);
+    const message = bob.page.locator(".message", { hasText: "look at this" });
+    await message.getByRole("img", { name: "dot.png" }).waitFor();
+    expect((await saved(bob.page, "notes.bin")).equals(notes)).toBe(true);
+    expect((await saved(bob.page, "dot.png")).equals(PNG)).toBe(true);
+    await hasNoViolations(bob.page);
+  });
+
+  test("servers die while a large file is on its way: it arrives whole, once", async () => {
+    const large = Buffer.alloc(6 * 1024 * 1024, "all of it ");
+    const { page } = ann;
+    await choose(page, { name: "large.bin", mimeType: "", buffer: large });
+    const bar = page.locator(".uploads progress");
+    await until(
+      async () => Number(await bar.getAttribute("value").catch(() => "1")) > 0,
+      "some of it to be there",
+    );
+    cluster.kill(1);
+    await until(async () => (await bar.count()) === 0, "the file to be up");
+    await send(page);
+    const files = bob.page.getByRole("button", { name: "Save large.bin" });
+    await files.first().waitFor();
+    expect((await saved(bob.page, "large.bin")).equals(large)).toBe(true);
+    expect(await files.count()).toBe(1);
+    await cluster.restart(1);
+  });
+
+  test("what is dropped and pasted is taken; what was chosen can be left out; a message may be files alone", async () => {
+    const { page } = ann;
+    await hand(page, "drop", "dropped.txt", "dropped");
+    await hand(page, "paste", "pasted.txt", "pasted");
+    await page.getByRole("button", { name: "Leave dropped.txt out" }).click();
+    await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
+    await send(page);
+    await bob.page.getByRole("button", { name: "Save pasted.txt" }).waitFor();
+    expect(await bob.page.getByRole("button", { name: "Save dropped.txt" }).count()).toBe(0);
+    expect((await saved(bob.page, "pasted.txt")).toString()).toBe("pasted");
+  });
+
+  test("what is not what it says is no picture, what is too large or empty is refused, and nothing of it runs", async () => {
+    const { page } = ann;
+    const script = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    const bomb = Buffer.from(PNG);
+    bomb.writeUInt32BE(60_000, 16);
+    bomb.writeUInt32BE(60_000, 20);
+    await choose(
+      page,
+      { name: "program.png", mimeType: "image/png", buffer: Buffer.from("MZ a program") },
+      { name: "script.png", mimeType: "image/svg+xml", buffer: Buffer.from(script) },
+      { name: "bomb.png", mimeType: "image/png", buffer: bomb },
+    );
+    await until(async () => (await page.locator(".uploads progress").count()) === 0, "all up");
+    await composer(page).fill("open these");
+    await send(page);
+    const message = bob.page.locator(".message", { hasText: "open these" });
+    await until(
+      async () => (await message.getByText("This is no picture").count()) === 3,
+      "each to be known for what it is",
+    );
+    expect(await message.getByRole("img").count()).toBe(0);
+    await choose(page, {
+      name: "film.mp4",
+      mimeType: "video/mp4",
+      buffer: Buffer.alloc(9 * 1024 * 1024),
+    });
+    await page.getByText("at most 8 MiB").waitFor();
+    await page.getByRole("button", { name: "Leave film.mp4 out" }).click();
+    await choose(page, { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) });
+    await page.getByText("empty file can't be sent").waitFor();
+    await page.getByRole("button", { name: "Leave empty.txt out" }).click();
+    for (const person of [ann, bob]) {
+      expect(person.modals).toEqual([]);
+      expect(person.complaints).toEqual([]);
+    }
+  });
+
+  test("a deleted message's files are gone for everybody", async () => {
+    const { page } = ann;
+    await choose(page, { name: "mistake.txt", mimeType: "text/plain", buffer: Buffer.from("oh") });
+    await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
+    await composer(page).fill("a mistake");
+    await send(page);
+    const seen = bob.page.getByRole("button", { name: "Save mistake.txt" });
+    await seen.waitFor();
+    const row = page.locator(".message", { hasText: "a mistake" });
+    await row.hover();
+    await row.getByRole("button", { name: "Delete" }).click();
+    await until(async () => (await seen.count()) === 0, "it to be gone");
+  });
+});
