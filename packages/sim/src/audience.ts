@@ -24,6 +24,7 @@ const HOOKS = [
   "onTypes",
   "onTypist",
   "onReceipt",
+  "onDownload",
   "onMembers",
   "onSubscriberLost",
   "atEnd",

@@ -73,7 +73,7 @@ export class History {
 
   download(client: string, fileId: number, problem: string): void {
     this.#trace.mix(fileId * 8 + problem.length);
-    for (const checker of this.#checkers) checker.onDownload?.(client, fileId, problem);
+    for (const tell of this.#audience.of.onDownload) tell(client, fileId, problem);
   }
 
   types(accountId: number, roomId: number): void {
