@@ -200,6 +200,7 @@ export class World {
     this.#linearizability = new Linearizability(this.#report);
     this.#p11 = new P11Bounded(this.#report);
     this.#stateMachine = new StateMachineSafety(this.#report);
+    const isSdk = (client: string) => this.clients.some((one) => one.name === client);
     this.#audience.add(
       new ElectionSafety(this.#report, (nodeId, term) => this.#elected(nodeId, term)),
       new LogMatching(this.#report),
@@ -220,7 +221,7 @@ export class World {
       this.#linearizability,
       new P7NoErrors(
         this.#report,
-        (client) => this.clients.some((one) => one.name === client),
+        isSdk,
         (client) => this.#health.servedSinceUs(client),
         () => scheduler.nowUs,
       ),
@@ -245,7 +246,7 @@ export class World {
       new ReadReceiptsChecker(this.#report, coverage),
       new Muting(this.#report, coverage),
       new Blocking(this.#report, coverage),
-      new Files(this.#report, coverage),
+      new Files(this.#report, coverage, isSdk),
       new DataNodes(this.servers, coverage),
       this.#intruder,
     );

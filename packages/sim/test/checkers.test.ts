@@ -1024,7 +1024,7 @@ describe("files", () => {
   });
 
   test("allows what was sent, where it is", () => {
-    const checker = new Files(report, new Coverage());
+    const checker = new Files(report, new Coverage(), () => true);
     checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 1)));
     checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2, { deleted: true })));
     checker.onDownload("c1", 50, "");
@@ -1034,7 +1034,7 @@ describe("files", () => {
   });
 
   test("catches other files, other bytes, files that are missing, and a deleted message's", () => {
-    const checker = new Files(report, new Coverage());
+    const checker = new Files(report, new Coverage(), () => true);
     checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 2)));
     checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2)));
     checker.onDownload("c1", 50, "CORRUPT");

@@ -13,15 +13,23 @@ export class Files implements Checker {
   readonly property = PROPERTY;
   readonly #report: Report;
   readonly #coverage: Coverage;
+  readonly #isSdk: (client: string) => boolean;
 
-  constructor(report: Report, coverage: Coverage) {
+  /** `isSdk`: who makes no requests that make no sense. */
+  constructor(report: Report, coverage: Coverage, isSdk: (client: string) => boolean) {
+    this.#isSdk = isSdk;
     this.#report = report;
     this.#coverage = coverage;
   }
 
   onOutcome({ kind, client }: Operation, outcome: Outcome): void {
     const isUpload = kind.kind === "write" && kind.name === "upload";
-    if (isUpload && outcome.kind === "refused" && NEVER.has(outcome.reason)) {
+    if (
+      isUpload &&
+      this.#isSdk(client) &&
+      outcome.kind === "refused" &&
+      NEVER.has(outcome.reason)
+    ) {
       this.#say(`${client} can't upload a good piece: ${outcome.reason}`);
     }
     if (kind.kind !== "send" || outcome.kind !== "sent" || outcome.message.deleted) return;
