@@ -1,7 +1,9 @@
 // No command, however malformed, stops a node or leaves a trace; what must stop one does.
+
 import { DatabaseSync } from "node:sqlite";
 import { Command } from "@parley/protocol";
 import { expect, test } from "vitest";
+import { COMMAND_BYTES_MAX } from "../src/check-command.ts";
 import {
   ChatMachine,
   checkCommand,
@@ -92,7 +94,7 @@ test("bytes that are no command are refused: cut short, wrong types, invalid UTF
 });
 
 test("a command over the size limit is refused before it is proposed", () => {
-  const padding = new Uint8Array(40_000);
+  const padding = new Uint8Array(COMMAND_BYTES_MAX + 1);
   expect(checkCommand(padding)?.reason).toBe("TOO_LARGE");
 });
 

@@ -6,6 +6,7 @@ import {
   type ParleyClient,
   ParleyError,
 } from "@parley/client/browser";
+import { t } from "../text/t.ts";
 
 export interface Upload {
   readonly id: string;
@@ -45,8 +46,8 @@ export class Uploads {
   /** Throws a ParleyError, and takes none, when there would be more than a message has room for. */
   add(sources: readonly File[]): void {
     if (this.#uploads.length + sources.length > LIMITS.filesPerMessageMax) {
-      const message = `a message has at most ${LIMITS.filesPerMessageMax} files`;
-      throw new ParleyError("TOO_LARGE", message);
+      const most = LIMITS.filesPerMessageMax;
+      throw new ParleyError("TOO_LARGE", t("files.tooMany", { most }));
     }
     for (const source of sources) {
       const id = crypto.randomUUID();
@@ -84,8 +85,8 @@ export class Uploads {
     try {
       // Before it is read: nobody wants a film in memory to be told that it is too large.
       if (source.size > LIMITS.fileBytesMax) {
-        const mebibytes = LIMITS.fileBytesMax / 1024 / 1024;
-        throw new ParleyError("TOO_LARGE", `a file has at most ${mebibytes} MiB`);
+        const most = LIMITS.fileBytesMax / 1024 / 1024;
+        throw new ParleyError("TOO_LARGE", t("files.tooLarge", { most }));
       }
       const bytes = new Uint8Array(await source.arrayBuffer());
       const wanted = { clientFileId: id, name: source.name, bytes };
