@@ -486,7 +486,7 @@ export async function messageOf(
   seq: number,
   deadlineMs?: number,
 ): Promise<Message> {
-  const range = { roomId, afterSeq: seq - 1, limit: 1 };
+  const range = { roomId, beforeSeq: seq + 1, limit: 1 };
   const { messages } = await client.call("history", range, { deadlineMs });
   const message = messages.find((one) => one.seq === seq);
   if (message !== undefined) return message;

@@ -119,6 +119,16 @@ async function script(ask: Ask): Promise<Map<OperationName, unknown[]>> {
   await say("bob", "followThread", { roomId, seq: 1, follow: true });
   const threadRootSeq = 1;
   await say("ann", "send", { roomId, threadRootSeq, body: "four", clientMessageId: "id-four" });
+  const data = new Uint8Array(9).fill(7);
+  const file = { clientFileId: "file", name: "a.txt", size: 9, sha256: new Uint8Array(32) };
+  await say("ann", "upload", { ...file, offset: 0, data });
+  await say("ann", "upload", { ...file, offset: 5, data });
+  const clientFileIds = ["file"];
+  const shown = { roomId, body: "", clientMessageId: "id-file", clientFileIds };
+  const { message: withFile } = await ask("ann", "send", shown);
+  const fileId = withFile?.attachments[0]?.fileId ?? 0;
+  await say("bob", "download", { fileId, offset: 2 });
+  await say("ann", "download", { fileId: fileId + 1 });
   await say("bob", "thread", { roomId, threadRootSeq });
   await say("bob", "thread", { roomId, threadRootSeq: 4 });
   await say("bob", "history", { roomId });
@@ -216,6 +226,8 @@ test("the answers of the script are what they should be", async () => {
       "joinRoom PERMISSION_DENIED",
       "removeMember ACCOUNT_NOT_FOUND",
       "send NOT_A_MEMBER",
+      "upload INVALID_ARGUMENT",
+      "download FILE_NOT_FOUND",
       "edit PERMISSION_DENIED",
       "react INVALID_ARGUMENT",
       "pin NOT_A_MEMBER",
@@ -239,6 +251,7 @@ test("the answers of the script are what they should be", async () => {
     [2, true],
     [3, false],
     [4, false],
+    [5, false],
   ]);
   const [thread] = answers.get("thread") as ResponseOf<"thread">[];
   expect(thread).toMatchObject({
