@@ -120,6 +120,13 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await hand(page, "drop", "dropped.txt", "dropped");
     await hand(page, "paste", "pasted.txt", "pasted");
     await page.getByRole("button", { name: "Leave dropped.txt out" }).click();
+    // As the text is, it is kept while one looks into another room.
+    const back = page.url();
+    await ann.createRoom("elsewhere");
+    expect(await page.locator(".uploads").count()).toBe(0);
+    await page.goBack();
+    await until(() => page.url() === back, "the room again");
+    await page.locator(".uploads", { hasText: "pasted.txt" }).waitFor();
     await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
     await send(page);
     await bob.page.getByRole("button", { name: "Save pasted.txt" }).waitFor();

@@ -1,11 +1,20 @@
 // The files of messages, and those that wait for one. Their bytes are part of the state: what keeps messages safe and the same on all
 // nodes (the log, copies, backups, verification) keeps files so, and a message never names a file that a majority does not have. Never
 // cached; SQLite finds them by index.
+import { LIMITS } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "./database.ts";
 import { FILE_CHUNKS, FILES, type FileChunkRow, type FileRow } from "./file-rows.ts";
 import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
 import type { TableDefinition } from "./rows.ts";
 import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
+
+/** What a file counts for in the bounds: as a whole piece at least, so that they bound how many there are. */
+export function chargeOf(size: number): number {
+  return Math.max(size, LIMITS.fileChunkBytesMax);
+}
+
+/** The same, of a row. */
+const CHARGE = `max(size, ${LIMITS.fileChunkBytesMax})`;
 
 /** So many chunks of dropped files go with one command: whatever was deleted, no command takes long. */
 const SWEPT_CHUNKS = 8;
@@ -25,7 +34,7 @@ export class FileTable {
   readonly #deleteChunk: Statement;
   readonly #chunks: Statement;
   readonly #firstDropped: Statement;
-  /** Bytes that all files take or will take, without those that were dropped. */
+  /** What all files count for, without those that were dropped. */
   #bytesInAll: number;
   #dropped: number;
 
@@ -53,7 +62,7 @@ export class FileTable {
     );
     this.#bytesOf = prepareArrays(
       db,
-      "SELECT ifnull(sum(size), 0) FROM files WHERE account_id = ? AND dropped = 0",
+      `SELECT ifnull(sum(${CHARGE}), 0) FROM files WHERE account_id = ? AND dropped = 0`,
     );
     this.#insertChunk = db.prepare(
       `INSERT INTO file_chunks (${columnsOf(FILE_CHUNKS)}) VALUES (${marks(FILE_CHUNKS as TableDefinition<unknown>)})`,
@@ -67,7 +76,7 @@ export class FileTable {
     const [bytes, dropped] = firstArray(
       prepareArrays(
         db,
-        "SELECT ifnull(sum(size) FILTER (WHERE dropped = 0), 0), count(*) FILTER (WHERE dropped = 1) FROM files",
+        `SELECT ifnull(sum(${CHARGE}) FILTER (WHERE dropped = 0), 0), count(*) FILTER (WHERE dropped = 1) FROM files`,
       ),
     ) as number[];
     this.#bytesInAll = bytes ?? 0;
@@ -97,7 +106,7 @@ export class FileTable {
     const values = FILES.values(file);
     this.#insert.run(...values);
     this.#add(FILES, values);
-    this.#bytesInAll += file.size;
+    this.#bytesInAll += chargeOf(file.size);
   }
 
   /** The next bytes of `file`; `revision` brought them. Returns the row with them. */
@@ -116,7 +125,7 @@ export class FileTable {
   drop(file: FileRow): void {
     if (file.dropped) return;
     this.#replace(file, { ...file, dropped: true });
-    this.#bytesInAll -= file.size;
+    this.#bytesInAll -= chargeOf(file.size);
     this.#dropped += 1;
   }
 

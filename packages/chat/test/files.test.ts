@@ -216,6 +216,17 @@ test("an account's files have a bound, which deleting makes room under", () => {
     seqs.push(world.revision);
   }
   expect(world.reason(part(anna, "more", all, 0, 1))).toBe("LIMIT_REACHED");
+  // Small ones count as a piece each: there is a bound to their number too.
+  const most = LIMITS.fileBytesPerAccountMax / CHUNK;
+  world.db.exec(`DELETE FROM files WHERE id <> ${seqs[0]}; UPDATE files SET size = 1`);
+  world.db.exec(
+    `WITH RECURSIVE n (at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < ${most - 1})
+     INSERT INTO files SELECT 1000000 + n.at, f.account_id, 'copy ' || n.at, f.name, f.size, f.sha256, f.created_at_ms,
+     f.received, f.room_id, f.message_id, 0 FROM files f, n`,
+  );
+  expect(world.reason(part(anna, "tiny", bytesOf(1), 0, 1))).toBe("LIMIT_REACHED");
+  world.db.exec("DELETE FROM files WHERE id = 1000001");
+  expect(world.reason(part(anna, "tiny", bytesOf(1), 0, 1))).toBe("ok");
 });
 
 test("what makes no sense is refused", () => {

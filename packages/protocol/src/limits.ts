@@ -19,7 +19,7 @@ export const LIMITS = {
   downloadBytesMax: 256 * 1024,
   fileNameBytesMax: 255,
   filesPerMessageMax: 8,
-  /** Of all files of one account that a message names or will name. */
+  /** Of all files of one account that a message names or will name; each counts as a whole piece at least, so this bounds their number too. */
   fileBytesPerAccountMax: 256 * 1024 * 1024,
   /** Of all files there are. */
   fileBytesInAllMax: 8 * 1024 * 1024 * 1024,

@@ -1,12 +1,10 @@
 // Saving the files of messages.
-import { ParleyError } from "@parley/protocol";
 import type { Command } from "commander";
 import { wholeNumber } from "./arguments.ts";
 import { addAccountOptions, output } from "./common-options.ts";
 import { type CommonFlags, withAccount } from "./connection.ts";
-import { saveFile } from "./files.ts";
+import { filesOf, saveFile } from "./files.ts";
 import { printable } from "./format.ts";
-import { messageOf } from "./message-commands.ts";
 import { ownRoom } from "./rooms.ts";
 
 const SEQ = wholeNumber(1, Number.MAX_SAFE_INTEGER);
@@ -25,12 +23,9 @@ export function addFileCommands(program: Command): void {
       const seq = SEQ(word.replace(/^#/, ""));
       await withAccount(flags, async ({ client, deadlineMs }) => {
         const room = await ownRoom(client, reference, deadlineMs);
-        const { attachments } = await messageOf(client, room.id, seq, deadlineMs);
-        if (attachments.length === 0) {
-          throw new ParleyError("FILE_NOT_FOUND", `Message ${seq} has no files.`);
-        }
+        const files = await filesOf(client, room.id, seq, deadlineMs);
         const paths: string[] = [];
-        for (const one of attachments) paths.push(await saveFile(client, one, flags.to));
+        for (const one of files) paths.push(await saveFile(client, one, flags.to));
         output(
           flags.json,
           () => JSON.stringify({ paths }),

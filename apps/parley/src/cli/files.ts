@@ -5,6 +5,7 @@ import { join, parse } from "node:path";
 import { type Attachment, fileNameOf, type OutboxFile, type ParleyClient } from "@parley/client";
 import { downloadFile, type TransferOptions, uploadFile } from "@parley/client/files";
 import { LIMITS, ParleyError } from "@parley/protocol";
+import { messageOf } from "./rooms.ts";
 
 /** So many files of one name are told apart by a number. */
 const NAMESAKES_MAX = 1_000;
@@ -32,6 +33,18 @@ async function readable<T>(reading: Promise<T>, path: string): Promise<T> {
     const { code = String(cause) } = cause as NodeJS.ErrnoException;
     throw new ParleyError("INVALID_ARGUMENT", `${path} can't be read (${code})`);
   }
+}
+
+/** Rejects with FILE_NOT_FOUND where the message has none, or there is no such message. */
+export async function filesOf(
+  client: ParleyClient,
+  roomId: number,
+  seq: number,
+  deadlineMs?: number,
+): Promise<readonly Attachment[]> {
+  const message = await messageOf(client, roomId, seq, deadlineMs);
+  if (message !== undefined && message.attachments.length > 0) return message.attachments;
+  throw new ParleyError("FILE_NOT_FOUND", `Message ${seq} has no files.`);
 }
 
 /**

@@ -24,7 +24,7 @@ import {
   unreadText,
 } from "./format.ts";
 import { chatJson } from "./json.ts";
-import { listRooms, ownRoom, roomTitle } from "./rooms.ts";
+import { listRooms, messageOf, ownRoom, roomTitle } from "./rooms.ts";
 import { UsageError } from "./usage-error.ts";
 
 const SEQ = wholeNumber(1, Number.MAX_SAFE_INTEGER);
@@ -479,20 +479,6 @@ function addChanges(program: Command): void {
     });
 }
 
-/** Rejects with MESSAGE_NOT_FOUND where there is none. */
-export async function messageOf(
-  client: ParleyClient,
-  roomId: number,
-  seq: number,
-  deadlineMs?: number,
-): Promise<Message> {
-  const range = { roomId, beforeSeq: seq + 1, limit: 1 };
-  const { messages } = await client.call("history", range, { deadlineMs });
-  const message = messages.find((one) => one.seq === seq);
-  if (message !== undefined) return message;
-  throw new ParleyError("MESSAGE_NOT_FOUND", `There is no message ${seq}.`);
-}
-
 /** How often a message has been edited; what is not there is refused by the edit itself. */
 export async function versionOf(
   client: ParleyClient,
@@ -500,9 +486,7 @@ export async function versionOf(
   seq: number,
   deadlineMs?: number,
 ): Promise<number> {
-  const range = { roomId, beforeSeq: seq + 1, limit: 1 };
-  const { messages } = await client.call("history", range, { deadlineMs });
-  return messages.find((message) => message.seq === seq)?.version ?? 0;
+  return (await messageOf(client, roomId, seq, deadlineMs))?.version ?? 0;
 }
 
 /** What people see of an event; undefined = nothing. */

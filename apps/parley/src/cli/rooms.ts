@@ -1,6 +1,12 @@
 // How people name rooms on the command line and in the chat.
 import { inviteSecretIn, type ParleyClient } from "@parley/client";
-import { type JoinRoomResponse, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
+import {
+  type JoinRoomResponse,
+  type Message,
+  ParleyError,
+  type Room,
+  RoomVisibility,
+} from "@parley/protocol";
 
 const PAGES_MAX = 20;
 
@@ -91,4 +97,16 @@ export async function joinByReference(
   }
   const room = await joinableRoom(client, reference, deadlineMs);
   return await client.call("joinRoom", { roomId: room.id }, { deadlineMs });
+}
+
+/** A room's message by its number; undefined where there is none. */
+export async function messageOf(
+  client: ParleyClient,
+  roomId: number,
+  seq: number,
+  deadlineMs?: number,
+): Promise<Message | undefined> {
+  const range = { roomId, beforeSeq: seq + 1, limit: 1 };
+  const { messages } = await client.call("history", range, { deadlineMs });
+  return messages.find((message) => message.seq === seq);
 }

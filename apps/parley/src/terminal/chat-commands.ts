@@ -5,7 +5,7 @@ import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
 import { durationMs } from "../cli/arguments.ts";
 import { askAnyStatus } from "../cli/cluster-client.ts";
-import { saveFile, uploadPath } from "../cli/files.ts";
+import { filesOf, saveFile, uploadPath } from "../cli/files.ts";
 import {
   accountText,
   lastSeen,
@@ -23,7 +23,7 @@ import {
   linkLine,
   makeInvite,
 } from "../cli/invite-commands.ts";
-import { messageOf, versionOf } from "../cli/message-commands.ts";
+import { versionOf } from "../cli/message-commands.ts";
 import { memberLine, receiptsText, roomLines, seenLines } from "../cli/room-commands.ts";
 import { joinByReference, listRooms, roomTitle } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
@@ -306,11 +306,7 @@ async function attach(chat: Chat, path: string, text: string): Promise<void> {
 }
 
 async function save(chat: Chat, seq: number, folder: string): Promise<void> {
-  const message = await messageOf(chat.client, chat.open.require().id, seq);
-  if (message.attachments.length === 0) {
-    throw new ParleyError("FILE_NOT_FOUND", `message ${seq} has no files`);
-  }
-  for (const attachment of message.attachments) {
+  for (const attachment of await filesOf(chat.client, chat.open.require().id, seq)) {
     chat.note(`saved as ${printable(await saveFile(chat.client, attachment, folder || "."))}`);
   }
 }

@@ -35,6 +35,7 @@ import {
 import { Thread } from "./thread.ts";
 import { Timeline, type TimelineSource } from "./timeline.ts";
 import { UnreadMarks } from "./unread-marks.ts";
+import { Uploads } from "./uploads.ts";
 
 export interface ChatEvents {
   /** The session is over: revoked, expired, or the nodes are another cluster's now. */
@@ -67,6 +68,8 @@ export class Chat {
   readonly #timelines = new Map<number, Timeline>();
   /** By room and number of the message that they are about. */
   readonly #threads = new Map<string, Thread>();
+  /** Files that are chosen, by where they are to go. */
+  readonly #uploads = new Map<string, Uploads>();
   readonly #stops: (() => void)[];
 
   private constructor(
@@ -116,6 +119,16 @@ export class Chat {
         this.#threads.get(threadKey(message.roomId, message.threadRootSeq))?.add(message);
       }),
     ];
+  }
+
+  /** Files that were chosen for a message that is being written there: they are kept while one looks elsewhere, as its text is. */
+  uploads(roomId: number, threadRootSeq: number): Uploads {
+    const key = threadKey(roomId, threadRootSeq);
+    const known = this.#uploads.get(key);
+    if (known !== undefined) return known;
+    const uploads = new Uploads(this.client);
+    this.#uploads.set(key, uploads);
+    return uploads;
   }
 
   /** Paints from the cache at once; connects by itself. Rejects only when the outbox can't be opened at all. */

@@ -11,7 +11,6 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
-import { Uploads } from "../chat/uploads.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
@@ -60,7 +59,7 @@ export function Composer(props: ComposerProps) {
     () => editing?.body ?? draftOf(chat.scope, room.id, threadRootSeq),
   );
   const [problem, setProblem] = useState("");
-  const [uploads] = useState(() => new Uploads(chat.client));
+  const uploads = chat.uploads(room.id, threadRootSeq);
   const chosenFiles = useUploads(uploads);
   const picker = useRef<HTMLInputElement>(null);
   const attach = (list: FileList | null) => {
@@ -72,7 +71,7 @@ export function Composer(props: ComposerProps) {
       setProblem(problemText(cause));
     }
   };
-  const hasFiles = chosenFiles.length > 0;
+  const hasFiles = editing === undefined && chosenFiles.length > 0;
   const field = useRef<HTMLTextAreaElement>(null);
   const isStoring = useRef(false);
   const [cursor, setCursor] = useState(0);
@@ -278,7 +277,7 @@ export function Composer(props: ComposerProps) {
           ))}
         </div>
       )}
-      <UploadList uploads={uploads} />
+      {editing === undefined && <UploadList uploads={uploads} />}
       <div className="field">
         <textarea
           ref={field}

@@ -8,6 +8,7 @@ import {
   UploadResponse,
 } from "@parley/protocol";
 import type { FileRow } from "../file-rows.ts";
+import { chargeOf } from "../file-table.ts";
 import type { AccountRow } from "../rows.ts";
 import { type ApplyContext, type Result, refuse } from "./context.ts";
 
@@ -40,6 +41,7 @@ function begin(
   command: UploadCommand,
 ): FileRow | ParleyError {
   const { files } = state;
+  const charge = chargeOf(command.size);
   for (const old of files.unsentOf(account.id)) {
     if (old.createdAtMs + LIMITS.unsentFileTtlMs < stampMs) files.drop(old);
   }
@@ -49,14 +51,14 @@ function begin(
       `At most ${LIMITS.unsentFilesPerAccountMax} files wait to be sent.`,
     );
   }
-  if (files.bytesOf(account.id) + command.size > LIMITS.fileBytesPerAccountMax) {
+  if (files.bytesOf(account.id) + charge > LIMITS.fileBytesPerAccountMax) {
     const mebibytes = LIMITS.fileBytesPerAccountMax / 1024 / 1024;
     return refuse(
       "LIMIT_REACHED",
       `Your files would take more than ${mebibytes} MiB: delete messages with files first.`,
     );
   }
-  if (files.bytesInAll + command.size > LIMITS.fileBytesInAllMax) {
+  if (files.bytesInAll + charge > LIMITS.fileBytesInAllMax) {
     return refuse("LIMIT_REACHED", "There is no room left for files here.");
   }
   const file: FileRow = {

@@ -461,6 +461,31 @@ test("writes and reads beyond the node's bounds are refused at once (P11)", asyn
   expect(world.service.load).toMatchObject({ pendingReads: 0, pendingWrites: 0 });
 });
 
+test("few pieces of files are under way at once, however many are sent (P11)", async () => {
+  const world = await World.upgraded();
+  const ann = await world.register("ann");
+  world.log.behind = true;
+  const piece = {
+    name: "a",
+    size: 1,
+    sha256: new Uint8Array(32),
+    offset: 0,
+    data: new Uint8Array(1),
+  };
+  const start = (at: number) =>
+    world.start("upload", { ...piece, clientFileId: `f${at % 20}` }, ann.token);
+  const uploads = Array.from({ length: 64 }, (_, at) => start(at));
+  const refused = await world.failure(start(64));
+  expect(refused.reason).toBe("RATE_LIMITED");
+  expect(refused.retryAfterMs).toBeGreaterThan(0);
+  world.log.catchUp();
+  await world.clock.finish(Promise.all(uploads));
+  world.log.behind = false;
+  expect((await world.call("upload", { ...piece, clientFileId: "f1" }, ann.token)).received).toBe(
+    1,
+  );
+});
+
 const lounge = { name: "Lounge", visibility: ROOM_VISIBILITY_PUBLIC };
 
 test("P10: the first account needs the set-up token where there is one, and later ones do not", async () => {

@@ -50,6 +50,9 @@ import { UsernameLookup } from "./username-lookup.ts";
 import { Writes } from "./writes.ts";
 
 const SEND_RESPONSE_REPLICAS = 2;
+/** Of a whole node: 4 MiB. */
+const UPLOADS_PENDING_MAX = 64;
+const UPLOAD_RETRY_MS = 50;
 
 /** A caller whose token has been checked. */
 interface SignedIn extends Caller {
@@ -78,6 +81,8 @@ export class Operations {
   readonly #usernames: UsernameLookup;
   readonly #rate: SendRate;
   readonly #handlers: Handlers;
+  /** Pieces of files that are under way. */
+  #uploads = 0;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -190,7 +195,7 @@ export class Operations {
         return this.#submit(command, caller);
       },
       send: (request, caller) => this.#send(request, caller),
-      upload: (request, caller) => this.#submit(uploadCommand(request, caller.identity), caller),
+      upload: (request, caller) => this.#upload(request, caller),
       download: (request, caller) => this.#read("download", request, caller),
       history: (request, caller) => this.#read("history", request, caller),
       thread: (request, caller) => this.#read("thread", request, caller),
@@ -239,6 +244,22 @@ export class Operations {
     return this.#writes.submit(command, caller).then(({ revision, response }) => {
       const replicas = this.#parts.replica.replicasAt(revision);
       return joinBytes([response, varintField(SEND_RESPONSE_REPLICAS, replicas)]);
+    });
+  }
+
+  /** A piece is as large as many sends, so few are under way at once; whoever uploads sees no more than a slower upload (P11). */
+  #upload(request: RequestOf<"upload">, caller: SignedIn): Promise<Uint8Array> {
+    const command = uploadCommand(request, caller.identity);
+    if (this.#uploads >= UPLOADS_PENDING_MAX) {
+      throw new ParleyError("RATE_LIMITED", "many files are on their way through this node", {
+        retryAfterMs: UPLOAD_RETRY_MS,
+      });
+    }
+    this.#rate.take(caller.identity.accountId);
+    const submitted = this.#submit(command, caller);
+    this.#uploads += 1;
+    return submitted.finally(() => {
+      this.#uploads -= 1;
     });
   }
 

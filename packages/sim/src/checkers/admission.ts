@@ -1,9 +1,10 @@
 // Who is let in: nobody makes an account in an instance that has an owner while that owner has closed it, or without an invite where one
 // is needed; and an invite of k uses admits k at the most. Kept here from the log alone, which every node applies alike.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
-import { Command, RegistrationMode } from "@parley/protocol";
+import { type Command, RegistrationMode } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
+import { FirstApplied } from "./first-applied.ts";
 
 const PROPERTY = "admission";
 const {
@@ -28,7 +29,7 @@ export class Admission implements Checker {
   #ownerId = 0;
   /** By the hash of their secrets. */
   readonly #invites = new Map<string, Invite>();
-  #checkedIndex = 0;
+  readonly #first = new FirstApplied();
 
   constructor(report: Report, coverage: Coverage) {
     this.#report = report;
@@ -36,13 +37,8 @@ export class Admission implements Checker {
   }
 
   onApplied(_nodeId: number, batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
-    for (const [i, entry] of entries.entries()) {
-      const applied = batch.entries[i];
-      // State machine safety makes every node's the same, so the first to apply an index speaks for all.
-      if (applied === undefined || entry.index <= this.#checkedIndex) continue;
-      this.#checkedIndex = entry.index;
-      if (entry.command.length === 0) continue;
-      if (applied.outcome.kind === "ok") this.#done(Command.decode(entry.command), applied);
+    for (const { command, applied } of this.#first.of(batch, entries)) {
+      if (applied.outcome.kind === "ok") this.#done(command, applied);
       else if (applied.outcome.kind === "refused") this.#refused(applied.outcome.error.reason);
       for (const change of applied.changes) {
         if (change.kind !== "account") continue;

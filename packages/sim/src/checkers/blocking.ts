@@ -1,9 +1,10 @@
 // Whom somebody has blocked: nothing that they write in the direct conversation of the two is accepted, nor can they open it, until the
 // block is taken back; and nobody else is refused as blocked. Kept here from the log alone.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
-import { Command, OpenDirectResponse } from "@parley/protocol";
+import { type Command, OpenDirectResponse } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
+import { FirstApplied } from "./first-applied.ts";
 
 const PROPERTY = "blocking";
 
@@ -19,7 +20,7 @@ export class Blocking implements Checker {
   readonly #pairs = new Map<number, readonly [number, number]>();
   /** What was done already: a retry is answered as the first was, and changes nothing. */
   readonly #done = new Set<string>();
-  #checkedIndex = 0;
+  readonly #first = new FirstApplied();
 
   constructor(report: Report, coverage: Coverage) {
     this.#report = report;
@@ -27,13 +28,7 @@ export class Blocking implements Checker {
   }
 
   onApplied(_nodeId: number, batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
-    for (const [i, entry] of entries.entries()) {
-      const applied = batch.entries[i];
-      // State machine safety makes every node's the same, so the first to apply an index speaks for all.
-      if (applied === undefined || entry.index <= this.#checkedIndex) continue;
-      this.#checkedIndex = entry.index;
-      if (entry.command.length > 0) this.#look(Command.decode(entry.command), applied);
-    }
+    for (const { command, applied } of this.#first.of(batch, entries)) this.#look(command, applied);
   }
 
   #look({ op, accountId, requestId }: Command, { index, outcome }: AppliedEntry): void {

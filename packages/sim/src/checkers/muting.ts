@@ -1,9 +1,10 @@
 // Whom an admin has muted: nothing that they write in the room is accepted until that is over, and nobody else is refused as muted. Kept
 // here from the log alone, by replicated time, which every node applies alike.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
-import { Command } from "@parley/protocol";
+import type { Command } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
+import { FirstApplied } from "./first-applied.ts";
 
 const PROPERTY = "muting";
 const ADMIN = 2;
@@ -17,7 +18,7 @@ export class Muting implements Checker {
   /** What was done already: a retry is answered as the first was, and changes nothing. */
   readonly #done = new Set<string>();
   #nowMs = 0;
-  #checkedIndex = 0;
+  readonly #first = new FirstApplied();
 
   constructor(report: Report, coverage: Coverage) {
     this.#report = report;
@@ -25,13 +26,7 @@ export class Muting implements Checker {
   }
 
   onApplied(_nodeId: number, batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
-    for (const [i, entry] of entries.entries()) {
-      const applied = batch.entries[i];
-      // State machine safety makes every node's the same, so the first to apply an index speaks for all.
-      if (applied === undefined || entry.index <= this.#checkedIndex) continue;
-      this.#checkedIndex = entry.index;
-      if (entry.command.length === 0) continue;
-      const command = Command.decode(entry.command);
+    for (const { command, applied } of this.#first.of(batch, entries)) {
       this.#nowMs = Math.max(this.#nowMs, command.stampMs);
       this.#look(command, applied);
       // Whoever is made an admin may write; but an owner can mute one who is.

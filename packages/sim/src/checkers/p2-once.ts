@@ -1,8 +1,9 @@
 // P2 once: however often and late a send or another write is retried, it is executed once, and every
 // retry gets the first result.
 import type { AppliedBatch, CommittedEntry } from "@parley/chat";
-import { Command, LoginResponse, RegisterResponse } from "@parley/protocol";
+import { type Command, LoginResponse, RegisterResponse } from "@parley/protocol";
 import type { Checker, FinalState, Operation, Outcome, Report } from "../observer.ts";
+import { FirstApplied } from "./first-applied.ts";
 
 const PROPERTY = "P2 once";
 
@@ -16,7 +17,7 @@ export class P2Once implements Checker {
   readonly #report: Report;
   readonly #executions = new Map<string, FirstExecution>();
   readonly #results = new Map<string, string>();
-  #checkedIndex = 0;
+  readonly #first = new FirstApplied();
   /** Retries that reached the log and were answered with the first result. */
   repeated = 0;
 
@@ -25,15 +26,8 @@ export class P2Once implements Checker {
   }
 
   onApplied(_nodeId: number, batch: AppliedBatch, entries: readonly CommittedEntry[]): void {
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i];
-      const applied = batch.entries[i];
-      // State machine safety makes every node's the same, so the first to apply an index speaks for all.
-      if (entry === undefined || applied === undefined || entry.index <= this.#checkedIndex)
-        continue;
-      this.#checkedIndex = entry.index;
-      if (entry.command.length === 0 || applied.outcome.kind !== "ok") continue;
-      const command = Command.decode(entry.command);
+    for (const { command, applied } of this.#first.of(batch, entries)) {
+      if (applied.outcome.kind !== "ok") continue;
       // A read position is a maximum: moving it again to the same place is harmless by nature.
       if (command.op?.$case === "markRead") continue;
       const send = command.op?.$case === "send" ? command.op.value : undefined;
@@ -44,20 +38,20 @@ export class P2Once implements Checker {
       const response = comparable(command, applied.outcome.response);
       const first = this.#executions.get(key);
       if (first === undefined) {
-        this.#executions.set(key, { index: entry.index, response });
+        this.#executions.set(key, { index: applied.index, response });
         continue;
       }
       this.repeated += 1;
       if (applied.deliveries.length > 0 || applied.changes.length > 0) {
         this.#report({
           property: PROPERTY,
-          detail: `${key} (${command.op?.$case}) was executed at index ${first.index} and again at ${entry.index}`,
+          detail: `${key} (${command.op?.$case}) was executed at index ${first.index} and again at ${applied.index}`,
         });
       } else if (!isSend && first.response !== response) {
         // A send's retry shows the message as it is now (it may have been deleted since).
         this.#report({
           property: PROPERTY,
-          detail: `the retry of ${key} at index ${entry.index} (${command.op?.$case}) got another result than at ${first.index}: ${response} instead of ${first.response}`,
+          detail: `the retry of ${key} at index ${applied.index} (${command.op?.$case}) got another result than at ${first.index}: ${response} instead of ${first.response}`,
         });
       }
     }
