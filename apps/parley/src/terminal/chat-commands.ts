@@ -297,7 +297,6 @@ async function react(chat: Chat, seq: number, emoji: string): Promise<void> {
   await client.call("react", { roomId, seq, emoji, add: !isGiven });
 }
 
-/** Rejects with a ParleyError whose message is for the person. */
 async function attach(chat: Chat, path: string, text: string): Promise<void> {
   requireText(path, "attach");
   const room = chat.open.require();
@@ -311,6 +310,7 @@ async function save(chat: Chat, seq: number, folder: string): Promise<void> {
   }
 }
 
+/** Rejects with a ParleyError whose message is for the person. */
 export async function runChatCommand(
   chat: Chat,
   name: ChatCommandName,

@@ -2,6 +2,7 @@
 import {
   fileNameOf,
   LIMITS,
+  newSecret,
   type OutboxFile,
   type ParleyClient,
   ParleyError,
@@ -50,7 +51,8 @@ export class Uploads {
       throw new ParleyError("TOO_LARGE", t("files.tooMany", { most }));
     }
     for (const source of sources) {
-      const id = crypto.randomUUID();
+      // Nobody else has it. Browsers make UUIDs over TLS only.
+      const id = newSecret();
       const { size } = source;
       const name = fileNameOf(source.name);
       this.#running.set(id, { source, abort: new AbortController() });

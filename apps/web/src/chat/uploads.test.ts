@@ -1,0 +1,79 @@
+// Files that are chosen: on their way at once, again on demand, given up, and also where the page came without TLS.
+import { sha256 } from "@noble/hashes/sha2.js";
+import { LIMITS, type ParleyClient, ParleyError } from "@parley/client/browser";
+import { afterEach, expect, test, vi } from "vitest";
+import { Uploads } from "./uploads.ts";
+
+interface Asked {
+  readonly clientFileId: string;
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly sha256: Uint8Array;
+}
+
+/** Takes what it is given, or answers as `refuse` says. */
+function server(refuse: () => ParleyError | undefined = () => undefined) {
+  const asked: Asked[] = [];
+  const call = async (_name: string, fields: Asked) => {
+    asked.push(fields);
+    const refusal = refuse();
+    if (refusal !== undefined) throw refusal;
+    return { received: fields.offset + fields.data.length };
+  };
+  return { asked, uploads: new Uploads({ call } as unknown as ParleyClient) };
+}
+
+const bytes = Uint8Array.from({ length: LIMITS.fileChunkBytesMax + 9 }, (_, at) => at & 0xff);
+const settled = (uploads: Uploads) =>
+  vi.waitFor(() => {
+    const isSettled = uploads.current().every(({ file, failure }) => file ?? failure);
+    if (!isSettled) throw new Error("still on the way");
+  });
+
+afterEach(() => vi.unstubAllGlobals());
+
+test("each goes at once, in pieces, under an id of its own; without crypto.randomUUID, as over plain HTTP", async () => {
+  vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
+  const { asked, uploads } = server();
+  uploads.add([new File([bytes], "a.bin"), new File(["b"], "b.txt")]);
+  await settled(uploads);
+  const [first, second] = uploads.current();
+  expect(first).toMatchObject({ name: "a.bin", size: bytes.length, done: bytes.length });
+  expect(second?.file).toMatchObject({ name: "b.txt", size: 1 });
+  expect(first?.id).not.toBe(second?.id);
+  const ofFirst = asked.filter(({ clientFileId }) => clientFileId === first?.id);
+  expect(Buffer.concat(ofFirst.map(({ data }) => data)).equals(bytes)).toBe(true);
+  expect(ofFirst[0]?.sha256).toEqual(sha256(bytes));
+  uploads.clear([first?.file, second?.file].filter((file) => file !== undefined));
+  expect(uploads.current()).toEqual([]);
+});
+
+test("what was refused says so, and goes again on demand", async () => {
+  let isFull = true;
+  const { uploads } = server(() =>
+    isFull ? new ParleyError("LIMIT_REACHED", "no room") : undefined,
+  );
+  uploads.add([new File(["a"], "a.txt")]);
+  await settled(uploads);
+  const [upload] = uploads.current();
+  expect(upload?.failure).toMatchObject({ reason: "LIMIT_REACHED" });
+  isFull = false;
+  uploads.retry(upload?.id ?? "");
+  expect(uploads.current()[0]?.failure).toBeUndefined();
+  await settled(uploads);
+  expect(uploads.current()[0]?.file).toMatchObject({ name: "a.txt" });
+});
+
+test("no more than a message has room for, and none that is too large or empty", async () => {
+  const { asked, uploads } = server();
+  const many = Array.from({ length: LIMITS.filesPerMessageMax + 1 }, () => new File(["a"], "a"));
+  expect(() => uploads.add(many)).toThrow(/at most/);
+  expect(uploads.current()).toEqual([]);
+  uploads.add([new File([new Uint8Array(LIMITS.fileBytesMax + 1)], "film"), new File([], "empty")]);
+  await settled(uploads);
+  expect(uploads.current().map(({ failure }) => (failure as ParleyError).reason)).toEqual([
+    "TOO_LARGE",
+    "INVALID_ARGUMENT",
+  ]);
+  expect(asked).toEqual([]);
+});
