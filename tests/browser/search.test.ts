@@ -1,19 +1,21 @@
 // Searching in the page: by keyboard and by mouse, from anywhere to the message in its place.
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+import {
+  CHROMIUM,
+  committed,
+  composer,
+  hasNoViolations,
+  launchChromium,
+  Person,
+  say,
+} from "./chromium.ts";
 
 let cluster: DevCluster;
 let browser: Browser;
 
 const originOf = (id: number) => `http://${cluster.node(id).http}`;
-
-async function hasNoViolations(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
-}
 
 describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () => {
   beforeAll(async () => {
