@@ -1,22 +1,13 @@
 // Rooms and people, what is unread, and how the connection is.
 import type { Room } from "@parley/client/browser";
 import { memo, useMemo } from "react";
+import type { MarkedRooms } from "../chat/unread-marks.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
-import { useChat, useMarkedRooms, usePresent, useRooms, useShown } from "./chat-context.ts";
-import {
-  compareNames,
-  hueOf,
-  isDirect,
-  mentionsOf,
-  plainName,
-  roomName,
-  unreadOf,
-  waitingIn,
-} from "./format.ts";
+import { useChat, useMarkedRooms, useRooms, useShown } from "./chat-context.ts";
+import { compareNames, hueOf, isDirect, plainName, roomName, unreadOf } from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
-import { PresenceDot } from "./presence-dot.tsx";
-import { goTo } from "./route.ts";
+import { RoomLink } from "./room-link.tsx";
 import type { Dialog } from "./shell.tsx";
 
 interface SidebarProps {
@@ -42,6 +33,7 @@ export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarPr
   useShown(rooms.flatMap(({ peer }) => peer?.id ?? []));
   const marked = useMarkedRooms();
   const hasUnread = rooms.some((room) => unreadOf(room) > 0 || room.id in marked);
+  const lines = { openRoomId, marked };
   return (
     <nav className="sidebar" aria-label={t("sidebar.label")}>
       <header>
@@ -58,8 +50,8 @@ export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarPr
         </button>
       </header>
       <div className="lists">
-        <Section title={t("sidebar.starred")} rooms={starred} openRoomId={openRoomId} />
-        <Section title={t("sidebar.rooms")} rooms={others} openRoomId={openRoomId} />
+        <Section title={t("sidebar.starred")} rooms={starred} {...lines} />
+        <Section title={t("sidebar.rooms")} rooms={others} {...lines} />
         <div className="row-buttons">
           <button type="button" className="quiet" onClick={() => onDialog("new-room")}>
             {t("sidebar.newRoom")}
@@ -85,7 +77,7 @@ export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarPr
             </button>
           )}
         </div>
-        <Section title={t("sidebar.direct")} rooms={direct} openRoomId={openRoomId} />
+        <Section title={t("sidebar.direct")} rooms={direct} {...lines} />
       </div>
       <footer>
         <HealthPill onOpen={() => onDialog("cluster")} />
@@ -114,91 +106,24 @@ interface SectionProps {
   readonly title: string;
   readonly rooms: readonly Room[];
   readonly openRoomId: number;
+  readonly marked: MarkedRooms;
 }
 
-function Section({ title, rooms, openRoomId }: SectionProps) {
+function Section({ title, rooms, openRoomId, marked }: SectionProps) {
   if (rooms.length === 0) return null;
   return (
     <section>
       <h2>{title}</h2>
       <ul>
         {rooms.map((room) => (
-          <RoomLink key={room.id} room={room} isOpen={room.id === openRoomId} />
+          <RoomLink
+            key={room.id}
+            room={room}
+            isOpen={room.id === openRoomId}
+            isMarked={room.id in marked}
+          />
         ))}
       </ul>
     </section>
   );
 }
-
-const RoomLink = memo(function RoomLink({
-  room,
-  isOpen,
-}: {
-  readonly room: Room;
-  readonly isOpen: boolean;
-}) {
-  const chat = useChat();
-  const name = roomName(room, chat.accountId);
-  const unread = room.muted ? 0 : unreadOf(room);
-  const mentions = mentionsOf(room);
-  const isMarked = room.id in useMarkedRooms();
-  const isOnline = usePresent(room.peer)?.online === true;
-  return (
-    <li className="room-line">
-      <a
-        href={`/r/${room.id}`}
-        aria-current={isOpen ? "page" : undefined}
-        className={waitingIn(room) > 0 || isMarked ? "room unread" : "room"}
-        onClick={(event) => {
-          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-          event.preventDefault();
-          goTo(room.id);
-        }}
-      >
-        <span className="mark" aria-hidden="true">
-          {isDirect(room) ? <PresenceDot isOnline={isOnline} /> : "#"}
-        </span>
-        <bdi className="name">{name}</bdi>
-        {isDirect(room) && isOnline && <span className="sr-only"> {t("presence.online")}</span>}
-        {room.muted && (
-          <span className="muted" title={t("sidebar.muted")}>
-            <span aria-hidden="true">🔕</span>
-            <span className="sr-only">{t("sidebar.mutedWord")}</span>
-          </span>
-        )}
-        {isMarked && unread === 0 && (
-          <span className="badge" title={t("sidebar.marked")}>
-            <span aria-hidden="true">•</span>
-            <span className="sr-only"> {t("sidebar.markedWords")}</span>
-          </span>
-        )}
-        {mentions > 0 && (
-          <span className="badge mention">
-            @{mentions > 99 ? "99+" : mentions}
-            <span className="sr-only"> {t("sidebar.mentionsOf", { count: mentions })}</span>
-          </span>
-        )}
-        {unread > 0 && (
-          <span className="badge">
-            {unread > 99 ? "99+" : unread}
-            <span className="sr-only"> {t("sidebar.unreadOf", { count: unread })}</span>
-          </span>
-        )}
-      </a>
-      <button
-        type="button"
-        className="quiet star"
-        aria-label={t("sidebar.star", { room: name })}
-        aria-pressed={room.starred}
-        title={t(room.starred ? "sidebar.starOn" : "sidebar.starOff")}
-        onClick={() => {
-          // Where it fails, the room stays where it was; the pill says how the connection is.
-          const wanted = { roomId: room.id, starred: !room.starred };
-          chat.client.call("setRoomPreference", wanted).catch(() => {});
-        }}
-      >
-        <span aria-hidden="true">{room.starred ? "★" : "☆"}</span>
-      </button>
-    </li>
-  );
-});
