@@ -1,4 +1,4 @@
-// `npm run check`: format, lint, types, layers, generated code. All at once, in seconds.
+// `npm run check`: format, lint, types, layers, texts, generated code. All at once, in seconds.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ const steps = [
   ["types of the web app", bin("tsc"), ["--noEmit", "-p", "apps/web/tsconfig.json"]],
   ["types of its worker", bin("tsc"), ["--noEmit", "-p", "apps/web/tsconfig.worker.json"]],
   ["layers", process.execPath, [join(root, "scripts/check-layers.mjs")]],
+  ["texts of the web app", bin("vitest"), ["run", "apps/web/src/text/literals.test.ts"]],
   ["generated code", process.execPath, [join(root, "scripts/generate.mjs"), "--check"]],
 ];
 
