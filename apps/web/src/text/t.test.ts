@@ -13,6 +13,14 @@ test("what is filled in is never read as a pattern", () => {
   expect(t("members.title", { room: "{room} {count}" })).toBe("Members of {room} {count}");
 });
 
+test("a name from right to left turns nothing of the words around it", () => {
+  const room = "ירושלים 2026!";
+  expect(t("members.title", { room })).toBe(`Members of \u2068${room}\u2069`);
+  expect(t("invite.toRoom", { maker: "יעל", room: "lobby" })).toBe(
+    "\u2068יעל\u2069 invites you to #lobby.",
+  );
+});
+
 test("elements stand where their slots are", () => {
   const said = rich("composer.answering", { author: "ann", excerpt: "<b>" });
   expect(renderToStaticMarkup(said)).toBe("Answering ann: &lt;b&gt;");

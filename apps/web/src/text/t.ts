@@ -48,10 +48,22 @@ export function piecesOf<Value>(
   return isPseudo ? [OPEN, ...pieces, CLOSE] : pieces;
 }
 
-/** A text of the catalogue; numbers are written as the language writes them. */
+/** Letters that are written from right to left. */
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** In FIRST STRONG ISOLATE … POP DIRECTIONAL ISOLATE a text has its own direction, and does not turn the words, numbers and marks beside it. */
+function isolated(value: string | number): string | number {
+  return typeof value === "string" && RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
+}
+
+/** A text of the catalogue; numbers are written as the language writes them, and names from right to left are isolated. */
 export function t<Key extends TextKey>(
   key: Key,
   ...[values]: Values<Key, string | number>
 ): string {
-  return piecesOf<string | number>(key, values ?? {}).join("");
+  const isolates = Object.entries<string | number>(values ?? {}).map(
+    ([slot, value]) => [slot, isolated(value)] as const,
+  );
+  return piecesOf<string | number>(key, Object.fromEntries(isolates)).join("");
 }
