@@ -43,6 +43,7 @@ export function Welcome({ isLoaded, isMissing, notice, onDialog }: WelcomeProps)
   if (!isLoaded)
     return (
       <div className="welcome">
+        <h1 className="sr-only">{t("app.name")}</h1>
         <p role="status">{t("welcome.loading")}</p>
       </div>
     );
