@@ -135,10 +135,13 @@ export function committed(page: Page, text: string) {
 }
 
 /**
- * Nothing that a screen reader or a keyboard would stumble over. Looked at within the page: a second page, opened and closed for it, can take the
- * focus along when it goes, and Chromium then gives it to the first thing on the page.
+ * Nothing that a screen reader or a keyboard would stumble over; `what` was looked at, for the failure. Looked at within the page: a second page,
+ * opened and closed for it, can take the focus along when it goes, and Chromium then gives it to the first thing on the page.
  */
-export async function hasNoViolations(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`)).toEqual([]);
+export async function hasNoViolations(page: Page, what = ""): Promise<void> {
+  const axe = new AxeBuilder({ page }).setLegacyMode();
+  // To tell of all that is well takes as long as to look.
+  const { violations } = await axe.options({ resultTypes: ["violations"] }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+  expect(found, what).toEqual([]);
 }

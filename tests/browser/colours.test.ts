@@ -1,0 +1,297 @@
+// Every view, with something in it, in the light and in the dark scheme and on a phone: axe finds nothing that is hard to read, and nothing that
+// a screen reader would stumble over.
+import { invitePath, newSecret, type ParleyClient, passwordPath } from "@parley/client";
+import { uploadFile } from "@parley/client/files";
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DevCluster } from "../harness/dev-cluster.ts";
+import {
+  CHROMIUM,
+  committed,
+  composer,
+  hasNoViolations,
+  launchChromium,
+  Person,
+  say,
+} from "./chromium.ts";
+import { createRooms, sdkPerson } from "./sdk-person.ts";
+
+const PHONE = { width: 390, height: 780 };
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+const FORMATTED =
+  "A **bold** word, [a link](https://example.org), `code`, ~~gone~~.\n\n> quoted\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |";
+const CODE = "```ts\nconst a: number = 1; // why\n```\n\n```diff\n- old\n+ new\n```";
+
+let cluster: DevCluster;
+let browser: Browser;
+/** Of programs: they fill the room in which a browser looks around. */
+let people: { readonly ann: ParleyClient; readonly bob: ParleyClient; readonly mal: ParleyClient };
+let gallery: number;
+
+const origin = () => `http://${cluster.node(1).http}`;
+
+/** In both schemes. */
+async function isReadable(page: Page, what: string): Promise<void> {
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await hasNoViolations(page, `${what}, ${colorScheme}`);
+  }
+}
+
+/** Messages of every sort in the gallery, from Ann and from others, some of them unread; and rooms beside it that have something new. */
+async function fillRooms(): Promise<void> {
+  const { ann, bob, mal } = people;
+  const [first = 0, attic = 0] = await createRooms(ann, ["gallery", "attic"]);
+  gallery = first;
+  for (const client of [bob, mal]) {
+    for (const roomId of [gallery, attic]) await client.call("joinRoom", { roomId });
+  }
+  const { message: root } = await ann.send(gallery, FORMATTED);
+  const { message: code } = await ann.send(gallery, CODE);
+  const { message: wrong } = await ann.send(gallery, "wrong");
+  const { message: gone } = await ann.send(gallery, "gone");
+  await ann.call("edit", { roomId: gallery, seq: wrong.seq, body: "right", expectedVersion: 0 });
+  await ann.call("delete", { roomId: gallery, seqs: [gone.seq] });
+  await ann.call("pin", { roomId: gallery, seq: code.seq, pinned: true });
+  await ann.call("markRead", { roomId: gallery, seq: gone.seq });
+  await ann.call("block", { username: "mal", blocked: true });
+  await ann.call("setRoomPreference", { roomId: attic, starred: true, muted: true });
+  await mal.send(gallery, "from somebody who is blocked");
+  await bob.send(gallery, "an answer", { replyToSeq: root.seq });
+  await bob.send(gallery, "in the thread", { threadRootSeq: root.seq });
+  await bob.send(gallery, "and *once* more", { threadRootSeq: root.seq });
+  for (const [client, emoji] of [
+    [bob, "🎉"],
+    [ann, "🎉"],
+    [bob, "👀"],
+  ] as const)
+    await client.call("react", { roomId: gallery, seq: root.seq, emoji, add: true });
+  const files = [
+    await uploadFile(bob, { clientFileId: "1", name: "dot.png", bytes: PNG }),
+    await uploadFile(bob, { clientFileId: "2", name: "notes.txt", bytes: Buffer.from("notes") }),
+  ];
+  await bob.send(gallery, "files", { files });
+  await bob.send(gallery, "@ann, look: https://example.org and `this`");
+  await bob.send(attic, "@ann, here too");
+  const { room: direct } = await bob.call("openDirect", { username: "ann" });
+  await bob.send(direct?.id ?? 0, "only for you");
+}
+
+function row(page: Page, text: string): Locator {
+  return page.locator(".room-page .message", { hasText: text });
+}
+
+async function act(page: Page, text: string, name: string): Promise<void> {
+  await row(page, text).hover();
+  await row(page, text).getByRole("button", { name, exact: true }).click();
+}
+
+describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
+  beforeAll(async () => {
+    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
+    const ann = await sdkPerson(cluster, "ann");
+    const [bob, mal] = await Promise.all([sdkPerson(cluster, "bob"), sdkPerson(cluster, "mal")]);
+    people = { ann, bob, mal };
+    await fillRooms();
+  }, 180_000);
+
+  afterAll(async () => {
+    await Promise.all(Object.values(people ?? {}).map((client) => client.close()));
+    await browser?.close();
+    await cluster?.destroy();
+  }, 60_000);
+
+  test("who is not in yet: signing in, making an account, a password link, and the welcome", async () => {
+    const eve = await Person.arrive(browser, "eve", origin());
+    const { page } = eve;
+    await isReadable(page, "signing in");
+    await page.getByLabel("Username").fill("ann");
+    await page.getByLabel("Password").fill("a wrong password");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+    await isReadable(page, "a refused sign-in");
+    await page.getByRole("button", { name: "I am new here" }).click();
+    await isReadable(page, "a new account");
+    await page.reload();
+    await eve.signUp();
+    await page.getByRole("heading", { name: "Welcome" }).waitFor();
+    await isReadable(page, "the welcome");
+    await page.setViewportSize(PHONE);
+    await isReadable(page, "the welcome on a phone");
+    const tab = await eve.tab(`${origin()}${passwordPath(newSecret())}`);
+    await tab.getByLabel("New password").fill("another long password");
+    await tab.getByRole("button", { name: "Set the password" }).click();
+    await tab.getByRole("alert").waitFor();
+    await isReadable(tab, "a password link that does not count");
+    expect(eve.complaints).toEqual([]);
+    await eve.context.close();
+  });
+
+  test("a room with every sort of message, what is done with them, and a thread; at a desk and on a phone", async () => {
+    const ann = await Person.returns(browser, "ann", origin());
+    const { page } = ann;
+    await page.getByRole("link", { name: /^gallery/ }).waitFor();
+    await isReadable(page, "the welcome with rooms");
+    await page.getByRole("link", { name: /^gallery/ }).click();
+    await row(page, "look: ").waitFor();
+    await page.locator(".unread-line").waitFor();
+    await page.getByRole("img", { name: "dot.png" }).waitFor();
+    await page.locator(".hljs-addition").waitFor();
+    await isReadable(page, "a room");
+    await row(page, "an answer").hover();
+    await isReadable(page, "what can be done with a message");
+    await row(page, "an answer").locator("a.time").click();
+    await page.locator(".message.target").waitFor();
+    await isReadable(page, "the message of the address");
+    await act(page, "an answer", "Reply");
+    await page.getByText("Answering bob").waitFor();
+    await composer(page).pressSequentially("@b");
+    await page.getByRole("option", { name: "bob" }).waitFor();
+    await isReadable(page, "an answer, and names for it");
+    await composer(page).fill("");
+    await act(page, "right", "Edit");
+    await page.getByText("Editing a message").waitFor();
+    await isReadable(page, "a message that is edited");
+    await composer(page).press("Escape");
+    await page
+      .locator('.room-page input[type="file"]')
+      .setInputFiles([{ name: "chosen.txt", mimeType: "text/plain", buffer: Buffer.from("text") }]);
+    await page.getByRole("button", { name: "Leave chosen.txt out" }).waitFor();
+    await composer(page).fill("far too long ".repeat(2_000));
+    await page.getByText(/at most 16,384 bytes/).waitFor();
+    await isReadable(page, "a chosen file, and too long a text");
+    await composer(page).fill("");
+    await page.getByRole("button", { name: "Leave chosen.txt out" }).click();
+    await act(page, "right", "Choose");
+    await page.getByRole("toolbar").waitFor();
+    await isReadable(page, "messages that are chosen");
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("link", { name: /2 replies.*2 new/ }).click();
+    const panel = page.getByRole("complementary");
+    await panel.getByText("in the thread").waitFor();
+    await isReadable(page, "a thread");
+    await page.setViewportSize(PHONE);
+    await isReadable(page, "a thread on a phone");
+    await panel.getByRole("button", { name: "Close the thread" }).click();
+    await composer(page).waitFor();
+    await isReadable(page, "a room on a phone");
+    await page.getByRole("button", { name: "All rooms" }).click();
+    await page.getByRole("navigation").waitFor();
+    await isReadable(page, "the rooms on a phone");
+    await page.goto(`${origin()}/r/9999`);
+    await page.getByText("You are not in that room.").waitFor();
+    await isReadable(page, "the rooms on a phone, and why they are shown");
+    expect(ann.modals).toEqual([]);
+    expect(ann.complaints).toEqual([]);
+    await ann.context.close();
+  });
+
+  test("every dialog", async () => {
+    const secret = newSecret();
+    const { bob } = people;
+    const [elsewhere = 0] = await createRooms(bob, ["elsewhere"]);
+    await bob.call("createInvite", { roomId: elsewhere, secret, ttlMs: 0 });
+    const ann = await Person.returns(browser, "ann", `${origin()}/r/${gallery}`);
+    const { page } = ann;
+    await row(page, "look: ").waitFor();
+    const nav = page.getByRole("navigation");
+    const dialog = page.getByRole("dialog");
+    const titles = new Set<string>();
+    const look = async (what: string) => {
+      titles.add((await dialog.getByRole("heading").first().textContent()) ?? "");
+      await isReadable(page, what);
+      // Of a search that is not empty, the first one only empties it.
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+    };
+    const open = (name: string, exact = true) => nav.getByRole("button", { name, exact }).click();
+
+    await open("Jump to", false);
+    await dialog.getByRole("option").first().waitFor();
+    await look("the switcher");
+    await open("Search messages", false);
+    await isReadable(page, "what a search can be");
+    await page.keyboard.type("look");
+    await dialog.getByRole("option").first().waitFor();
+    await look("what is found");
+    await open("New room", false);
+    await dialog.getByLabel("Name", { exact: true }).fill("Gallery");
+    await dialog.getByRole("button", { name: "Create room" }).click();
+    await dialog.getByRole("alert").waitFor();
+    await look("a new room that is refused");
+    await open("Find rooms", false);
+    await dialog.getByText("elsewhere").waitFor();
+    await dialog.getByText("@bob").waitFor();
+    await look("the directory");
+    await page.locator(".pill").click();
+    await dialog.getByRole("cell", { name: "leader" }).waitFor();
+    await look("the cluster");
+    await open("Account");
+    await dialog.getByLabel("Accounts here can be made by").waitFor();
+    await dialog.getByRole("button", { name: "Unblock" }).waitFor();
+    await dialog.getByText("Delete the account").click();
+    await dialog.getByLabel("Somebody forgot").fill("bob");
+    await dialog.getByRole("button", { name: "Make a link" }).click();
+    await dialog.getByLabel("Password link").waitFor();
+    await look("the account");
+    await open("Sign out");
+    await look("signing out");
+    await page.getByRole("button", { name: "Pins" }).click();
+    await dialog.getByRole("listitem").waitFor();
+    await look("the pins");
+    await page.getByRole("button", { name: "3 members" }).click();
+    await dialog.getByText("@bob").waitFor();
+    await dialog.getByText("Invite links").click();
+    await dialog.getByRole("button", { name: "Make a link" }).click();
+    await dialog.getByLabel("Invite link", { exact: true }).waitFor();
+    await look("the members");
+    await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+    await look("the keys");
+    await page.getByRole("button", { name: "Emoji", exact: true }).click();
+    await dialog.getByRole("gridcell").first().waitFor();
+    await look("the emoji");
+    await page.goto(`${origin()}${invitePath(secret)}`);
+    await dialog.getByRole("button", { name: "Join" }).waitFor();
+    await look("an invite");
+    expect(titles.size).toBe(12);
+    expect(ann.modals).toEqual([]);
+    expect(ann.complaints).toEqual([]);
+    await ann.context.close();
+  });
+
+  test("bad times: no server, and what waits or is not taken", async () => {
+    const ann = await Person.returns(browser, "ann", origin());
+    const { page } = ann;
+    await people.bob.call("block", { username: "ann", blocked: true });
+    await page.getByRole("link", { name: /^bob/ }).click();
+    await page.getByText("only for you").waitFor();
+    await say(page, "does that arrive?");
+    await page.locator(".message.failed").waitFor();
+    await isReadable(page, "a message that is not taken");
+    await page.getByRole("link", { name: /^gallery/ }).click();
+    await row(page, "look: ").waitFor();
+    cluster.kill(1);
+    await say(page, "it waits");
+    await page.locator(".message.unsent", { hasText: "it waits" }).waitFor();
+    await page.getByText("Reconnecting, your messages are kept; 1 message waiting").waitFor();
+    await isReadable(page, "no server");
+    await page.locator(".pill").click();
+    await page.getByRole("dialog").waitFor();
+    await isReadable(page, "the cluster without a server");
+    await page.keyboard.press("Escape");
+    await page.getByRole("navigation").getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("dialog").getByLabel("Unsent messages").waitFor();
+    await isReadable(page, "signing out with something unsent");
+    await page.keyboard.press("Escape");
+    await page.setViewportSize(PHONE);
+    await isReadable(page, "no server, on a phone");
+    await cluster.restart(1);
+    await committed(page, "it waits").waitFor();
+    expect(ann.modals).toEqual([]);
+    expect(ann.complaints).toEqual([]);
+    await ann.context.close();
+  });
+});
