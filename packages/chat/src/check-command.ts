@@ -7,6 +7,7 @@ import {
   joinBytes,
   LIMITS,
   ParleyError,
+  type Subject,
   type UploadCommand,
   varintField,
 } from "@parley/protocol";
@@ -14,6 +15,7 @@ import { isUuidV7 } from "./request-id.ts";
 import { type Op, type OpName, STATE_VERSION, versionNeeded, versionOf } from "./state-version.ts";
 import {
   bodyProblem,
+  LINES,
   lineProblem,
   normaliseRoomName,
   normaliseUsername,
@@ -114,8 +116,8 @@ function versionProblem(version: number): ParleyError {
   );
 }
 
-function invalid(message: string): ParleyError {
-  return new ParleyError("INVALID_ARGUMENT", message);
+function invalid(message: string, subject?: Subject): ParleyError {
+  return new ParleyError("INVALID_ARGUMENT", message, { subject });
 }
 
 function isWhole(value: number): boolean {
@@ -163,24 +165,29 @@ function tokenProblem(tokenHash: Uint8Array, ttlMs: number): ParleyError | undef
 }
 
 function messageIdProblem(id: string, bytesMin: number): ParleyError | undefined {
-  return lineProblem("A message's client id", id, bytesMin, LIMITS.clientMessageIdBytesMax);
+  return lineProblem(
+    { what: "A message's client id" },
+    id,
+    bytesMin,
+    LIMITS.clientMessageIdBytesMax,
+  );
 }
 
 function passwordHashProblem(hash: string): ParleyError | undefined {
-  return lineProblem("The password's hash", hash, 1, PASSWORD_HASH_BYTES_MAX);
+  return lineProblem({ what: "The password's hash" }, hash, 1, PASSWORD_HASH_BYTES_MAX);
 }
 
 function opProblem(op: Op): ParleyError | undefined {
   switch (op.$case) {
     case "register":
       return (
-        lineProblem("The username", op.value.username, 1, LIMITS.usernameBytesMax) ??
-        lineProblem("The username", op.value.usernameKey, 1, LIMITS.usernameBytesMax) ??
-        lineProblem("The display name", op.value.displayName, 1, LIMITS.displayNameBytesMax) ??
+        lineProblem(LINES.username, op.value.username, 1, LIMITS.usernameBytesMax) ??
+        lineProblem(LINES.username, op.value.usernameKey, 1, LIMITS.usernameBytesMax) ??
+        lineProblem(LINES.displayName, op.value.displayName, 1, LIMITS.displayNameBytesMax) ??
         passwordHashProblem(op.value.passwordHash) ??
         tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
         inviteHashProblem(op.value.inviteHash) ??
-        lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax)
+        lineProblem(LINES.device, op.value.device, 0, LIMITS.deviceBytesMax)
       );
     case "setRegistration":
       return op.value.mode === 1 || op.value.mode === 2 || op.value.mode === 3
@@ -189,7 +196,7 @@ function opProblem(op: Op): ParleyError | undefined {
     case "createSession":
       return (
         tokenProblem(op.value.tokenHash, op.value.tokenTtlMs) ??
-        lineProblem("The device's name", op.value.device, 0, LIMITS.deviceBytesMax) ??
+        lineProblem(LINES.device, op.value.device, 0, LIMITS.deviceBytesMax) ??
         (isId(op.value.credentialsRevision) ? undefined : invalid("No credentials revision."))
       );
     case "endSession":
@@ -216,12 +223,12 @@ function opProblem(op: Op): ParleyError | undefined {
     case "deleteAccount":
       return isId(op.value.credentialsRevision) ? undefined : invalid("No credentials revision.");
     case "updateProfile":
-      return lineProblem("The display name", op.value.displayName, 1, LIMITS.displayNameBytesMax);
+      return lineProblem(LINES.displayName, op.value.displayName, 1, LIMITS.displayNameBytesMax);
     case "createRoom":
       return (
-        lineProblem("The room's name", op.value.name, 1, LIMITS.roomNameBytesMax) ??
-        lineProblem("The room's name", op.value.nameKey, 1, LIMITS.roomNameBytesMax) ??
-        lineProblem("The topic", op.value.topic, 0, LIMITS.topicBytesMax) ??
+        lineProblem(LINES.roomName, op.value.name, 1, LIMITS.roomNameBytesMax) ??
+        lineProblem(LINES.roomName, op.value.nameKey, 1, LIMITS.roomNameBytesMax) ??
+        lineProblem(LINES.topic, op.value.topic, 0, LIMITS.topicBytesMax) ??
         (op.value.visibility === 1 || op.value.visibility === 2
           ? undefined
           : invalid("A room is public or private."))
@@ -229,9 +236,9 @@ function opProblem(op: Op): ParleyError | undefined {
     case "updateRoom":
       return (
         roomProblem(op.value.roomId) ??
-        lineProblem("The room's name", op.value.name, 0, LIMITS.roomNameBytesMax) ??
-        lineProblem("The room's name", op.value.nameKey, 0, LIMITS.roomNameBytesMax) ??
-        lineProblem("The topic", op.value.topic, 0, LIMITS.topicBytesMax) ??
+        lineProblem(LINES.roomName, op.value.name, 0, LIMITS.roomNameBytesMax) ??
+        lineProblem(LINES.roomName, op.value.nameKey, 0, LIMITS.roomNameBytesMax) ??
+        lineProblem(LINES.topic, op.value.topic, 0, LIMITS.topicBytesMax) ??
         ((op.value.name === "") === (op.value.nameKey === "")
           ? undefined
           : invalid("The room's name and its normalised form go together.")) ??
@@ -306,7 +313,7 @@ function opProblem(op: Op): ParleyError | undefined {
       return (
         roomProblem(op.value.roomId) ??
         (isId(op.value.seq) ? undefined : invalid("A sequence number is out of bounds.")) ??
-        lineProblem("The emoji", op.value.emoji, 1, LIMITS.emojiBytesMax)
+        lineProblem(LINES.emoji, op.value.emoji, 1, LIMITS.emojiBytesMax)
       );
     case "pin":
     case "followThread":
@@ -335,7 +342,9 @@ function opProblem(op: Op): ParleyError | undefined {
 
 function clientFileIdsProblem(ids: readonly string[]): ParleyError | undefined {
   if (ids.length > LIMITS.filesPerMessageMax) {
-    return new ParleyError("TOO_LARGE", `At most ${LIMITS.filesPerMessageMax} files in a message.`);
+    const { filesPerMessageMax: limit } = LIMITS;
+    const message = `At most ${limit} files in a message.`;
+    return new ParleyError("TOO_LARGE", message, { subject: "files", limit });
   }
   if (new Set(ids).size < ids.length) return invalid("A file is named twice.");
   for (const id of ids) {
@@ -346,19 +355,22 @@ function clientFileIdsProblem(ids: readonly string[]): ParleyError | undefined {
 }
 
 function fileIdProblem(id: string): ParleyError | undefined {
-  return lineProblem("A file's client id", id, 1, LIMITS.clientMessageIdBytesMax);
+  return lineProblem({ what: "A file's client id" }, id, 1, LIMITS.clientMessageIdBytesMax);
 }
 
 function uploadProblem(value: UploadCommand): ParleyError | undefined {
   const { clientFileId, name, size, sha256, offset, data } = value;
   const problem =
-    fileIdProblem(clientFileId) ?? lineProblem("A file's name", name, 1, LIMITS.fileNameBytesMax);
+    fileIdProblem(clientFileId) ?? lineProblem(LINES.fileName, name, 1, LIMITS.fileNameBytesMax);
   if (problem !== undefined) return problem;
   if (sha256.length !== TOKEN_HASH_BYTES) return invalid("A file's SHA-256 has 32 bytes.");
-  if (!isId(size)) return invalid("An empty file can't be sent.");
+  if (!isId(size)) return invalid("An empty file can't be sent.", "file");
   if (size > LIMITS.fileBytesMax) {
     const mebibytes = LIMITS.fileBytesMax / 1024 / 1024;
-    return new ParleyError("TOO_LARGE", `A file has at most ${mebibytes} MiB.`);
+    return new ParleyError("TOO_LARGE", `A file has at most ${mebibytes} MiB.`, {
+      subject: "file",
+      limit: LIMITS.fileBytesMax,
+    });
   }
   if (data.length > LIMITS.fileChunkBytesMax) {
     return new ParleyError("TOO_LARGE", `At most ${LIMITS.fileChunkBytesMax} bytes at once.`);

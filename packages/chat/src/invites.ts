@@ -19,6 +19,7 @@ export function inviterProblem(
     return new ParleyError(
       "PERMISSION_DENIED",
       "Only the instance's owner makes invites that lead to no room.",
+      { subject: "instance" },
     );
   }
   if (room.visibility === RoomVisibility.ROOM_VISIBILITY_DIRECT) {
@@ -30,6 +31,7 @@ export function inviterProblem(
   return new ParleyError(
     "PERMISSION_DENIED",
     "Only admins and owners make invites to a private room.",
+    { subject: "room" },
   );
 }
 

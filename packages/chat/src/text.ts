@@ -2,7 +2,7 @@
 // Two kinds of check live here. `…Problem` functions look at lengths and fixed code points only and
 // give the same answer under every version of Unicode: apply uses them. `validate…` and `normalise…`
 // functions use Unicode tables, run once before a command is proposed, and their result travels in it.
-import { LIMITS, ParleyError } from "@parley/protocol";
+import { LIMITS, ParleyError, type Subject } from "@parley/protocol";
 import { mixesLookAlikes, stacksMarks, withoutNeededJoiners } from "./look-alikes.ts";
 
 /** Bytes of the text in UTF-8. Unpaired surrogates count as three, as their replacement would. */
@@ -56,25 +56,45 @@ const DECEPTIVE = new RegExp(
 );
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
+/** A kind of line: as sentences call it, and as the subject of an error. */
+export interface Line {
+  readonly what: string;
+  readonly subject: Subject;
+}
+export const LINES = {
+  username: { what: "The username", subject: "username" },
+  displayName: { what: "The display name", subject: "name" },
+  roomName: { what: "The room's name", subject: "name" },
+  topic: { what: "The topic", subject: "name" },
+  device: { what: "The device's name", subject: "name" },
+  fileName: { what: "The file's name", subject: "name" },
+  emoji: { what: "The emoji", subject: "emoji" },
+  search: { what: "The search", subject: "search" },
+} as const satisfies Record<string, Line>;
+
 /**
  * Why `text` can't be a line of `bytesMin`–`bytesMax` bytes without control characters, as a
  * sentence; undefined when it can. The same under every version of Unicode.
  */
 export function lineProblem(
-  what: string,
+  { what, subject }: { readonly what: string; readonly subject?: Subject },
   text: string,
   bytesMin: number,
   bytesMax: number,
 ): ParleyError | undefined {
-  if (!text.isWellFormed()) return new ParleyError("MALFORMED", `${what} is not well-formed text.`);
+  if (!text.isWellFormed())
+    return new ParleyError("MALFORMED", `${what} is not well-formed text.`, { subject });
   if (text.length < bytesMin) {
-    return new ParleyError("INVALID_ARGUMENT", `${what} must not be empty.`);
+    return new ParleyError("INVALID_ARGUMENT", `${what} must not be empty.`, { subject });
   }
   if (longerThan(text, bytesMax)) {
-    return new ParleyError("TOO_LARGE", `${what} is longer than ${bytesMax} bytes.`);
+    const message = `${what} is longer than ${bytesMax} bytes.`;
+    return new ParleyError("TOO_LARGE", message, { subject, limit: bytesMax });
   }
   if (hasControl(text)) {
-    return new ParleyError("INVALID_ARGUMENT", `${what} contains a control character.`);
+    return new ParleyError("INVALID_ARGUMENT", `${what} contains a control character.`, {
+      subject,
+    });
   }
   return undefined;
 }
@@ -84,12 +104,21 @@ export function bodyProblem(body: string): ParleyError | undefined {
   if (!body.isWellFormed()) {
     return new ParleyError("MALFORMED", "The message is not well-formed text.");
   }
-  if (body.length === 0) return new ParleyError("INVALID_ARGUMENT", "The message is empty.");
+  const subject = "message";
+  if (body.length === 0) {
+    return new ParleyError("INVALID_ARGUMENT", "The message is empty.", { subject });
+  }
   if (longerThan(body, LIMITS.bodyBytesMax)) {
-    return new ParleyError("TOO_LARGE", `The message is longer than ${LIMITS.bodyBytesMax} bytes.`);
+    const { bodyBytesMax: limit } = LIMITS;
+    return new ParleyError("TOO_LARGE", `The message is longer than ${limit} bytes.`, {
+      subject,
+      limit,
+    });
   }
   if (body.includes("\0")) {
-    return new ParleyError("INVALID_ARGUMENT", "The message contains a NUL character.");
+    return new ParleyError("INVALID_ARGUMENT", "The message contains a NUL character.", {
+      subject,
+    });
   }
   return undefined;
 }
@@ -113,20 +142,23 @@ export function foldName(text: string): string {
  * Throws a ParleyError whose message says what is wrong.
  */
 export function validateUsername(username: string): string {
-  check(lineProblem("The username", username, 1, LIMITS.usernameBytesMax));
+  check(lineProblem(LINES.username, username, 1, LIMITS.usernameBytesMax));
   const shown = username.normalize("NFKC");
-  check(lineProblem("The username", shown, 1, LIMITS.usernameBytesMax));
-  check(lineProblem("The username", foldName(shown), 1, LIMITS.usernameBytesMax));
+  check(lineProblem(LINES.username, shown, 1, LIMITS.usernameBytesMax));
+  check(lineProblem(LINES.username, foldName(shown), 1, LIMITS.usernameBytesMax));
   if (DECEPTIVE.test(shown) || !/^[\p{L}\p{M}\p{N}._-]+$/u.test(shown)) {
     throw new ParleyError(
       "INVALID_ARGUMENT",
       "A username consists of letters, digits, dots, underscores and hyphens.",
+      { subject: "username" },
     );
   }
   if (!/[\p{L}\p{N}]/u.test(shown)) {
-    throw new ParleyError("INVALID_ARGUMENT", "A username needs a letter or a digit.");
+    throw new ParleyError("INVALID_ARGUMENT", "A username needs a letter or a digit.", {
+      subject: "username",
+    });
   }
-  checkLook("The username", shown);
+  checkLook(LINES.username, shown);
   return shown;
 }
 
@@ -136,42 +168,49 @@ export function normaliseUsername(username: string): string {
 }
 
 /** Refuses what could pass for another name. */
-function checkLook(what: string, shown: string): void {
+function checkLook({ what, subject }: Line, shown: string): void {
   if (mixesLookAlikes(shown)) {
     const why = "mixes letters of alphabets that look alike";
-    throw new ParleyError("INVALID_ARGUMENT", `${what} ${why}: each word needs to be of one.`);
+    throw new ParleyError("INVALID_ARGUMENT", `${what} ${why}: each word needs to be of one.`, {
+      subject,
+    });
   }
   if (stacksMarks(shown)) {
-    throw new ParleyError("INVALID_ARGUMENT", `${what} has too many marks on one letter.`);
+    throw new ParleyError("INVALID_ARGUMENT", `${what} has too many marks on one letter.`, {
+      subject,
+    });
   }
 }
 
-function validateShown(what: string, text: string, bytesMin: number, bytesMax: number): string {
-  check(lineProblem(what, text, 0, bytesMax));
+function validateShown(line: Line, text: string, bytesMin: number, bytesMax: number): string {
+  const { what, subject } = line;
+  check(lineProblem(line, text, 0, bytesMax));
   const shown = text.normalize("NFC").trim();
-  check(lineProblem(what, shown, bytesMin, bytesMax));
+  check(lineProblem(line, shown, bytesMin, bytesMax));
   if (shown === "") return shown;
   if (DECEPTIVE.test(withoutNeededJoiners(shown))) {
-    throw new ParleyError("INVALID_ARGUMENT", `${what} contains an invisible character.`);
+    throw new ParleyError("INVALID_ARGUMENT", `${what} contains an invisible character.`, {
+      subject,
+    });
   }
   if (!VISIBLE.test(shown)) {
-    throw new ParleyError("INVALID_ARGUMENT", `${what} needs a visible character.`);
+    throw new ParleyError("INVALID_ARGUMENT", `${what} needs a visible character.`, { subject });
   }
   return shown;
 }
 
 /** The display name, trimmed; an empty one becomes the username. Throws a ParleyError. */
 export function validateDisplayName(displayName: string, username: string): string {
-  const shown = validateShown("The display name", displayName, 0, LIMITS.displayNameBytesMax);
-  checkLook("The display name", shown);
+  const shown = validateShown(LINES.displayName, displayName, 0, LIMITS.displayNameBytesMax);
+  checkLook(LINES.displayName, shown);
   return shown === "" ? username : shown;
 }
 
 /** A room's name, trimmed: visible text of 1–128 bytes. Throws a ParleyError. */
 export function validateRoomName(name: string): string {
-  const shown = validateShown("The room's name", name, 1, LIMITS.roomNameBytesMax);
-  checkLook("The room's name", shown);
-  check(lineProblem("The room's name", foldName(shown), 1, LIMITS.roomNameBytesMax));
+  const shown = validateShown(LINES.roomName, name, 1, LIMITS.roomNameBytesMax);
+  checkLook(LINES.roomName, shown);
+  check(lineProblem(LINES.roomName, foldName(shown), 1, LIMITS.roomNameBytesMax));
   return shown;
 }
 
@@ -182,19 +221,19 @@ export function normaliseRoomName(name: string): string {
 
 /** A topic, trimmed; may be empty. Throws a ParleyError. */
 export function validateTopic(topic: string): string {
-  return validateShown("The topic", topic, 0, LIMITS.topicBytesMax);
+  return validateShown(LINES.topic, topic, 0, LIMITS.topicBytesMax);
 }
 
 /** What a list of sessions shows of a device; may be empty. Throws a ParleyError. */
 export function validateDevice(device: string): string {
-  return validateShown("The device's name", device, 0, LIMITS.deviceBytesMax);
+  return validateShown(LINES.device, device, 0, LIMITS.deviceBytesMax);
 }
 
 /** A file's name, trimmed: visible text of 1–255 bytes that is no path. Throws a ParleyError. */
 export function validateFileName(name: string): string {
-  const shown = validateShown("The file's name", name, 1, LIMITS.fileNameBytesMax);
+  const shown = validateShown(LINES.fileName, name, 1, LIMITS.fileNameBytesMax);
   if (/[/\\]/.test(shown)) {
-    throw new ParleyError("INVALID_ARGUMENT", "A file's name is no path.");
+    throw new ParleyError("INVALID_ARGUMENT", "A file's name is no path.", { subject: "name" });
   }
   return shown;
 }
@@ -203,7 +242,9 @@ export function validateFileName(name: string): string {
 export function validateBody(body: string): string {
   check(bodyProblem(body));
   if (!VISIBLE.test(body)) {
-    throw new ParleyError("INVALID_ARGUMENT", "The message has nothing to see in it.");
+    throw new ParleyError("INVALID_ARGUMENT", "The message has nothing to see in it.", {
+      subject: "message",
+    });
   }
   return body;
 }
@@ -213,11 +254,21 @@ export function validateBody(body: string): string {
  * at: there are new ones every year. Throws a ParleyError.
  */
 export function validateEmoji(emoji: string): string {
-  check(lineProblem("The emoji", emoji, 1, LIMITS.emojiBytesMax));
+  check(lineProblem(LINES.emoji, emoji, 1, LIMITS.emojiBytesMax));
   if (/\s/u.test(emoji) || !VISIBLE.test(emoji)) {
-    throw new ParleyError("INVALID_ARGUMENT", "An emoji is something to see, without spaces.");
+    throw new ParleyError("INVALID_ARGUMENT", "An emoji is something to see, without spaces.", {
+      subject: "emoji",
+    });
   }
   return emoji;
+}
+
+function tooLongPassword(): ParleyError {
+  const { passwordBytesMax: limit } = LIMITS;
+  return new ParleyError("TOO_LARGE", `A password has at most ${limit} bytes.`, {
+    subject: "password",
+    limit,
+  });
 }
 
 /**
@@ -229,17 +280,18 @@ export function validatePassword(password: string): string {
     throw new ParleyError("MALFORMED", "The password is not well-formed text.");
   }
   if (longerThan(password, LIMITS.passwordBytesMax)) {
-    throw new ParleyError("TOO_LARGE", `A password has at most ${LIMITS.passwordBytesMax} bytes.`);
+    throw tooLongPassword();
   }
   const typed = password.normalize("NFKC");
   if (utf8Length(typed) < LIMITS.passwordBytesMin) {
     throw new ParleyError(
       "INVALID_ARGUMENT",
       `A password has at least ${LIMITS.passwordBytesMin} bytes.`,
+      { subject: "password", limit: LIMITS.passwordBytesMin },
     );
   }
   if (longerThan(typed, LIMITS.passwordBytesMax)) {
-    throw new ParleyError("TOO_LARGE", `A password has at most ${LIMITS.passwordBytesMax} bytes.`);
+    throw tooLongPassword();
   }
   return typed;
 }

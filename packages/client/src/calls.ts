@@ -289,8 +289,10 @@ export class Calls {
   }
 
   #expire(call: PendingCall): void {
-    const outcome = call.write && call.transmitted ? "; whether it happened is not known" : "";
+    const isUnsure = call.write && call.transmitted;
+    const outcome = isUnsure ? "; whether it happened is not known" : "";
     const message = `no answer to ${call.name} within its deadline${outcome}`;
-    call.settle({ error: new ParleyError("DEADLINE_EXCEEDED", message) });
+    const subject = isUnsure ? "write" : undefined;
+    call.settle({ error: new ParleyError("DEADLINE_EXCEEDED", message, { subject }) });
   }
 }

@@ -1,6 +1,8 @@
 // What became of each message that was written here: waiting, committed on so many of so many
 // nodes, or failed and why. For the ticks beside messages, found by client message id.
 import type { ParleyClient } from "./client.ts";
+import { asFailure } from "./outbox-peers.ts";
+import type { OutboxFailure } from "./ports.ts";
 import type { OutboxChange } from "./sends.ts";
 
 export type Delivery =
@@ -13,7 +15,7 @@ export type Delivery =
       readonly seq: number;
       readonly revision: number;
     }
-  | { readonly kind: "failed"; readonly reason: string; readonly message: string };
+  | ({ readonly kind: "failed" } & OutboxFailure);
 
 /** Committed messages whose ticks are remembered; older ones need none (P11). */
 export const COMMITTED_KEPT_MAX = 1_000;
@@ -72,11 +74,9 @@ export class Deliveries {
       case "queued":
         this.#unsent.set(clientMessageId, WAITING);
         break;
-      case "failed": {
-        const { reason, message } = change.error;
-        this.#unsent.set(clientMessageId, { kind: "failed", reason, message });
+      case "failed":
+        this.#unsent.set(clientMessageId, { kind: "failed", ...asFailure(change.error) });
         break;
-      }
       case "removed":
         this.#unsent.delete(clientMessageId);
         break;

@@ -36,10 +36,14 @@ export async function uploadFile(
   { signal, onProgress }: TransferOptions = {},
 ): Promise<OutboxFile> {
   const size = bytes.length;
-  if (size === 0) throw new ParleyError("INVALID_ARGUMENT", "an empty file can't be sent");
+  if (size === 0)
+    throw new ParleyError("INVALID_ARGUMENT", "an empty file can't be sent", { subject: "file" });
   if (size > LIMITS.fileBytesMax) {
     const mebibytes = LIMITS.fileBytesMax / 1024 / 1024;
-    throw new ParleyError("TOO_LARGE", `a file has at most ${mebibytes} MiB`);
+    throw new ParleyError("TOO_LARGE", `a file has at most ${mebibytes} MiB`, {
+      subject: "file",
+      limit: LIMITS.fileBytesMax,
+    });
   }
   const file = { clientFileId, name: fileNameOf(name), size, sha256: sha256(bytes) };
   for (let offset = 0; offset < size; ) {

@@ -21,6 +21,7 @@ export {
   RoomRole,
   RoomVisibility,
   type SearchHit,
+  type Subject,
   type ThreadSummary,
 } from "@parley/protocol";
 export { parseSeeds } from "./address-book.ts";

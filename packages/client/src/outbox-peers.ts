@@ -1,8 +1,8 @@
 // Several clients of one account that share an outbox store, as the tabs of a browser do: each shows
 // all messages, one of them sends ("Outbox" of the GUI design). Two that send for a moment, because
 // one did not know that it was replaced, do no harm: what arrives twice is stored once (P2).
-import { ParleyError } from "@parley/protocol";
-import type { Clock, OutboxItem, Timer } from "./ports.ts";
+import { ParleyError, Error as WireError } from "@parley/protocol";
+import type { Clock, OutboxFailure, OutboxItem, Timer } from "./ports.ts";
 import type { OutboxChange, SendResult } from "./sends.ts";
 import { TIMING } from "./timing.ts";
 
@@ -43,15 +43,13 @@ export function newsOf(change: OutboxChange, lasts: boolean): OutboxNews {
 
 /** Why the message failed, as its sender was told. */
 export function failureOf(item: OutboxItem): ParleyError {
-  const { reason = "INTERNAL", message = "the message failed" } = item.failure ?? {};
-  return ParleyError.fromWire({
-    code: 0,
-    reason,
-    message,
-    retryAfterMs: 0,
-    leaderId: 0,
-    revision: 0,
-  });
+  const failure = item.failure ?? { reason: "INTERNAL", message: "the message failed" };
+  return ParleyError.fromWire(WireError.create(failure));
+}
+
+/** As it is kept with the message. */
+export function asFailure({ reason, message, subject, limit, named }: ParleyError): OutboxFailure {
+  return { reason, message, subject, limit, named };
 }
 
 export interface StallWatchOptions {

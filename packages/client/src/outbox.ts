@@ -15,6 +15,7 @@ import {
   speaksAgainstNode,
 } from "./exchange.ts";
 import {
+  asFailure,
   failureOf,
   newsOf,
   type OutboxNews,
@@ -662,8 +663,7 @@ export class Outbox {
 
   /** It can never succeed: it is kept for its author to see, and blocks nothing else. */
   #fail(entry: Entry, error: ParleyError): void {
-    const failure = { reason: error.reason, message: error.message };
-    this.#markFailed(entry, { ...entry.item, failure });
+    this.#markFailed(entry, { ...entry.item, failure: asFailure(error) });
     // Not yet marked on disk after a crash, it is sent again and fails again.
     this.#options.store.put(entry.item)?.catch(() => {});
     entry.settle?.({ error });

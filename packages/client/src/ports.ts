@@ -52,10 +52,13 @@ export interface Carrier {
   addressOf(node: NodeAddress): string | undefined;
 }
 
-/** Why a send failed for good. */
+/** Why a send failed for good: of its error what people are told. Left out: not said. */
 export interface OutboxFailure {
   readonly reason: string;
   readonly message: string;
+  readonly subject?: string;
+  readonly limit?: number;
+  readonly named?: string;
 }
 
 /** A file that was uploaded and belongs to a message that waits. */

@@ -70,17 +70,19 @@ export function refusalOf(
   const idBytes = sizeOf(item.clientMessageId);
   const { files = [] } = item;
   if (files.length > LIMITS.filesPerMessageMax) {
-    const message = `a message has at most ${LIMITS.filesPerMessageMax} files`;
-    return new ParleyError("TOO_LARGE", message);
+    const { filesPerMessageMax: limit } = LIMITS;
+    const message = `a message has at most ${limit} files`;
+    return new ParleyError("TOO_LARGE", message, { subject: "files", limit });
   }
+  const subject = "message";
   if (bytes === 0 && files.length === 0)
-    return new ParleyError("INVALID_ARGUMENT", "a message can't be empty");
+    return new ParleyError("INVALID_ARGUMENT", "a message can't be empty", { subject });
   if (!item.body.isWellFormed()) {
-    return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode");
+    return new ParleyError("INVALID_ARGUMENT", "the text is not valid Unicode", { subject });
   }
   if (bytes > LIMITS.bodyBytesMax) {
     const message = `a message has at most ${LIMITS.bodyBytesMax} bytes, this one has ${bytes}`;
-    return new ParleyError("TOO_LARGE", message);
+    return new ParleyError("TOO_LARGE", message, { subject, limit: LIMITS.bodyBytesMax });
   }
   if (idBytes === 0 || idBytes > LIMITS.clientMessageIdBytesMax) {
     return new ParleyError("INVALID_ARGUMENT", "a client message id has 1 to 64 bytes");
@@ -90,7 +92,7 @@ export function refusalOf(
   }
   if (load.items >= bounds.itemsMax || load.bytes + bytes > bounds.bytesMax) {
     const message = `the outbox is full (${load.items} messages, ${load.bytes} bytes)`;
-    return new ParleyError("LIMIT_REACHED", message);
+    return new ParleyError("LIMIT_REACHED", message, { subject: "outbox", limit: bounds.itemsMax });
   }
   return undefined;
 }

@@ -10,6 +10,7 @@ import {
   type Reply,
   type Request,
   ServerFrame,
+  Error as WireError,
 } from "@parley/protocol";
 import type { Carrier, CarrierEvents, Clock, LinkEnd, Random } from "../src/ports.ts";
 
@@ -166,8 +167,8 @@ export class FakeSession {
   }
 
   refuse(request: SentRequest, reason: string, details: { retryAfterMs?: number } = {}): void {
-    const value = { code: 0, message: reason, leaderId: 0, revision: 0, retryAfterMs: 0 };
-    this.reply(request, { $case: "error", value: { ...value, ...details, reason } });
+    const value = WireError.fromPartial({ message: reason, ...details, reason });
+    this.reply(request, { $case: "error", value });
   }
 
   /** Answers a send as committed at this revision. */

@@ -118,12 +118,64 @@ export const REASONS = {
 } as const satisfies Record<string, StatusCode>;
 export type Reason = keyof typeof REASONS;
 
+/** What an error is about, where its reason leaves that open; `limit` is in the unit in parentheses. Stable, as the reasons are. */
+export const SUBJECTS = [
+  // What was written: INVALID_ARGUMENT or TOO_LARGE (bytes; of a password that is too short, the fewest).
+  "username",
+  "password",
+  // A room's, a person's, a device's or a file's; also a topic.
+  "name",
+  "message",
+  "emoji",
+  "file",
+  // Those of one message (files).
+  "files",
+  // A search: INVALID_ARGUMENT.
+  "search",
+  "search_quote",
+  "search_word",
+  // The beginning of a word (letters that it must have), and how many of them there are.
+  "search_star",
+  "search_stars",
+  "search_filter",
+  "search_has",
+  "search_day",
+  // The device's clock is more than a day ahead: INVALID_ARGUMENT.
+  "clock",
+  // How many there may be: LIMIT_REACHED (how many; files in bytes).
+  "pins",
+  "reactions",
+  "unsent_files",
+  "own_files",
+  "all_files",
+  "rooms",
+  "members",
+  "invites",
+  "blocks",
+  "outbox",
+  // It may have happened: DEADLINE_EXCEEDED.
+  "write",
+  // Who or what is missing, or of whom more is asked: NOT_FOUND, PERMISSION_DENIED, LAST_OWNER.
+  "account",
+  "peer",
+  "room",
+  "private_room",
+  "role",
+  "instance",
+] as const;
+export type Subject = (typeof SUBJECTS)[number];
+
 export interface ParleyErrorDetails {
   /** Milliseconds after which a retry can help; 0 = it does not. */
   readonly retryAfterMs?: number;
   readonly leaderId?: number;
   /** The node's applied revision, with BEHIND. */
   readonly revision?: number;
+  readonly subject?: Subject | undefined;
+  /** The bound that would have been passed, in the subject's unit; 0 = not said. */
+  readonly limit?: number;
+  /** Whom or what it is about: a username, a room's name, a filter of a search; "" = not said. */
+  readonly named?: string;
 }
 
 /** A failed request. `reason` is stable; `message` is a sentence for people. */
@@ -134,6 +186,10 @@ export class ParleyError extends Error {
   readonly retryAfterMs: number;
   readonly leaderId: number;
   readonly revision: number;
+  /** One of SUBJECTS, or of a newer version's; "" = not said. */
+  readonly subject: string;
+  readonly limit: number;
+  readonly named: string;
 
   constructor(reason: Reason, message: string, details: ParleyErrorDetails = {}) {
     super(message);
@@ -142,6 +198,9 @@ export class ParleyError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? 0;
     this.leaderId = details.leaderId ?? 0;
     this.revision = details.revision ?? 0;
+    this.subject = details.subject ?? "";
+    this.limit = details.limit ?? 0;
+    this.named = details.named ?? "";
   }
 
   toWire(): WireError {
@@ -152,15 +211,18 @@ export class ParleyError extends Error {
       retryAfterMs: this.retryAfterMs,
       leaderId: this.leaderId,
       revision: this.revision,
+      subject: this.subject,
+      limit: this.limit,
+      named: this.named,
     };
   }
 
-  /** The error that a peer or server sent; an unknown reason of a newer version becomes INTERNAL. */
+  /** The error that a peer or server sent; an unknown reason of a newer version becomes INTERNAL, with that reason before its message. */
   static fromWire(error: WireError): ParleyError {
     const known = Object.hasOwn(REASONS, error.reason);
     const reason = known ? (error.reason as Reason) : "INTERNAL";
     const message = known ? error.message : `${error.reason}: ${error.message}`;
-    return new ParleyError(reason, message, error);
+    return new ParleyError(reason, message, error as ParleyErrorDetails);
   }
 
   /** Whatever was thrown, as a ParleyError; anything foreign is INTERNAL. */

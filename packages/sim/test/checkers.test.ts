@@ -11,6 +11,7 @@ import {
   OpenDirectResponse,
   Room,
   RoomMember,
+  Error as WireError,
 } from "@parley/protocol";
 import type { Entry } from "@parley/raft";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -889,11 +890,11 @@ describe("muting", () => {
     index += 1;
     const { atMs = NOW_MS, reason, requestId = `r${index}`, role } = options;
     const command = Command.fromPartial({ accountId, stampMs: atMs, requestId, op });
-    const error = { code: 7, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const error = WireError.fromPartial({ code: 7, reason: reason ?? "" });
     const outcome =
       reason === undefined
         ? ({ kind: "ok", response: new Uint8Array(0) } as const)
-        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+        : ({ kind: "refused", error } as const);
     const member = { kind: "member", roomId: 7, accountId: 2, joinedRevision: 1 } as const;
     const changes = role === undefined ? [] : [{ ...member, role, writeForbiddenUntilMs: 0 }];
     const entries = [{ index, term: 1, command: Command.encode(command).finish() }];
@@ -955,11 +956,11 @@ describe("blocking", () => {
     index += 1;
     const { reason, requestId = `r${index}`, response = new Uint8Array(0) } = options;
     const command = Command.fromPartial({ accountId, requestId, op });
-    const error = { code: 7, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const error = WireError.fromPartial({ code: 7, reason: reason ?? "" });
     const outcome =
       reason === undefined
         ? ({ kind: "ok", response } as const)
-        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+        : ({ kind: "refused", error } as const);
     const entries = [{ index, term: 1, command: Command.encode(command).finish() }];
     checker.onApplied(1, batch({ index, outcome }), entries);
   };

@@ -1,5 +1,6 @@
 // A chat as small as can be, with the interface of the real one: each command is a row. It lets the
 // storage be tested for what it promises, with commands that fail on purpose.
+
 import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type {
@@ -10,6 +11,7 @@ import type {
   ChatQuery,
   CommittedEntry,
 } from "@parley/chat";
+import { ParleyError } from "@parley/protocol";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (
@@ -97,14 +99,7 @@ export class ChatMachine {
         text === "refuse"
           ? {
               kind: "refused",
-              error: {
-                code: 3,
-                reason: "INVALID_ARGUMENT",
-                message: "refused",
-                retryAfterMs: 0,
-                leaderId: 0,
-                revision: 0,
-              },
+              error: new ParleyError("INVALID_ARGUMENT", "refused").toWire(),
             }
           : { kind: "ok", response: command },
       changes: [{ kind: "session-ended", sessionId: index }],

@@ -133,7 +133,9 @@ export function setRegistration(
   command: SetRegistrationCommand,
 ): Result {
   if (!account.owner) {
-    return refuse("PERMISSION_DENIED", "Only the instance's owner says who may register.");
+    return refuse("PERMISSION_DENIED", "Only the instance's owner says who may register.", {
+      subject: "instance",
+    });
   }
   context.state.registration = command.mode;
   const { revision } = context;
@@ -182,7 +184,9 @@ export function setPassword(
   const { state, revision } = context;
   const isReset = command.targetAccountId !== 0;
   if (isReset && !actor.owner) {
-    return refuse("PERMISSION_DENIED", "Only the instance's owner may reset passwords.");
+    return refuse("PERMISSION_DENIED", "Only the instance's owner may reset passwords.", {
+      subject: "instance",
+    });
   }
   const target = isReset ? state.liveAccount(command.targetAccountId) : actor;
   if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
@@ -210,6 +214,7 @@ export function deleteAccount(
     return refuse(
       "LAST_OWNER",
       "The instance's owner can't be deleted while there are other accounts.",
+      { subject: "instance" },
     );
   }
   for (const session of state.sessionsOf(account.id)) endSession(context, session);

@@ -192,6 +192,7 @@ function requestIdProblem(context: ApplyContext, command: Command): ParleyError 
     return refuse(
       "INVALID_ARGUMENT",
       "The request's id is from more than a day ahead; set this device's clock.",
+      { subject: "clock" },
     );
   }
   const floor =

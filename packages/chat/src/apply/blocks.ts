@@ -17,6 +17,7 @@ export function block(context: ApplyContext, account: AccountRow, command: Block
       return refuse(
         "LIMIT_REACHED",
         `You can block at most ${LIMITS.blockedPerAccountMax} accounts.`,
+        { subject: "blocks", limit: LIMITS.blockedPerAccountMax },
       );
     }
     const after = command.blocked ? [...others, target.id] : others;

@@ -1,7 +1,7 @@
 // What applying one command works with: the state, the command's place in the log, and what comes out
 // of it. A handler first checks everything and only then changes anything, so that a refusal leaves
 // no trace.
-import { ParleyError, type Reason } from "@parley/protocol";
+import { ParleyError, type ParleyErrorDetails, type Reason } from "@parley/protocol";
 import type { AccountRow, MemberRow, RoomRow, SessionRow } from "../rows.ts";
 import type { ChatState } from "../state.ts";
 import type { AdmissionChange, Delivery } from "../types.ts";
@@ -43,8 +43,8 @@ export class ApplyContext {
   }
 }
 
-export function refuse(reason: Reason, message: string): ParleyError {
-  return new ParleyError(reason, message);
+export function refuse(reason: Reason, message: string, details?: ParleyErrorDetails): ParleyError {
+  return new ParleyError(reason, message, details);
 }
 
 export function accountChange(account: AccountRow): AdmissionChange {

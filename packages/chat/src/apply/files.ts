@@ -49,6 +49,7 @@ function begin(
     return refuse(
       "LIMIT_REACHED",
       `At most ${LIMITS.unsentFilesPerAccountMax} files wait to be sent.`,
+      { subject: "unsent_files", limit: LIMITS.unsentFilesPerAccountMax },
     );
   }
   if (files.bytesOf(account.id) + charge > LIMITS.fileBytesPerAccountMax) {
@@ -56,10 +57,14 @@ function begin(
     return refuse(
       "LIMIT_REACHED",
       `Your files would take more than ${mebibytes} MiB: delete messages with files first.`,
+      { subject: "own_files", limit: LIMITS.fileBytesPerAccountMax },
     );
   }
   if (files.bytesInAll + charge > LIMITS.fileBytesInAllMax) {
-    return refuse("LIMIT_REACHED", "There is no room left for files here.");
+    return refuse("LIMIT_REACHED", "There is no room left for files here.", {
+      subject: "all_files",
+      limit: LIMITS.fileBytesInAllMax,
+    });
   }
   const file: FileRow = {
     id: revision,

@@ -42,12 +42,14 @@ export function createInvite(
     return refuse(
       "LIMIT_REACHED",
       `An account has at most ${LIMITS.invitesPerAccountMax} invites; revoke one first.`,
+      { subject: "invites", limit: LIMITS.invitesPerAccountMax },
     );
   }
   if (state.invitesTo(command.roomId).length >= LIMITS.invitesPerRoomMax) {
     return refuse(
       "LIMIT_REACHED",
       `A room has at most ${LIMITS.invitesPerRoomMax} invites; revoke one first.`,
+      { subject: "invites", limit: LIMITS.invitesPerRoomMax },
     );
   }
   const invite: InviteRow = {

@@ -93,10 +93,14 @@ export function roomLimitProblem(
   room: RoomRow | undefined,
 ): ParleyError | undefined {
   if (context.state.roomCountOf(accountId) >= LIMITS.roomsPerAccountMax) {
-    return refuse("LIMIT_REACHED", `An account is in at most ${LIMITS.roomsPerAccountMax} rooms.`);
+    const { roomsPerAccountMax: limit } = LIMITS;
+    const message = `An account is in at most ${limit} rooms.`;
+    return refuse("LIMIT_REACHED", message, { subject: "rooms", limit });
   }
   if (room !== undefined && room.memberCount >= LIMITS.membersPerRoomMax) {
-    return refuse("LIMIT_REACHED", `A room has at most ${LIMITS.membersPerRoomMax} members.`);
+    const { membersPerRoomMax: limit } = LIMITS;
+    const message = `A room has at most ${limit} members.`;
+    return refuse("LIMIT_REACHED", message, { subject: "members", limit });
   }
   return undefined;
 }
@@ -259,7 +263,9 @@ export function joinRoom(
     }
     const hasInvite = command.inviteHash.length > 0;
     if (room.visibility !== ROOM_VISIBILITY_PUBLIC && !hasInvite) {
-      return refuse("PERMISSION_DENIED", "A private room is joined by invitation.");
+      return refuse("PERMISSION_DENIED", "A private room is joined by invitation.", {
+        subject: "private_room",
+      });
     }
     const good = hasInvite ? goodInvite(context, command.inviteHash) : undefined;
     if (good instanceof ParleyError) return good;
@@ -309,10 +315,16 @@ export function inviteMember(
   if (invited === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
   const row = state.memberRow(room.id, invited.id);
   if (row !== undefined && row.role !== 0) {
-    return refuse("ALREADY_A_MEMBER", `${invited.username} is already a member.`);
+    const { username: named } = invited;
+    return refuse("ALREADY_A_MEMBER", `${named} is already a member.`, {
+      subject: "account",
+      named,
+    });
   }
   if (row?.banned === true && inviter.role < ROOM_ROLE_ADMIN) {
-    return refuse("BANNED", `${invited.username} is banned; an admin can invite them again.`);
+    const { username: named } = invited;
+    const message = `${named} is banned; an admin can invite them again.`;
+    return refuse("BANNED", message, { subject: "account", named });
   }
   const limit = roomLimitProblem(context, invited.id, room);
   if (limit !== undefined) return limit;
@@ -333,7 +345,9 @@ export function removeMember(
   const { room, member: actor } = found;
   if (isDirect(room)) return refuse("DIRECT_ROOM", DIRECT);
   if (actor.role < ROOM_ROLE_ADMIN) {
-    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may remove members.");
+    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may remove members.", {
+      subject: "room",
+    });
   }
   if (command.accountId === account.id) {
     return refuse("INVALID_ARGUMENT", "To go yourself, leave the room.");
@@ -342,12 +356,14 @@ export function removeMember(
   if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
   const row = state.memberRow(room.id, target.id);
   if (row === undefined || row.role === 0) {
-    if (!command.ban) return refuse("NOT_A_MEMBER", `${target.username} is not a member.`);
+    if (!command.ban) return notAMember(target);
     banOutsider(context, room, target, row);
     return RemoveMemberResponse.encode({ revision }).finish();
   }
   if (row.role >= actor.role) {
-    return refuse("PERMISSION_DENIED", "You may remove members of a lower role only.");
+    return refuse("PERMISSION_DENIED", "You may remove members of a lower role only.", {
+      subject: "role",
+    });
   }
   const reason = command.ban ? REMOVAL.banned : REMOVAL.kicked;
   leaveBehind(context, room, row, reason, account.id);
@@ -371,20 +387,28 @@ export function muteMember(
   const { room, member: actor } = found;
   if (isDirect(room)) return refuse("DIRECT_ROOM", DIRECT);
   if (actor.role < ROOM_ROLE_ADMIN) {
-    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may mute members.");
+    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may mute members.", {
+      subject: "room",
+    });
   }
   const target = state.liveAccount(command.accountId);
   if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
   const row = state.memberRow(room.id, target.id);
   if (row === undefined || (row.role === 0 && command.muted)) {
-    return refuse("NOT_A_MEMBER", `${target.username} is not a member.`);
+    return notAMember(target);
   }
   if (row.role >= actor.role) {
-    return refuse("PERMISSION_DENIED", "You may mute members of a lower role only.");
+    return refuse("PERMISSION_DENIED", "You may mute members of a lower role only.", {
+      subject: "role",
+    });
   }
   const untilMs = command.durationMs === 0 ? UNTIL_LIFTED : stampMs + command.durationMs;
   forbidWriting(context, row, command.muted ? untilMs : 0);
   return MuteMemberResponse.encode({ member: memberView(target, row), revision }).finish();
+}
+
+function notAMember({ username: named }: AccountRow): ParleyError {
+  return refuse("NOT_A_MEMBER", `${named} is not a member.`, { subject: "account", named });
 }
 
 /** A ban of somebody who is not in the room changes nothing that anybody sees. */
@@ -431,18 +455,22 @@ export function setRole(
   const { room, member: actor } = found;
   if (isDirect(room)) return refuse("DIRECT_ROOM", DIRECT);
   if (actor.role !== ROOM_ROLE_OWNER) {
-    return refuse("PERMISSION_DENIED", "Only an owner of the room may change roles.");
+    return refuse("PERMISSION_DENIED", "Only an owner of the room may change roles.", {
+      subject: "room",
+    });
   }
   const target = state.liveAccount(command.accountId);
   if (target === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");
   const member = state.member(room.id, target.id);
   if (member === undefined) {
-    return refuse("NOT_A_MEMBER", `${target.username} is not a member.`);
+    return notAMember(target);
   }
   if (member.role !== command.role) {
     const isDemotion = member.role === ROOM_ROLE_OWNER;
     if (isDemotion && !hasAnotherOwner(context, room, member)) {
-      return refuse("LAST_OWNER", "A room needs an owner; make somebody else one first.");
+      return refuse("LAST_OWNER", "A room needs an owner; make somebody else one first.", {
+        subject: "room",
+      });
     }
     setRoleOf(context, room, member, command.role);
   }

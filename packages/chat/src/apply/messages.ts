@@ -121,7 +121,9 @@ export function send(context: ApplyContext, account: AccountRow, command: SendCo
   if (found instanceof ParleyError) return found;
   const { room } = found;
   if (isDirect(room) && state.liveAccount(peerIdOf(room, account.id)) === undefined) {
-    return refuse("ACCOUNT_NOT_FOUND", "The other account of this conversation was deleted.");
+    return refuse("ACCOUNT_NOT_FOUND", "The other account of this conversation was deleted.", {
+      subject: "peer",
+    });
   }
   const problem = mutedProblem(context, found.member) ?? blockedProblem(context, room, account);
   if (problem !== undefined) return problem;

@@ -18,7 +18,9 @@ export function createPasswordLink(
 ): Result {
   const { state, revision, stampMs } = context;
   if (!actor.owner) {
-    return refuse("PERMISSION_DENIED", "Only the instance's owner makes password links.");
+    return refuse("PERMISSION_DENIED", "Only the instance's owner makes password links.", {
+      subject: "instance",
+    });
   }
   const account = state.liveAccount(command.accountId);
   if (account === undefined) return refuse("ACCOUNT_NOT_FOUND", "There is no such account.");

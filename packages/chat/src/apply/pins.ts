@@ -20,7 +20,9 @@ export function pin(context: ApplyContext, account: AccountRow, command: PinComm
   if (found instanceof ParleyError) return found;
   const { room, member } = found;
   if (!isDirect(room) && member.role < RoomRole.ROOM_ROLE_ADMIN) {
-    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may pin messages.");
+    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may pin messages.", {
+      subject: "room",
+    });
   }
   const row = state.messages.bySeq(room.id, command.seq);
   if (row === undefined || row.deleted) {
@@ -31,6 +33,7 @@ export function pin(context: ApplyContext, account: AccountRow, command: PinComm
       return refuse(
         "LIMIT_REACHED",
         `A room has at most ${LIMITS.pinsPerRoomMax} pinned messages.`,
+        { subject: "pins", limit: LIMITS.pinsPerRoomMax },
       );
     }
     const pinnedRevision = command.pinned ? revision : 0;

@@ -63,11 +63,14 @@ function limitProblem(reactions: readonly Reaction[], emoji: string): ParleyErro
   const { emojiPerMessageMax, reactionsPerMessageMax } = LIMITS;
   const isNew = reactions.every((reaction) => reaction.emoji !== emoji);
   if (isNew && reactions.length >= emojiPerMessageMax) {
-    return refuse("LIMIT_REACHED", `A message has at most ${emojiPerMessageMax} different emoji.`);
+    const message = `A message has at most ${emojiPerMessageMax} different emoji.`;
+    return refuse("LIMIT_REACHED", message, { subject: "emoji", limit: emojiPerMessageMax });
   }
   const count = reactions.reduce((sum, reaction) => sum + reaction.count, 0);
   if (count >= reactionsPerMessageMax) {
-    return refuse("LIMIT_REACHED", `A message has at most ${reactionsPerMessageMax} reactions.`);
+    const message = `A message has at most ${reactionsPerMessageMax} reactions.`;
+    const limit = reactionsPerMessageMax;
+    return refuse("LIMIT_REACHED", message, { subject: "reactions", limit });
   }
   return undefined;
 }

@@ -90,7 +90,9 @@ export function updateRoom(
   const { room, member } = found;
   if (isDirect(room)) return refuse("DIRECT_ROOM", "A direct conversation has no name or topic.");
   if (member.role < ROOM_ROLE_ADMIN) {
-    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may change it.");
+    return refuse("PERMISSION_DENIED", "Only admins and owners of the room may change it.", {
+      subject: "room",
+    });
   }
   const name = command.name === "" ? room.name : command.name;
   const nameKey = command.name === "" ? room.nameKey : command.nameKey;
@@ -136,7 +138,9 @@ export function deleteRoom(
   const { room, member: actor } = found;
   if (isDirect(room)) return refuse("DIRECT_ROOM", "A direct conversation can't be deleted.");
   if (actor.role !== ROOM_ROLE_OWNER) {
-    return refuse("PERMISSION_DENIED", "Only an owner of the room may delete it.");
+    return refuse("PERMISSION_DENIED", "Only an owner of the room may delete it.", {
+      subject: "room",
+    });
   }
   for (const invite of state.invitesTo(room.id)) state.removeInvite(invite);
   state.files.dropOfRoom(room.id);

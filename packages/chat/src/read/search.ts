@@ -142,7 +142,10 @@ export class SearchReads {
         ? this.#rows.accountByKey(normaliseUsername(name))
         : undefined;
     if (account !== undefined) return account.id;
-    throw new ParleyError("ACCOUNT_NOT_FOUND", `There is no account ${name.slice(0, 64)}.`);
+    throw new ParleyError("ACCOUNT_NOT_FOUND", `There is no account ${name.slice(0, 64)}.`, {
+      subject: "search",
+      named: name.slice(0, 64),
+    });
   }
 
   /** Those that are searched: one's own, or of them, and of the public ones, those that the query names. */
@@ -166,7 +169,10 @@ export class SearchReads {
         if (roomIds.size === before) this.#addPublicRoom(roomIds, keys, accountId);
       }
       if (roomIds.size > before) continue;
-      throw new ParleyError("ROOM_NOT_FOUND", `You are in no room ${name.slice(0, 128)}.`);
+      throw new ParleyError("ROOM_NOT_FOUND", `You are in no room ${name.slice(0, 128)}.`, {
+        subject: "search",
+        named: name.slice(0, 128),
+      });
     }
     return roomIds;
   }

@@ -1,7 +1,7 @@
 // What somebody searches for, out of what they typed. Words go to FTS5 as quoted strings, so nothing of its own language can be
 // typed; see SearchRequest for ours.
-import { LIMITS, ParleyError } from "@parley/protocol";
-import { lineProblem } from "../text.ts";
+import { LIMITS, ParleyError, type ParleyErrorDetails } from "@parley/protocol";
+import { LINES, lineProblem } from "../text.ts";
 
 export const HAS = ["link", "file", "mention", "reaction", "pin"] as const;
 export type Has = (typeof HAS)[number];
@@ -30,24 +30,32 @@ const IDEOGRAPHIC = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{S
 const PREFIX_LENGTH_MIN = 2;
 const DAY_MS = 86_400_000;
 
-function refused(sentence: string): ParleyError {
-  return new ParleyError("INVALID_ARGUMENT", sentence);
+type Part = "word" | "star" | "stars" | "filter" | "has" | "day" | "quote";
+
+/** `part`: of the query, "" = all of it. */
+function refused(part: Part | "", sentence: string, details?: ParleyErrorDetails): ParleyError {
+  const subject = part === "" ? "search" : (`search_${part}` as const);
+  return new ParleyError("INVALID_ARGUMENT", sentence, { ...details, subject });
 }
 
 /** Reads a query. Throws a ParleyError whose sentence says what is wrong with it. */
 export function parseSearch(query: string): SearchQuery {
-  const problem = lineProblem("The search", query, 0, LIMITS.searchQueryBytesMax);
+  const problem = lineProblem(LINES.search, query, 0, LIMITS.searchQueryBytesMax);
   if (problem !== undefined) throw problem;
   const draft = new Draft();
   let count = 0;
   for (const term of termsOf(query)) {
     count += 1;
     if (count > LIMITS.searchTermsMax) {
-      throw refused(`A search has at most ${LIMITS.searchTermsMax} words and filters.`);
+      const { searchTermsMax: limit } = LIMITS;
+      throw refused("", `A search has at most ${limit} words and filters.`, { limit });
     }
     draft.add(term);
   }
-  if (count === 0) throw refused("Say what to search for: words, or filters such as from:@name.");
+  if (count === 0)
+    throw refused("", "Say what to search for: words, or filters such as from:@name.", {
+      limit: LIMITS.searchTermsMax,
+    });
   return draft;
 }
 
@@ -64,7 +72,7 @@ function* termsOf(query: string): Generator<Term> {
     if (match === null) return;
     const [, name, quotedValue, bareValue, phrase, star, word] = match;
     const bare = bareValue ?? word ?? "";
-    if (bare.startsWith('"')) throw refused("A quotation mark has no partner.");
+    if (bare.startsWith('"')) throw refused("quote", "A quotation mark has no partner.");
     if (name !== undefined) {
       yield { kind: "filter", name: name.toLowerCase(), value: quotedValue ?? bare };
     } else if (phrase !== undefined) {
@@ -92,7 +100,9 @@ class Draft implements SearchQuery {
 
   #addWords(text: string, isPrefix: boolean): void {
     if (!SEARCHABLE.test(text)) {
-      throw refused(`There is no letter or digit to search for in “${text}”.`);
+      throw refused("word", `There is no letter or digit to search for in “${text}”.`, {
+        named: text,
+      });
     }
     if (isPrefix) this.#checkPrefix(text);
     this.words.push(`"${text.replaceAll('"', '""')}"${isPrefix ? " *" : ""}`);
@@ -102,17 +112,23 @@ class Draft implements SearchQuery {
   #checkPrefix(text: string): void {
     this.#prefixes += 1;
     if (this.#prefixes > LIMITS.searchPrefixesMax) {
-      throw refused(`At most ${LIMITS.searchPrefixesMax} words of a search end in *.`);
+      const { searchPrefixesMax: limit } = LIMITS;
+      throw refused("stars", `At most ${limit} words of a search end in *.`, { limit });
     }
     const last = text.match(WORD)?.findLast((word) => SEARCHABLE.test(word)) ?? "";
     const letters = [...last.normalize("NFD").replace(/\p{M}/gu, "")].length;
     if (letters < PREFIX_LENGTH_MIN && !IDEOGRAPHIC.test(last)) {
-      throw refused(`Before * there must be ${PREFIX_LENGTH_MIN} letters or digits.`);
+      throw refused("star", `Before * there must be ${PREFIX_LENGTH_MIN} letters or digits.`, {
+        limit: PREFIX_LENGTH_MIN,
+      });
     }
   }
 
   #addFilter(name: string, value: string): void {
-    if (value === "") throw refused(`After ${name}: something must follow, without a space.`);
+    if (value === "")
+      throw refused("filter", `After ${name}: something must follow, without a space.`, {
+        named: name,
+      });
     switch (name) {
       case "from":
         this.from.push(value.replace(/^@/, ""));
@@ -135,7 +151,8 @@ class Draft implements SearchQuery {
 function hasOf(value: string): Has {
   const has = HAS.find((one) => one === value);
   if (has !== undefined) return has;
-  throw refused(`After has: one of ${HAS.join(", ")} must follow.`);
+  const named = HAS.join(", ");
+  throw refused("has", `After has: one of ${named} must follow.`, { named });
 }
 
 /** When a day of the Gregorian calendar begins in UTC. Reckoned here, because nothing in this package may ask a clock. */
@@ -143,13 +160,13 @@ function dayStartMs(filter: string, text: string): number {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   const [year, month, day] = (match ?? []).slice(1).map(Number);
   if (year === undefined || month === undefined || day === undefined) {
-    throw refused(`After ${filter}: a day must follow, such as 2026-01-31.`);
+    throw refused("day", `After ${filter}: a day must follow, such as 2026-01-31.`);
   }
   const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
   const length = lengths[month - 1] ?? 0;
   if (year < 1970 || day < 1 || day > length)
-    throw refused(`There is no day ${text} to search by.`);
+    throw refused("day", `There is no day ${text} to search by.`);
   const leapDays = (before: number) =>
     Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400);
   const days =

@@ -106,6 +106,10 @@ export class Credentials {
 /** A password that is longer than any can be is not worth hashing. */
 export function refuseOversizedPassword(password: string): void {
   if (password.length > LIMITS.passwordBytesMax) {
-    throw new ParleyError("TOO_LARGE", `a password has at most ${LIMITS.passwordBytesMax} bytes`);
+    const { passwordBytesMax: limit } = LIMITS;
+    throw new ParleyError("TOO_LARGE", `a password has at most ${limit} bytes`, {
+      subject: "password",
+      limit,
+    });
   }
 }

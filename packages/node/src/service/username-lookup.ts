@@ -18,7 +18,9 @@ export class UsernameLookup {
   keyOf(username: string): string {
     // A UTF-16 unit has at least one byte: this bounds the work of folding.
     if (username === "" || username.length > LIMITS.usernameBytesMax) {
-      throw new ParleyError("INVALID_ARGUMENT", "that can't be a username");
+      throw new ParleyError("INVALID_ARGUMENT", "that can't be a username", {
+        subject: "username",
+      });
     }
     return normaliseUsername(username);
   }
@@ -33,7 +35,10 @@ export class UsernameLookup {
     await becomeCurrent(this.#replica, this.#clock, patience);
     const account = this.known(username);
     if (account === undefined) {
-      throw new ParleyError("ACCOUNT_NOT_FOUND", "nobody has this username");
+      throw new ParleyError("ACCOUNT_NOT_FOUND", "nobody has this username", {
+        subject: "account",
+        named: username,
+      });
     }
     return account;
   }

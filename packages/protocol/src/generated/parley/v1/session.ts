@@ -121,6 +121,15 @@ export interface Error {
   leaderId: number;
   /** The node's applied revision where it matters (BEHIND). */
   revision: number;
+  /**
+   * What it is about, where the reason leaves that open: one of a list that grows (SUBJECTS in packages/protocol), such as "password";
+   * empty = not said.
+   */
+  subject: string;
+  /** The bound that would have been passed, in the subject's unit; 0 = not said. */
+  limit: number;
+  /** Whom or what it is about by name: a username, a room's name, a filter of a search; empty = not said. */
+  named: string;
 }
 
 export interface NodeAddress {
@@ -408,7 +417,17 @@ export interface ServerFrame {
 }
 
 function createBaseError(): Error {
-  return { code: 0, reason: "", message: "", retryAfterMs: 0, leaderId: 0, revision: 0 };
+  return {
+    code: 0,
+    reason: "",
+    message: "",
+    retryAfterMs: 0,
+    leaderId: 0,
+    revision: 0,
+    subject: "",
+    limit: 0,
+    named: "",
+  };
 }
 
 export const Error: MessageFns<Error> = {
@@ -430,6 +449,15 @@ export const Error: MessageFns<Error> = {
     }
     if (message.revision !== 0) {
       writer.uint32(48).uint64(message.revision);
+    }
+    if (message.subject !== "") {
+      writer.uint32(58).string(message.subject);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(64).uint64(message.limit);
+    }
+    if (message.named !== "") {
+      writer.uint32(74).string(message.named);
     }
     return writer;
   },
@@ -495,6 +523,30 @@ export const Error: MessageFns<Error> = {
             message.revision = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.named = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -518,6 +570,9 @@ export const Error: MessageFns<Error> = {
     message.retryAfterMs = object.retryAfterMs ?? 0;
     message.leaderId = object.leaderId ?? 0;
     message.revision = object.revision ?? 0;
+    message.subject = object.subject ?? "";
+    message.limit = object.limit ?? 0;
+    message.named = object.named ?? "";
     return message;
   },
 };
