@@ -163,7 +163,7 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await page.getByText("at most 8 MiB").waitFor();
     await page.getByRole("button", { name: "Leave film.mp4 out" }).click();
     await choose(page, { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) });
-    await page.getByText("empty file can't be sent").waitFor();
+    await page.getByText("This file is empty.").waitFor();
     await page.getByRole("button", { name: "Leave empty.txt out" }).click();
     for (const person of [ann, bob]) {
       expect(person.modals).toEqual([]);

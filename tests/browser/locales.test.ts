@@ -3,6 +3,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { english } from "../../apps/web/src/text/english.ts";
+import { englishProblems } from "../../apps/web/src/text/english-problems.ts";
 import { accented, CLOSE, OPEN } from "../../apps/web/src/text/pseudo.ts";
 import type { PlainKey } from "../../apps/web/src/text/t.ts";
 import { DevCluster } from "../harness/dev-cluster.ts";
@@ -116,7 +117,8 @@ async function isClean(page: Page, view: string): Promise<void> {
 const nav = (page: Page) => page.getByRole("navigation");
 
 /** A text of the catalogue as both of these languages write it. */
-const said = (key: PlainKey) => `${OPEN}${accented(english[key])}${CLOSE}`;
+const said = (key: PlainKey) => bracketed(english[key]);
+const bracketed = (text: string) => `${OPEN}${accented(text)}${CLOSE}`;
 
 /** Every view that one account can open by itself, with its name. */
 async function views(page: Page, look: (view: string) => Promise<void>): Promise<void> {
@@ -271,18 +273,37 @@ describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
     expect(bob.complaints).toEqual([]);
   });
 
-  test("a link that counts no longer says so in the page's language", async () => {
+  test("links that count no longer, and what servers refuse, are told of in the page's language", async () => {
     const origin = `http://${cluster.node(3).http}`;
-    const { page } = await Person.arrive(browser, "carl", `${origin}/?locale=en-XA`);
+    const carl = await Person.arrive(browser, "carl", `${origin}/?locale=en-XA`);
+    const { page } = carl;
     await page.locator(".sign-in").waitFor();
-    for (const [path, key] of [
-      [`/join#${"a".repeat(32)}`, "signIn.badInvite"],
-      [`/password#${"a".repeat(32)}`, "passwordLink.lead"],
-    ] as const) {
+    const secret = "a".repeat(32);
+    const open = async (path: string, key: PlainKey) => {
       await page.goto(`${origin}${path}`);
       await page.reload();
       await page.getByText(said(key)).waitFor();
       await isClean(page, path);
-    }
+    };
+    const isTold = async (text: string) => {
+      await page.locator(".problem, .notice", { hasText: bracketed(text) }).waitFor();
+      await isClean(page, text);
+    };
+    await open(`/join#${secret}`, "signIn.badInvite");
+    await open(`/password#${secret}`, "passwordLink.lead");
+    await page.getByLabel(said("passwordLink.new")).fill("a long password");
+    await page.getByRole("button", { name: said("passwordLink.set") }).click();
+    await isTold(englishProblems.badPasswordLink);
+    await page.getByRole("button", { name: said("passwordLink.leave") }).click();
+    await page.getByLabel(said("signIn.username")).fill("ada");
+    await page.getByLabel(said("signIn.password")).fill("another password");
+    await page.getByRole("button", { name: said("signIn.enter") }).click();
+    await isTold(englishProblems.wrongPassword);
+    await page.getByLabel(said("signIn.password")).fill("a long password");
+    await page.getByRole("button", { name: said("signIn.enter") }).click();
+    await nav(page).locator(".switch").last().click();
+    await page.locator("dialog[open] input").fill("before:monday");
+    await isTold(englishProblems.searchDay);
+    expect(carl.complaints).toEqual([]);
   });
 });

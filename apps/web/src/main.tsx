@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { probeKeeping } from "./chat/saved.ts";
 import { direction, locale } from "./text/locale.ts";
+import { loadProblemTexts } from "./text/problem-text.ts";
 import { App } from "./ui/app.tsx";
 import "./styles.css";
 
@@ -15,6 +16,8 @@ createRoot(root).render(
     <App />
   </StrictMode>,
 );
+
+void loadProblemTexts();
 
 // Only where the browser has workers: on plain http:// beyond loopback it does not.
 if ("serviceWorker" in navigator) {

@@ -1,6 +1,7 @@
 // One room's messages as the page shows them: a stretch without a gap, that grows at both ends. Events, pages of history and the answers
 // to one's own sends may come in any order; of each message the state of the highest revision is kept (P5).
 import type { Event, HistoryResult, Message } from "@parley/client/browser";
+import { problemText } from "../text/problem-text.ts";
 
 export interface TimelineView {
   /** Ascending, without a gap but for one's own newest, which may be ahead of the events. */
@@ -154,8 +155,7 @@ export class Timeline {
       this.#show({ loading: false });
     } catch (cause) {
       if (generation !== this.#generation) return;
-      const problem = cause instanceof Error ? cause.message : String(cause);
-      this.#show({ loading: false, problem });
+      this.#show({ loading: false, problem: problemText(cause) });
     }
   }
 

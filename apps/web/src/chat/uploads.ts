@@ -7,7 +7,6 @@ import {
   type ParleyClient,
   ParleyError,
 } from "@parley/client/browser";
-import { t } from "../text/t.ts";
 
 export interface Upload {
   readonly id: string;
@@ -47,8 +46,8 @@ export class Uploads {
   /** Throws a ParleyError, and takes none, when there would be more than a message has room for. */
   add(sources: readonly File[]): void {
     if (this.#uploads.length + sources.length > LIMITS.filesPerMessageMax) {
-      const most = LIMITS.filesPerMessageMax;
-      throw new ParleyError("TOO_LARGE", t("files.tooMany", { most }));
+      const { filesPerMessageMax: limit } = LIMITS;
+      throw new ParleyError("TOO_LARGE", "too many files", { subject: "files", limit });
     }
     for (const source of sources) {
       // Nobody else has it. Browsers make UUIDs over TLS only.
@@ -87,8 +86,8 @@ export class Uploads {
     try {
       // Before it is read: nobody wants a film in memory to be told that it is too large.
       if (source.size > LIMITS.fileBytesMax) {
-        const most = LIMITS.fileBytesMax / 1024 / 1024;
-        throw new ParleyError("TOO_LARGE", t("files.tooLarge", { most }));
+        const { fileBytesMax: limit } = LIMITS;
+        throw new ParleyError("TOO_LARGE", "the file is too large", { subject: "file", limit });
       }
       const bytes = new Uint8Array(await source.arrayBuffer());
       const wanted = { clientFileId: id, name: source.name, bytes };

@@ -264,8 +264,6 @@ export const english = {
   "files.uploading": "{name} is on its way",
   "files.retry": "Try again",
   "files.removeNamed": "Leave {name} out",
-  "files.tooMany": "A message has at most {most} files.",
-  "files.tooLarge": "A file has at most {most} MiB.",
   "files.wait": "Files are still on their way.",
   "files.only": "📎 {names}",
 

@@ -16,25 +16,25 @@ export type TextKey = keyof Catalogue;
 type SlotsIn<Pattern> = Pattern extends `${string}{${infer Slot}}${infer Rest}`
   ? Slot | SlotsIn<Rest>
   : never;
-type SlotsOf<Key extends TextKey> = Catalogue[Key] extends Plural
-  ? "count" | SlotsIn<Catalogue[Key]["one"]> | SlotsIn<Catalogue[Key]["other"]>
-  : SlotsIn<Catalogue[Key]>;
-export type Values<Key extends TextKey, Value> = [SlotsOf<Key>] extends [never]
+/** The slots of a text of a catalogue. */
+export type SlotsOf<Message> = Message extends Plural
+  ? "count" | SlotsIn<Message["one"]> | SlotsIn<Message["other"]>
+  : SlotsIn<Message>;
+export type Values<Key extends TextKey, Value> = [SlotsOf<Catalogue[Key]>] extends [never]
   ? []
-  : [values: Readonly<Record<SlotsOf<Key>, Value>>];
+  : [values: Readonly<Record<SlotsOf<Catalogue[Key]>, Value>>];
 /** The texts that need nothing filled in. */
 export type PlainKey = {
-  [Key in TextKey]: [SlotsOf<Key>] extends [never] ? Key : never;
+  [Key in TextKey]: [SlotsOf<Catalogue[Key]>] extends [never] ? Key : never;
 }[TextKey];
 
 const SLOT = /\{(\w+)\}/;
 
 /** Words and the values of slots, in turn. */
 export function piecesOf<Value>(
-  key: TextKey,
+  message: string | Plural,
   values: Readonly<Record<string, Value>>,
 ): (Value | string)[] {
-  const message: string | Plural = english[key];
   const pattern =
     typeof message === "string"
       ? message
@@ -42,7 +42,7 @@ export function piecesOf<Value>(
   const pieces = pattern.split(SLOT).map((piece, at) => {
     if (at % 2 === 0) return isPseudo ? accented(piece) : piece;
     const value = values[piece];
-    if (value === undefined) throw new Error(`the text ${key} has no value for {${piece}}`);
+    if (value === undefined) throw new Error(`"${pattern}" has no value for {${piece}}`);
     return typeof value === "number" ? formatNumber(value) : value;
   });
   return isPseudo ? [OPEN, ...pieces, CLOSE] : pieces;
@@ -57,13 +57,19 @@ function isolated(value: string | number): string | number {
   return typeof value === "string" && RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
 }
 
-/** A text of the catalogue; numbers are written as the language writes them, and names from right to left are isolated. */
+/** A text of any catalogue; numbers are written as the language writes them, and names from right to left are isolated. */
+export function filledIn(
+  message: string | Plural,
+  values: Readonly<Record<string, string | number>>,
+): string {
+  const isolates = Object.entries(values).map(([slot, value]) => [slot, isolated(value)] as const);
+  return piecesOf<string | number>(message, Object.fromEntries(isolates)).join("");
+}
+
+/** A text of the catalogue, filled in. */
 export function t<Key extends TextKey>(
   key: Key,
   ...[values]: Values<Key, string | number>
 ): string {
-  const isolates = Object.entries<string | number>(values ?? {}).map(
-    ([slot, value]) => [slot, isolated(value)] as const,
-  );
-  return piecesOf<string | number>(key, Object.fromEntries(isolates)).join("");
+  return filledIn(english[key], values ?? {});
 }

@@ -1,4 +1,5 @@
 // The page as a whole: signing in, or the chat.
+
 import type { ParleyError } from "@parley/client/browser";
 import { useCallback, useEffect, useState } from "react";
 import { Chat } from "../chat/chat.ts";
@@ -9,8 +10,8 @@ import {
   savedSignIn,
   saveSignIn,
 } from "../chat/saved.ts";
+import { problemText } from "../text/problem-text.ts";
 import { ChatContext } from "./chat-context.ts";
-import { problemText } from "./format.ts";
 import { InviteDialog } from "./invite-dialog.tsx";
 import { PasswordPage } from "./password-page.tsx";
 import { forgetLink, goTo, inviteInAddress, passwordLinkInAddress } from "./route.ts";

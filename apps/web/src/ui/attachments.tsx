@@ -2,9 +2,10 @@
 import type { Attachment, OutboxFile } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import type { Picture } from "../chat/pictures.ts";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { fileSize, plainName, problemText } from "./format.ts";
+import { fileSize, plainName } from "./format.ts";
 
 /** Larger ones are shown when they are asked for. */
 const SHOWN_UNASKED_BYTES_MAX = 1024 * 1024;

@@ -11,12 +11,13 @@ import {
   useState,
 } from "react";
 import { draftOf, saveDraft } from "../chat/saved.ts";
+import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { mutedText, plainName, problemText, tooLongText } from "./format.ts";
+import { mutedText, plainName, tooLongText } from "./format.ts";
 import { wordsOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
 import { useSetAside } from "./set-aside.tsx";

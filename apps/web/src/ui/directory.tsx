@@ -1,9 +1,10 @@
 // Public rooms to join, and people to write to.
 import type { Account, Room } from "@parley/client/browser";
 import { useEffect, useId, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, usePresent, useShown } from "./chat-context.ts";
-import { plainName, presenceText, problemText } from "./format.ts";
+import { plainName, presenceText } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { PresenceDot } from "./presence-dot.tsx";
 import { goTo } from "./route.ts";

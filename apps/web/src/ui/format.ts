@@ -109,12 +109,6 @@ export function hueOf(id: number): number {
   return (id * 137) % 360;
 }
 
-/** What a server or the SDK says of it, in its own words. */
-export function problemText(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return t("app.said", { message: text.charAt(0).toUpperCase() + text.slice(1) });
-}
-
 const encoder = new TextEncoder();
 
 /** Bytes of a text as it travels. */

@@ -1,9 +1,10 @@
 // Somebody who is signed in has opened the link of an invite.
 import type { Invite } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { invitation, problemText } from "./format.ts";
+import { invitation } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { goTo } from "./route.ts";
 

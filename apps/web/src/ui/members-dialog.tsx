@@ -7,9 +7,10 @@ import {
   RoomRole,
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useBlocked, useChat, usePresent, useShown } from "./chat-context.ts";
-import { momentName, plainName, presenceText, problemText } from "./format.ts";
+import { momentName, plainName, presenceText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
 import { PresenceDot } from "./presence-dot.tsx";

@@ -1,8 +1,9 @@
 // What can be done with a message wherever it stands: in its room, or in a thread.
 import { type Room, RoomRole } from "@parley/client/browser";
 import type { Chat } from "../chat/chat.ts";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
-import { isDirect, problemText } from "./format.ts";
+import { isDirect } from "./format.ts";
 import type { MessageActs } from "./message-row.tsx";
 
 export function isRoomAdmin(room: Room): boolean {

@@ -171,7 +171,7 @@ export function MessageList(props: MessageListProps) {
         )}
         {view.problem !== "" && (
           <p className="problem" role="alert">
-            {t("app.said", { message: view.problem })}{" "}
+            {view.problem}{" "}
             <button type="button" className="quiet" onClick={() => source.retry()}>
               {t("app.tryAgain")}
             </button>

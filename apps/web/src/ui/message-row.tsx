@@ -1,6 +1,7 @@
 // One message, and what became of it.
 import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
 import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { Attachments, WaitingFiles } from "./attachments.tsx";
@@ -309,7 +310,7 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
         </div>
         {failure !== undefined && (
           <p className="problem" role="alert">
-            {t("message.failed", { why: failure.message })}
+            {t("message.failed", { why: problemText(failure) })}
           </p>
         )}
       </div>
@@ -373,7 +374,7 @@ function tickOf(delivery: Delivery | undefined, isCommitted: boolean): [ReactNod
     case "waiting":
       return ["◷", t("message.waitingLong")];
     case "failed":
-      return ["!", t("message.failedLong", { why: delivery.message })];
+      return ["!", t("message.failedLong", { why: problemText(delivery) })];
     case "committed": {
       const { replicas, nodes } = delivery;
       const everywhere = replicas >= nodes;

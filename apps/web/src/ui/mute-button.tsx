@@ -1,8 +1,8 @@
 // A muted room shows and notifies of nothing but what mentions one, on all of one's devices.
 import type { Room } from "@parley/client/browser";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { problemText } from "./format.ts";
 
 interface MuteButtonProps {
   readonly room: Room;

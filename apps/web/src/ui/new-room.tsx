@@ -1,8 +1,8 @@
 import { LIMITS, RoomVisibility } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { problemText } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { goTo } from "./route.ts";
 

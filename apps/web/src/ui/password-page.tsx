@@ -2,8 +2,8 @@
 import { LIMITS } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
 import type { SavedSignIn } from "../chat/saved.ts";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
-import { problemText } from "./format.ts";
 import { signInOf, useVisitor } from "./sign-in-page.tsx";
 
 interface PasswordPageProps {

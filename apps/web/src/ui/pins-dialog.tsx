@@ -1,8 +1,9 @@
 import type { Message, Room } from "@parley/client/browser";
 import { useEffect, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { plainName, problemText, roomName } from "./format.ts";
+import { plainName, roomName } from "./format.ts";
 import { wordsOf } from "./markdown.tsx";
 import { Modal } from "./modal.tsx";
 import { goToMessage } from "./route.ts";

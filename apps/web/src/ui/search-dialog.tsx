@@ -1,10 +1,11 @@
 // Ctrl-Shift-F, some words, Enter: a message in its place.
 import { type Room, type SearchHit, snippetOf } from "@parley/client/browser";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useChat, useRooms } from "./chat-context.ts";
-import { clockTime, dayName, isDirect, plainName, problemText, roomName } from "./format.ts";
+import { clockTime, dayName, isDirect, plainName, roomName } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { goToMessage } from "./route.ts";
 

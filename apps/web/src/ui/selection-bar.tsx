@@ -1,8 +1,8 @@
 // Choosing several messages: how many are chosen, and what can be done with them.
 import { useEffect, useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { problemText } from "./format.ts";
 import { SELECTED_MAX } from "./selection.ts";
 
 interface SelectionBarProps {

@@ -16,9 +16,10 @@ import {
   notifyChoice,
 } from "../chat/notifications.ts";
 import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
+import { problemText } from "../text/problem-text.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { fullTime, plainName, problemText } from "./format.ts";
+import { fullTime, plainName } from "./format.ts";
 import { Language } from "./language.tsx";
 import { Modal } from "./modal.tsx";
 

@@ -11,8 +11,9 @@ import {
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
-import { invitation, problemText } from "./format.ts";
+import { invitation } from "./format.ts";
 import { useKeeping } from "./keeping-notice.tsx";
 
 interface SignInPageProps {

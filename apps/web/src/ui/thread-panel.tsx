@@ -8,11 +8,12 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
-import { isDirect, problemText, roomName } from "./format.ts";
+import { isDirect, roomName } from "./format.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";

@@ -1,8 +1,9 @@
 // Files chosen for the message that is being written, and how far each has come.
 import { useSyncExternalStore } from "react";
 import type { Upload, Uploads } from "../chat/uploads.ts";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
-import { fileSize, plainName, problemText } from "./format.ts";
+import { fileSize, plainName } from "./format.ts";
 
 export function useUploads(uploads: Uploads): readonly Upload[] {
   return useSyncExternalStore(uploads.subscribe, uploads.current);

@@ -1,10 +1,10 @@
 // Where no room is open: what to do next.
 import { RoomVisibility } from "@parley/client/browser";
 import { useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { useChat, useRooms } from "./chat-context.ts";
-import { problemText } from "./format.ts";
 import { goTo } from "./route.ts";
 import type { Dialog } from "./shell.tsx";
 

@@ -1,0 +1,31 @@
+// What is said of something that failed. The texts come after the page itself, and before anybody can have met a problem; without them, and for a
+// reason that is not among them, it is said as the server said it.
+import type { Problem } from "./problems.ts";
+import { filledIn, t } from "./t.ts";
+
+let texts: typeof import("./problems.ts") | undefined;
+
+/** Never rejects: where they can't be loaded, it is tried again with the next problem. */
+export async function loadProblemTexts(): Promise<void> {
+  texts ??= await import("./problems.ts").catch(() => undefined);
+}
+
+/** `cause`: a ParleyError, what was kept of one, or whatever else was thrown. */
+export function problemText(cause: unknown): string {
+  void loadProblemTexts();
+  const problem = isProblem(cause) ? cause : { reason: "INTERNAL", message: messageOf(cause) };
+  const saying = texts?.sayingOf(problem);
+  return saying === undefined ? inOwnWords(problem.message) : filledIn(saying.text, saying.values);
+}
+
+function isProblem(cause: unknown): cause is Problem {
+  return typeof cause === "object" && cause !== null && "reason" in cause && "message" in cause;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function inOwnWords(message: string): string {
+  return t("app.said", { message: message.charAt(0).toUpperCase() + message.slice(1) });
+}
