@@ -168,16 +168,16 @@ export function normaliseUsername(username: string): string {
 }
 
 /** Refuses what could pass for another name. */
-function checkLook({ what, subject }: Line, shown: string): void {
+function checkLook({ what }: Line, shown: string): void {
   if (mixesLookAlikes(shown)) {
     const why = "mixes letters of alphabets that look alike";
     throw new ParleyError("INVALID_ARGUMENT", `${what} ${why}: each word needs to be of one.`, {
-      subject,
+      subject: "look_alikes",
     });
   }
   if (stacksMarks(shown)) {
     throw new ParleyError("INVALID_ARGUMENT", `${what} has too many marks on one letter.`, {
-      subject,
+      subject: "marks",
     });
   }
 }
@@ -190,7 +190,7 @@ function validateShown(line: Line, text: string, bytesMin: number, bytesMax: num
   if (shown === "") return shown;
   if (DECEPTIVE.test(withoutNeededJoiners(shown))) {
     throw new ParleyError("INVALID_ARGUMENT", `${what} contains an invisible character.`, {
-      subject,
+      subject: "invisible",
     });
   }
   if (!VISIBLE.test(shown)) {

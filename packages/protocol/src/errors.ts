@@ -125,6 +125,10 @@ export const SUBJECTS = [
   "password",
   // A room's, a person's, a device's or a file's; also a topic.
   "name",
+  // What one of them has in it that makes it pass for another.
+  "look_alikes",
+  "marks",
+  "invisible",
   "message",
   "emoji",
   "file",

@@ -11,9 +11,12 @@ export const englishProblems = {
 
   invalid: "This was not accepted: {message}",
   username:
-    "A username has letters, digits, dots, underscores and hyphens, of one alphabet. Choose another one.",
+    "A username has letters, digits, dots, underscores and hyphens only. Choose another one.",
   password: "A password has at least {limit} characters. Choose a longer one.",
-  name: "This needs something to see, and nothing that is invisible or looks like letters of another alphabet. Write it anew.",
+  name: "This needs something to see, in one line. Write it anew.",
+  lookAlikes: "This mixes letters of alphabets that look alike. Write each word in one of them.",
+  marks: "There are too many marks on one letter. Leave some out.",
+  invisible: "There is an invisible character in this. Type it anew.",
   message: "There is nothing to see in this message. Write something.",
   emoji: "This is no emoji. Choose another one.",
   emptyFile: "This file is empty. Choose another one.",
@@ -79,7 +82,7 @@ export const englishProblems = {
   edited: "The message was edited meanwhile. Look at it, and edit it again.",
   sessionGone: "That sign-in has ended already.",
   usernameTaken: "This username is taken. Choose another one.",
-  roomNameTaken: "There is a public room of this name. Join it, or choose another name.",
+  roomNameTaken: "There is a public room of this name already. Join it, or choose another name.",
   lastOwner: "A room needs an owner. Make somebody else one first.",
   lastInstanceOwner:
     "The owner of the instance can be deleted as the last account only. Delete the others first.",

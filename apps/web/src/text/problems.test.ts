@@ -73,6 +73,8 @@ test("limits, names and delays stand in the text", () => {
     "This is too long: it may have 128 bytes. Shorten it.",
   );
   expect(said(() => validateUsername("a b"))).toBe(englishProblems.username);
+  expect(said(() => validateUsername("\u0430nn"))).toBe(englishProblems.lookAlikes);
+  expect(said(() => validateRoomName("board\u2067"))).toBe(englishProblems.invisible);
   expect(said(() => parseSearch(""))).toBe(
     "Write words or filters to search for, at most 16 of them.",
   );
