@@ -36,7 +36,7 @@ import {
 } from "@parley/protocol";
 import { commandProblem } from "./check-command.ts";
 import type { Mentions } from "./mentions.ts";
-import { type Op, versionOf } from "./state-version.ts";
+import { type Op, PREVIEWS_SINCE, STATE_VERSION, versionOf } from "./state-version.ts";
 import {
   normaliseRoomName,
   normaliseUsername,
@@ -56,7 +56,7 @@ export interface Actor {
   readonly sessionId: number;
 }
 
-const NO_HASH = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 const NOBODY: Actor = { accountId: 0, sessionId: 0 };
 
 function command(actor: Actor, requestId: string, op: Op): Command {
@@ -106,7 +106,7 @@ export function registerCommand(
       device: validateDevice(made.device),
       notOwner: made.notOwner === true,
       inviteOnlyByDefault: made.inviteOnlyByDefault === true,
-      inviteHash: made.inviteHash ?? NO_HASH,
+      inviteHash: made.inviteHash ?? NO_BYTES,
     },
   });
 }
@@ -262,7 +262,7 @@ export function deleteRoomCommand(request: DeleteRoomRequest, actor: Actor): Com
 export function joinRoomCommand(
   request: Pick<JoinRoomRequest, "roomId" | "requestId">,
   actor: Actor,
-  inviteHash: Uint8Array = NO_HASH,
+  inviteHash: Uint8Array = NO_BYTES,
 ): Command {
   return command(actor, request.requestId, {
     $case: "joinRoom",
@@ -369,13 +369,18 @@ export function sendCommand(request: SendRequest, actor: Actor, mentions?: Menti
   });
 }
 
-/** Carries no request id: the offset says what it is. */
-export function uploadCommand(request: UploadRequest, actor: Actor): Command {
+/** Carries no request id: the offset says what it is. While not every member knows of previews, the file goes without. */
+export function uploadCommand(
+  request: UploadRequest,
+  actor: Actor,
+  stateVersion: number = STATE_VERSION,
+): Command {
   const { clientFileId, size, sha256, offset, data } = request;
+  const preview = stateVersion < PREVIEWS_SINCE ? NO_BYTES : request.preview;
   const name = validateFileName(request.name);
   return command(actor, "", {
     $case: "upload",
-    value: { clientFileId, name, size, sha256, offset, data },
+    value: { clientFileId, name, size, sha256, offset, data, preview },
   });
 }
 

@@ -359,7 +359,7 @@ function fileIdProblem(id: string): ParleyError | undefined {
 }
 
 function uploadProblem(value: UploadCommand): ParleyError | undefined {
-  const { clientFileId, name, size, sha256, offset, data } = value;
+  const { clientFileId, name, size, sha256, offset, data, preview } = value;
   const problem =
     fileIdProblem(clientFileId) ?? lineProblem(LINES.fileName, name, 1, LIMITS.fileNameBytesMax);
   if (problem !== undefined) return problem;
@@ -376,7 +376,17 @@ function uploadProblem(value: UploadCommand): ParleyError | undefined {
     return new ParleyError("TOO_LARGE", `At most ${LIMITS.fileChunkBytesMax} bytes at once.`);
   }
   const isInside = isWhole(offset) && data.length > 0 && offset + data.length <= size;
-  return isInside ? undefined : invalid("The bytes are not of the file.");
+  if (!isInside) return invalid("The bytes are not of the file.");
+  if (preview.length > LIMITS.filePreviewBytesMax) {
+    return new ParleyError(
+      "TOO_LARGE",
+      `A preview has at most ${LIMITS.filePreviewBytesMax} bytes.`,
+    );
+  }
+  const isLast = offset + data.length === size;
+  return preview.length === 0 || isLast
+    ? undefined
+    : invalid("A preview comes with the last bytes of its file.");
 }
 
 /** An empty one stands for no invite. */

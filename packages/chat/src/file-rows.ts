@@ -19,6 +19,8 @@ export interface FileRow {
   readonly messageId: number;
   /** Nobody may have it any more; its bytes go little by little. */
   readonly dropped: boolean;
+  /** A small picture of what it shows, as its uploader made it; null = none. Goes with the row, so before the bytes. */
+  readonly preview: Uint8Array | null;
 }
 
 export const FILES: TableDefinition<FileRow> = {
@@ -37,7 +39,9 @@ export const FILES: TableDefinition<FileRow> = {
     "room_id",
     "message_id",
     "dropped",
+    "preview",
   ],
+  added: [null],
   values: (row) => [
     row.id,
     row.accountId,
@@ -50,6 +54,7 @@ export const FILES: TableDefinition<FileRow> = {
     row.roomId,
     row.messageId,
     row.dropped ? 1 : 0,
+    row.preview,
   ],
   row: (values) => ({
     id: values[0] as number,
@@ -63,6 +68,7 @@ export const FILES: TableDefinition<FileRow> = {
     roomId: values[8] as number,
     messageId: values[9] as number,
     dropped: values[10] === 1,
+    preview: values[11] as Uint8Array | null,
   }),
 };
 

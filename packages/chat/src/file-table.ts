@@ -16,6 +16,8 @@ export function chargeOf(size: number): number {
 /** The same, of a row. */
 const CHARGE = `max(size, ${LIMITS.fileChunkBytesMax})`;
 
+type Hashed = Pick<TableDefinition<unknown>, "tag" | "added">;
+
 /** So many chunks of dropped files go with one command: whatever was deleted, no command takes long. */
 const SWEPT_CHUNKS = 8;
 
@@ -47,7 +49,7 @@ export class FileTable {
       `INSERT INTO files (${columnsOf(FILES)}) VALUES (${marks(FILES as TableDefinition<unknown>)})`,
     );
     this.#update = db.prepare(
-      "UPDATE files SET received = ?, room_id = ?, message_id = ?, dropped = ? WHERE id = ?",
+      "UPDATE files SET received = ?, room_id = ?, message_id = ?, dropped = ?, preview = ? WHERE id = ?",
     );
     this.#delete = db.prepare("DELETE FROM files WHERE id = ?");
     this.#byClientId = prepareArrays(db, `${files} account_id = ? AND client_file_id = ?`);
@@ -109,13 +111,18 @@ export class FileTable {
     this.#bytesInAll += chargeOf(file.size);
   }
 
-  /** The next bytes of `file`; `revision` brought them. Returns the row with them. */
-  append(file: FileRow, revision: number, data: Uint8Array): FileRow {
+  /** The next bytes of `file`, with the last of them its preview; `revision` brought them. Returns the row with them. */
+  append(
+    file: FileRow,
+    revision: number,
+    data: Uint8Array,
+    preview: Uint8Array | null = null,
+  ): FileRow {
     const chunk: FileChunkRow = { id: revision, fileId: file.id, at: file.received, data };
     const values = FILE_CHUNKS.values(chunk);
     this.#insertChunk.run(...values);
     this.#add(FILE_CHUNKS, values);
-    return this.#replace(file, { ...file, received: file.received + data.length });
+    return this.#replace(file, { ...file, received: file.received + data.length, preview });
   }
 
   give(file: FileRow, roomId: number, messageId: number): void {
@@ -162,18 +169,18 @@ export class FileTable {
   #replace(before: FileRow, after: FileRow): FileRow {
     this.#subtract(FILES, FILES.values(before));
     this.#add(FILES, FILES.values(after));
-    const { received, roomId, messageId, dropped, id } = after;
-    this.#update.run(received, roomId, messageId, dropped ? 1 : 0, id);
+    const { received, roomId, messageId, dropped, preview, id } = after;
+    this.#update.run(received, roomId, messageId, dropped ? 1 : 0, preview, id);
     return after;
   }
 
-  #add(table: { readonly tag: number }, values: readonly SqlValue[]): void {
-    this.#hasher.hash(table.tag, values);
+  #add({ tag, added }: Hashed, values: readonly SqlValue[]): void {
+    this.#hasher.hash(tag, values, added);
     this.#sum.add(this.#hasher.a, this.#hasher.b);
   }
 
-  #subtract(table: { readonly tag: number }, values: readonly SqlValue[]): void {
-    this.#hasher.hash(table.tag, values);
+  #subtract({ tag, added }: Hashed, values: readonly SqlValue[]): void {
+    this.#hasher.hash(tag, values, added);
     this.#sum.subtract(this.#hasher.a, this.#hasher.b);
   }
 }

@@ -178,6 +178,7 @@ const ADDED_COLUMNS = [
   { table: "senders", column: "reply_count", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "mentions", column: "thread_root_seq", type: "INTEGER NOT NULL DEFAULT 0" },
   { table: "messages", column: "attachments", type: "BLOB" },
+  { table: "files", column: "preview", type: "BLOB" },
 ] as const;
 
 /** Tables and indexes that came later, likewise: a program that does not know them leaves them empty. */

@@ -8,12 +8,15 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 14;
+export const STATE_VERSION = 15;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
 /** Messages may have files from this state version on. */
 export const FILES_SINCE = 14;
+
+/** Files may have previews from this state version on. */
+export const PREVIEWS_SINCE = 15;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
 const SINCE: { readonly [N in OpName]?: number } = {
@@ -45,6 +48,7 @@ const INVITES_SINCE = 8;
 /** The state version that an operation needs. */
 export function versionOf(op: Op): number {
   if (op.$case === "send" && op.value.clientFileIds.length > 0) return FILES_SINCE;
+  if (op.$case === "upload" && op.value.preview.length > 0) return PREVIEWS_SINCE;
   const isThread = op.$case === "send" || op.$case === "markRead";
   if (isThread && op.value.threadRootSeq > 0) return THREADS_SINCE;
   if (op.$case === "send" && (op.value.mentionIds.length > 0 || op.value.mentionsRoom)) {

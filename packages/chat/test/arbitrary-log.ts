@@ -149,10 +149,17 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: op1("upload", {
       clientFileId,
       name: text("a picture.png", "b.txt"),
-      size: fc.constantFrom(4, 8, 0, LIMITS.fileBytesMax + 1),
-      sha256: fc.constantFrom(new Uint8Array(32), new Uint8Array(32).fill(1), new Uint8Array(3)),
-      offset: fc.constantFrom(0, 0, 4, 8, 3),
-      data: fc.uint8Array({ minLength: 0, maxLength: 8 }),
+      size: fc.oneof(fc.constant(4), fc.constantFrom(8, 0, LIMITS.fileBytesMax + 1)),
+      sha256: fc.oneof(
+        fc.constant(new Uint8Array(32)),
+        fc.constantFrom(new Uint8Array(32).fill(1), new Uint8Array(3)),
+      ),
+      offset: fc.oneof(fc.constant(0), fc.constantFrom(4, 8, 3)),
+      data: fc.oneof(
+        fc.uint8Array({ minLength: 4, maxLength: 4 }),
+        fc.uint8Array({ minLength: 0, maxLength: 8 }),
+      ),
+      preview: fc.uint8Array({ minLength: 0, maxLength: 2 }),
     }),
   },
   {
@@ -189,16 +196,18 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     }),
   },
   {
-    weight: 3,
+    weight: 6,
     arbitrary: op1("muteMember", {
       roomId,
       accountId,
-      muted: fc.boolean(),
+      muted: fc.oneof(fc.constant(true), fc.boolean()),
       durationMs: fc.constantFrom(0, 1, 60_000),
     }),
   },
   op1("setReadReceipts", { shown: fc.boolean() }),
-  op1("raiseStateVersion", { stateVersion: fc.integer({ min: 0, max: STATE_VERSION }) }),
+  op1("raiseStateVersion", {
+    stateVersion: fc.oneof(fc.constant(STATE_VERSION), fc.integer({ min: 0, max: STATE_VERSION })),
+  }),
   { weight: 3, arbitrary: op1("markRead", { roomId, seq, threadRootSeq }) },
 );
 

@@ -18,9 +18,11 @@ import {
   removeMemberCommand,
   uploadCommand,
 } from "../src/index.ts";
+import { FILES_SINCE, PREVIEWS_SINCE, versionOf } from "../src/state-version.ts";
 import { HOUR_MS, World } from "./world.ts";
 
 const CHUNK = LIMITS.fileChunkBytesMax;
+const NO_PREVIEW: Uint8Array = new Uint8Array(0);
 
 function bytesOf(length: number, first = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => (at * 31 + first) & 0xff);
@@ -33,7 +35,14 @@ function pair() {
   const roomId = world.room(anna, "General");
   world.ok(joinRoomCommand({ roomId, requestId: world.id() }, bob));
   world.upgrade();
-  const part = (actor: Actor, id: string, all: Uint8Array, from: number, to: number) =>
+  const part = (
+    actor: Actor,
+    id: string,
+    all: Uint8Array,
+    from: number,
+    to: number,
+    preview = NO_PREVIEW,
+  ) =>
     uploadCommand(
       {
         clientFileId: id,
@@ -42,6 +51,7 @@ function pair() {
         sha256: new Uint8Array(createHash("sha256").update(all).digest()),
         offset: from,
         data: all.subarray(from, to),
+        preview,
       },
       actor,
     );
@@ -54,9 +64,14 @@ function pair() {
   };
   const sendFiles = (actor: Actor, ...clientFileIds: string[]) =>
     world.send(actor, roomId, "", { clientFileIds });
-  const download = (actor: Actor, fileId: number, offset = 0): DownloadResponse | string => {
+  const download = (
+    actor: Actor,
+    fileId: number,
+    offset = 0,
+    preview = false,
+  ): DownloadResponse | string => {
     const request = DownloadRequest.encode(
-      DownloadRequest.fromPartial({ fileId, offset }),
+      DownloadRequest.fromPartial({ fileId, offset, preview }),
     ).finish();
     const answer = world.read({ kind: "operation", operation: "download", request, ...actor });
     if (answer.kind === "refused") return answer.error.reason;
@@ -222,7 +237,7 @@ test("an account's files have a bound, which deleting makes room under", () => {
   world.db.exec(
     `WITH RECURSIVE n (at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < ${most - 1})
      INSERT INTO files SELECT 1000000 + n.at, f.account_id, 'copy ' || n.at, f.name, f.size, f.sha256, f.created_at_ms,
-     f.received, f.room_id, f.message_id, 0 FROM files f, n`,
+     f.received, f.room_id, f.message_id, 0, NULL FROM files f, n`,
   );
   expect(world.reason(part(anna, "tiny", bytesOf(1), 0, 1))).toBe("LIMIT_REACHED");
   world.db.exec("DELETE FROM files WHERE id = 1000001");
@@ -238,6 +253,7 @@ test("what makes no sense is refused", () => {
     sha256: new Uint8Array(32),
     offset: 0,
     data: bytesOf(10),
+    preview: NO_PREVIEW,
   };
   const refused = (build: () => Command) => {
     try {
@@ -254,6 +270,8 @@ test("what makes no sense is refused", () => {
   expect(reason({ size: CHUNK * 2, data: new Uint8Array(CHUNK + 1) })).toBe("TOO_LARGE");
   expect(reason({ data: new Uint8Array(0) })).toBe("INVALID_ARGUMENT");
   expect(reason({ sha256: new Uint8Array(31) })).toBe("INVALID_ARGUMENT");
+  expect(reason({ preview: new Uint8Array(LIMITS.filePreviewBytesMax + 1) })).toBe("TOO_LARGE");
+  expect(reason({ size: 20, preview: bytesOf(1) })).toBe("INVALID_ARGUMENT");
   expect(reason({ clientFileId: "" })).toBe("INVALID_ARGUMENT");
   for (const name of ["", "../etc/passwd", "a\\b", "cv\u202egpj.exe", "x".repeat(256), "\n"]) {
     expect(reason({ name }), JSON.stringify(name)).toMatch(/INVALID_ARGUMENT|TOO_LARGE/);
@@ -280,10 +298,48 @@ test("files are there once every server knows them", () => {
       sha256: new Uint8Array(32),
       offset: 0,
       data: bytesOf(1),
+      preview: NO_PREVIEW,
     },
     anna,
   );
   expect(world.reason(command)).toBe("NOT_YET_SUPPORTED");
   world.upgrade();
   expect(world.reason(command)).toBe("ok");
+});
+
+test("a preview comes with a file's last piece, is read by whoever may read the file, and goes with it", () => {
+  const { world, anna, bob, roomId, part, sendFiles, download } = pair();
+  const secret = world.room(anna, "Secret", 2);
+  const bytes = bytesOf(2 * CHUNK);
+  const preview = bytesOf(LIMITS.filePreviewBytesMax, 7);
+  world.ok(part(anna, "f", bytes, 0, CHUNK));
+  world.ok(part(anna, "f", bytes, CHUNK, bytes.length, preview));
+  // Again and otherwise: the file is whole, nothing of it changes any more.
+  world.ok(part(anna, "f", bytes, CHUNK, bytes.length, bytesOf(5)));
+  world.ok(part(anna, "plain", bytesOf(9), 0, 9));
+  const { attachments, seq } = sendFiles(anna, "f", "plain");
+  expect(attachments.map(({ previewSize }) => previewSize)).toEqual([preview.length, 0]);
+  const [shown, plain] = attachments.map(({ fileId }) => fileId) as [number, number];
+  expect(download(bob, shown, 0, true)).toMatchObject({ size: preview.length, data: preview });
+  expect(download(bob, shown, 10, true)).toMatchObject({ data: preview.subarray(10) });
+  expect(download(bob, shown, preview.length, true)).toMatchObject({ data: NO_PREVIEW });
+  expect(download(bob, plain, 0, true)).toMatchObject({ size: 0, data: NO_PREVIEW });
+  world.ok(part(anna, "hidden", bytesOf(9), 0, 9, preview));
+  const [hidden] = world.send(anna, secret, "", { clientFileIds: ["hidden"] }).attachments;
+  expect(download(bob, hidden?.fileId ?? 0, 0, true)).toBe("NOT_A_MEMBER");
+  expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
+  world.ok(deleteCommand({ roomId, seqs: [seq], requestId: world.id() }, anna));
+  expect(download(bob, shown, 0, true)).toBe("FILE_NOT_FOUND");
+  expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
+});
+
+test("while a server does not know of previews, files go without", () => {
+  const { anna, part } = pair();
+  const { op } = part(anna, "f", bytesOf(3), 0, 3, bytesOf(2));
+  if (op?.$case !== "upload") throw new Error("no upload");
+  const request = { ...op.value };
+  expect(versionOf(op)).toBe(PREVIEWS_SINCE);
+  const older = uploadCommand(request, anna, PREVIEWS_SINCE - 1);
+  expect(older.version).toBe(FILES_SINCE);
+  expect(older.op).toMatchObject({ value: { data: request.data, preview: NO_PREVIEW } });
 });

@@ -22,7 +22,11 @@ export interface FileToUpload {
   readonly clientFileId: string;
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** A small picture of what it shows; left out where it is larger than servers take. */
+  readonly preview?: Uint8Array | undefined;
 }
+
+const NO_PREVIEW = new Uint8Array(0);
 
 type Calls = Pick<ParleyClient, "call">;
 
@@ -32,7 +36,7 @@ type Calls = Pick<ParleyClient, "call">;
  */
 export async function uploadFile(
   client: Calls,
-  { clientFileId, name, bytes }: FileToUpload,
+  { clientFileId, name, bytes, preview = NO_PREVIEW }: FileToUpload,
   { signal, onProgress }: TransferOptions = {},
 ): Promise<OutboxFile> {
   const size = bytes.length;
@@ -46,9 +50,12 @@ export async function uploadFile(
     });
   }
   const file = { clientFileId, name: fileNameOf(name), size, sha256: sha256(bytes) };
+  const shown = preview.length <= LIMITS.filePreviewBytesMax ? preview : NO_PREVIEW;
   for (let offset = 0; offset < size; ) {
     const data = bytes.subarray(offset, offset + LIMITS.fileChunkBytesMax);
-    const { received } = await client.call("upload", { ...file, offset, data }, { signal });
+    const isLast = offset + data.length === size;
+    const part = { ...file, offset, data, preview: isLast ? shown : NO_PREVIEW };
+    const { received } = await client.call("upload", part, { signal });
     if (received <= offset) throw new ParleyError("INTERNAL", "the node takes nothing of the file");
     offset = received;
     onProgress?.({ done: offset, size });
@@ -77,6 +84,17 @@ export async function downloadFile(
   const actual = sha256(bytes);
   if (!actual.every((byte, at) => byte === expected[at])) throw corrupt();
   return bytes;
+}
+
+/** The small picture of a file that has one (`previewSize` > 0), as its uploader made it. Rejects as `downloadFile` does. */
+export async function downloadPreview(
+  client: Calls,
+  { fileId, previewSize }: Pick<Attachment, "fileId" | "previewSize">,
+  { signal }: Pick<TransferOptions, "signal"> = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { data } = await client.call("download", { fileId, preview: true }, { signal });
+  if (data.length !== previewSize) throw corrupt();
+  return new Uint8Array(data);
 }
 
 function corrupt(): ParleyError {

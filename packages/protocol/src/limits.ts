@@ -15,6 +15,8 @@ export const LIMITS = {
   fileBytesMax: 8 * 1024 * 1024,
   /** Of one Upload. */
   fileChunkBytesMax: 64 * 1024,
+  /** Of the small picture that goes with a file. */
+  filePreviewBytesMax: 24 * 1024,
   /** Of one Download. */
   downloadBytesMax: 256 * 1024,
   fileNameBytesMax: 255,

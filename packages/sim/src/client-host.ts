@@ -13,7 +13,7 @@ import {
   ParleyError,
   type SendOptions,
 } from "@parley/client";
-import { downloadFile, uploadFile } from "@parley/client/files";
+import { downloadFile, downloadPreview, uploadFile } from "@parley/client/files";
 import { type Message, OPERATIONS, type RequestOf } from "@parley/protocol";
 import { outcomeOf } from "./checkers/p7-no-errors.ts";
 import type { Sought } from "./checkers/search.ts";
@@ -37,6 +37,9 @@ export interface ClientWorld {
   readonly servers: readonly string[];
   readonly clock: ClockOptions;
 }
+
+/** A file's first bytes stand for a picture of it, so that whoever has both can tell whether they belong together. */
+const PREVIEW_BYTES = 24;
 
 /** What survives a crash of the device's process. */
 interface Remembered {
@@ -254,7 +257,8 @@ export class ClientHost {
     const clientFileId = this.uuid7();
     const process = this.process;
     try {
-      const file = { clientFileId, name: `${this.name}'s file`, bytes };
+      const preview = bytes.subarray(0, PREVIEW_BYTES);
+      const file = { clientFileId, name: `${this.name}'s file`, bytes, preview };
       const uploaded = await uploadFile({ call: this.#recorded }, file);
       if (process?.alive !== true) return;
       this.send(roomId, body, { files: [uploaded] }, [createHash("sha256").update(bytes).digest()]);
@@ -267,8 +271,14 @@ export class ClientHost {
     const process = this.process;
     const { history } = this.#world;
     try {
-      await downloadFile({ call: this.#recorded }, attachment);
+      const client = { call: this.#recorded };
+      const bytes = await downloadFile(client, attachment);
       if (process?.alive === true) history.download(this.name, attachment.fileId, "");
+      if (attachment.previewSize === 0) return;
+      const preview = await downloadPreview(client, attachment);
+      if (process?.alive !== true) return;
+      const isRight = Buffer.from(preview).equals(bytes.subarray(0, PREVIEW_BYTES));
+      history.download(this.name, attachment.fileId, isRight ? "" : "CORRUPT", "preview");
     } catch (error) {
       const { reason } = ParleyError.from(error);
       if (process?.alive === true) history.download(this.name, attachment.fileId, reason);

@@ -100,6 +100,7 @@ export const COVERAGE = [
   "file-pieces-uploaded",
   "files-sent",
   "files-read",
+  "previews-read",
   "receipts-hidden",
   "receipts-told",
   "receipts-listed",

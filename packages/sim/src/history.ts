@@ -71,9 +71,14 @@ export class History {
     for (const tell of this.#audience.of.onSpread) tell(client, revision, replicas);
   }
 
-  download(client: string, fileId: number, problem: string): void {
+  download(
+    client: string,
+    fileId: number,
+    problem: string,
+    part: "file" | "preview" = "file",
+  ): void {
     this.#trace.mix(fileId * 8 + problem.length);
-    for (const tell of this.#audience.of.onDownload) tell(client, fileId, problem);
+    for (const tell of this.#audience.of.onDownload) tell(client, fileId, problem, part);
   }
 
   types(accountId: number, roomId: number): void {

@@ -144,7 +144,7 @@ export interface Checker {
     seenRevision: number,
   ): void;
   /** A client has read a file, whole and as its message says, or was refused for a reason. */
-  onDownload?(client: string, fileId: number, problem: string): void;
+  onDownload?(client: string, fileId: number, problem: string, part: "file" | "preview"): void;
   /** A list of a room's members, as of `revision`. */
   onMembers?(
     client: string,

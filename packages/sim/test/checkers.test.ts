@@ -1014,7 +1014,7 @@ describe("files", () => {
   const hash = (byte: number) => new Uint8Array(32).fill(byte);
   const withFile = (seq: number, byte: number, fileId = 50, fields: Partial<Message> = {}) =>
     message(seq, {
-      attachments: [{ fileId, name: "a", size: 1, sha256: hash(byte) }],
+      attachments: [{ fileId, name: "a", size: 1, sha256: hash(byte), previewSize: 0 }],
       ...fields,
     });
   const holding = (messages: Message[], said: number, actual: number): FinalState => ({
@@ -1028,8 +1028,8 @@ describe("files", () => {
     const checker = new Files(report, new Coverage(), () => true);
     checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 1)));
     checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2, { deleted: true })));
-    checker.onDownload("c1", 50, "");
-    checker.onDownload("c1", 51, "FILE_NOT_FOUND");
+    checker.onDownload("c1", 50, "", "file");
+    checker.onDownload("c1", 51, "FILE_NOT_FOUND", "preview");
     checker.atEnd(holding([withFile(1, 1)], 1, 1));
     expect(found).toEqual([]);
   });
@@ -1038,7 +1038,7 @@ describe("files", () => {
     const checker = new Files(report, new Coverage(), () => true);
     checker.onOutcome(sending("m1", "c1", [hash(1)]), sent(withFile(1, 2)));
     checker.onOutcome(sending("m2", "c1", [hash(1)]), sent(message(2)));
-    checker.onDownload("c1", 50, "CORRUPT");
+    checker.onDownload("c1", 50, "CORRUPT", "file");
     checker.atEnd(holding([withFile(1, 1)], 1, 2));
     checker.atEnd(holding([withFile(1, 1, 51)], 1, 1));
     checker.atEnd(holding([withFile(1, 1, 50, { deleted: true })], 1, 1));

@@ -1,4 +1,5 @@
 // Which files are shown as pictures: what their bytes say, and not their names; and none that would fill the memory when it is unpacked.
+import { LIMITS } from "@parley/client/browser";
 import { imageSize } from "image-size";
 
 /** SVG is none: it is a program. */
@@ -29,4 +30,48 @@ export function pictureOf(bytes: Uint8Array): Picture | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is as small as this is fetched as it is. */
+const PREVIEWED_BYTES_MIN = 32 * 1024;
+/** The longest side in pixels, and how good: the first that is small enough is taken. */
+const PREVIEWS = [
+  [640, 0.75],
+  [640, 0.5],
+  [480, 0.5],
+  [320, 0.5],
+  [160, 0.5],
+] as const;
+
+/** A small picture of what the bytes show, for others to look at before they ask for all of it. Undefined where none is needed or none can be made. */
+export async function previewOf(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined> {
+  const picture = bytes.length < PREVIEWED_BYTES_MIN ? undefined : pictureOf(bytes);
+  if (picture === undefined) return undefined;
+  try {
+    const all = await createImageBitmap(new Blob([bytes], { type: picture.mediaType }));
+    try {
+      for (const [side, quality] of PREVIEWS) {
+        const blob = await drawn(all, side, quality);
+        if (blob.size <= LIMITS.filePreviewBytesMax)
+          return new Uint8Array(await blob.arrayBuffer());
+      }
+    } finally {
+      all.close();
+    }
+  } catch {
+    // The browser can't decode it: others may.
+  }
+  return undefined;
+}
+
+async function drawn(all: ImageBitmap, side: number, quality: number): Promise<Blob> {
+  const scale = Math.min(1, side / Math.max(all.width, all.height));
+  const [width, height] = [all.width, all.height].map((one) =>
+    Math.max(1, Math.round(one * scale)),
+  );
+  const canvas = new OffscreenCanvas(width ?? 1, height ?? 1);
+  canvas.getContext("2d")?.drawImage(all, 0, 0, canvas.width, canvas.height);
+  const blob = await canvas.convertToBlob({ type: "image/webp", quality });
+  // Some browsers write no WebP, and say so by another type.
+  return blob.type === "image/webp" ? blob : canvas.convertToBlob({ type: "image/jpeg", quality });
 }

@@ -1,2 +1,2 @@
 // Loaded with the first file that comes or goes: most pages have none.
-export { downloadFile, uploadFile } from "@parley/client/files";
+export { downloadFile, downloadPreview, uploadFile } from "@parley/client/files";

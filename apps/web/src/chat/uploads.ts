@@ -90,7 +90,9 @@ export class Uploads {
         throw new ParleyError("TOO_LARGE", "the file is too large", { subject: "file", limit });
       }
       const bytes = new Uint8Array(await source.arrayBuffer());
-      const wanted = { clientFileId: id, name: source.name, bytes };
+      const { previewOf } = await import("./pictures.ts");
+      const preview = await previewOf(bytes);
+      const wanted = { clientFileId: id, name: source.name, bytes, preview };
       const { uploadFile } = await import("./transfers.ts");
       const file = await uploadFile(this.#client, wanted, {
         signal: abort.signal,

@@ -260,6 +260,7 @@ export const english = {
   "files.save": "Save",
   "files.saveNamed": "Save {name}",
   "files.saving": "{percent} %",
+  "files.coming": "{name} is coming",
   "files.noPicture": "This is no picture, whatever its name says.",
   "files.uploading": "{name} is on its way",
   "files.retry": "Try again",

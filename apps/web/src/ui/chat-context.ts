@@ -2,6 +2,7 @@
 
 import {
   type Account,
+  type Attachment,
   type Health,
   LIMITS,
   mayNotWrite,
@@ -14,6 +15,13 @@ import type { Chat } from "../chat/chat.ts";
 import type { ClusterPicture } from "../chat/cluster-watch.ts";
 import type { MarkedRooms } from "../chat/unread-marks.ts";
 import { dayLeftMs } from "./format.ts";
+
+/** Shows a picture of a message large. */
+export const ShowPictureContext = createContext<(file: Attachment) => void>(() => {});
+
+export function useShowPicture(): (file: Attachment) => void {
+  return useContext(ShowPictureContext);
+}
 
 export const ChatContext = createContext<Chat | undefined>(undefined);
 

@@ -1,11 +1,20 @@
 // One room: its name, what was said, and where one writes.
 import type { Message, Room } from "@parley/client/browser";
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  Suspense,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
 import { isDirect, plainName, presenceText, roomName } from "./format.ts";
+import { ThreadPanel } from "./later.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
@@ -14,7 +23,6 @@ import { correct, goTo } from "./route.ts";
 import { extended, NOTHING_SELECTED, type Selection, stillSelected, toggled } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
 import type { Dialog } from "./shell.tsx";
-import { ThreadPanel } from "./thread-panel.tsx";
 import { TypingLine } from "./typing-line.tsx";
 
 interface RoomPageProps {
@@ -220,13 +228,15 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
         />
       </section>
       {thread > 0 && (
-        <ThreadPanel
-          key={thread}
-          room={room}
-          rootSeq={thread}
-          seq={addressed}
-          onClose={closeThread}
-        />
+        <Suspense fallback={null}>
+          <ThreadPanel
+            key={thread}
+            room={room}
+            rootSeq={thread}
+            seq={addressed}
+            onClose={closeThread}
+          />
+        </Suspense>
       )}
     </div>
   );

@@ -1,28 +1,29 @@
 // The signed-in page: sidebar, room, and what opens above them.
-import type { ParleyError } from "@parley/client/browser";
+import type { Attachment, ParleyError } from "@parley/client/browser";
 import { Suspense, useEffect, useState } from "react";
 import { notifyOf } from "../chat/notifications.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useAttention } from "./attention.ts";
-import { useChat, useRooms } from "./chat-context.ts";
+import { ShowPictureContext, useChat, useRooms } from "./chat-context.ts";
+import { KeepingBanner } from "./keeping-notice.tsx";
 import {
   ClusterDialog,
   Directory,
-  fetchDialogs,
+  fetchParts,
   MembersDialog,
   NewRoom,
+  PictureDialog,
   PinsDialog,
   SearchDialog,
   SettingsDialog,
-} from "./dialogs.ts";
-import { KeepingBanner } from "./keeping-notice.tsx";
+  Shortcuts,
+  SignOut,
+} from "./later.ts";
 import { Leftovers } from "./leftovers.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, goToMessage, useRoute } from "./route.ts";
-import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
-import { SignOut } from "./sign-out.tsx";
 import { Welcome } from "./welcome.tsx";
 
 export type Dialog =
@@ -49,36 +50,39 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const [dialog, setDialog] = useState<Dialog>();
   // One that ends later than the person waited for it closes itself alone.
   const closing = (one: Dialog) => () => setDialog((now) => (now === one ? undefined : now));
+  const [picture, setPicture] = useState<Attachment>();
   const room = rooms.find(({ id }) => id === route.roomId);
   useShortcuts(setDialog);
   useAttention();
   const chat = useChat();
   useEffect(() => notifyOf(chat, goToMessage), [chat]);
-  useEffect(fetchDialogs, []);
+  useEffect(fetchParts, []);
   const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
       <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
-      <main>
-        <KeepingBanner outbox={durability} />
-        <Leftovers />
-        {room !== undefined ? (
-          <RoomPage
-            key={room.id}
-            room={room}
-            seq={route.seq}
-            thread={route.thread}
-            onDialog={setDialog}
-          />
-        ) : (
-          <Welcome
-            isLoaded={loaded}
-            isMissing={route.roomId !== 0}
-            notice={notice}
-            onDialog={setDialog}
-          />
-        )}
-      </main>
+      <ShowPictureContext value={setPicture}>
+        <main>
+          <KeepingBanner outbox={durability} />
+          <Leftovers />
+          {room !== undefined ? (
+            <RoomPage
+              key={room.id}
+              room={room}
+              seq={route.seq}
+              thread={route.thread}
+              onDialog={setDialog}
+            />
+          ) : (
+            <Welcome
+              isLoaded={loaded}
+              isMissing={route.roomId !== 0}
+              notice={notice}
+              onDialog={setDialog}
+            />
+          )}
+        </main>
+      </ShowPictureContext>
       <Suspense fallback={null}>
         {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
         {dialog === "directory" && <Directory onClose={closing("directory")} />}
@@ -90,6 +94,9 @@ export function Shell({ durability, onSignOut }: ShellProps) {
         )}
         {dialog === "pins" && room !== undefined && (
           <PinsDialog room={room} onClose={closing("pins")} />
+        )}
+        {picture !== undefined && (
+          <PictureDialog file={picture} onClose={() => setPicture(undefined)} />
         )}
         {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
         {dialog === "search-here" && <SearchDialog room={room} onClose={closing("search-here")} />}

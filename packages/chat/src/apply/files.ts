@@ -26,7 +26,8 @@ export function upload(context: ApplyContext, account: AccountRow, command: Uplo
   const file = found ?? begin(context, account, command);
   if (!("received" in file)) return file;
   const isNext = command.offset === file.received && file.received < file.size;
-  const after = isNext ? state.files.append(file, revision, command.data) : file;
+  const preview = command.preview.length > 0 ? command.preview : null;
+  const after = isNext ? state.files.append(file, revision, command.data, preview) : file;
   return UploadResponse.encode({ received: after.received, revision }).finish();
 }
 
@@ -78,6 +79,7 @@ function begin(
     roomId: 0,
     messageId: 0,
     dropped: false,
+    preview: null,
   };
   files.add(file);
   return file;
@@ -103,11 +105,12 @@ export function filesToGive(
 export function attachmentsOf(files: readonly FileRow[]): Uint8Array | null {
   if (files.length === 0) return null;
   const attachments = files.map(
-    ({ id, name, size, sha256 }): Attachment => ({
+    ({ id, name, size, sha256, preview }): Attachment => ({
       fileId: id,
       name,
       size,
       sha256,
+      previewSize: preview?.length ?? 0,
     }),
   );
   return AttachmentList.encode({ attachments }).finish();

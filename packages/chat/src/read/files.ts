@@ -37,15 +37,22 @@ export class FileReads {
     const { fileId, offset } = request;
     const values = firstArray(this.#file, fileId);
     if (values === undefined) throw new ParleyError("FILE_NOT_FOUND", "There is no such file.");
-    const { roomId, size } = FILES.row(values);
+    const { roomId, size, preview } = FILES.row(values);
     readableRoom(this.#rows, roomId, accountId);
+    if (request.preview) {
+      const all = preview ?? new Uint8Array(0);
+      return encoded(all.subarray(offset), all.length, revision);
+    }
     const rest: Uint8Array[] = [];
     if (offset < size) {
       for (const [at, data] of allArrays(this.#chunks, fileId, offset, CHUNKS_MAX)) {
         rest.push((data as Uint8Array).subarray(Math.max(0, offset - (at as number))));
       }
     }
-    const data = joinBytes(rest);
-    return DownloadResponse.encode({ data, size, revision, staleMs: 0 }).finish();
+    return encoded(joinBytes(rest), size, revision);
   }
+}
+
+function encoded(data: Uint8Array, size: number, revision: number): Uint8Array {
+  return DownloadResponse.encode({ data, size, revision, staleMs: 0 }).finish();
 }

@@ -249,7 +249,8 @@ export class Operations {
 
   /** A piece is as large as many sends, so few are under way at once; whoever uploads sees no more than a slower upload (P11). */
   #upload(request: RequestOf<"upload">, caller: SignedIn): Promise<Uint8Array> {
-    const command = uploadCommand(request, caller.identity);
+    const { stateVersion } = this.#parts.replica.admission;
+    const command = uploadCommand(request, caller.identity, stateVersion);
     if (this.#uploads >= UPLOADS_PENDING_MAX) {
       throw new ParleyError("RATE_LIMITED", "many files are on their way through this node", {
         retryAfterMs: UPLOAD_RETRY_MS,

@@ -41,9 +41,9 @@ export class Files implements Checker {
     this.#coverage.add("files-sent", given.length);
   }
 
-  onDownload(client: string, fileId: number, problem: string): void {
-    if (problem === "") this.#coverage.add("files-read");
-    if (problem === "CORRUPT") this.#say(`${client} is given other bytes for file ${fileId}`);
+  onDownload(client: string, fileId: number, problem: string, part: "file" | "preview"): void {
+    if (problem === "") this.#coverage.add(part === "file" ? "files-read" : "previews-read");
+    if (problem === "CORRUPT") this.#say(`${client} is given other bytes for ${part} ${fileId}`);
   }
 
   atEnd({ nodes }: FinalState): void {

@@ -106,6 +106,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "preview-begins-late",
+    what: "a preview is read from its second byte on",
+    edits: [
+      {
+        file: "packages/chat/src/read/files.ts",
+        search: "all.subarray(offset)",
+        replacement: "all.subarray(offset + 1)",
+      },
+    ],
+    caughtBy: ["files"],
+    seedsMax: 12,
+  },
+  {
     name: "receipts-of-who-hides-them",
     what: "a list of members says how far those have read who hide it",
     edits: [

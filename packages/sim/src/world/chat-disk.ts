@@ -218,12 +218,17 @@ export class ChatDisk {
     const messages = new Map<number, Attachment[]>();
     const rows = this.#current?.db
       ?.prepare(
-        "SELECT id, name, size, sha256, message_id FROM files WHERE message_id > 0 AND dropped = 0 ORDER BY id",
+        "SELECT id, name, size, sha256, message_id, ifnull(length(preview), 0) AS preview_size FROM files WHERE message_id > 0 AND dropped = 0 ORDER BY id",
       )
       .all();
     for (const row of rows ?? []) {
       const { name, sha256 } = row as { name: string; sha256: Uint8Array };
-      const file = { fileId: Number(row.id), name, size: Number(row.size), sha256 };
+      const [fileId, size, previewSize] = [row.id, row.size, row.preview_size].map(Number) as [
+        number,
+        number,
+        number,
+      ];
+      const file: Attachment = { fileId, name, size, sha256, previewSize };
       const messageId = Number(row.message_id);
       messages.set(messageId, [...(messages.get(messageId) ?? []), file]);
     }

@@ -254,6 +254,8 @@ export interface Attachment {
   size: number;
   /** SHA-256 of the bytes, as whoever uploaded it said; 32 bytes. */
   sha256: Uint8Array;
+  /** Bytes of its preview, at most 24,576; 0 = it has none. */
+  previewSize: number;
 }
 
 /** One emoji on a message, and who gave it. */
@@ -884,6 +886,11 @@ export interface UploadRequest {
   offset: number;
   /** 1–65,536 bytes. */
   data: Uint8Array;
+  /**
+   * With the last bytes of the file: a small picture of what it shows, made by whoever uploads it; at most 24,576 bytes, none = no
+   * preview. No server looks into it.
+   */
+  preview: Uint8Array;
 }
 
 export interface UploadResponse {
@@ -898,12 +905,14 @@ export interface DownloadRequest {
   offset: number;
   consistency: Consistency;
   minRevision: number;
+  /** The preview in the place of the file. */
+  preview: boolean;
 }
 
 export interface DownloadResponse {
   /** From the offset on, at most 262,144 bytes; none at or after the end. */
   data: Uint8Array;
-  /** Of the whole file. */
+  /** Of the whole file, or preview. */
   size: number;
   revision: number;
   staleMs: number;
@@ -2111,7 +2120,7 @@ export const Message: MessageFns<Message> = {
 };
 
 function createBaseAttachment(): Attachment {
-  return { fileId: 0, name: "", size: 0, sha256: new Uint8Array(0) };
+  return { fileId: 0, name: "", size: 0, sha256: new Uint8Array(0), previewSize: 0 };
 }
 
 export const Attachment: MessageFns<Attachment> = {
@@ -2127,6 +2136,9 @@ export const Attachment: MessageFns<Attachment> = {
     }
     if (message.sha256.length !== 0) {
       writer.uint32(34).bytes(message.sha256);
+    }
+    if (message.previewSize !== 0) {
+      writer.uint32(40).uint32(message.previewSize);
     }
     return writer;
   },
@@ -2176,6 +2188,14 @@ export const Attachment: MessageFns<Attachment> = {
             message.sha256 = reader.bytes();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.previewSize = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2197,6 +2217,7 @@ export const Attachment: MessageFns<Attachment> = {
     message.name = object.name ?? "";
     message.size = object.size ?? 0;
     message.sha256 = object.sha256 ?? new Uint8Array(0);
+    message.previewSize = object.previewSize ?? 0;
     return message;
   },
 };
@@ -8713,7 +8734,15 @@ export const SendResponse: MessageFns<SendResponse> = {
 };
 
 function createBaseUploadRequest(): UploadRequest {
-  return { clientFileId: "", name: "", size: 0, sha256: new Uint8Array(0), offset: 0, data: new Uint8Array(0) };
+  return {
+    clientFileId: "",
+    name: "",
+    size: 0,
+    sha256: new Uint8Array(0),
+    offset: 0,
+    data: new Uint8Array(0),
+    preview: new Uint8Array(0),
+  };
 }
 
 export const UploadRequest: MessageFns<UploadRequest> = {
@@ -8735,6 +8764,9 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(50).bytes(message.data);
+    }
+    if (message.preview.length !== 0) {
+      writer.uint32(58).bytes(message.preview);
     }
     return writer;
   },
@@ -8800,6 +8832,14 @@ export const UploadRequest: MessageFns<UploadRequest> = {
             message.data = reader.bytes();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.preview = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8823,6 +8863,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     message.sha256 = object.sha256 ?? new Uint8Array(0);
     message.offset = object.offset ?? 0;
     message.data = object.data ?? new Uint8Array(0);
+    message.preview = object.preview ?? new Uint8Array(0);
     return message;
   },
 };
@@ -8895,7 +8936,7 @@ export const UploadResponse: MessageFns<UploadResponse> = {
 };
 
 function createBaseDownloadRequest(): DownloadRequest {
-  return { fileId: 0, offset: 0, consistency: 0, minRevision: 0 };
+  return { fileId: 0, offset: 0, consistency: 0, minRevision: 0, preview: false };
 }
 
 export const DownloadRequest: MessageFns<DownloadRequest> = {
@@ -8911,6 +8952,9 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
     }
     if (message.minRevision !== 0) {
       writer.uint32(32).uint64(message.minRevision);
+    }
+    if (message.preview !== false) {
+      writer.uint32(40).bool(message.preview);
     }
     return writer;
   },
@@ -8960,6 +9004,14 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
             message.minRevision = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.preview = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8981,6 +9033,7 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
     message.offset = object.offset ?? 0;
     message.consistency = object.consistency ?? 0;
     message.minRevision = object.minRevision ?? 0;
+    message.preview = object.preview ?? false;
     return message;
   },
 };

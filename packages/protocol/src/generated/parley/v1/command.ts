@@ -160,6 +160,7 @@ export interface UploadCommand {
   sha256: Uint8Array;
   offset: number;
   data: Uint8Array;
+  preview: Uint8Array;
 }
 
 export interface DeleteCommand {
@@ -2050,7 +2051,15 @@ export const SendCommand: MessageFns<SendCommand> = {
 };
 
 function createBaseUploadCommand(): UploadCommand {
-  return { clientFileId: "", name: "", size: 0, sha256: new Uint8Array(0), offset: 0, data: new Uint8Array(0) };
+  return {
+    clientFileId: "",
+    name: "",
+    size: 0,
+    sha256: new Uint8Array(0),
+    offset: 0,
+    data: new Uint8Array(0),
+    preview: new Uint8Array(0),
+  };
 }
 
 export const UploadCommand: MessageFns<UploadCommand> = {
@@ -2072,6 +2081,9 @@ export const UploadCommand: MessageFns<UploadCommand> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(50).bytes(message.data);
+    }
+    if (message.preview.length !== 0) {
+      writer.uint32(58).bytes(message.preview);
     }
     return writer;
   },
@@ -2137,6 +2149,14 @@ export const UploadCommand: MessageFns<UploadCommand> = {
             message.data = reader.bytes();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.preview = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2160,6 +2180,7 @@ export const UploadCommand: MessageFns<UploadCommand> = {
     message.sha256 = object.sha256 ?? new Uint8Array(0);
     message.offset = object.offset ?? 0;
     message.data = object.data ?? new Uint8Array(0);
+    message.preview = object.preview ?? new Uint8Array(0);
     return message;
   },
 };

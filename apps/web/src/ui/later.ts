@@ -1,5 +1,4 @@
-// Dialogs that are not needed before the first room is shown: they come right after it, so that they are there when the node that served
-// the page is not.
+// What is not needed before the first room is shown: it comes right after it, so that it is there when the node that served the page is not.
 import { lazy } from "react";
 
 const members = () => import("./members-dialog.tsx");
@@ -9,6 +8,25 @@ const cluster = () => import("./cluster-dialog.tsx");
 const directory = () => import("./directory.tsx");
 const newRoom = () => import("./new-room.tsx");
 const pins = () => import("./pins-dialog.tsx");
+const picture = () => import("./picture-dialog.tsx");
+const signOut = () => import("./sign-out.tsx");
+const shortcuts = () => import("./shortcuts.tsx");
+const thread = () => import("./thread-panel.tsx");
+const oneFile = () => import("./one-file.tsx");
+const PARTS = [
+  members,
+  search,
+  settings,
+  cluster,
+  directory,
+  newRoom,
+  pins,
+  picture,
+  signOut,
+  shortcuts,
+  thread,
+  oneFile,
+];
 
 export const MembersDialog = lazy(async () => ({ default: (await members()).MembersDialog }));
 export const SearchDialog = lazy(async () => ({ default: (await search()).SearchDialog }));
@@ -17,9 +35,13 @@ export const ClusterDialog = lazy(async () => ({ default: (await cluster()).Clus
 export const Directory = lazy(async () => ({ default: (await directory()).Directory }));
 export const NewRoom = lazy(async () => ({ default: (await newRoom()).NewRoom }));
 export const PinsDialog = lazy(async () => ({ default: (await pins()).PinsDialog }));
+export const SignOut = lazy(async () => ({ default: (await signOut()).SignOut }));
+export const Shortcuts = lazy(async () => ({ default: (await shortcuts()).Shortcuts }));
+export const ThreadPanel = lazy(async () => ({ default: (await thread()).ThreadPanel }));
+export const OneFile = lazy(async () => ({ default: (await oneFile()).OneFile }));
+export const PictureDialog = lazy(async () => ({ default: (await picture()).PictureDialog }));
 
 /** What does not come now is asked for again when it is opened. */
-export function fetchDialogs(): void {
-  for (const load of [members, search, settings, cluster, directory, newRoom, pins])
-    load().catch(() => {});
+export function fetchParts(): void {
+  for (const load of PARTS) load().catch(() => {});
 }
