@@ -42,6 +42,33 @@ async function hand(page: Page, event: "drop" | "paste", name: string, text: str
   );
 }
 
+/** A PNG with a shape in it that stays when it is made small, and noise that makes it large. */
+async function painted(page: Page, width: number, height: number): Promise<Buffer> {
+  const base64 = await page.evaluate(
+    async ([wide, high]) => {
+      const canvas = new OffscreenCanvas(wide, high);
+      const context = canvas.getContext("2d");
+      if (context === null) throw new Error("no canvas here");
+      const pixels = context.createImageData(wide, high);
+      let noise = 1;
+      for (let at = 0; at < pixels.data.length; at += 1) {
+        noise = (noise * 1_103_515_245 + 12_345) % 2_147_483_648;
+        pixels.data[at] = at % 4 === 3 ? 255 : (noise >> 16) & 0x1f;
+      }
+      context.putImageData(pixels, 0, 0);
+      context.fillStyle = "gold";
+      context.arc(wide / 2, high / 2, high / 4, 0, 7);
+      context.fill();
+      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+      let text = "";
+      for (const byte of bytes) text += String.fromCharCode(byte);
+      return btoa(text);
+    },
+    [width, height] as const,
+  );
+  return Buffer.from(base64, "base64");
+}
+
 async function send(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Send" }).click();
   await until(async () => (await page.locator(".uploads li").count()) === 0, "the message taken");
@@ -94,6 +121,36 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     expect((await saved(bob.page, "notes.bin")).equals(notes)).toBe(true);
     expect((await saved(bob.page, "dot.png")).equals(PNG)).toBe(true);
     await hasNoViolations(bob.page);
+  });
+
+  test("a large picture is seen small at once, by a preview that its author's browser made, and large when it is asked for", async () => {
+    const photo = await painted(ann.page, 1_600, 1_000);
+    expect(photo.length).toBeGreaterThan(1024 * 1024);
+    await choose(ann.page, { name: "photo.png", mimeType: "image/png", buffer: photo });
+    await composer(ann.page).fill("from the hill");
+    await until(
+      async () => (await ann.page.locator(".uploads progress").count()) === 0,
+      "it is up",
+    );
+    await send(ann.page);
+    const { page } = bob;
+    const small = page.locator(".message img[alt='photo.png']");
+    const widthOf = (picture: typeof small) =>
+      picture.evaluate(async (image: HTMLImageElement) => {
+        await image.decode();
+        return image.naturalWidth;
+      });
+    expect(await widthOf(small)).toBe(640);
+    await page.getByRole("button", { name: "Show photo.png" }).click();
+    const dialog = page.getByRole("dialog", { name: "photo.png" });
+    expect(await widthOf(dialog.locator("img"))).toBe(1_600);
+    await hasNoViolations(page);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe(
+      "Show photo.png",
+    );
+    expect((await saved(page, "photo.png")).equals(photo)).toBe(true);
   });
 
   test("servers die while a large file is on its way: it arrives whole, once", async () => {

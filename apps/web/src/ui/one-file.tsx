@@ -14,12 +14,15 @@ const PICTURE_NAME = /\.(png|jpe?g|gif|webp|avif)$/i;
 export function OneFile({ file }: { readonly file: Attachment }) {
   const showPicture = useShowPicture();
   const name = plainName(file.name);
-  const isSmallPicture = PICTURE_NAME.test(file.name) && file.size <= SHOWN_UNASKED_BYTES_MAX;
-  const what = file.previewSize > 0 ? "preview" : isSmallPicture ? "whole" : "nothing";
+  const isNamedSo = PICTURE_NAME.test(file.name);
+  const isSmall = isNamedSo && file.size <= SHOWN_UNASKED_BYTES_MAX;
+  const what = file.previewSize > 0 ? "preview" : isSmall ? "whole" : "nothing";
   const state = usePicture(file, what);
   const [problem, setProblem] = useState("");
   const said = state.kind === "failed" ? state.problem : problem;
-  const isOffered = what === "nothing" ? PICTURE_NAME.test(file.name) : state.kind === "waiting";
+  // A preview that is no picture says nothing of the file itself.
+  const isOffered =
+    isNamedSo && (what === "nothing" || (what === "preview" && state.kind === "none"));
   const label = t("files.showNamed", { name });
   return (
     <>
@@ -32,7 +35,7 @@ export function OneFile({ file }: { readonly file: Attachment }) {
         >
           <img
             src={state.picture.url}
-            alt=""
+            alt={name}
             width={state.picture.width}
             height={state.picture.height}
           />
@@ -52,7 +55,7 @@ export function OneFile({ file }: { readonly file: Attachment }) {
         )}
         <SaveButton file={file} onProblem={setProblem} />
       </span>
-      {state.kind === "none" && <small>{t("files.noPicture")}</small>}
+      {what === "whole" && state.kind === "none" && <small>{t("files.noPicture")}</small>}
       {said !== "" && (
         <small className="problem" role="alert">
           {said}
