@@ -185,6 +185,10 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await until(() => page.url() === back, "the room again");
     await page.locator(".uploads", { hasText: "pasted.txt" }).waitFor();
     await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
+    // So it is over a reload: the servers have it.
+    await page.reload();
+    await page.locator(".uploads", { hasText: "pasted.txt" }).waitFor();
+    await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
     await send(page);
     await bob.page.getByRole("button", { name: "Save pasted.txt" }).waitFor();
     expect(await bob.page.getByRole("button", { name: "Save dropped.txt" }).count()).toBe(0);

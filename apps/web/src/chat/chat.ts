@@ -24,6 +24,7 @@ import { NodesOfPage } from "./nodes-of-page.ts";
 import { OutboxView } from "./outbox-view.ts";
 import { ReadMarks } from "./read-marks.ts";
 import {
+  arrivedStore,
   forgetKept,
   type SavedSignIn,
   savedServers,
@@ -126,9 +127,14 @@ export class Chat {
     const key = threadKey(roomId, threadRootSeq);
     const known = this.#uploads.get(key);
     if (known !== undefined) return known;
-    const uploads = new Uploads(this.client);
+    const uploads = new Uploads(this.client, arrivedStore(this.scope, roomId, threadRootSeq));
     this.#uploads.set(key, uploads);
     return uploads;
+  }
+
+  /** Whether files that are on their way would be lost with the page. */
+  get isUploading(): boolean {
+    return [...this.#uploads.values()].some(({ isUnderWay }) => isUnderWay);
   }
 
   /** Paints from the cache at once; connects by itself. Rejects only when the outbox can't be opened at all. */

@@ -1,7 +1,8 @@
 // What the page keeps between loads beside the databases of the SDK: who is signed in, where the nodes are, drafts. In local storage of this
 // origin, which no other origin can read; where storage is forbidden or full, in memory, and whoever listens is told.
-import type { Observable } from "@parley/client/browser";
+import { LIMITS, type Observable, type OutboxFile } from "@parley/client/browser";
 import type { MarkStore } from "./unread-marks.ts";
+import type { ArrivedStore } from "./uploads.ts";
 
 export interface SavedSignIn {
   readonly token: string;
@@ -16,6 +17,7 @@ const SERVERS = "parley:servers";
 const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
 const ASIDE = ":aside";
+const FILES = ":files";
 const UNREAD_MARKS = "parley:unread-marks:";
 const SERVERS_MAX = 64;
 const PROBE = "parley:probe";
@@ -193,6 +195,33 @@ export function saveTextAside(
 ): void {
   const key = `${draftKey(scope, roomId, threadRootSeq)}${ASIDE}`;
   write(key, text === "" ? undefined : text);
+}
+
+/** Files that were uploaded for a message that is being written; servers forget them after a day. */
+export function arrivedStore(scope: string, roomId: number, threadRootSeq: number): ArrivedStore {
+  const key = `${draftKey(scope, roomId, threadRootSeq)}${FILES}`;
+  return {
+    load: () => {
+      const kept = parsed(key) as Partial<KeptFiles> | null | undefined;
+      if (!Array.isArray(kept?.files) || typeof kept.atMs !== "number") return [];
+      return Date.now() - kept.atMs < LIMITS.unsentFileTtlMs ? kept.files.filter(isFile) : [];
+    },
+    save: (files) => {
+      const kept: KeptFiles = { atMs: Date.now(), files };
+      write(key, files.length === 0 ? undefined : JSON.stringify(kept));
+    },
+  };
+}
+
+interface KeptFiles {
+  /** When the last of them came. */
+  readonly atMs: number;
+  readonly files: readonly OutboxFile[];
+}
+
+function isFile(value: unknown): value is OutboxFile {
+  const { clientFileId, name, size } = (value ?? {}) as Partial<OutboxFile>;
+  return typeof clientFileId === "string" && typeof name === "string" && typeof size === "number";
 }
 
 /** Drafts and marks, when the account signs out. */

@@ -1,8 +1,8 @@
 // Files that are chosen: on their way at once, again on demand, given up, and also where the page came without TLS.
 import { sha256 } from "@noble/hashes/sha2.js";
-import { LIMITS, type ParleyClient, ParleyError } from "@parley/client/browser";
+import { LIMITS, type OutboxFile, type ParleyClient, ParleyError } from "@parley/client/browser";
 import { afterEach, expect, test, vi } from "vitest";
-import { Uploads } from "./uploads.ts";
+import { type ArrivedStore, Uploads } from "./uploads.ts";
 
 interface Asked {
   readonly clientFileId: string;
@@ -20,7 +20,16 @@ function server(refuse: () => ParleyError | undefined = () => undefined) {
     if (refusal !== undefined) throw refusal;
     return { received: fields.offset + fields.data.length };
   };
-  return { asked, uploads: new Uploads({ call } as unknown as ParleyClient) };
+  let kept: readonly OutboxFile[] = [];
+  const store: ArrivedStore = {
+    load: () => kept,
+    save: (files) => {
+      kept = files;
+    },
+  };
+  /** As a page that is loaded now sees them. */
+  const load = () => new Uploads({ call } as unknown as ParleyClient, store);
+  return { asked, load, uploads: load() };
 }
 
 const bytes = Uint8Array.from({ length: LIMITS.fileChunkBytesMax + 9 }, (_, at) => at & 0xff);
@@ -76,4 +85,21 @@ test("no more than a message has room for, and none that is too large or empty",
     "INVALID_ARGUMENT",
   ]);
   expect(asked).toEqual([]);
+});
+
+test("what has arrived outlives the page; what is on its way would be lost with it, and what was sent or left out is gone", async () => {
+  const { load, uploads } = server(() => undefined);
+  uploads.add([new File(["a"], "a.txt"), new File([new Uint8Array(0)], "empty")]);
+  expect(uploads.isUnderWay).toBe(true);
+  await settled(uploads);
+  const again = load();
+  expect(again.current()).toMatchObject([{ name: "a.txt", size: 1, done: 1, failure: undefined }]);
+  expect(again.isUnderWay).toBe(false);
+  const [file] = again.current();
+  again.add([new File(["b"], "b.txt")]);
+  await settled(again);
+  again.clear(file?.file === undefined ? [] : [file.file]);
+  expect(load().current()).toMatchObject([{ name: "b.txt" }]);
+  again.remove(again.current()[0]?.id ?? "");
+  expect(load().current()).toEqual([]);
 });

@@ -25,15 +25,27 @@ interface Running {
   readonly abort: AbortController;
 }
 
+/** Where what has arrived is kept while the page is reloaded: the servers have it for a day. */
+export interface ArrivedStore {
+  load(): readonly OutboxFile[];
+  save(files: readonly OutboxFile[]): void;
+}
+
 /** Made for `useSyncExternalStore`. */
 export class Uploads {
   readonly #client: ParleyClient;
+  readonly #store: ArrivedStore;
   readonly #listeners = new Set<() => void>();
   readonly #running = new Map<string, Running>();
-  #uploads: readonly Upload[] = [];
+  #uploads: readonly Upload[];
 
-  constructor(client: ParleyClient) {
+  constructor(client: ParleyClient, store: ArrivedStore) {
     this.#client = client;
+    this.#store = store;
+    this.#uploads = store.load().map((file) => {
+      const { clientFileId: id, name, size } = file;
+      return { id, name, size, done: size, file, failure: undefined };
+    });
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -42,6 +54,11 @@ export class Uploads {
   };
 
   readonly current = (): readonly Upload[] => this.#uploads;
+
+  /** Whether something would be lost with the page. */
+  get isUnderWay(): boolean {
+    return this.#uploads.some(({ file }) => file === undefined);
+  }
 
   /** Throws a ParleyError, and takes none, when there would be more than a message has room for. */
   add(sources: readonly File[]): void {
@@ -111,7 +128,14 @@ export class Uploads {
   }
 
   #set(uploads: readonly Upload[]): void {
+    const before = arrived(this.#uploads);
     this.#uploads = uploads;
+    const now = arrived(uploads);
+    if (now.length !== before.length) this.#store.save(now);
     for (const listener of this.#listeners) listener();
   }
+}
+
+function arrived(uploads: readonly Upload[]): readonly OutboxFile[] {
+  return uploads.flatMap(({ file }) => file ?? []);
 }

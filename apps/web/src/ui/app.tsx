@@ -107,7 +107,7 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
     // Whoever leaves a page that alone has something is asked first.
     const ask = (event: BeforeUnloadEvent) => {
       const hasUnsent = durability !== undefined && chat?.outbox.getSnapshot().length !== 0;
-      if (hasUnsent || hasUnkeptDraft()) event.preventDefault();
+      if (hasUnsent || hasUnkeptDraft() || chat?.isUploading === true) event.preventDefault();
     };
     window.addEventListener("beforeunload", ask);
     return () => window.removeEventListener("beforeunload", ask);
