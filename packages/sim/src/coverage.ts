@@ -108,6 +108,8 @@ export const COVERAGE = [
   "invites",
   "invites-used",
   "invites-refused",
+  "password-links-used",
+  "password-links-refused",
   "searches-with-hits",
   "searches-with-hidden-messages",
   "writes-refused-as-too-new",

@@ -27,6 +27,7 @@ import { P7NoErrors } from "./checkers/p7-no-errors.ts";
 import { P8SafeGrowth } from "./checkers/p8-safe-growth.ts";
 import { P9Wiped } from "./checkers/p9-wiped.ts";
 import { P11Bounded } from "./checkers/p11-bounded.ts";
+import { PasswordLinks } from "./checkers/password-links.ts";
 import { ReadReceiptsChecker } from "./checkers/read-receipts.ts";
 import { Search } from "./checkers/search.ts";
 import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
@@ -177,6 +178,7 @@ export class World {
         coverage,
         report: this.#report,
         someSecret: (prng) => this.#people.someSecret(prng),
+        someLink: (prng) => this.#people.someLink(prng),
       },
     );
     this.#nemesis = new Nemesis({
@@ -245,6 +247,7 @@ export class World {
       new TypingForMembers(this.#report, coverage),
       new ReadReceiptsChecker(this.#report, coverage),
       new Muting(this.#report, coverage),
+      new PasswordLinks(this.#report, coverage),
       new Blocking(this.#report, coverage),
       new Files(this.#report, coverage, isSdk),
       new DataNodes(this.servers, coverage),

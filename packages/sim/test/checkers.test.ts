@@ -30,6 +30,7 @@ import { P7NoErrors } from "../src/checkers/p7-no-errors.ts";
 import { majoritiesOverlap, P8SafeGrowth } from "../src/checkers/p8-safe-growth.ts";
 import { P9Wiped } from "../src/checkers/p9-wiped.ts";
 import { P11Bounded } from "../src/checkers/p11-bounded.ts";
+import { PasswordLinks } from "../src/checkers/password-links.ts";
 import { ReadReceiptsChecker } from "../src/checkers/read-receipts.ts";
 import { Search } from "../src/checkers/search.ts";
 import { StateMachineSafety } from "../src/checkers/state-machine-safety.ts";
@@ -942,6 +943,81 @@ describe("muting", () => {
     apply(checker, 1, mute(0, false));
     apply(checker, 2, send("more"), { reason: "MUTED" });
     expect(found).toEqual(["account 2 in room 7 at index 4 is refused as muted, and is not"]);
+  });
+});
+
+describe("password links", () => {
+  let index = 0;
+  let checker: PasswordLinks;
+  const secret = (byte: number) => new Uint8Array(32).fill(byte);
+  const apply = (
+    accountId: number,
+    fields: Parameters<typeof Command.fromPartial>[0]["op"],
+    options: { atMs?: number; reason?: string; requestId?: string; owner?: boolean } = {},
+  ) => {
+    index += 1;
+    const { atMs = 1_000, reason, requestId = `r${index}`, owner } = options;
+    const command = Command.fromPartial({ accountId, stampMs: atMs, requestId, op: fields });
+    const error = { code: 5, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const outcome =
+      reason === undefined
+        ? ({ kind: "ok", response: new Uint8Array(0) } as const)
+        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+    const account = { kind: "account", accountId, username: "ann", credentialsRevision: 1 };
+    const changes = owner === true ? [{ ...account, owner, deleted: false } as never] : [];
+    const entries = [{ index, term: 1, command: Command.encode(command).finish() }];
+    checker.onApplied(1, batch({ index, outcome, changes }), entries);
+  };
+  const make = (accountId: number, byte: number, ttlMs = 500) =>
+    ({
+      $case: "createPasswordLink",
+      value: { accountId, secretHash: secret(byte), ttlMs },
+    }) as const;
+  const use = (byte: number) =>
+    ({
+      $case: "usePasswordLink",
+      value: { secretHash: secret(byte), passwordHash: "phc" },
+    }) as const;
+  const NOT_FOUND = { reason: "PASSWORD_LINK_NOT_FOUND" };
+  beforeEach(() => {
+    index = 0;
+    checker = new PasswordLinks(report, new Coverage());
+    apply(1, { $case: "register", value: { username: "ann" } }, { owner: true });
+  });
+
+  test("allows what is right: once, in time, the newest alone; retries at any time", () => {
+    apply(1, make(2, 7), { requestId: "make" });
+    apply(0, use(7), { requestId: "use" });
+    apply(1, make(2, 7), { requestId: "make" });
+    apply(0, use(7), { requestId: "use" });
+    apply(0, use(7), NOT_FOUND);
+    apply(1, make(2, 8));
+    apply(1, make(2, 9));
+    apply(0, use(8), NOT_FOUND);
+    apply(0, use(9), { ...NOT_FOUND, atMs: 1_500 });
+    apply(1, make(2, 10));
+    apply(2, { $case: "setPassword", value: { passwordHash: "phc" } });
+    apply(0, use(10), NOT_FOUND);
+    expect(found).toEqual([]);
+  });
+
+  test("catches one that counts twice, late or though another was made; one that counts and is refused; and who may make none", () => {
+    apply(1, make(2, 7));
+    apply(0, use(7));
+    apply(0, use(7));
+    apply(1, make(2, 8));
+    apply(1, make(2, 9));
+    apply(0, use(8));
+    apply(0, use(9), NOT_FOUND);
+    apply(0, use(9), { atMs: 1_500 });
+    apply(2, make(3, 11), { atMs: 1_500 });
+    expect(found).toEqual([
+      "a link that does not count is used at index 4",
+      "a link that does not count is used at index 7",
+      "a link that counts is refused at index 8",
+      "a link that does not count is used at index 9",
+      "account 2, not the owner, makes a link at index 10",
+    ]);
   });
 });
 

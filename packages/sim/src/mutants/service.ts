@@ -106,6 +106,20 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "password-link-counts-again",
+    what: "a link for a forgotten password can be used again",
+    edits: [
+      {
+        file: "packages/chat/src/apply/accounts.ts",
+        search: `  state.setLink(account, "", 0);
+  context.changes`,
+        replacement: "  context.changes",
+      },
+    ],
+    caughtBy: ["password links"],
+    seedsMax: 20,
+  },
+  {
     name: "preview-begins-late",
     what: "a preview is read from its second byte on",
     edits: [

@@ -9,6 +9,7 @@ import type { Network } from "../world/network.ts";
 import type { Prng } from "../world/prng.ts";
 import { VirtualProcess } from "../world/process.ts";
 import type { Scheduler } from "../world/scheduler.ts";
+import { strangerName } from "./people.ts";
 import { type RawSessionOptions, rawBytes, rawRequest } from "./raw-session.ts";
 
 const NAME = "intruder";
@@ -46,6 +47,7 @@ export class Intruder implements Checker {
   readonly #coverage: Coverage;
   readonly #report: Report;
   readonly #someSecret: (random: Prng) => string | undefined;
+  readonly #someLink: (random: Prng) => string | undefined;
   readonly #process: VirtualProcess;
   readonly #sends: KnownSend[] = [];
   readonly #writes: KnownWrite[] = [];
@@ -68,6 +70,8 @@ export class Intruder implements Checker {
       readonly report: Report;
       /** Of a link that goes about. */
       readonly someSecret: (random: Prng) => string | undefined;
+      /** For a forgotten password. */
+      readonly someLink: (random: Prng) => string | undefined;
     },
   ) {
     this.#clients = clients;
@@ -78,6 +82,7 @@ export class Intruder implements Checker {
     this.#coverage = parts.coverage;
     this.#report = parts.report;
     this.#someSecret = parts.someSecret;
+    this.#someLink = parts.someLink;
     this.#network.addMachine(NAME);
     this.#process = new VirtualProcess(NAME, parts.scheduler);
   }
@@ -135,6 +140,7 @@ export class Intruder implements Checker {
       "repeat-write": 4,
       "log-in": 1,
       knock: 1,
+      "use-link": 2,
       reuse: 2,
       "ask-ahead": 3,
       garbage: 2,
@@ -152,6 +158,9 @@ export class Intruder implements Checker {
         break;
       case "knock":
         this.#knock();
+        break;
+      case "use-link":
+        this.#useLink();
         break;
       case "reuse":
         this.#reuse();
@@ -259,10 +268,30 @@ export class Intruder implements Checker {
     const inviteSecret = this.#random.chance(0.5) ? (this.#someSecret(this.#random) ?? "") : "";
     for (let time = 1; time <= times; time++) {
       void rawRequest(this.#session(undefined), "register", {
-        username: `stranger-${this.#knocks}`,
+        username: strangerName(this.#knocks),
         password: "let me in, please",
         inviteSecret,
         requestId,
+      });
+    }
+  }
+
+  /** Sets a password by a link, sometimes twice: as a retry, or as if it were another use. Whether it counts is for the checker to judge. */
+  #useLink(): void {
+    const secret = this.#someLink(this.#random);
+    if (secret === undefined) return;
+    const someone = this.#random.pick(this.#clients);
+    const requestId = someone.uuid7();
+    const ids = this.#random.pick([
+      [requestId],
+      [requestId, requestId],
+      [requestId, someone.uuid7()],
+    ]);
+    for (const id of ids) {
+      void rawRequest(this.#session(undefined), "usePasswordLink", {
+        secret,
+        newPassword: `remembered ${secret}`,
+        requestId: id,
       });
     }
   }

@@ -9,6 +9,9 @@ const PUBLIC = 1;
 const PRIVATE = 2;
 const ROOMS_MAX = 14;
 const SECRETS_MAX = 6;
+const LINKS_MAX = 3;
+/** Of the strangers that come in, those who forget their passwords. */
+const FORGETFUL = 4;
 /** Sends of one client that may be under way: beyond it, it waits as a person would. */
 const PENDING_SENDS_MAX = 60;
 
@@ -45,6 +48,7 @@ const WEIGHTS = {
   "update-profile": 1,
   "set-receipts": 1,
   "set-registration": 2,
+  "link-password": 3,
   "list-rooms": 2,
   "list-accounts": 1,
   "list-members": 3,
@@ -58,6 +62,11 @@ type Activity = keyof typeof WEIGHTS;
 const MODES = [1, 1, 2, 3] as const;
 const EMOJI = ["👍", "🎉", "❤️"] as const;
 
+/** Of those that the intruder tries to make accounts for. */
+export function strangerName(number: number): string {
+  return `stranger-${number}`;
+}
+
 export class People {
   readonly #clients: readonly ClientHost[];
   readonly #random: Prng;
@@ -66,9 +75,12 @@ export class People {
   /** Rooms that were made, and the public ones among them. */
   readonly #rooms: number[] = [];
   readonly #publicRooms: number[] = [];
-  /** Rooms that a client believes to be a member of. */
+
   /** Secrets of the invites that were handed about, the last ones. */
   readonly #secrets: string[] = [];
+  /** Secrets of links for forgotten passwords, likewise. */
+  readonly #links: string[] = [];
+  /** Rooms that a client believes to be a member of. */
   readonly #memberOf = new Map<ClientHost, Set<number>>();
   #stopped = false;
   #words = 0;
@@ -88,6 +100,11 @@ export class People {
   /** What an invite's link that goes about says; undefined = there is none. */
   someSecret(random: Prng): string | undefined {
     return this.#secrets.length === 0 ? undefined : random.pick(this.#secrets);
+  }
+
+  /** What a link for a forgotten password says. */
+  someLink(random: Prng): string | undefined {
+    return this.#links.length === 0 ? undefined : random.pick(this.#links);
   }
 
   get rooms(): readonly number[] {
@@ -174,6 +191,9 @@ export class People {
         if (client === this.#owner()) {
           settle(client.write("setRegistration", { mode: random.pick(MODES) }));
         }
+        break;
+      case "link-password":
+        settle(this.#linkPassword(client));
         break;
       case "join-by-link":
         settle(this.#joinByLink(client, rooms));
@@ -404,6 +424,18 @@ export class People {
     this.#secrets.push(secret);
     if (this.#secrets.length > SECRETS_MAX) this.#secrets.shift();
     await client.write("createInvite", { roomId, secret, usesMax, ttlMs });
+  }
+
+  /** For one of the strangers, if there is one of that name by now; nobody but the owner may. */
+  async #linkPassword(client: ClientHost): Promise<void> {
+    const { random } = client;
+    if (client !== this.#owner() && !random.chance(0.1)) return;
+    const secret = Buffer.from(random.bytes(24)).toString("base64url");
+    this.#links.push(secret);
+    if (this.#links.length > LINKS_MAX) this.#links.shift();
+    const username = strangerName(random.between(1, FORGETFUL));
+    const ttlMs = random.chance(0.3) ? random.between(1_000, 20_000) : 0;
+    await client.write("createPasswordLink", { username, secret, ttlMs });
   }
 
   async #joinByLink(client: ClientHost, rooms: Set<number>): Promise<void> {
