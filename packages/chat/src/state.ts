@@ -177,7 +177,7 @@ export class ChatState {
     this.#accountTable.touch(account);
   }
 
-  /** An empty hash: it has no link any more. */
+  /** An empty hash: it has no link any more. The account has changed with it. */
   setLink(account: AccountRow, linkHash: string, expiresAtMs: number): void {
     this.#accountIdByLink.delete(account.linkHash);
     account.linkHash = linkHash;

@@ -106,14 +106,13 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
-    name: "password-link-counts-again",
-    what: "a link for a forgotten password can be used again",
+    name: "expired-password-link-counts",
+    what: "a link for a forgotten password counts until it is used, however late",
     edits: [
       {
-        file: "packages/chat/src/apply/accounts.ts",
-        search: `  state.setLink(account, "", 0);
-  context.changes`,
-        replacement: "  context.changes",
+        file: "packages/chat/src/apply/password-links.ts",
+        search: "account === undefined || account.linkExpiresAtMs <= stampMs",
+        replacement: "account === undefined",
       },
     ],
     caughtBy: ["password links"],
