@@ -12,6 +12,7 @@ export const english = {
   "app.show": "Show",
   "app.tryAgain": "Try again",
   "app.delete": "Delete",
+  "app.cantOpen": "The chat can't be opened here",
   "app.said": "{message}",
   "app.otherCluster":
     "These servers hold another cluster now. Sign in again; unsent messages are kept.",

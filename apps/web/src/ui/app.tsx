@@ -1,7 +1,6 @@
 // The page as a whole: signing in, or the chat.
-
 import type { ParleyError } from "@parley/client/browser";
-import { useCallback, useEffect, useState } from "react";
+import { Suspense, useCallback, useEffect, useState } from "react";
 import { Chat } from "../chat/chat.ts";
 import {
   hasUnkeptDraft,
@@ -11,9 +10,9 @@ import {
   saveSignIn,
 } from "../chat/saved.ts";
 import { problemText } from "../text/problem-text.ts";
+import { t } from "../text/t.ts";
 import { ChatContext } from "./chat-context.ts";
-import { InviteDialog } from "./invite-dialog.tsx";
-import { PasswordPage } from "./password-page.tsx";
+import { InviteDialog, PasswordPage } from "./later.ts";
 import { forgetLink, goTo, inviteInAddress, passwordLinkInAddress } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { SignInPage } from "./sign-in-page.tsx";
@@ -50,14 +49,16 @@ export function App() {
   // Before all else: also where somebody else is signed in.
   if (passwordLink !== undefined) {
     return (
-      <PasswordPage
-        secret={passwordLink}
-        onSignedIn={(fresh) => {
-          passwordLinkDone();
-          onSignedIn(fresh, 0);
-        }}
-        onClose={passwordLinkDone}
-      />
+      <Suspense fallback={null}>
+        <PasswordPage
+          secret={passwordLink}
+          onSignedIn={(fresh) => {
+            passwordLinkDone();
+            onSignedIn(fresh, 0);
+          }}
+          onClose={passwordLinkDone}
+        />
+      </Suspense>
     );
   }
   if (signIn === undefined) {
@@ -112,7 +113,16 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
     window.addEventListener("beforeunload", ask);
     return () => window.removeEventListener("beforeunload", ask);
   }, [chat, durability]);
-  if (problem !== "") return <p role="alert">{problem}</p>;
+  if (problem !== "") {
+    return (
+      <main className="sign-in">
+        <div>
+          <h1>{t("app.cantOpen")}</h1>
+          <p role="alert">{problem}</p>
+        </div>
+      </main>
+    );
+  }
   if (chat === undefined) return null;
   return (
     <ChatContext value={chat}>
@@ -120,7 +130,9 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
         durability={durability}
         onSignOut={() => void chat.signOut().then(() => onSignedOut(""))}
       />
-      {invite !== undefined && <InviteDialog secret={invite} onClose={onInviteDone} />}
+      <Suspense fallback={null}>
+        {invite !== undefined && <InviteDialog secret={invite} onClose={onInviteDone} />}
+      </Suspense>
     </ChatContext>
   );
 }

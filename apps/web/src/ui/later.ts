@@ -12,6 +12,7 @@ const picture = () => import("./picture-dialog.tsx");
 const signOut = () => import("./sign-out.tsx");
 const shortcuts = () => import("./shortcuts.tsx");
 const thread = () => import("./thread-panel.tsx");
+const selection = () => import("./selection-bar.tsx");
 const oneFile = () => import("./one-file.tsx");
 const PARTS = [
   members,
@@ -25,6 +26,7 @@ const PARTS = [
   signOut,
   shortcuts,
   thread,
+  selection,
   oneFile,
 ];
 
@@ -38,7 +40,15 @@ export const PinsDialog = lazy(async () => ({ default: (await pins()).PinsDialog
 export const SignOut = lazy(async () => ({ default: (await signOut()).SignOut }));
 export const Shortcuts = lazy(async () => ({ default: (await shortcuts()).Shortcuts }));
 export const ThreadPanel = lazy(async () => ({ default: (await thread()).ThreadPanel }));
+export const SelectionBar = lazy(async () => ({ default: (await selection()).SelectionBar }));
 export const OneFile = lazy(async () => ({ default: (await oneFile()).OneFile }));
+/** Of those who come by a link: nobody waits for them who does not. */
+export const PasswordPage = lazy(async () => ({
+  default: (await import("./password-page.tsx")).PasswordPage,
+}));
+export const InviteDialog = lazy(async () => ({
+  default: (await import("./invite-dialog.tsx")).InviteDialog,
+}));
 export const PictureDialog = lazy(async () => ({ default: (await picture()).PictureDialog }));
 
 /** What does not come now is asked for again when it is opened. */

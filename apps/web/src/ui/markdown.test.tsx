@@ -17,6 +17,13 @@ describe("what people write, as elements", () => {
     expect(table).toContain("<tbody><tr><td><strong>1</strong></td><td>2</td></tr></tbody>");
   });
 
+  test("tasks say whether they are done; footnotes are what was written", () => {
+    expect(html("- [x] tea\n- [ ] cake")).toBe(
+      '<ul><li class="task-done"><p>tea</p></li><li class="task-open"><p>cake</p></li></ul>',
+    );
+    expect(html("tea[^1]\n\n[^1]: hot")).toContain("tea[^1]");
+  });
+
   test("links open elsewhere and tell nothing; what is no web address is text", () => {
     expect(html("https://example.org")).toContain('href="https://example.org"');
     expect(html("https://example.org")).toContain('rel="noopener noreferrer nofollow"');

@@ -3,8 +3,14 @@
 import type { Message } from "@parley/client/browser";
 import type { Nodes, RootContent } from "mdast";
 import { fromMarkdown } from "mdast-util-from-markdown";
-import { gfmFromMarkdown } from "mdast-util-gfm";
-import { gfm } from "micromark-extension-gfm";
+import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
+import { gfmStrikethroughFromMarkdown } from "mdast-util-gfm-strikethrough";
+import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
+import { gfmTaskListItemFromMarkdown } from "mdast-util-gfm-task-list-item";
+import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
+import { gfmStrikethrough } from "micromark-extension-gfm-strikethrough";
+import { gfmTable } from "micromark-extension-gfm-table";
+import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
 import { Fragment, memo, type ReactNode } from "react";
 import { t } from "../text/t.ts";
 import { CodeBlock } from "./code-block.tsx";
@@ -17,6 +23,16 @@ const MARKS_MAX = 2_000;
 const EXCERPT_CHARACTERS_MAX = 120;
 /** So much of a text is read for it. */
 const EXCERPT_SOURCE_MAX = 1_000;
+/** GitHub's, without footnotes: a message has no foot. */
+const SYNTAX = {
+  extensions: [gfmAutolinkLiteral(), gfmStrikethrough(), gfmTable(), gfmTaskListItem()],
+  mdastExtensions: [
+    gfmAutolinkLiteralFromMarkdown(),
+    gfmStrikethroughFromMarkdown(),
+    gfmTableFromMarkdown(),
+    gfmTaskListItemFromMarkdown(),
+  ],
+};
 const SAFE_LINK = /^(?:https?:|mailto:)/i;
 
 export const Markdown = memo(function Markdown({ text }: { readonly text: string }) {
@@ -28,7 +44,7 @@ export const Markdown = memo(function Markdown({ text }: { readonly text: string
 function parsed(text: string): Nodes | undefined {
   if ((text.match(/[*_`[\]<>~|#]/g)?.length ?? 0) > MARKS_MAX) return undefined;
   try {
-    return fromMarkdown(text, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
+    return fromMarkdown(text, SYNTAX);
   } catch {
     return undefined;
   }
@@ -101,7 +117,7 @@ function elementOf(node: RootContent, source: string, depth: number): ReactNode 
         <ul>{inside()}</ul>
       );
     case "listItem":
-      return <li>{inside()}</li>;
+      return <li className={taskClass(node.checked)}>{inside()}</li>;
     case "heading":
       return (
         <p>
@@ -155,6 +171,12 @@ function elementOf(node: RootContent, source: string, depth: number): ReactNode 
     default:
       return sourceOf(node, source);
   }
+}
+
+/** Undefined for an item that is no task. */
+function taskClass(checked: boolean | null | undefined): string | undefined {
+  if (typeof checked !== "boolean") return undefined;
+  return checked ? "task-done" : "task-open";
 }
 
 function Link({ url, children }: { readonly url: string; readonly children: ReactNode }) {

@@ -14,14 +14,13 @@ import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
 import { isDirect, plainName, presenceText, roomName } from "./format.ts";
-import { ThreadPanel } from "./later.ts";
+import { SelectionBar, ThreadPanel } from "./later.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
 import { MuteButton } from "./mute-button.tsx";
 import { correct, goTo } from "./route.ts";
 import { extended, NOTHING_SELECTED, type Selection, stillSelected, toggled } from "./selection.ts";
-import { SelectionBar } from "./selection-bar.tsx";
 import type { Dialog } from "./shell.tsx";
 import { TypingLine } from "./typing-line.tsx";
 
@@ -187,11 +186,13 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
         />
         <TypingLine roomId={room.id} />
         {selection !== undefined && (
-          <SelectionBar
-            roomId={room.id}
-            seqs={stillSelected(selection, view.messages)}
-            onDone={stopSelecting}
-          />
+          <Suspense fallback={null}>
+            <SelectionBar
+              roomId={room.id}
+              seqs={stillSelected(selection, view.messages)}
+              onDone={stopSelecting}
+            />
+          </Suspense>
         )}
         {reactingTo !== undefined && (
           <EmojiDialog
