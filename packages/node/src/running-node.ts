@@ -5,12 +5,12 @@ import {
   type ClusterView,
   Command,
   encode,
-  ParleyError,
+  type ParleyError,
   type PeerFrame,
   type Positions,
   type StatusResponse,
 } from "@parley/protocol";
-import { type Message, makeMessage, NO_LIMIT, type Snapshot, type Unavailable } from "@parley/raft";
+import type { Snapshot, Unavailable } from "@parley/raft";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { CopyExchange } from "./copies/copy-exchange.ts";
@@ -23,14 +23,12 @@ import { MembershipOffice } from "./membership/membership-office.ts";
 import { outOfTheCluster, removedError } from "./membership/removal.ts";
 import type { Roster } from "./membership/roster.ts";
 import { StateVersions } from "./membership/state-versions.ts";
-import { headOfWitnessSnapshot, witnessSnapshot } from "./membership/witness-snapshot.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import { Contacts } from "./peers/contacts.ts";
 import { Gossip } from "./peers/gossip.ts";
+import { PeerFrames } from "./peers/peer-frames.ts";
 import type { PeerMesh } from "./peers/peer-mesh.ts";
-import { judgePeerMessage } from "./peers/peer-messages.ts";
 import { Presence } from "./peers/presence.ts";
-import { encodeMessage } from "./peers/raft-codec.ts";
 import type { ChatStoreState, NodePorts, Timer } from "./ports.ts";
 import { PreferredLeader } from "./preferred-leader.ts";
 import { ProgressWatch } from "./progress-watch.ts";
@@ -53,6 +51,7 @@ import { ClusterService } from "./service/cluster-service.ts";
 import { Operators } from "./service/operators.ts";
 import { StorageWatch } from "./storage-watch.ts";
 import { Succession } from "./succession.ts";
+import { WriteRefusals } from "./write-refusals.ts";
 
 /** What a running node offers to the transports. */
 export interface NodeServices {
@@ -78,7 +77,6 @@ export class RunningNode implements Replica {
   readonly #roster: Roster;
   /** This node has no chat state. */
   readonly #isWitness: boolean;
-  readonly #cache: LogCache;
   readonly #driver: Driver;
   readonly #contacts: Contacts;
   readonly #presence = new Presence();
@@ -99,6 +97,8 @@ export class RunningNode implements Replica {
   readonly #preferred: PreferredLeader;
   readonly #configuredPriority: number;
   readonly #requests: LeaderRequests;
+  readonly #refusals: WriteRefusals;
+  readonly #frames: PeerFrames;
   readonly #admissions: Admissions;
   readonly #listeners: AppliedListener[] = [];
   readonly #viewListeners: ((view: ClusterView) => void)[] = [];
@@ -111,7 +111,6 @@ export class RunningNode implements Replica {
   #stopping = false;
   #halted = false;
   #removed = false;
-  #isInstalling = false;
 
   constructor(
     config: NodeConfig,
@@ -131,7 +130,6 @@ export class RunningNode implements Replica {
     this.#record = record;
     this.#roster = roster;
     this.#isWitness = roster.isWitness(roster.raftId);
-    this.#cache = cache;
     this.admission = admission;
     this.#applied = applied;
     const freshMs = 2 * tuning.electionTicks * tuning.tickMs;
@@ -143,8 +141,8 @@ export class RunningNode implements Replica {
       tuning,
       ports,
       {
-        send: (message) => this.#send(message),
-        flush: () => this.#flush(),
+        send: (message) => this.#frames.send(message),
+        flush: () => this.#frames.flush(),
         propose: () => this.#writer.propose(),
         onApplied: (batch) => this.#onApplied(batch),
         onInstalled: (chat) => this.#onInstalled(chat),
@@ -164,7 +162,7 @@ export class RunningNode implements Replica {
       mesh,
       clock,
       admission,
-      () => this.#refusalForPeers(),
+      () => this.#refusals.forPeers(),
       {
         placedAt: (from, id, placement) => this.#proposals.placedAt(from, id, placement),
         refused: (from, id, error) => this.#proposals.refused(from, id, error),
@@ -232,7 +230,7 @@ export class RunningNode implements Replica {
     this.#storage = new StorageWatch(ports, () => ({
       compactedIndex: cache.compactedIndex,
       logBytes: this.#compaction.sizeBytes,
-      dataFloor: Number.isFinite(this.#dataFloor) ? this.#dataFloor : 0,
+      dataFloor: Number.isFinite(this.#driver.dataFloor) ? this.#driver.dataFloor : 0,
       copies: this.copies.shelf.usage,
     }));
     this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
@@ -243,12 +241,33 @@ export class RunningNode implements Replica {
       () => ({
         neededFrom: Math.min(this.copies.neededFrom, this.#neededByFollowers()),
         copyBytes: this.copies.shelf.largestBytes,
-        dataFloor: this.#dataFloor,
+        dataFloor: this.#driver.dataFloor,
       }),
       (error) => {
         if (!this.#halted) fatal(error);
       },
     );
+    this.#refusals = new WriteRefusals(
+      roster,
+      this.#driver,
+      this.#disk,
+      this.#progress,
+      this.#compaction,
+      () => this.#stopping,
+    );
+    this.#frames = new PeerFrames({
+      roster,
+      mesh,
+      driver: this.#driver,
+      cache,
+      contacts: this.#contacts,
+      writer: this.#writer,
+      proposals: this.#proposals,
+      copies: this.copies,
+      requests: this.#requests,
+      gossip: this.#gossip,
+      logger: ports.logger,
+    });
     const chat = new ChatService({
       replica: this,
       chatStore,
@@ -298,7 +317,7 @@ export class RunningNode implements Replica {
   }
 
   propose(command: Command, options: ProposeOptions): Promise<AppliedEntry> {
-    const refusal = this.#refusal();
+    const refusal = this.#refusals.forClients();
     if (refusal !== undefined) return Promise.reject(refusal);
     const encoded = encode(Command, { ...command, stampMs: 0 });
     return this.#proposals.propose(encoded, options.deadlineMs, options.signal);
@@ -394,53 +413,6 @@ export class RunningNode implements Replica {
     };
   }
 
-  /** Why this node takes no new write of its clients now. */
-  #refusal(): ParleyError | undefined {
-    if (this.#stopping) {
-      return new ParleyError("SHUTTING_DOWN", "this node is stopping", { retryAfterMs: 20 });
-    }
-    if (this.#progress.isStuck) return catchingUp();
-    return this.#fullDisk() ?? this.#fullLog();
-  }
-
-  /** Why this leader takes no write from its peers: theirs can wait for the next leader. */
-  #refusalForPeers(): ParleyError | undefined {
-    if (this.#stopping) return new ParleyError("NOT_LEADER", "this leader is stopping");
-    if (this.#isWitness) {
-      return new ParleyError("NOT_LEADER", "a witness leads until a data node is up to date");
-    }
-    return this.#fullDisk() ?? this.#fullLog();
-  }
-
-  /**
-   * Only the leader's disk counts: what it takes comes to every disk, whichever node was asked, and a
-   * majority needs no more than a majority of disks (P6).
-   */
-  #fullDisk(): ParleyError | undefined {
-    return this.#disk.isLow && this.#driver.raft.state === "StateLeader" ? diskFull() : undefined;
-  }
-
-  #fullLog(): ParleyError | undefined {
-    const isFull = this.#driver.raft.state === "StateLeader" && this.#compaction.isFull;
-    return isFull ? witnessLogFull(this.#laggards()) : undefined;
-  }
-
-  /** Data nodes that vote and don't have the log yet up to where it could be truncated, by node id. */
-  #laggards(): readonly number[] {
-    const { progress, config } = this.#driver.raft.status();
-    const voters = [...new Set([...config.voters, ...config.votersOutgoing])];
-    return voters
-      .filter((id) => !this.#roster.isWitness(id))
-      .filter((id) => (progress.get(id)?.match ?? 0) <= this.#dataFloor)
-      .map((id) => this.#roster.nodeIdOf(id));
-  }
-
-  /** Infinity without witnesses. */
-  get #dataFloor(): number {
-    const { dataFloor } = this.#driver.raft;
-    return dataFloor === NO_LIMIT ? Number.POSITIVE_INFINITY : dataFloor;
-  }
-
   // ---- Life ------------------------------------------------------------------------------------
 
   start(): void {
@@ -484,14 +456,7 @@ export class RunningNode implements Replica {
 
   /** For the core: what the follower `to` gets that the log can't catch up; no further than `indexMax`. */
   snapshotFor(to: number, indexMax: number): Snapshot | Unavailable {
-    if (!this.#roster.isWitness(to)) return this.copies.shelf.snapshot();
-    const { compactedIndex } = this.#cache;
-    const log = {
-      compactedIndex,
-      applied: this.#driver.raft.applied,
-      term: (index: number) => this.#cache.term(index),
-    };
-    return witnessSnapshot(log, this.#roster.membership, this.#roster.asOf, indexMax);
+    return this.#frames.snapshotFor(to, indexMax);
   }
 
   /** Entries that a follower far behind needs have come from disk. */
@@ -545,98 +510,7 @@ export class RunningNode implements Replica {
   }
 
   receive(peerId: number, frame: PeerFrame): void {
-    if (this.#halted) return;
-    this.#contacts.heard(peerId);
-    this.#takeMessages(peerId, frame);
-    for (const forward of frame.forwards) this.#writer.answerForward(peerId, forward);
-    for (const { id, error, term, index } of frame.forwardReplies) {
-      if (error === undefined) this.#proposals.placedAt(peerId, id, { term, index });
-      else this.#proposals.refused(peerId, id, ParleyError.fromWire(error));
-    }
-    if (frame.copyRequest !== undefined) this.#copyWanted(peerId, frame.copyRequest.minIndex);
-    for (const request of frame.leaderRequests) this.#requests.receive(peerId, request);
-    for (const reply of frame.leaderReplies) this.#requests.replied(reply);
-    this.#gossip.receive(peerId, frame);
-  }
-
-  #takeMessages(peerId: number, { messages }: PeerFrame): void {
-    let refused = 0;
-    let problem = "";
-    for (const wire of messages) {
-      const { raft } = this.#driver;
-      const judged = judgePeerMessage(wire, peerId, this.#roster.raftId, raft, this.#isWitness);
-      if (judged.kind === "refused") {
-        refused += 1;
-        problem = judged.problem;
-      }
-      if (judged.kind !== "message") continue;
-      if (judged.message.type === "MsgSnap") this.#takeSnapshot(judged.message);
-      else this.#driver.step(judged.message);
-      this.#noteLeaderContact(judged.message);
-    }
-    if (refused === 0) return;
-    // Once for a frame, however many there are in it.
-    this.#ports.logger.warn(
-      { peer: peerId, refused, problem },
-      "dropped messages that no correct peer sends",
-    );
-  }
-
-  #copyWanted(peerId: number, minIndex: number): void {
-    if (!this.#roster.isWitness(peerId)) {
-      this.copies.requested(peerId, minIndex);
-      return;
-    }
-    const { raft } = this.#driver;
-    const snapshot = this.snapshotFor(peerId, raft.applied);
-    // From anybody else than the leader it would pass for the word of one.
-    if (raft.state !== "StateLeader" || snapshot === "unavailable") return;
-    const from = this.#roster.raftId;
-    this.#send(makeMessage({ type: "MsgSnap", from, to: peerId, term: raft.term, snapshot }));
-  }
-
-  /** As a witness. What comes while another one is being installed comes again. */
-  #takeSnapshot(message: Message): void {
-    const { snapshot } = message;
-    if (snapshot === null || this.#isInstalling) return;
-    if (this.#driver.acknowledgeSnapshot(message)) return;
-    const head = headOfWitnessSnapshot(snapshot);
-    if (head === undefined) return;
-    this.#isInstalling = true;
-    this.#driver.stepSnapshot(message, head).then(
-      () => {
-        this.#isInstalling = false;
-      },
-      () => {
-        // Whatever failed has stopped the node.
-      },
-    );
-  }
-
-  #noteLeaderContact({ type, from, term }: Message): void {
-    const { lead, term: ours } = this.#driver.raft;
-    if (from !== lead || term !== ours) return;
-    if (type === "MsgApp" || type === "MsgHeartbeat") this.#contacts.heardLeader();
-  }
-
-  #send(message: Message): void {
-    const { type, to } = message;
-    const isSnapshot = type === "MsgSnap";
-    if (isSnapshot && !this.#roster.isWitness(to)) {
-      this.copies.send(message);
-      return;
-    }
-    const isQueued = this.#mesh.queue(to, "messages", encodeMessage(message));
-    if (isSnapshot) this.#driver.raft.reportSnapshot(to, isQueued);
-    else if (!isQueued) this.#driver.raft.reportUnreachable(to);
-  }
-
-  #flush(): void {
-    this.#mesh.flush((peerId) => {
-      this.#driver.raft.reportUnreachable(peerId);
-      // They are placed again when the link has room, or soon; not at once, or the loop would spin.
-      this.#proposals.giveUpForwards(peerId);
-    });
+    if (!this.#halted) this.#frames.receive(peerId, frame);
   }
 
   // ---- Applied entries, reads, leadership -------------------------------------------------------
@@ -785,7 +659,7 @@ export class RunningNode implements Replica {
     this.#reads.poke(false);
     this.#admit(false);
     this.#gossip.tell();
-    this.#flush();
+    this.#frames.flush();
     this.#tellView();
     this.#disk.check();
     this.#compaction.check(this.#applied);
@@ -829,24 +703,4 @@ export class RunningNode implements Replica {
       look();
     });
   }
-}
-
-function catchingUp(): ParleyError {
-  return new ParleyError("NOT_READY", "this node is far behind and catches up; ask another one", {
-    retryAfterMs: 100,
-  });
-}
-
-function witnessLogFull(nodeIds: readonly number[]): ParleyError {
-  const who = nodeIds.length === 0 ? "a data node" : `node ${nodeIds.join(" and node ")}`;
-  return new ParleyError(
-    "WITNESS_LOG_FULL",
-    `The log is kept for ${who}, which has been away for long, and is as long as it may be: start it again, or take it out ` +
-      "with `parley remove-server`; until then nothing can be written.",
-    { retryAfterMs: 1_000 },
-  );
-}
-
-function diskFull(): ParleyError {
-  return new ParleyError("DISK_FULL", "the leader's disk is nearly full", { retryAfterMs: 1_000 });
 }

@@ -10,6 +10,7 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
+  NO_LIMIT,
   RawNode,
   type ReadState,
   type StateType,
@@ -151,6 +152,12 @@ export class Driver {
 
   get isStopped(): boolean {
     return this.#stopped;
+  }
+
+  /** Where the log must stay for a data node that lacks what follows; infinity without witnesses. */
+  get dataFloor(): number {
+    const { dataFloor } = this.raft;
+    return dataFloor === NO_LIMIT ? Number.POSITIVE_INFINITY : dataFloor;
   }
 
   /** How long the oldest write that isn't durable yet has been under way, in milliseconds. */
