@@ -95,6 +95,33 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     await eli.context.close();
   });
 
+  test("who writes faster than the browser stores loses no Enter: each is a message, in order, and what has none stays", async () => {
+    const ida = await Person.arrive(browser, "ida", originOf(2));
+    await ida.signUp();
+    await ida.createRoom("telegraph");
+    const { page } = ida;
+    // Faster than any hand: nothing is stored before the last of it is typed.
+    await composer(page).evaluate((element) => {
+      const field = element as HTMLTextAreaElement;
+      const setValue = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value")?.set;
+      const type = (text: string) => {
+        setValue?.call(field, field.value + text);
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      };
+      const init = { key: "Enter", code: "Enter", bubbles: true, cancelable: true };
+      for (const word of ["one", "two", "three", "four"]) {
+        type(word);
+        field.dispatchEvent(new KeyboardEvent("keydown", init));
+        if (word === "two") field.dispatchEvent(new KeyboardEvent("keydown", init));
+      }
+      type("five");
+    });
+    await committed(page, "four").waitFor();
+    expect(await bodies(page)).toEqual(["one", "two", "three", "four"]);
+    expect(await composer(page).inputValue()).toBe("five");
+    await ida.context.close();
+  });
+
   test("code is in colours that all can read, in both schemes; what is too long for that is plain", async () => {
     const cyd = await Person.arrive(browser, "cyd", originOf(2));
     await cyd.signUp();

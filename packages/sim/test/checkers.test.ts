@@ -958,11 +958,11 @@ describe("password links", () => {
     index += 1;
     const { atMs = 1_000, reason, requestId = `r${index}`, owner } = options;
     const command = Command.fromPartial({ accountId, stampMs: atMs, requestId, op: fields });
-    const error = { code: 5, reason: reason ?? "", message: "", retryAfterMs: 0 };
+    const error = WireError.fromPartial({ code: 5, reason: reason ?? "" });
     const outcome =
       reason === undefined
         ? ({ kind: "ok", response: new Uint8Array(0) } as const)
-        : ({ kind: "refused", error: { ...error, leaderId: 0, revision: 0 } } as const);
+        : ({ kind: "refused", error } as const);
     const account = { kind: "account", accountId, username: "ann", credentialsRevision: 1 };
     const changes = owner === true ? [{ ...account, owner, deleted: false } as never] : [];
     const entries = [{ index, term: 1, command: Command.encode(command).finish() }];

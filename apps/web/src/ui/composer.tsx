@@ -1,5 +1,5 @@
 // Where one writes. What is typed is kept with every key; what is sent leaves the field once it is durable in the outbox.
-import { LIMITS, type Message, type Room } from "@parley/client/browser";
+import { LIMITS, type Message, type Room, type SendOptions } from "@parley/client/browser";
 import {
   type KeyboardEvent,
   type Ref,
@@ -10,6 +10,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { flushSync } from "react-dom";
 import { draftOf, saveDraft } from "../chat/saved.ts";
 import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
@@ -75,6 +76,8 @@ export function Composer(props: ComposerProps) {
   const hasFiles = editing === undefined && chosenFiles.length > 0;
   const field = useRef<HTMLTextAreaElement>(null);
   const isStoring = useRef(false);
+  /** How much stood in the field whenever Enter was pressed while a message was being stored. */
+  const enters = useRef<number[]>([]);
   const [cursor, setCursor] = useState(0);
   const [chosen, setChosen] = useState(0);
   const [isPicking, setIsPicking] = useState(false);
@@ -121,29 +124,45 @@ export function Composer(props: ComposerProps) {
     if (editing === undefined) saveDraft(chat.scope, room.id, threadRootSeq, next);
   };
   async function send() {
-    if ((text.trim() === "" && !hasFiles) || isStoring.current) return;
+    if (isStoring.current) {
+      enters.current.push(field.current?.value.length ?? 0);
+      return;
+    }
+    if (text.trim() === "" && !hasFiles) return;
     const files = chosenFiles.flatMap(({ file }) => file ?? []);
     if (files.length < chosenFiles.length) return setProblem(t("files.wait"));
     isStoring.current = true;
     try {
-      const { stored, committed } = chat.client.enqueue(room.id, hasFiles ? text.trim() : text, {
-        replyToSeq: replying?.seq,
-        threadRootSeq,
-        files: hasFiles ? files : undefined,
-      });
-      // What becomes of it stands at its row.
-      committed.catch(() => {});
-      await stored;
+      const options = { replyToSeq: replying?.seq, threadRootSeq };
+      await store(text, hasFiles ? text.trim() : text, hasFiles ? { ...options, files } : options);
       uploads.clear(files);
-      // What was typed meanwhile stays.
-      const now = field.current?.value ?? text;
-      change(now.startsWith(text) ? now.slice(text.length) : now);
       onSent();
+      // Whoever writes on while a message is being stored, and presses Enter, has written the next one.
+      for (let end = enters.current.shift(); end !== undefined; end = enters.current.shift()) {
+        const next = field.current?.value.slice(0, end) ?? "";
+        if (next.trim() !== "") await store(next, next, { threadRootSeq });
+      }
     } catch (cause) {
       setProblem(problemText(cause));
     } finally {
       isStoring.current = false;
+      enters.current = [];
     }
+  }
+  /** `typed`: what goes from the field once `body` is kept. What was typed meanwhile stays. */
+  async function store(typed: string, body: string, options: SendOptions) {
+    const { stored, committed } = chat.client.enqueue(room.id, body, options);
+    // What becomes of it stands at its row.
+    committed.catch(() => {});
+    await stored;
+    const now = field.current?.value ?? typed;
+    if (!now.startsWith(typed)) {
+      enters.current = [];
+      return;
+    }
+    enters.current = enters.current.map((end) => end - typed.length);
+    // At once: what is read from the field next must not have it any more.
+    flushSync(() => change(now.slice(typed.length)));
   }
   async function edit(message: Message) {
     const body = text.trim();

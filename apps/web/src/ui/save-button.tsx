@@ -1,9 +1,9 @@
 // Saving a file of a message on the device.
 import type { Attachment } from "@parley/client/browser";
 import { useState } from "react";
+import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { problemText } from "../text/problem-text.ts";
 import { plainName } from "./format.ts";
 
 interface SaveButtonProps {

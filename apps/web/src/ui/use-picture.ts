@@ -2,8 +2,8 @@
 import type { Attachment } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import type { Picture } from "../chat/pictures.ts";
-import { useChat } from "./chat-context.ts";
 import { problemText } from "../text/problem-text.ts";
+import { useChat } from "./chat-context.ts";
 
 export interface ShownPicture extends Picture {
   /** Of this page alone, until the picture is no longer shown. */
