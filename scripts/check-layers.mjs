@@ -29,8 +29,14 @@ const LAYERS = {
     "lowlight",
     "mdast",
     "mdast-util-from-markdown",
-    "mdast-util-gfm",
-    "micromark-extension-gfm",
+    "mdast-util-gfm-autolink-literal",
+    "mdast-util-gfm-strikethrough",
+    "mdast-util-gfm-table",
+    "mdast-util-gfm-task-list-item",
+    "micromark-extension-gfm-autolink-literal",
+    "micromark-extension-gfm-strikethrough",
+    "micromark-extension-gfm-table",
+    "micromark-extension-gfm-task-list-item",
   ],
 };
 
