@@ -20,7 +20,8 @@ export const RoomLink = memo(function RoomLink({ room, isOpen, isMarked }: RoomL
   const unread = room.muted ? 0 : unreadOf(room);
   const mentions = mentionsOf(room);
   return (
-    <li className={room.starred ? "room-line starred" : "room-line"}>
+    // biome-ignore lint/a11y/useSemanticElements: see the list
+    <div role="listitem" className={room.starred ? "room-line starred" : "room-line"}>
       <a
         href={`/r/${room.id}`}
         aria-current={isOpen ? "page" : undefined}
@@ -80,7 +81,7 @@ export const RoomLink = memo(function RoomLink({ room, isOpen, isMarked }: RoomL
       >
         {room.starred ? "★" : "☆"}
       </button>
-    </li>
+    </div>
   );
 });
 

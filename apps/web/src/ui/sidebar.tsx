@@ -109,21 +109,43 @@ interface SectionProps {
   readonly marked: MarkedRooms;
 }
 
+/** Of a thousand rooms the browser styles and lays out only the groups that are seen. */
+const GROUP_SIZE = 32;
+const LINE_REM = 2;
+
 function Section({ title, rooms, openRoomId, marked }: SectionProps) {
   if (rooms.length === 0) return null;
   return (
     <section>
       <h2>{title}</h2>
-      <ul>
-        {rooms.map((room) => (
-          <RoomLink
-            key={room.id}
-            room={room}
-            isOpen={room.id === openRoomId}
-            isMarked={room.id in marked}
-          />
+      {/* biome-ignore lint/a11y/useSemanticElements: a <ul> holds nothing but items */}
+      <div role="list">
+        {groups(rooms).map((group, at) => (
+          <div
+            // biome-ignore lint/suspicious/noArrayIndexKey: when a room comes in, each group takes one line from the group before
+            key={at}
+            role="none"
+            className="room-group"
+            style={{ containIntrinsicBlockSize: `auto ${LINE_REM * group.length}rem` }}
+          >
+            {group.map((room) => (
+              <RoomLink
+                key={room.id}
+                room={room}
+                isOpen={room.id === openRoomId}
+                isMarked={room.id in marked}
+              />
+            ))}
+          </div>
         ))}
-      </ul>
+      </div>
     </section>
+  );
+}
+
+function groups(rooms: readonly Room[]): readonly (readonly Room[])[] {
+  const count = Math.ceil(rooms.length / GROUP_SIZE);
+  return Array.from({ length: count }, (_, at) =>
+    rooms.slice(at * GROUP_SIZE, (at + 1) * GROUP_SIZE),
   );
 }
