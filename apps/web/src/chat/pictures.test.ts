@@ -35,6 +35,12 @@ test("what only says so, what is a program, and what would fill the memory is no
   }
 });
 
+test("a preview is shown unasked, so it may be no larger than those that are made here", () => {
+  expect(pictureOf(sized(640, 640), "preview")).toMatchObject({ width: 640 });
+  expect(pictureOf(sized(641, 640), "preview")).toBeUndefined();
+  expect(pictureOf(sized(641, 640))).toMatchObject({ width: 641 });
+});
+
 test("garbage never throws", () => {
   for (let seed = 0; seed < 2_000; seed += 1) {
     const bytes = Uint8Array.from({ length: seed % 97 }, (_, at) => (seed * 31 + at * 17) & 0xff);

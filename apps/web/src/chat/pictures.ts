@@ -12,6 +12,8 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 /** 4 bytes each once it is unpacked. */
 const PIXELS_MAX = 40_000_000;
+/** Of a preview, which is shown without being asked for: more than any that this page makes. */
+const PREVIEW_PIXELS_MAX = 640 * 640;
 
 export interface Picture {
   readonly mediaType: string;
@@ -21,12 +23,16 @@ export interface Picture {
 }
 
 /** Undefined for what is no picture, or one that is too large. Never throws. */
-export function pictureOf(bytes: Uint8Array): Picture | undefined {
+export function pictureOf(
+  bytes: Uint8Array,
+  what: "whole" | "preview" = "whole",
+): Picture | undefined {
+  const most = what === "whole" ? PIXELS_MAX : PREVIEW_PIXELS_MAX;
   try {
     const { type = "", width, height } = imageSize(bytes);
     const mediaType = SHOWN[type];
     const isShown = mediaType !== undefined && width > 0 && height > 0;
-    return isShown && width * height <= PIXELS_MAX ? { mediaType, width, height } : undefined;
+    return isShown && width * height <= most ? { mediaType, width, height } : undefined;
   } catch {
     return undefined;
   }

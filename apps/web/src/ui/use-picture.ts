@@ -46,7 +46,7 @@ export function usePicture(file: Attachment, what: "preview" | "whole" | "nothin
               },
             );
       const { pictureOf } = await import("../chat/pictures.ts");
-      const picture = pictureOf(bytes);
+      const picture = pictureOf(bytes, what);
       if (signal.aborted) return;
       if (picture === undefined) {
         set({ kind: "none" });
