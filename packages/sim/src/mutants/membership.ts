@@ -152,7 +152,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["P8 safe growth", LIVENESS, "P7 quick failover"],
-    seedsMax: 20,
+    seedsMax: 32,
     worlds: { spares: 2 },
   },
   {
