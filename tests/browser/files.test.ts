@@ -151,6 +151,9 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
       "Show photo.png",
     );
     expect((await saved(page, "photo.png")).equals(photo)).toBe(true);
+    await ann.page.getByRole("button", { name: "Account" }).click();
+    await ann.page.getByText(/Your files take \d+ of 256 MiB/).waitFor();
+    await ann.page.keyboard.press("Escape");
   });
 
   test("servers die while a large file is on its way: it arrives whole, once", async () => {

@@ -16,6 +16,9 @@ export function chargeOf(size: number): number {
 /** The same, of a row. */
 const CHARGE = `max(size, ${LIMITS.fileChunkBytesMax})`;
 
+/** What the files of an account count for. */
+export const BYTES_OF_ACCOUNT: string = `SELECT ifnull(sum(${CHARGE}), 0) FROM files WHERE account_id = ? AND dropped = 0`;
+
 type Hashed = Pick<TableDefinition<unknown>, "tag" | "added">;
 
 /** So many chunks of dropped files go with one command: whatever was deleted, no command takes long. */
@@ -62,10 +65,7 @@ export class FileTable {
       db,
       `${files} message_id = 0 AND dropped = 0 AND account_id = ? ORDER BY id`,
     );
-    this.#bytesOf = prepareArrays(
-      db,
-      `SELECT ifnull(sum(${CHARGE}), 0) FROM files WHERE account_id = ? AND dropped = 0`,
-    );
+    this.#bytesOf = prepareArrays(db, BYTES_OF_ACCOUNT);
     this.#insertChunk = db.prepare(
       `INSERT INTO file_chunks (${columnsOf(FILE_CHUNKS)}) VALUES (${marks(FILE_CHUNKS as TableDefinition<unknown>)})`,
     );

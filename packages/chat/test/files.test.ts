@@ -4,6 +4,8 @@ import {
   type Command,
   DownloadRequest,
   DownloadResponse,
+  GetAccountRequest,
+  GetAccountResponse,
   LIMITS,
   UploadResponse,
 } from "@parley/protocol";
@@ -342,4 +344,25 @@ test("while a server does not know of previews, files go without", () => {
   const older = uploadCommand(request, anna, PREVIEWS_SINCE - 1);
   expect(older.version).toBe(FILES_SINCE);
   expect(older.op).toMatchObject({ value: { data: request.data, preview: NO_PREVIEW } });
+});
+
+test("an account is told what its files count for, and nobody else is", () => {
+  const { world, anna, bob, roomId, upload, sendFiles } = pair();
+  const bytesOfAnna = (asked: Actor) => {
+    const request = GetAccountRequest.encode(
+      GetAccountRequest.fromPartial({ accountId: anna.accountId }),
+    ).finish();
+    const answer = world.read({ kind: "operation", operation: "getAccount", request, ...asked });
+    if (answer.kind !== "response") throw new Error(answer.kind);
+    return GetAccountResponse.decode(answer.response).fileBytes;
+  };
+  expect(bytesOfAnna(anna)).toBe(0);
+  upload(anna, "large", bytesOf(CHUNK + 1));
+  upload(anna, "small", bytesOf(1));
+  expect(bytesOfAnna(anna)).toBe(CHUNK + 1 + CHUNK);
+  const { seq } = sendFiles(anna, "large");
+  expect(bytesOfAnna(anna)).toBe(CHUNK + 1 + CHUNK);
+  expect(bytesOfAnna(bob)).toBe(0);
+  world.ok(deleteCommand({ roomId, seqs: [seq], requestId: world.id() }, anna));
+  expect(bytesOfAnna(anna)).toBe(CHUNK);
 });

@@ -436,6 +436,7 @@ export const english = {
   "settings.thisOne": "this one",
   "settings.end": "End it",
   "settings.ended": "It is ended.",
+  "settings.files": "Your files take {size} of {most} MiB; deleting their messages makes room.",
   "settings.registration": "Accounts here can be made by",
   "settings.everybody": "everybody",
   "settings.invited": "whoever has an invite",

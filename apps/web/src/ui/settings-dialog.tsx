@@ -64,6 +64,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       <Receipts act={act} />
       <Password act={act} />
       <Sessions act={act} />
+      <FilesKept />
       <BlockedPeople act={act} />
       {chat.client.account?.owner === true && <Registration act={act} />}
       {chat.client.account?.owner === true && <PasswordLink act={act} />}
@@ -257,6 +258,25 @@ function Sessions({ act }: PartProps) {
         ))}
       </ul>
     </section>
+  );
+}
+
+/** How much of what one's files may take they do. */
+function FilesKept() {
+  const chat = useChat();
+  const [bytes, setBytes] = useState(0);
+  useEffect(() => {
+    const answer = chat.client.call("getAccount", {});
+    answer.then(({ fileBytes }) => setBytes(fileBytes)).catch(() => {});
+  }, [chat]);
+  if (bytes === 0) return null;
+  const mebibytes = (count: number) => Math.ceil(count / 1024 / 1024);
+  const most = LIMITS.fileBytesPerAccountMax;
+  return (
+    <p>
+      <meter value={bytes} max={most} aria-hidden="true" />{" "}
+      {t("settings.files", { size: mebibytes(bytes), most: mebibytes(most) })}
+    </p>
   );
 }
 

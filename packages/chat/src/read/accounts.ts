@@ -11,9 +11,10 @@ import {
   ParleyError,
 } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
+import { BYTES_OF_ACCOUNT } from "../file-table.ts";
 import { matchesGlob } from "../glob.ts";
 import { ACCOUNTS, type AccountRow } from "../rows.ts";
-import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
 import { normaliseUsername } from "../text.ts";
 import { accountView } from "../views.ts";
 import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";
@@ -26,6 +27,7 @@ const CHUNK = 500;
 export class AccountReads {
   readonly #rows: RowSource;
   readonly #byName: Statement;
+  readonly #fileBytes: Statement;
 
   constructor(db: ChatDatabase, rows: RowSource) {
     this.#rows = rows;
@@ -34,6 +36,7 @@ export class AccountReads {
       `SELECT ${columnsOf(ACCOUNTS)} FROM accounts
        WHERE username_key > ? ORDER BY username_key LIMIT ?`,
     );
+    this.#fileBytes = prepareArrays(db, BYTES_OF_ACCOUNT);
   }
 
   /** Whom the account has blocked; bounded by how many there may be. */
@@ -89,6 +92,9 @@ export class AccountReads {
       account: accountView(account),
       revision,
       staleMs: 0,
+      // What others keep is nobody's business.
+      fileBytes:
+        account.id === accountId ? (firstArray(this.#fileBytes, accountId)?.[0] as number) : 0,
     }).finish();
   }
 

@@ -584,6 +584,8 @@ export interface GetAccountResponse {
   account: Account | undefined;
   revision: number;
   staleMs: number;
+  /** Of oneself only: what one's files count for, in bytes, of the 256 MiB that they may. Each counts as 64 KiB at least. */
+  fileBytes: number;
 }
 
 export interface UpdateProfileRequest {
@@ -5548,7 +5550,7 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
 };
 
 function createBaseGetAccountResponse(): GetAccountResponse {
-  return { account: undefined, revision: 0, staleMs: 0 };
+  return { account: undefined, revision: 0, staleMs: 0, fileBytes: 0 };
 }
 
 export const GetAccountResponse: MessageFns<GetAccountResponse> = {
@@ -5561,6 +5563,9 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
     }
     if (message.staleMs !== 0) {
       writer.uint32(24).uint64(message.staleMs);
+    }
+    if (message.fileBytes !== 0) {
+      writer.uint32(32).uint64(message.fileBytes);
     }
     return writer;
   },
@@ -5602,6 +5607,14 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
             message.staleMs = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fileBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5624,6 +5637,7 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
       : undefined;
     message.revision = object.revision ?? 0;
     message.staleMs = object.staleMs ?? 0;
+    message.fileBytes = object.fileBytes ?? 0;
     return message;
   },
 };
