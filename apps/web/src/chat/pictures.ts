@@ -12,7 +12,7 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 /** 4 bytes each once it is unpacked. */
 const PIXELS_MAX = 40_000_000;
-/** Of a preview, which is shown without being asked for: more than any that this page makes. */
+/** Of a preview, which is shown without being asked for: as many as this page makes at the most. */
 const PREVIEW_PIXELS_MAX = 640 * 640;
 
 export interface Picture {

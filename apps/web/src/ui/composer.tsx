@@ -125,7 +125,9 @@ export function Composer(props: ComposerProps) {
   };
   async function send() {
     if (isStoring.current) {
-      enters.current.push(field.current?.value.length ?? 0);
+      const end = field.current?.value.length ?? 0;
+      // A key that is held down says nothing more: there are as many as there are characters at the most.
+      if (end !== enters.current.at(-1)) enters.current.push(end);
       return;
     }
     if (text.trim() === "" && !hasFiles) return;

@@ -1,5 +1,6 @@
 // What is not needed before the first room is shown: it comes right after it, so that it is there when the node that served the page is not.
 import { lazy } from "react";
+import { eventually } from "./eventually.ts";
 
 const members = () => import("./members-dialog.tsx");
 const search = () => import("./search-dialog.tsx");
@@ -30,28 +31,40 @@ const PARTS = [
   oneFile,
 ];
 
-export const MembersDialog = lazy(async () => ({ default: (await members()).MembersDialog }));
-export const SearchDialog = lazy(async () => ({ default: (await search()).SearchDialog }));
-export const SettingsDialog = lazy(async () => ({ default: (await settings()).SettingsDialog }));
-export const ClusterDialog = lazy(async () => ({ default: (await cluster()).ClusterDialog }));
-export const Directory = lazy(async () => ({ default: (await directory()).Directory }));
-export const NewRoom = lazy(async () => ({ default: (await newRoom()).NewRoom }));
-export const PinsDialog = lazy(async () => ({ default: (await pins()).PinsDialog }));
-export const SignOut = lazy(async () => ({ default: (await signOut()).SignOut }));
-export const Shortcuts = lazy(async () => ({ default: (await shortcuts()).Shortcuts }));
-export const ThreadPanel = lazy(async () => ({ default: (await thread()).ThreadPanel }));
-export const SelectionBar = lazy(async () => ({ default: (await selection()).SelectionBar }));
-export const OneFile = lazy(async () => ({ default: (await oneFile()).OneFile }));
+export const MembersDialog = lazy(async () => ({
+  default: (await eventually(members)).MembersDialog,
+}));
+export const SearchDialog = lazy(async () => ({
+  default: (await eventually(search)).SearchDialog,
+}));
+export const SettingsDialog = lazy(async () => ({
+  default: (await eventually(settings)).SettingsDialog,
+}));
+export const ClusterDialog = lazy(async () => ({
+  default: (await eventually(cluster)).ClusterDialog,
+}));
+export const Directory = lazy(async () => ({ default: (await eventually(directory)).Directory }));
+export const NewRoom = lazy(async () => ({ default: (await eventually(newRoom)).NewRoom }));
+export const PinsDialog = lazy(async () => ({ default: (await eventually(pins)).PinsDialog }));
+export const SignOut = lazy(async () => ({ default: (await eventually(signOut)).SignOut }));
+export const Shortcuts = lazy(async () => ({ default: (await eventually(shortcuts)).Shortcuts }));
+export const ThreadPanel = lazy(async () => ({ default: (await eventually(thread)).ThreadPanel }));
+export const SelectionBar = lazy(async () => ({
+  default: (await eventually(selection)).SelectionBar,
+}));
+export const OneFile = lazy(async () => ({ default: (await eventually(oneFile)).OneFile }));
 /** Of those who come by a link: nobody waits for them who does not. */
 export const PasswordPage = lazy(async () => ({
-  default: (await import("./password-page.tsx")).PasswordPage,
+  default: (await eventually(() => import("./password-page.tsx"))).PasswordPage,
 }));
 export const InviteDialog = lazy(async () => ({
-  default: (await import("./invite-dialog.tsx")).InviteDialog,
+  default: (await eventually(() => import("./invite-dialog.tsx"))).InviteDialog,
 }));
-export const PictureDialog = lazy(async () => ({ default: (await picture()).PictureDialog }));
+export const PictureDialog = lazy(async () => ({
+  default: (await eventually(picture)).PictureDialog,
+}));
 
-/** What does not come now is asked for again when it is opened. */
+/** What does not come now is asked for again when it is opened, until it comes. */
 export function fetchParts(): void {
   for (const load of PARTS) load().catch(() => {});
 }
