@@ -251,9 +251,10 @@ export class Node {
   #receive(hello: PeerHello): Reception {
     const bootstrap = this.#bootstrap;
     if (bootstrap === undefined) return refusedFor(starting());
-    const problem = checkAddressee(hello, bootstrap.self);
+    const { adoption, self } = bootstrap;
+    if (hello.raftId > 0 && hello.toNodeId === self.nodeId) bootstrap.calledByMember(hello);
+    const problem = checkAddressee(hello, self);
     if (problem !== undefined) return refusedFor(problem);
-    const { adoption } = bootstrap;
     if (adoption === undefined) return bootstrap.receive(hello);
     if (this.#roster?.standing === "removed") {
       return refusedFor(outOfTheCluster());

@@ -419,6 +419,45 @@ describe("P9: a wiped disk is a new server", () => {
     expect(cluster.fatal).toEqual([]);
   });
 
+  test("one that knows nobody who is still there comes back all the same: it asks whoever calls it", async () => {
+    await boot(3);
+    await Promise.all([cluster.start(4, [1]), add(1, 4)]);
+    await Promise.all([cluster.start(5, [1]), add(1, 5)]);
+    await until(async () => (await votersSeenBy(5)).length === 5, "five voters");
+    const chatter = await Chatter.start();
+    for (const gone of [1, 2]) {
+      await remove(5, gone);
+      await until(async () => !(await votersSeenBy(5)).includes(gone), `server ${gone} to be gone`);
+      await cluster.kill(gone);
+      cluster.nodes.delete(gone);
+    }
+    // Its configuration names 1, 2 and itself.
+    await cluster.kill(3);
+    cluster.disks.delete(3);
+    await cluster.start(3);
+    await until(async () => (await votersSeenBy(4)).includes(3), "server 3 to be a voter again");
+    await chatter.progress();
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("all that the configuration names are wiped, and others have the cluster: no new one is made", async () => {
+    await boot(2);
+    await Promise.all([cluster.start(3, [1]), add(1, 3)]);
+    await until(async () => (await votersSeenBy(3)).length === 3, "three voters");
+    await cluster.kill(1);
+    await cluster.kill(2);
+    for (const id of [1, 2]) cluster.disks.delete(id);
+    cluster.network.dialled.clear();
+    cluster.start(1).catch(() => {});
+    // Called before it hears of the second, which would complete a new cluster, it asks back.
+    await until(() => cluster.network.dialled.has("node-3:1"), "server 1 to ask server 3");
+    cluster.start(2).catch(() => {});
+    await until(() => cluster.said(1).some((l) => l.includes("no new cluster")), "what it says");
+    expect(cluster.nodes.get(1)?.services).toBeUndefined();
+    expect(cluster.nodes.get(2)?.services).toBeUndefined();
+  });
+
   test("an id that is in use is not given to another disk", async () => {
     await boot(3);
     const impostor = new LocalCluster(3, {}, cluster.network);

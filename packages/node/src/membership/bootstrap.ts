@@ -62,6 +62,8 @@ export class Bootstrap {
   /** Server uuids of peers that have answered "fresh". */
   readonly #fresh = new Map<number, string>();
   #adopting = false;
+  /** A member of a cluster that exists; empty = nobody. */
+  #soughtBy = "";
   #closed = false;
   #lastWait = "";
 
@@ -127,13 +129,13 @@ export class Bootstrap {
     }
     await this.#makeRecordIfComplete();
     if (this.#adoption !== undefined || this.#closed) return;
-    this.#enquiry = new Enquiry(this.#informants(), this.#ports, {
+    this.#enquiry = new Enquiry(this.#ports, {
       hello: () => this.hello(),
       onHello: (hello, from) => this.#answered(hello, from),
       onAnswer: (answer) => this.#told(answer),
       onRefused: (error, from) => this.#waitFor(`${from.address}: ${error.message}`, error),
     });
-    this.#enquiry.begin();
+    for (const informant of this.#informants()) this.#enquiry.ask(informant);
   }
 
   close(): void {
@@ -158,6 +160,16 @@ export class Bootstrap {
       witness: this.#config.isWitness === true,
       stateVersion: this.#config.stateVersion ?? STATE_VERSION,
     };
+  }
+
+  /**
+   * A member of a cluster called, and means this node, or the disk that it has lost: it is asked as well, since nobody else may be
+   * left of those that the configuration names. Where there is a cluster, no new one is made.
+   */
+  calledByMember({ address, nodeId, clusterId }: PeerHello): void {
+    if (this.#adoption !== undefined || this.#adopting) return;
+    this.#soughtBy = `node ${nodeId} of cluster ${clusterId}`;
+    if (address !== "") this.#enquiry?.ask({ address, nodeId });
   }
 
   /** Takes in a caller's hello while this node belongs to no cluster. */
@@ -281,6 +293,12 @@ export class Bootstrap {
     const { nodeId, nodes } = this.#config;
     if (nodes.some((node) => node.id < nodeId)) return;
     if (nodes.some((node) => node.id !== nodeId && !this.#fresh.has(node.id))) return;
+    if (this.#soughtBy !== "") {
+      this.#waitFor(
+        `all nodes of the configuration have empty disks, but ${this.#soughtBy} calls: no new cluster is made`,
+      );
+      return;
+    }
     const members = nodes.map(
       (node): ServerRecord => ({
         nodeId: node.id,
