@@ -65,7 +65,7 @@ export class ChaosPanel {
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
-    await this.#parts.checker.stop();
+    await this.#parts.checker.close();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

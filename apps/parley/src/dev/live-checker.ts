@@ -3,16 +3,16 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { ParleyClient, ParleyError, RoomVisibility } from "@parley/client";
 import { grpcCarrier, type TlsOptions } from "@parley/client/grpc";
+import { Ledger } from "./ledger.ts";
 
 export interface CheckerCounts {
   readonly isRunning: boolean;
   readonly sent: number;
   readonly acknowledged: number;
-  /** Acknowledged, and not among what the subscriber was told up to its revision. */
   readonly lost: number;
-  /** Told as new more than once. */
   readonly doubled: number;
   /** The longest time from a send to its acknowledgement. */
   readonly longestWaitMs: number;
@@ -33,19 +33,17 @@ const PAUSE_MS = 100;
 /** It ends by itself. */
 const SENDS_MAX = 6_000;
 const WAITING_MAX = 1_000;
+/** Asked to stop, it waits so long for its reader to see what was acknowledged. */
+const CATCH_UP_MS_MAX = 10_000;
+const CATCH_UP_POLL_MS = 50;
 
 export class LiveChecker {
   readonly #options: LiveCheckerOptions;
-  readonly #told = new Set<string>();
-  /** Acknowledged and not told yet: the revision of each. */
-  readonly #owed = new Map<string, number>();
+  readonly #ledger = new Ledger();
   #clients: readonly ParleyClient[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isStarting = false;
   #sent = 0;
-  #acknowledged = 0;
-  #lost = 0;
-  #doubled = 0;
   #longestWaitMs = 0;
   #problem = "";
 
@@ -55,11 +53,11 @@ export class LiveChecker {
 
   get counts(): CheckerCounts {
     return {
-      isRunning: this.#timer !== undefined,
+      isRunning: this.#clients.length > 0 && !this.#isStarting,
       sent: this.#sent,
-      acknowledged: this.#acknowledged,
-      lost: this.#lost,
-      doubled: this.#doubled,
+      acknowledged: this.#ledger.acknowledged,
+      lost: this.#ledger.lost,
+      doubled: this.#ledger.doubled,
       longestWaitMs: Math.round(this.#longestWaitMs),
       problem: this.#problem,
     };
@@ -67,7 +65,7 @@ export class LiveChecker {
 
   /** Begins, or goes on. What keeps it from running is in `counts`. */
   async start(): Promise<void> {
-    if (this.#timer !== undefined || this.#isStarting) return;
+    if (this.#clients.length > 0 || this.#isStarting) return;
     this.#isStarting = true;
     this.#problem = "";
     try {
@@ -76,17 +74,32 @@ export class LiveChecker {
       const reader = this.#client(writer.token);
       await reader.start();
       this.#clients = [writer, reader];
+      this.#ledger.readerBegins();
       void this.#read(reader, roomId);
       this.#timer = setInterval(() => this.#write(writer, roomId), PAUSE_MS);
     } catch (cause) {
       this.#problem = cause instanceof Error ? cause.message : String(cause);
-      await this.stop();
+      await this.close();
     } finally {
       this.#isStarting = false;
     }
   }
 
+  /** Writes no more, and ends when the reader has seen all that was acknowledged, or has not within 10 s. */
   async stop(): Promise<void> {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    const endMs = performance.now() + CATCH_UP_MS_MAX;
+    while (this.#ledger.owed > 0 && performance.now() < endMs) await delay(CATCH_UP_POLL_MS);
+    if (this.#ledger.owed > 0) {
+      this.#problem = `stopped before the reader had seen ${this.#ledger.owed} of what was acknowledged; they are not counted`;
+    }
+    await this.close();
+  }
+
+  /** Ends at once. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
     const clients = this.#clients;
@@ -131,7 +144,7 @@ export class LiveChecker {
 
   #write(writer: ParleyClient, roomId: number): void {
     // Without a majority they wait; not without end (P11).
-    if (this.#sent - this.#acknowledged >= WAITING_MAX) return;
+    if (this.#sent - this.#ledger.acknowledged >= WAITING_MAX) return;
     if (this.#sent >= SENDS_MAX) {
       void this.stop();
       return;
@@ -141,9 +154,8 @@ export class LiveChecker {
     const { clientMessageId, committed } = writer.enqueue(roomId, `${this.#sent}`);
     committed.then(
       ({ message }) => {
-        this.#acknowledged += 1;
         this.#longestWaitMs = Math.max(this.#longestWaitMs, performance.now() - startedMs);
-        if (!this.#told.has(clientMessageId)) this.#owed.set(clientMessageId, message.revision);
+        this.#ledger.wasAcknowledged(clientMessageId, message.revision);
       },
       (cause: unknown) => {
         if (cause instanceof ParleyError && cause.reason === "CANCELLED") return;
@@ -157,30 +169,18 @@ export class LiveChecker {
     try {
       for await (const item of subscription) {
         if (item.kind === "resync") {
-          this.#owed.clear();
+          this.#ledger.readerBegins();
           this.#problem = "the reader had to begin anew; what it did not see before is not counted";
           continue;
         }
         const change = item.event.event;
         if (change?.$case === "message" && change.value.roomId === roomId) {
-          const { clientMessageId } = change.value;
-          if (this.#told.has(clientMessageId)) this.#doubled += 1;
-          this.#told.add(clientMessageId);
-          this.#owed.delete(clientMessageId);
+          this.#ledger.wasTold(change.value.clientMessageId);
         }
-        this.#settle(item.cursor);
+        this.#ledger.readUpTo(item.cursor);
       }
     } catch {
       // The subscription ended with its client.
-    }
-  }
-
-  /** The subscriber was told everything up to `cursor`: what it should have had by then and has not is lost. */
-  #settle(cursor: number): void {
-    for (const [id, revision] of this.#owed) {
-      if (revision > cursor) continue;
-      this.#owed.delete(id);
-      this.#lost += 1;
     }
   }
 }
