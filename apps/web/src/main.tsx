@@ -5,6 +5,7 @@ import { probeKeeping } from "./chat/saved.ts";
 import { direction, locale } from "./text/locale.ts";
 import { loadProblemTexts } from "./text/problem-text.ts";
 import { App } from "./ui/app.tsx";
+import { PageBoundary } from "./ui/boundary.tsx";
 import "./styles.css";
 
 const root = document.getElementById("root");
@@ -13,7 +14,9 @@ probeKeeping();
 Object.assign(document.documentElement, { lang: locale, dir: direction });
 createRoot(root).render(
   <StrictMode>
-    <App />
+    <PageBoundary>
+      <App />
+    </PageBoundary>
   </StrictMode>,
 );
 

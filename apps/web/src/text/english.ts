@@ -18,6 +18,10 @@ export const english = {
     "These servers hold another cluster now. Sign in again; unsent messages are kept.",
   "app.signedOut": "You were signed out. Unsent messages are kept.",
 
+  "wrong.title": "Something went wrong",
+  "wrong.part": "This can't be shown just now. Drafts and unsent messages are kept.",
+  "wrong.reload": "Reload the page",
+
   "name.none": "(no name)",
   "name.unknown": "(unknown)",
   "name.self": "Notes to self",

@@ -11,6 +11,7 @@ import {
 } from "../chat/saved.ts";
 import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
+import { DialogBoundary } from "./boundary.tsx";
 import { ChatContext } from "./chat-context.ts";
 import { InviteDialog, PasswordPage } from "./later.ts";
 import { forgetLink, goTo, inviteInAddress, passwordLinkInAddress } from "./route.ts";
@@ -130,9 +131,11 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
         durability={durability}
         onSignOut={() => void chat.signOut().then(() => onSignedOut(""))}
       />
-      <Suspense fallback={null}>
-        {invite !== undefined && <InviteDialog secret={invite} onClose={onInviteDone} />}
-      </Suspense>
+      <DialogBoundary onClose={onInviteDone}>
+        <Suspense fallback={null}>
+          {invite !== undefined && <InviteDialog secret={invite} onClose={onInviteDone} />}
+        </Suspense>
+      </DialogBoundary>
     </ChatContext>
   );
 }

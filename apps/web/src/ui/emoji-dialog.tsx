@@ -6,6 +6,7 @@ import type {
 } from "frimousse";
 import { useEffect, useState } from "react";
 import { t } from "../text/t.ts";
+import { DialogBoundary } from "./boundary.tsx";
 import { type EmojiTable, emojiTable } from "./emoji.ts";
 import { Modal } from "./modal.tsx";
 
@@ -25,7 +26,15 @@ async function load(): Promise<Loaded> {
   return { EmojiPicker, table };
 }
 
-export function EmojiDialog({ title, onPick, onClose }: EmojiDialogProps) {
+export function EmojiDialog(props: EmojiDialogProps) {
+  return (
+    <DialogBoundary onClose={props.onClose}>
+      <Choice {...props} />
+    </DialogBoundary>
+  );
+}
+
+function Choice({ title, onPick, onClose }: EmojiDialogProps) {
   const [loaded, setLoaded] = useState<Loaded>();
   const [isFailed, setIsFailed] = useState(false);
   useEffect(() => {

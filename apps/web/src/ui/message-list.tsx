@@ -4,6 +4,7 @@ import { useVirtualizer, type VirtualItem, type Virtualizer } from "@tanstack/re
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { TimelineView } from "../chat/timeline.ts";
 import { t } from "../text/t.ts";
+import { Boundary } from "./boundary.tsx";
 import { useChat, useHealth, useOutbox, useReaders, useServerNowMs } from "./chat-context.ts";
 import { dayName, isDirect, plainName, roomName } from "./format.ts";
 import { isTyping, stepsToMessage } from "./message-keys.ts";
@@ -183,19 +184,23 @@ export function MessageList(props: MessageListProps) {
               const row = rows[index];
               return row === undefined ? null : (
                 <div key={key} data-index={index} ref={virtualizer.measureElement}>
-                  <RowView
-                    row={row}
-                    target={target}
-                    nowMs={nowMs}
-                    quoted={row.kind === "message" ? bySeq.get(row.message.replyToSeq) : undefined}
-                    isSelected={row.kind === "message" ? isSelected(row.message) : undefined}
-                    unreadReplies={
-                      row.kind === "message"
-                        ? (followedThread(room, row.message.seq)?.unreadCount ?? 0)
-                        : 0
-                    }
-                    acts={acts}
-                  />
+                  <Boundary>
+                    <RowView
+                      row={row}
+                      target={target}
+                      nowMs={nowMs}
+                      quoted={
+                        row.kind === "message" ? bySeq.get(row.message.replyToSeq) : undefined
+                      }
+                      isSelected={row.kind === "message" ? isSelected(row.message) : undefined}
+                      unreadReplies={
+                        row.kind === "message"
+                          ? (followedThread(room, row.message.seq)?.unreadCount ?? 0)
+                          : 0
+                      }
+                      acts={acts}
+                    />
+                  </Boundary>
                   {row.kind === "message" && (
                     <Seen names={seen.get(row.message.seq)} isDirect={isDirect(room)} />
                   )}

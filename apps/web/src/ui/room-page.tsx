@@ -10,6 +10,7 @@ import {
   useSyncExternalStore,
 } from "react";
 import { t } from "../text/t.ts";
+import { Boundary, WentWrong } from "./boundary.tsx";
 import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
 import { EmojiDialog } from "./emoji-dialog.tsx";
@@ -229,15 +230,20 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
         />
       </section>
       {thread > 0 && (
-        <Suspense fallback={null}>
-          <ThreadPanel
-            key={thread}
-            room={room}
-            rootSeq={thread}
-            seq={addressed}
-            onClose={closeThread}
-          />
-        </Suspense>
+        <Boundary
+          key={thread}
+          instead={(again) => (
+            <WentWrong onAgain={again}>
+              <button type="button" className="quiet" onClick={closeThread}>
+                {t("thread.close")}
+              </button>
+            </WentWrong>
+          )}
+        >
+          <Suspense fallback={null}>
+            <ThreadPanel room={room} rootSeq={thread} seq={addressed} onClose={closeThread} />
+          </Suspense>
+        </Boundary>
       )}
     </div>
   );

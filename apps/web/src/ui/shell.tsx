@@ -4,6 +4,7 @@ import { Suspense, useEffect, useState } from "react";
 import { notifyOf } from "../chat/notifications.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useAttention } from "./attention.ts";
+import { Boundary, DialogBoundary, WentWrong } from "./boundary.tsx";
 import { ShowPictureContext, useChat, useRooms } from "./chat-context.ts";
 import { KeepingBanner } from "./keeping-notice.tsx";
 import {
@@ -60,51 +61,85 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   const notice = useRoomRemoved(route.roomId);
   return (
     <div className="shell" data-in-room={room !== undefined}>
-      <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
+      <Boundary
+        instead={(again) => (
+          <div className="sidebar">
+            <WentWrong onAgain={again} />
+          </div>
+        )}
+      >
+        <Sidebar openRoomId={room?.id ?? 0} onDialog={setDialog} />
+      </Boundary>
       <ShowPictureContext value={setPicture}>
         <main>
-          <KeepingBanner outbox={durability} />
-          <Leftovers />
-          {room !== undefined ? (
-            <RoomPage
-              key={room.id}
-              room={room}
-              seq={route.seq}
-              thread={route.thread}
-              onDialog={setDialog}
-            />
-          ) : (
-            <Welcome
-              isLoaded={loaded}
-              isMissing={route.roomId !== 0}
-              notice={notice}
-              onDialog={setDialog}
-            />
-          )}
+          <Boundary>
+            <KeepingBanner outbox={durability} />
+            <Leftovers />
+          </Boundary>
+          <Boundary
+            key={route.roomId}
+            instead={(again) => (
+              <>
+                <h1 className="sr-only">{t("wrong.title")}</h1>
+                <WentWrong onAgain={again}>
+                  {route.roomId > 0 && (
+                    <button type="button" className="quiet" onClick={() => goTo(0)}>
+                      {t("room.back")}
+                    </button>
+                  )}
+                </WentWrong>
+              </>
+            )}
+          >
+            {room !== undefined ? (
+              <RoomPage
+                key={room.id}
+                room={room}
+                seq={route.seq}
+                thread={route.thread}
+                onDialog={setDialog}
+              />
+            ) : (
+              <Welcome
+                isLoaded={loaded}
+                isMissing={route.roomId !== 0}
+                notice={notice}
+                onDialog={setDialog}
+              />
+            )}
+          </Boundary>
         </main>
       </ShowPictureContext>
-      <Suspense fallback={null}>
-        {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
-        {dialog === "directory" && <Directory onClose={closing("directory")} />}
-        {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
-        {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
-        {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
-        {dialog === "members" && room !== undefined && (
-          <MembersDialog room={room} onClose={closing("members")} />
-        )}
-        {dialog === "pins" && room !== undefined && (
-          <PinsDialog room={room} onClose={closing("pins")} />
-        )}
-        {picture !== undefined && (
-          <PictureDialog file={picture} onClose={() => setPicture(undefined)} />
-        )}
-        {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
-        {dialog === "search-here" && <SearchDialog room={room} onClose={closing("search-here")} />}
-        {dialog === "settings" && (
-          <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
-        )}
-        {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
-      </Suspense>
+      <DialogBoundary key={dialog ?? ""} onClose={() => setDialog(undefined)}>
+        <Suspense fallback={null}>
+          {dialog === "switcher" && <QuickSwitcher onClose={closing("switcher")} />}
+          {dialog === "directory" && <Directory onClose={closing("directory")} />}
+          {dialog === "new-room" && <NewRoom onClose={closing("new-room")} />}
+          {dialog === "cluster" && <ClusterDialog onClose={closing("cluster")} />}
+          {dialog === "shortcuts" && <Shortcuts onClose={closing("shortcuts")} />}
+          {dialog === "members" && room !== undefined && (
+            <MembersDialog room={room} onClose={closing("members")} />
+          )}
+          {dialog === "pins" && room !== undefined && (
+            <PinsDialog room={room} onClose={closing("pins")} />
+          )}
+          {dialog === "search" && <SearchDialog room={undefined} onClose={closing("search")} />}
+          {dialog === "search-here" && (
+            <SearchDialog room={room} onClose={closing("search-here")} />
+          )}
+          {dialog === "settings" && (
+            <SettingsDialog onClose={closing("settings")} onDeleted={onSignOut} />
+          )}
+          {dialog === "sign-out" && <SignOut onClose={closing("sign-out")} onSignOut={onSignOut} />}
+        </Suspense>
+      </DialogBoundary>
+      <DialogBoundary key={`picture ${picture?.fileId}`} onClose={() => setPicture(undefined)}>
+        <Suspense fallback={null}>
+          {picture !== undefined && (
+            <PictureDialog file={picture} onClose={() => setPicture(undefined)} />
+          )}
+        </Suspense>
+      </DialogBoundary>
     </div>
   );
 }
