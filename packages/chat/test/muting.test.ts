@@ -95,7 +95,11 @@ test("it ends at its time, by the replicated clock, or when it is lifted; the re
   world.nowMs += HOUR_MS - 1;
   const { outcome } = world.apply(world.sendOf(bob, roomId, "words"));
   expect(outcome).toMatchObject({
-    error: { message: "An admin of this room has muted you until 2027-01-15 09:00 UTC." },
+    error: {
+      message: "An admin of this room has muted you until 2027-01-15 09:00 UTC.",
+      subject: "until",
+      limit: Date.UTC(2027, 0, 15, 9),
+    },
   });
   world.nowMs += 1;
   expect(says(bob)).toBe("ok");

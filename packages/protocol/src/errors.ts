@@ -157,6 +157,8 @@ export const SUBJECTS = [
   "invites",
   "blocks",
   "outbox",
+  // Not before then: MUTED (milliseconds since the Unix epoch).
+  "until",
   // It may have happened: DEADLINE_EXCEEDED.
   "write",
   // Who or what is missing, or of whom more is asked: NOT_FOUND, PERMISSION_DENIED, LAST_OWNER.

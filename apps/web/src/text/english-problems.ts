@@ -1,5 +1,5 @@
 // What is said of something that failed, in English: what is the matter, and what to do next. Filled in is what the error says of itself:
-// {limit}, {mebibytes}, {named}, {count} seconds, or {message}, the server's own words. A translation is another object with the same keys.
+// {limit}, {mebibytes}, {when}, {named}, {count} seconds, or {message}, the server's own words. A translation is another object with the same keys.
 
 export const englishProblems = {
   reload: "The servers could not read this. Reload the page, and do it again.",
@@ -69,6 +69,7 @@ export const englishProblems = {
   banned: "You are banned from this room. An admin can invite you again.",
   isBanned: "{named} is banned. An admin can invite them again.",
   muted: "An admin of this room has muted you. You can write again when that ends.",
+  mutedUntil: "An admin of this room has muted you until {when}. You can write again then.",
   blocked: "This person takes no direct messages from you.",
 
   noAccount: "There is no such account. Look at the spelling.",

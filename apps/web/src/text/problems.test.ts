@@ -91,6 +91,12 @@ test("limits, names and delays stand in the text", () => {
     problemText(new ParleyError("RATE_LIMITED", MESSAGE, { retryAfterMs }));
   expect(waiting(2_400)).toBe("That was too often. Try again in 3 seconds.");
   expect(waiting(0)).toBe("That was too often. Try again in 1 second.");
+  const muted = (limit: number) =>
+    problemText(new ParleyError("MUTED", MESSAGE, { subject: "until", limit }));
+  expect(muted(new Date(2027, 0, 15, 12).getTime())).toMatch(
+    /until .*2027.*12:00.* You can write again then/,
+  );
+  expect(muted(Number.MAX_SAFE_INTEGER)).toBe(englishProblems.muted);
   const large = new ParleyError("TOO_LARGE", MESSAGE, { subject: "file", limit: 8 * 1024 * 1024 });
   expect(problemText(large)).toBe("A file has at most 8 MiB. Choose a smaller one.");
 });

@@ -1,6 +1,7 @@
 // From the reason of an error, and what it is about, to a text in the page's language. Loaded after the page is shown: see problem-text.ts.
 import type { Reason, Subject } from "@parley/client/browser";
 import { englishProblems } from "./english-problems.ts";
+import { dateFormat } from "./locale.ts";
 import type { Plural } from "./t.ts";
 
 export type ProblemKey = keyof typeof englishProblems;
@@ -95,7 +96,7 @@ export const PROBLEMS: Readonly<
   NOT_A_MEMBER: { other: "notIn", account: "isNotIn" },
   BLOCKED: "blocked",
   BANNED: { other: "banned", account: "isBanned" },
-  MUTED: "muted",
+  MUTED: { other: "muted", until: "mutedUntil" },
   ACCOUNT_NOT_FOUND: { other: "noAccount", account: "nobody", search: "nobody", peer: "peerGone" },
   ROOM_NOT_FOUND: { other: "roomGone", search: "noRoom" },
   MESSAGE_NOT_FOUND: "messageGone",
@@ -145,7 +146,11 @@ export const PROBLEMS: Readonly<
 
 /** So `ParleyError.fromWire` marks a reason that this page does not know. */
 const UNKNOWN_REASON = /^[A-Z]+(?:_[A-Z]+)*: /;
+const moment = dateFormat({ dateStyle: "medium", timeStyle: "short" });
 const MEBIBYTE = 1024 * 1024;
+
+/** Of what a `Date` can hold. */
+const LATEST_MS = 8.64e15;
 
 /** A text with what is to be filled in. */
 export interface Saying {
@@ -164,6 +169,7 @@ export function sayingOf(problem: Problem): Saying | undefined {
     message,
     ...(named !== "" && { named }),
     ...(limit > 0 && { limit, mebibytes: limit / MEBIBYTE }),
+    ...(subject === "until" && limit > 0 && limit <= LATEST_MS && { when: moment(limit) }),
     count: Math.max(1, Math.ceil(retryAfterMs / 1000)),
   };
   const text = englishProblems[own(choice, subject) ?? choice.other];

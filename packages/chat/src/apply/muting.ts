@@ -10,9 +10,12 @@ export function mutedProblem(
   { writeForbiddenUntilMs: untilMs }: MemberRow,
 ): ParleyError | undefined {
   if (stampMs >= untilMs) return undefined;
-  const until =
-    untilMs === UNTIL_LIFTED ? "" : ` until ${new Date(untilMs).toISOString().slice(0, 16)} UTC`;
-  return refuse("MUTED", `An admin of this room has muted you${until.replace("T", " ")}.`);
+  if (untilMs === UNTIL_LIFTED) return refuse("MUTED", "An admin of this room has muted you.");
+  const until = `${new Date(untilMs).toISOString().slice(0, 16)} UTC`.replace("T", " ");
+  return refuse("MUTED", `An admin of this room has muted you until ${until}.`, {
+    subject: "until",
+    limit: untilMs,
+  });
 }
 
 /** `untilMs`: 0 = it may write. Only its own devices are told; others see it in the list of members. */
