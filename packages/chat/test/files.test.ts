@@ -1,5 +1,6 @@
 // Files: their bytes come first, piece by piece, then the message that names them; who may read the one may read the other.
 import { createHash } from "node:crypto";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import {
   type Command,
   DownloadRequest,
@@ -28,6 +29,33 @@ const NO_PREVIEW: Uint8Array = new Uint8Array(0);
 
 function bytesOf(length: number, first = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => (at * 31 + first) & 0xff);
+}
+
+/** Returns what tells how many bytes of blobs have been read since it was asked last, by single rows and by lists. */
+function bytesRead(db: DatabaseSync): () => number {
+  let bytes = 0;
+  const count = (rows: unknown[]) => {
+    for (const value of rows.flatMap((row) => Object.values(row ?? {}))) {
+      if (value instanceof Uint8Array) bytes += value.length;
+    }
+    return rows;
+  };
+  type Reads = (...keys: SQLInputValue[]) => unknown;
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql) => {
+    const statement = prepare(sql);
+    const get = statement.get.bind(statement) as Reads;
+    const all = statement.all.bind(statement) as Reads;
+    return Object.assign(statement, {
+      get: (...keys: SQLInputValue[]) => count([get(...keys)])[0],
+      all: (...keys: SQLInputValue[]) => count(all(...keys) as unknown[]),
+    } as Pick<StatementSync, "get" | "all">);
+  };
+  return () => {
+    const all = bytes;
+    bytes = 0;
+    return all;
+  };
 }
 
 function pair() {
@@ -333,6 +361,18 @@ test("a preview comes with a file's last piece, is read by whoever may read the 
   world.ok(deleteCommand({ roomId, seqs: [seq], requestId: world.id() }, anna));
   expect(download(bob, shown, 0, true)).toBe("FILE_NOT_FOUND");
   expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
+});
+
+test("P11: whoever reads a file's bytes does not have its preview read from the disk", () => {
+  const { world, anna, part, sendFiles, download } = pair();
+  const preview = bytesOf(LIMITS.filePreviewBytesMax, 7);
+  world.ok(part(anna, "shown", bytesOf(9), 0, 9, preview));
+  const fileId = sendFiles(anna, "shown").attachments[0]?.fileId ?? 0;
+  const read = bytesRead(world.db);
+  expect(download(anna, fileId)).toMatchObject({ data: bytesOf(9) });
+  expect(read()).toBe(9);
+  expect(download(anna, fileId, 0, true)).toMatchObject({ data: preview });
+  expect(read()).toBe(preview.length);
 });
 
 test("while a server does not know of previews, files go without", () => {

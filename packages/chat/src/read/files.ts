@@ -7,8 +7,7 @@ import {
   ParleyError,
 } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
-import { FILES } from "../file-rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, firstArray, prepareArrays } from "../schema.ts";
 import { readableRoom } from "./access.ts";
 import type { RowSource } from "./rows-of.ts";
 
@@ -17,14 +16,15 @@ const CHUNKS_MAX = LIMITS.downloadBytesMax / LIMITS.fileChunkBytesMax;
 export class FileReads {
   readonly #rows: RowSource;
   readonly #file: Statement;
+  /** Apart from the file: nobody who wants its bytes reads them. */
+  readonly #preview: Statement;
   readonly #chunks: Statement;
 
   constructor(db: ChatDatabase, rows: RowSource) {
     this.#rows = rows;
-    this.#file = prepareArrays(
-      db,
-      `SELECT ${columnsOf(FILES)} FROM files WHERE id = ? AND message_id > 0 AND dropped = 0`,
-    );
+    const file = "FROM files WHERE id = ? AND message_id > 0 AND dropped = 0";
+    this.#file = prepareArrays(db, `SELECT room_id, size ${file}`);
+    this.#preview = prepareArrays(db, `SELECT preview ${file}`);
     this.#chunks = prepareArrays(
       db,
       `SELECT at, data FROM file_chunks WHERE file_id = ?1
@@ -35,12 +35,13 @@ export class FileReads {
   /** Chunks as they were uploaded, so that somebody who sent small ones is read in small ones. */
   download(request: DownloadRequest, accountId: number, revision: number): Uint8Array {
     const { fileId, offset } = request;
-    const values = firstArray(this.#file, fileId);
-    if (values === undefined) throw new ParleyError("FILE_NOT_FOUND", "There is no such file.");
-    const { roomId, size, preview } = FILES.row(values);
+    const file = firstArray(this.#file, fileId);
+    if (file === undefined) throw new ParleyError("FILE_NOT_FOUND", "There is no such file.");
+    const [roomId, size] = file as [number, number];
     readableRoom(this.#rows, roomId, accountId);
     if (request.preview) {
-      const all = preview ?? new Uint8Array(0);
+      const [preview] = firstArray(this.#preview, fileId) ?? [];
+      const all = preview instanceof Uint8Array ? preview : new Uint8Array(0);
       return encoded(all.subarray(offset), all.length, revision);
     }
     const rest: Uint8Array[] = [];
