@@ -177,8 +177,9 @@ export class ChatState {
     this.#accountTable.touch(account);
   }
 
-  /** An empty hash: it has no link any more. The account has changed with it. */
+  /** An empty hash: it has no link any more. */
   setLink(account: AccountRow, linkHash: string, expiresAtMs: number): void {
+    if (account.linkHash === linkHash) return;
     this.#accountIdByLink.delete(account.linkHash);
     account.linkHash = linkHash;
     account.linkExpiresAtMs = expiresAtMs;

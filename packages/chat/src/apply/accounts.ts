@@ -168,6 +168,7 @@ export function setPasswordOf(
   const { state, revision } = context;
   account.passwordHash = passwordHash;
   account.credentialsRevision = revision;
+  state.changedAccount(account);
   state.setLink(account, "", 0);
   context.changes.push(accountChange(account));
   for (const session of state.sessionsOf(account.id)) {
