@@ -28,7 +28,7 @@ import { MemoryOutbox } from "./memory-outbox.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxPeers } from "./outbox-peers.ts";
 import { platformClock, platformRandom } from "./platform.ts";
-import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer } from "./ports.ts";
+import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer, Trouble } from "./ports.ts";
 import { type SearchFields, searchOn } from "./search.ts";
 import type { OutboxBounds, OutboxChange, QueuedSend, SendOptions, SendResult } from "./sends.ts";
 import { SignIn } from "./sign-in.ts";
@@ -90,8 +90,10 @@ export interface ClientState {
   readonly revision: number;
   /** The server's clock minus this device's, for showing times; milliseconds. */
   readonly clockOffsetMs: number;
-  /** Why the last link ended; "" = none has. */
+  /** Why the last link ended, in English; "" = none has. */
   readonly problem: string;
+  /** The same, for those who have words of their own. */
+  readonly trouble: Trouble | undefined;
 }
 
 const OUTBOX_BOUNDS: OutboxBounds = { itemsMax: 10_000, bytesMax: 32 * 1024 * 1024 };
@@ -309,6 +311,7 @@ export class ParleyClient {
       revision: this.#seen,
       clockOffsetMs: this.#clockOffsetMs,
       problem: this.#connection.lastProblem,
+      trouble: this.#connection.trouble,
     };
   }
 

@@ -15,7 +15,7 @@ import {
   type ConnectionState,
   transition,
 } from "./connection-machine.ts";
-import type { Carrier, CarrierLink, Clock, LinkEnd, Random, Timer } from "./ports.ts";
+import type { Carrier, CarrierLink, Clock, LinkEnd, Random, Timer, Trouble } from "./ports.ts";
 import { TIMING } from "./timing.ts";
 
 /** One session with one node, from dialling to its end. */
@@ -127,6 +127,7 @@ export class Connection {
   readonly #events: ConnectionEvent[] = [];
   #dispatching = false;
   #lastProblem = "";
+  #trouble: Trouble | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#clock = options.clock;
@@ -153,6 +154,11 @@ export class Connection {
   /** Why the last link ended, as a sentence; "" = none has. */
   get lastProblem(): string {
     return this.#lastProblem;
+  }
+
+  /** The same, for those who have words of their own; undefined = none has. */
+  get trouble(): Trouble | undefined {
+    return this.#trouble;
   }
 
   get online(): boolean {
@@ -212,6 +218,7 @@ export class Connection {
   /** The first node proved to be broken. */
   broken(problem: string): void {
     this.#lastProblem = problem;
+    this.#trouble = { kind: "timeout", address: this.#first?.address ?? "" };
     this.#dispatch("lost");
   }
 
@@ -372,6 +379,8 @@ export class Connection {
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined;
       this.#lastProblem = "the node does not answer";
+      const address = this.#first?.address ?? this.#lastAddress ?? "";
+      this.#trouble = { kind: "timeout", address };
       this.#dispatch("timeout");
     });
   }
@@ -512,6 +521,7 @@ export class Connection {
     if (welcome.cluster !== undefined) this.book.learn(welcome.cluster);
     if (!this.#user.acceptsSession(welcome, link.token)) {
       this.#lastProblem = "the node does not know the sign-in yet";
+      this.#trouble = { kind: "behind", address: link.address };
       if (link === this.#rival) {
         this.#rivalFailed(link);
         return;
@@ -560,6 +570,7 @@ export class Connection {
   #onEnd(link: OpenLink, end: LinkEnd, detail: string): void {
     if (!this.#isCurrent(link)) return;
     this.#lastProblem = `${link.address}: ${end}${detail === "" ? "" : `, ${detail}`}`;
+    this.#trouble = { kind: end, address: link.address };
     if (end === "unauthenticated" && link.token !== "") this.#user.onTokenRefused(link.token);
     if (link === this.#rival) {
       this.#rivalFailed(link);

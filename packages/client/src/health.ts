@@ -6,12 +6,15 @@ import { platformClock } from "./platform.ts";
 import type { Clock, Timer } from "./ports.ts";
 import { TIMING } from "./timing.ts";
 
+/** As in `ClientState`. */
+type WhyNot = Pick<ClientState, "problem" | "trouble">;
+
 export type Health =
   /** No node has been met yet. */
-  | { readonly kind: "connecting"; readonly waiting: number; readonly problem: string }
+  | ({ readonly kind: "connecting"; readonly waiting: number } & WhyNot)
   | { readonly kind: "online"; readonly nodeId: number; readonly waiting: number }
   /** `waiting` messages are kept and will be sent. */
-  | { readonly kind: "reconnecting"; readonly waiting: number; readonly problem: string }
+  | ({ readonly kind: "reconnecting"; readonly waiting: number } & WhyNot)
   /** No quorum: what is shown was true at `asOfMs` (Unix time by the servers' clock), P6. */
   | {
       readonly kind: "read-only";
@@ -28,7 +31,12 @@ const AS_OF_JITTER_MS = 1_000;
 export class HealthMonitor implements Observable<Health> {
   readonly #client: ParleyClient;
   readonly #clock: Clock;
-  readonly #value = new ObservableValue<Health>({ kind: "connecting", waiting: 0, problem: "" });
+  readonly #value = new ObservableValue<Health>({
+    kind: "connecting",
+    waiting: 0,
+    problem: "",
+    trouble: undefined,
+  });
   readonly #stop: () => void;
   #timer: Timer | undefined;
   /** When it last was well (monotonic); undefined = it is, or never was. */
@@ -70,13 +78,13 @@ export class HealthMonitor implements Observable<Health> {
   }
 
   #healthOf(state: ClientState, grace: boolean): Health {
-    const { nodeId, pendingSends: waiting, problem } = state;
+    const { nodeId, pendingSends: waiting, problem, trouble } = state;
     if (state.phase === "closed") return { kind: "closed" };
-    if (!this.#wasOnline) return { kind: "connecting", waiting, problem };
+    if (!this.#wasOnline) return { kind: "connecting", waiting, problem, trouble };
     const before = this.getSnapshot();
     // What was shown before the gap goes on being shown during it.
     if (grace && before.kind === "online") return { ...before, waiting };
-    if (state.phase !== "online") return { kind: "reconnecting", waiting, problem };
+    if (state.phase !== "online") return { kind: "reconnecting", waiting, problem, trouble };
     if (state.hasQuorum) return { kind: "online", nodeId, waiting };
     if (grace && before.kind === "connecting") return { kind: "online", nodeId, waiting };
     return { kind: "read-only", nodeId, asOfMs: this.#asOfMs(state, before), waiting };

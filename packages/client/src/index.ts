@@ -61,6 +61,7 @@ export type {
   OutboxStore,
   Random,
   Timer,
+  Trouble,
 } from "./ports.ts";
 export { type Presence, Presences } from "./presences.ts";
 export { type Reader, RoomReaders } from "./room-readers.ts";

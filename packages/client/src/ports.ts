@@ -28,6 +28,13 @@ export interface Random {
  */
 export type LinkEnd = "closed" | "refused" | "timeout" | "unauthenticated" | "malformed";
 
+/** Why there is no session: how the last link ended, or `behind`, its node has not heard of the sign-in yet. */
+export interface Trouble {
+  readonly kind: LinkEnd | "behind";
+  /** Of the node, as the carrier dials it; "" = not known. */
+  readonly address: string;
+}
+
 export interface CarrierEvents {
   /** The transport is up; the node has not spoken yet. A carrier that can't tell may leave it out. */
   onOpen(): void;

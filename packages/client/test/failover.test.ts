@@ -200,6 +200,7 @@ test("P11: a frame that can't be decoded ends the link, not the client", async (
   await clock.advance(1);
   expect(client.state).toMatchObject({ phase: "online", nodeId: 2 });
   expect(client.state.problem).toContain("malformed");
+  expect(client.state.trouble).toEqual({ kind: "malformed", address: node(1).address });
 });
 
 test("P6: a node without a quorum is left when another has one, and kept when none has", async () => {

@@ -43,7 +43,10 @@ test("a longer gap is shown, with what waits, until a node is there again", asyn
   expect(monitor.getSnapshot()).toMatchObject({ kind: "online", waiting: 1 });
   await clock.advance(20);
   expect(monitor.getSnapshot()).toMatchObject({ kind: "reconnecting", waiting: 1 });
-  expect((monitor.getSnapshot() as { problem: string }).problem).toContain("node");
+  expect(monitor.getSnapshot()).toMatchObject({
+    problem: expect.stringContaining("node"),
+    trouble: { kind: expect.any(String), address: expect.any(String) },
+  });
   node(2).mode = "up";
   node(2).onRequest = (session, request) => session.commit(request, 11);
   await clock.advance(5_000);
@@ -60,6 +63,7 @@ test("before a node has been met it says connecting, and why not", async () => {
   expect(monitor.getSnapshot()).toMatchObject({
     kind: "connecting",
     problem: expect.stringContaining("refused"),
+    trouble: { kind: "refused", address: expect.any(String) },
   });
 });
 

@@ -64,7 +64,7 @@ describe("the status line", () => {
   const state = {
     ...{ phase: "online", connection: {}, nodeId: 3, address: "a:1", leaderId: 1, hasQuorum: true },
     ...{ staleMs: 0, clusterId: "c", nodes: [], signedIn: true, account: undefined },
-    ...{ pendingSends: 0, revision: 1, clockOffsetMs: 0, problem: "" },
+    ...{ pendingSends: 0, revision: 1, clockOffsetMs: 0, problem: "", trouble: undefined },
   } as unknown as ClientState;
   const atMs = new Date("2026-01-02T12:00:10").getTime();
   const text = (change: Partial<ClientState>, unreadElsewhere = 0, typists: string[] = []) =>

@@ -1,5 +1,7 @@
 // The cluster as the page knows it, and what happened to it while the page was open: for the view behind the health pill.
 import { type Observable, type ParleyClient, platformClock } from "@parley/client/browser";
+import { t } from "../text/t.ts";
+import { troubleText } from "./trouble.ts";
 
 export interface NodePicture {
   readonly id: number;
@@ -97,11 +99,11 @@ export class ClusterWatch implements Observable<ClusterPicture> {
   }
 
   #lostText(): string {
-    const { problem } = this.#client.state;
+    const { trouble } = this.#client.state;
     const node = `${this.#ours}`;
-    return problem === ""
+    return trouble === undefined
       ? t("cluster.lost", { node })
-      : t("cluster.lostWhy", { node, why: problem });
+      : t("cluster.lostWhy", { node, why: troubleText(trouble) });
   }
 
   #changes(leaderId: number, term: number, hasQuorum: boolean, ours: number): ClusterHappening[] {
@@ -129,5 +131,3 @@ export class ClusterWatch implements Observable<ClusterPicture> {
     });
   }
 }
-
-import { t } from "../text/t.ts";

@@ -142,6 +142,13 @@ export const english = {
   "health.closed": "Closed",
   "health.show": "Show the cluster",
 
+  "trouble.closed": "{address} ended the connection",
+  "trouble.refused": "{address} can't be reached",
+  "trouble.timeout": "{address} did not answer in time",
+  "trouble.unauthenticated": "{address} refuses the sign-in",
+  "trouble.behind": "{address} does not know the sign-in yet",
+  "trouble.malformed": "{address} sent what this page can't read",
+
   "welcome.loading": "Loading your rooms …",
   "welcome.missing": "You are not in that room. If it is public, you can find it in the directory.",
   "welcome.hello": "Welcome, {name}",

@@ -1,6 +1,7 @@
 // What no other chat shows: the servers, who leads, how far each disk is, and what happened lately.
 
 import type { NodePicture } from "../chat/cluster-watch.ts";
+import { troubleText } from "../chat/trouble.ts";
 import { t } from "../text/t.ts";
 import { useCluster, useHealth } from "./chat-context.ts";
 import { clockTime } from "./format.ts";
@@ -32,8 +33,10 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
           term: `${term}`,
         })}
       </p>
-      {"problem" in health && health.problem !== "" && (
-        <p className="notice">{t("cluster.lastAttempt", { problem: health.problem })}</p>
+      {"trouble" in health && health.trouble !== undefined && (
+        <p className="notice">
+          {t("cluster.lastAttempt", { problem: troubleText(health.trouble) })}
+        </p>
       )}
       <div className="picture">
         <svg
