@@ -1,5 +1,6 @@
 import type { Message } from "@parley/client/browser";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadProblemTexts } from "../text/problem-text.ts";
 import { Thread, type ThreadSource } from "./thread.ts";
 
 const ROOT = 10;
@@ -31,6 +32,8 @@ function world(count: number) {
 const seqs = (thread: Thread) => thread.getSnapshot().messages.map(({ seq }) => seq);
 const event = (value: Message, $case: "message" | "messageChanged" = "message") =>
   ({ revision: value.revision, event: { $case, value } }) as const;
+
+beforeAll(loadProblemTexts);
 
 describe("a thread", () => {
   test("begins with what the room knows of it, and then has the newest replies below their message", async () => {

@@ -1,7 +1,7 @@
 // One thread as the page shows it: the message that it is about, then the replies. Their numbers have gaps, because they are the room's; so
 // what is at hand is the newest pages and what came after them. Of each message the state of the highest revision is kept (P5).
 import type { CallResult, Event, Message } from "@parley/client/browser";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { PAGE, type TimelineView } from "./timeline.ts";
 
 /** The newest replies before `beforeSeq` (0 = the newest of all), with the message that they are about. */
@@ -120,8 +120,9 @@ export class Thread {
       for (const message of root === undefined ? messages : [root, ...messages]) this.#put(message);
       this.#show({ loaded: true, loading: false, hasOlder });
     } catch (cause) {
-      if (generation !== this.#generation) return;
-      this.#show({ loading: false, problem: problemText(cause) });
+      sayProblem(cause, (problem) => {
+        if (generation === this.#generation) this.#show({ loading: false, problem });
+      });
     }
   }
 

@@ -1,5 +1,6 @@
 import type { HistoryResult, Message } from "@parley/client/browser";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadProblemTexts } from "../text/problem-text.ts";
 import { Timeline, type TimelineSource } from "./timeline.ts";
 
 function message(seq: number, change: Partial<Message> = {}): Message {
@@ -61,6 +62,8 @@ async function opened(room: Room): Promise<Timeline> {
   await settled();
   return timeline;
 }
+
+beforeAll(loadProblemTexts);
 
 describe("a timeline", () => {
   test("grows at both ends without a gap, and knows its beginning", async () => {

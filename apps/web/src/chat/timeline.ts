@@ -1,7 +1,7 @@
 // One room's messages as the page shows them: a stretch without a gap, that grows at both ends. Events, pages of history and the answers
 // to one's own sends may come in any order; of each message the state of the highest revision is kept (P5).
 import type { Event, HistoryResult, Message } from "@parley/client/browser";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 
 export interface TimelineView {
   /** Ascending, without a gap but for one's own newest, which may be ahead of the events. */
@@ -154,8 +154,9 @@ export class Timeline {
       use();
       this.#show({ loading: false });
     } catch (cause) {
-      if (generation !== this.#generation) return;
-      this.#show({ loading: false, problem: problemText(cause) });
+      sayProblem(cause, (problem) => {
+        if (generation === this.#generation) this.#show({ loading: false, problem });
+      });
     }
   }
 

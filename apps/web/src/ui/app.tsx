@@ -9,7 +9,7 @@ import {
   savedSignIn,
   saveSignIn,
 } from "../chat/saved.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { DialogBoundary } from "./boundary.tsx";
 import { ChatContext } from "./chat-context.ts";
@@ -98,7 +98,7 @@ function SignedIn({ signIn, invite, onInviteDone, onSignedOut }: SignedInProps) 
         if (isGone) void opened.close();
         else setChat(opened);
       },
-      (cause: unknown) => !isGone && setProblem(problemText(cause)),
+      (cause: unknown) => sayProblem(cause, (text) => !isGone && setProblem(text)),
     );
     return () => {
       isGone = true;

@@ -12,7 +12,7 @@ import {
 } from "react";
 import { flushSync } from "react-dom";
 import { draftOf, saveDraft } from "../chat/saved.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
@@ -70,7 +70,7 @@ export function Composer(props: ComposerProps) {
       uploads.add([...list]);
       setProblem("");
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     }
   };
   const hasFiles = editing === undefined && chosenFiles.length > 0;
@@ -145,7 +145,7 @@ export function Composer(props: ComposerProps) {
         if (next.trim() !== "") await store(next, next, { threadRootSeq });
       }
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     } finally {
       isStoring.current = false;
       enters.current = [];
@@ -180,7 +180,7 @@ export function Composer(props: ComposerProps) {
       });
       onDone();
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     } finally {
       isStoring.current = false;
     }

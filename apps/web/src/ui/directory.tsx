@@ -1,7 +1,7 @@
 // Public rooms to join, and people to write to.
 import type { Account, Room } from "@parley/client/browser";
 import { useEffect, useId, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, usePresent, useShown } from "./chat-context.ts";
 import { plainName, presenceText } from "./format.ts";
@@ -42,7 +42,7 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
         setIsLoaded(true);
         setProblem("");
       } catch (cause) {
-        if (!signal.aborted) setProblem(problemText(cause));
+        sayProblem(cause, (text) => !signal.aborted && setProblem(text));
       }
     }, TYPING_PAUSE_MS);
     return () => {
@@ -57,7 +57,7 @@ export function Directory({ onClose }: { readonly onClose: () => void }) {
       onClose();
       goTo(room?.id ?? 0);
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     }
   }
   return (

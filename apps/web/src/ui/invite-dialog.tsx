@@ -1,7 +1,7 @@
 // Somebody who is signed in has opened the link of an invite.
 import type { Invite } from "@parley/client/browser";
 import { useEffect, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { invitation } from "./format.ts";
@@ -28,7 +28,7 @@ export function InviteDialog({ secret, onClose }: InviteDialogProps) {
       ({ invite }) => {
         if (!isGone) setLook(invite === undefined ? { kind: "bad" } : { kind: "good", invite });
       },
-      (cause: unknown) => !isGone && setProblem(problemText(cause)),
+      (cause: unknown) => sayProblem(cause, (text) => !isGone && setProblem(text)),
     );
     return () => {
       isGone = true;
@@ -41,7 +41,7 @@ export function InviteDialog({ secret, onClose }: InviteDialogProps) {
       onClose();
       goTo(room?.id ?? 0);
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     }
   }
   const leadsToRoom = look.kind === "good" && look.invite.roomId !== 0;

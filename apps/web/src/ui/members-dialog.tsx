@@ -7,7 +7,7 @@ import {
   RoomRole,
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useBlocked, useChat, usePresent, useShown } from "./chat-context.ts";
 import { momentName, plainName, presenceText } from "./format.ts";
@@ -52,7 +52,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
     setMembers(page.members);
   }, [chat, room.id]);
   useEffect(() => {
-    load().catch((cause: unknown) => setProblem(problemText(cause)));
+    load().catch((cause: unknown) => sayProblem(cause, setProblem));
   }, [load]);
   async function act(what: string, action: () => Promise<unknown>) {
     setProblem("");
@@ -62,7 +62,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
       await load();
       setSaid(what);
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     }
   }
   async function invite(event: FormEvent<HTMLFormElement>) {
@@ -85,7 +85,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
       await chat.client.call(operation, { roomId: room.id });
       onClose();
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
     }
   }
   return (

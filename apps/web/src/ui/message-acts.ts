@@ -1,7 +1,7 @@
 // What can be done with a message wherever it stands: in its room, or in a thread.
 import { type Room, RoomRole } from "@parley/client/browser";
 import type { Chat } from "../chat/chat.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { isDirect } from "./format.ts";
 import type { MessageActs } from "./message-row.tsx";
@@ -18,7 +18,7 @@ export function serverActs(
   onProblem: (text: string) => void,
 ): Pick<MessageActs, "remove" | "react" | "pin"> {
   const trying = (action: Promise<unknown>) => {
-    action.catch((cause: unknown) => onProblem(problemText(cause)));
+    action.catch((cause: unknown) => sayProblem(cause, onProblem));
   };
   return {
     remove: ({ seq }) => {

@@ -1,7 +1,6 @@
 // One message, and what became of it.
 import type { Delivery, Message, OutboxItem } from "@parley/client/browser";
 import { memo, type ReactNode, useState, useSyncExternalStore } from "react";
-import { problemText } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { Attachments, WaitingFiles } from "./attachments.tsx";
@@ -9,6 +8,7 @@ import { useBlocked, useChat } from "./chat-context.ts";
 import { clockTime, fullTime, hueOf, plainName } from "./format.ts";
 import { Markdown, wordsOf } from "./markdown.tsx";
 import { goTo, goToMessage, pathOf } from "./route.ts";
+import { useProblemText } from "./use-problem-text.ts";
 
 interface MessageRowProps {
   readonly message: Message;
@@ -294,6 +294,7 @@ function Quote({
 export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: OutboxItem }) {
   const { client, signIn } = useChat();
   const { failure, clientMessageId } = item;
+  const why = useProblemText(failure);
   return (
     <article className={`message unsent${failure === undefined ? "" : " failed"}`}>
       <Avatar id={signIn.accountId} name={signIn.username} />
@@ -308,9 +309,9 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
           {item.body !== "" && <Markdown text={item.body} />}
           <WaitingFiles files={item.files ?? []} />
         </div>
-        {failure !== undefined && (
+        {why !== "" && (
           <p className="problem" role="alert">
-            {t("message.failed", { why: problemText(failure) })}
+            {t("message.failed", { why })}
           </p>
         )}
       </div>
@@ -356,7 +357,8 @@ function Tick({
 }) {
   const { deliveries } = useChat();
   const delivery = useSyncExternalStore(deliveries.subscribe, () => deliveries.of(clientMessageId));
-  const [mark, text] = tickOf(delivery, isCommitted);
+  const why = useProblemText(delivery?.kind === "failed" ? delivery : undefined);
+  const [mark, text] = tickOf(delivery, isCommitted, why);
   if (mark === undefined) return null;
   return (
     <span className="tick" data-kind={delivery?.kind} title={text}>
@@ -366,7 +368,12 @@ function Tick({
   );
 }
 
-function tickOf(delivery: Delivery | undefined, isCommitted: boolean): [ReactNode, string] {
+/** `why` it failed, if it did. */
+function tickOf(
+  delivery: Delivery | undefined,
+  isCommitted: boolean,
+  why: string,
+): [ReactNode, string] {
   if (delivery === undefined || (isCommitted && delivery.kind === "waiting")) {
     return isCommitted ? ["✓", t("message.committed")] : ["◷", t("message.waiting")];
   }
@@ -374,7 +381,7 @@ function tickOf(delivery: Delivery | undefined, isCommitted: boolean): [ReactNod
     case "waiting":
       return ["◷", t("message.waitingLong")];
     case "failed":
-      return ["!", t("message.failedLong", { why: problemText(delivery) })];
+      return ["!", t("message.failedLong", { why })];
     case "committed": {
       const { replicas, nodes } = delivery;
       const everywhere = replicas >= nodes;

@@ -1,6 +1,6 @@
 // A muted room shows and notifies of nothing but what mentions one, on all of one's devices.
 import type { Room } from "@parley/client/browser";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 
@@ -22,7 +22,7 @@ export function MuteButton({ room, onProblem }: MuteButtonProps) {
       onClick={() => {
         chat.client
           .call("setRoomPreference", { roomId, muted: !muted })
-          .catch((cause: unknown) => onProblem(problemText(cause)));
+          .catch((cause: unknown) => sayProblem(cause, onProblem));
       }}
     >
       <span aria-hidden="true">{muted ? "🔕" : "🔔"}</span>

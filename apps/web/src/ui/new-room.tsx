@@ -1,6 +1,6 @@
 import { LIMITS, RoomVisibility } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Modal } from "./modal.tsx";
@@ -28,7 +28,7 @@ export function NewRoom({ onClose }: { readonly onClose: () => void }) {
       onClose();
       goTo(room?.id ?? 0);
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
       setIsBusy(false);
     }
   }

@@ -2,7 +2,7 @@
 import { LIMITS } from "@parley/client/browser";
 import { type FormEvent, useId, useState } from "react";
 import type { SavedSignIn } from "../chat/saved.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { signInOf, useVisitor } from "./sign-in-page.tsx";
 
@@ -29,7 +29,7 @@ export function PasswordPage({ secret, onSignedIn, onClose }: PasswordPageProps)
       const response = await client.login({ username, password, device });
       onSignedIn(signInOf(client, response, username));
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
       setIsBusy(false);
     }
   }

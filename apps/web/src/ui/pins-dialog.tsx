@@ -1,6 +1,6 @@
 import type { Message, Room } from "@parley/client/browser";
 import { useEffect, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { plainName, roomName } from "./format.ts";
@@ -21,7 +21,7 @@ export function PinsDialog({ room, onClose }: PinsDialogProps) {
   useEffect(() => {
     chat.client.call("listPins", { roomId: room.id }).then(
       ({ messages }) => setPins(messages),
-      (cause: unknown) => setProblem(problemText(cause)),
+      (cause: unknown) => sayProblem(cause, setProblem),
     );
   }, [chat, room.id]);
   return (

@@ -1,7 +1,7 @@
 // Saving a file of a message on the device.
 import type { Attachment } from "@parley/client/browser";
 import { useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { plainName } from "./format.ts";
@@ -26,7 +26,7 @@ export function SaveButton({ file, onProblem }: SaveButtonProps) {
       });
       offer(bytes, name);
     } catch (cause) {
-      onProblem(problemText(cause));
+      sayProblem(cause, onProblem);
     } finally {
       setPercent(undefined);
     }

@@ -1,7 +1,7 @@
 // Ctrl-Shift-F, some words, Enter: a message in its place.
 import { type Room, type SearchHit, snippetOf } from "@parley/client/browser";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { serverNowMs, useChat, useRooms } from "./chat-context.ts";
@@ -58,7 +58,7 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
           setChosen(0);
         },
         (cause: unknown) => {
-          if (!signal.aborted) setProblem(problemText(cause));
+          sayProblem(cause, (text) => !signal.aborted && setProblem(text));
         },
       );
     }, TYPING_PAUSE_MS);
@@ -96,7 +96,7 @@ export function SearchDialog({ room, onClose }: SearchDialogProps) {
           setFound((now) =>
             now !== found ? now : { ...now, hits: [...now.hits, ...others], nextPageToken },
           ),
-        (cause: unknown) => setProblem(problemText(cause)),
+        (cause: unknown) => sayProblem(cause, setProblem),
       )
       .finally(() => setIsLoadingMore(false));
   };

@@ -1,6 +1,6 @@
 // Choosing several messages: how many are chosen, and what can be done with them.
 import { useEffect, useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { SELECTED_MAX } from "./selection.ts";
@@ -34,7 +34,7 @@ export function SelectionBar({ roomId, seqs, onDone }: SelectionBarProps) {
       onDone();
     } catch (cause) {
       // What was chosen stays chosen, for another try.
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
       setIsBusy(false);
     }
   }

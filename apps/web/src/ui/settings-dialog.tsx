@@ -16,7 +16,7 @@ import {
   notifyChoice,
 } from "../chat/notifications.ts";
 import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { fullTime, plainName } from "./format.ts";
@@ -41,7 +41,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
       setSaid(what);
       return true;
     } catch (cause) {
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
       return false;
     }
   }

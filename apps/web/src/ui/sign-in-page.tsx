@@ -11,7 +11,7 @@ import {
 } from "@parley/client/browser";
 import { type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type SavedSignIn, savedServers } from "../chat/saved.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { invitation } from "./format.ts";
 import { useKeeping } from "./keeping-notice.tsx";
@@ -128,7 +128,7 @@ export function SignInPage({ notice, invite, onSignedIn }: SignInPageProps) {
     } catch (cause) {
       // Whatever this page believed of who may register, something else holds by now.
       if (isNew && cause instanceof ParleyError) askAgain();
-      setProblem(problemText(cause));
+      sayProblem(cause, setProblem);
       setIsBusy(false);
     }
   }

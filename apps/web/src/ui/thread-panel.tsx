@@ -8,7 +8,7 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
@@ -66,7 +66,7 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
     const request = { roomId: room.id, seq: rootSeq, follow: place === undefined };
     chat.client
       .call("followThread", request)
-      .catch((cause: unknown) => setProblem(problemText(cause)));
+      .catch((cause: unknown) => sayProblem(cause, setProblem));
   };
   const editLast = () => {
     const last = view.messages.findLast(

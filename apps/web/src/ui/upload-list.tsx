@@ -1,9 +1,9 @@
 // Files chosen for the message that is being written, and how far each has come.
 import { useSyncExternalStore } from "react";
 import type { Upload, Uploads } from "../chat/uploads.ts";
-import { problemText } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { fileSize, plainName } from "./format.ts";
+import { useProblemText } from "./use-problem-text.ts";
 
 export function useUploads(uploads: Uploads): readonly Upload[] {
   return useSyncExternalStore(uploads.subscribe, uploads.current);
@@ -26,6 +26,7 @@ export function UploadList({ uploads }: { readonly uploads: Uploads }) {
 function OneUpload({ upload, uploads }: { readonly upload: Upload; readonly uploads: Uploads }) {
   const { id, size, done, file, failure } = upload;
   const name = plainName(upload.name);
+  const why = useProblemText(failure);
   return (
     <>
       <span className="file">
@@ -47,9 +48,9 @@ function OneUpload({ upload, uploads }: { readonly upload: Upload; readonly uplo
           ✕
         </button>
       </span>
-      {failure !== undefined && (
+      {why !== "" && (
         <small className="problem" role="alert">
-          {problemText(failure)}
+          {why}
         </small>
       )}
     </>

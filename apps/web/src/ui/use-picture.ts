@@ -2,7 +2,7 @@
 import type { Attachment } from "@parley/client/browser";
 import { useEffect, useState } from "react";
 import type { Picture } from "../chat/pictures.ts";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { useChat } from "./chat-context.ts";
 
 export interface ShownPicture extends Picture {
@@ -56,7 +56,9 @@ export function usePicture(file: Attachment, what: "preview" | "whole" | "nothin
       set({ kind: "shown", picture: { ...picture, url } });
     };
     setState(WAITING);
-    load().catch((cause: unknown) => set({ kind: "failed", problem: problemText(cause) }));
+    load().catch((cause: unknown) =>
+      sayProblem(cause, (problem) => set({ kind: "failed", problem })),
+    );
     return () => {
       abort.abort();
       if (url !== "") URL.revokeObjectURL(url);

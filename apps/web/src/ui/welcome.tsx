@@ -1,7 +1,7 @@
 // Where no room is open: what to do next.
 import { RoomVisibility } from "@parley/client/browser";
 import { useState } from "react";
-import { problemText } from "../text/problem-text.ts";
+import { sayProblem } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { useChat, useRooms } from "./chat-context.ts";
@@ -36,7 +36,7 @@ export function Welcome({ isLoaded, isMissing, notice, onDialog }: WelcomeProps)
         await chat.client.call("joinRoom", { roomId: room?.id ?? 0 });
         goTo(room?.id ?? 0);
       } catch (cause) {
-        setProblem(problemText(cause));
+        sayProblem(cause, setProblem);
       }
     }
   }
