@@ -36,6 +36,8 @@ export class Admission {
   readonly #rooms = new Map<number, AdmittedRoom>();
   readonly #members = new Map<number, Map<number, AdmittedMember>>();
   readonly #roomsByAccount = new Map<number, Set<number>>();
+  /** By who has blocked them. */
+  readonly #blocked = new Map<number, ReadonlySet<number>>();
   #ownerId = 0;
   #appliedIndex = 0;
   #stateVersion = STATE_VERSION_FIRST;
@@ -65,6 +67,7 @@ export class Admission {
     this.#rooms.clear();
     this.#members.clear();
     this.#roomsByAccount.clear();
+    this.#blocked.clear();
     this.#ownerId = 0;
     this.#stateVersion = STATE_VERSION_FIRST;
     for (const change of snapshot.changes) this.apply(change);
@@ -113,6 +116,9 @@ export class Admission {
         removeFrom(this.#roomsByAccount, change.accountId, change.roomId);
         return;
       }
+      case "blocked":
+        this.#blocked.set(change.accountId, new Set(change.blockedIds));
+        return;
       case "read":
         return;
       case "state-version":
@@ -184,6 +190,14 @@ export class Admission {
 
   memberCount(roomId: number): number {
     return this.#members.get(roomId)?.size ?? 0;
+  }
+
+  /** Whether one of the two has blocked the other. */
+  areApart(oneId: number, otherId: number): boolean {
+    return (
+      this.#blocked.get(oneId)?.has(otherId) === true ||
+      this.#blocked.get(otherId)?.has(oneId) === true
+    );
   }
 
   /** Ids of the accounts in a room. */

@@ -7,6 +7,7 @@ import { applyCommand } from "./apply/apply-command.ts";
 import {
   ApplyContext,
   accountChange,
+  blockedChange,
   memberChange,
   roomChange,
   sessionChange,
@@ -291,7 +292,11 @@ export class ChatMachine {
     const { stateVersion } = this.#state;
     const changes: AdmissionChange[] = [];
     if (stateVersion > STATE_VERSION_FIRST) changes.push({ kind: "state-version", stateVersion });
-    for (const account of this.#state.accounts()) changes.push(accountChange(account));
+    for (const account of this.#state.accounts()) {
+      changes.push(accountChange(account));
+      const blocked = this.#state.blockedBy(account.id);
+      if (blocked.size > 0) changes.push(blockedChange(account.id, blocked));
+    }
     for (const session of this.#state.sessions()) changes.push(sessionChange(session));
     for (const room of this.#state.rooms()) {
       changes.push(roomChange(room));

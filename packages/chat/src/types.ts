@@ -69,6 +69,12 @@ export type AdmissionChange =
       readonly writeForbiddenUntilMs: number;
     }
   | { readonly kind: "member-removed"; readonly roomId: number; readonly accountId: number }
+  /** Whom the account has blocked, all of them. */
+  | {
+      readonly kind: "blocked";
+      readonly accountId: number;
+      readonly blockedIds: readonly number[];
+    }
   /** A member of a small room who shows it has read on. The tables don't keep it: it is for whom to tell of it. */
   | {
       readonly kind: "read";

@@ -28,7 +28,7 @@ interface Room {
 
 /**
  * For React: `useSyncExternalStore(readers.subscribe, () => readers.of(roomId))`, between `watch` and its end. Nobody in larger rooms, nor
- * for those who hide how far they have read, nor who hide it. Watches the client until `close`.
+ * for those who hide how far they have read, nor who hide it, nor who has blocked or is blocked. Watches the client until `close`.
  */
 export class RoomReaders {
   readonly #client: ParleyClient;
@@ -140,6 +140,7 @@ export class RoomReaders {
       }
       return;
     }
+    if (change?.$case === "blocked") this.#loadAll();
     if (change?.$case !== "membershipChanged" && change?.$case !== "roomReset") return;
     const room = this.#rooms.get(roomOf(event));
     if (room !== undefined) void this.#load(roomOf(event), room);

@@ -867,6 +867,21 @@ describe("read receipts", () => {
     expect(found).toHaveLength(1);
   });
 
+  test("catches what is told between two one of whom has blocked the other", () => {
+    const blocks = (index: number, blockedIds: number[]) => {
+      return { index, changes: [{ kind: "blocked", accountId: 2, blockedIds } as const] };
+    };
+    const checker = room();
+    checker.onApplied(1, batch(blocks(40, [1, 3]), blocks(50, [3]), blocks(60, [1, 3])));
+    const two = [RoomMember.fromPartial({ account: { id: 2 }, readSeq: 5 })];
+    checker.onReceipt("c1", 1, receipt(5), 45);
+    checker.onMembers("c1", 1, 7, 55, two);
+    expect(found).toEqual([]);
+    checker.onReceipt("c1", 1, receipt(5), 60);
+    checker.onMembers("c1", 1, 7, 45, two);
+    expect(found).toHaveLength(2);
+  });
+
   test("judges a list by the state that it is of", () => {
     const checker = room();
     const two = [RoomMember.fromPartial({ account: { id: 2 }, readSeq: 5 })];

@@ -2,7 +2,7 @@
 import { type BlockCommand, BlockResponse, LIMITS, type ParleyError } from "@parley/protocol";
 import type { AccountRow, RoomRow } from "../rows.ts";
 import { blockedEvent, peerIdOf } from "../views.ts";
-import { type ApplyContext, type Result, refuse } from "./context.ts";
+import { type ApplyContext, blockedChange, type Result, refuse } from "./context.ts";
 
 /** Deleted accounts leave the list with its next change. */
 export function block(context: ApplyContext, account: AccountRow, command: BlockCommand): Result {
@@ -26,6 +26,7 @@ export function block(context: ApplyContext, account: AccountRow, command: Block
       after.sort((x, y) => x - y),
       revision,
     );
+    context.changes.push(blockedChange(account.id, state.blockedBy(account.id)));
     context.toAccount(account.id, blockedEvent(revision, account.blocked));
   }
   const accountIds = [...state.blockedBy(account.id)];

@@ -62,6 +62,10 @@ export function accountChange(account: AccountRow): AdmissionChange {
   };
 }
 
+export function blockedChange(accountId: number, blocked: ReadonlySet<number>): AdmissionChange {
+  return { kind: "blocked", accountId, blockedIds: [...blocked] };
+}
+
 export function sessionChange(session: SessionRow): AdmissionChange {
   return {
     kind: "session",

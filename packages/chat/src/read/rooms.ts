@@ -1,5 +1,6 @@
 // Reads about rooms and their members.
 import {
+  BlockList,
   LIMITS,
   type ListMembersRequest,
   ListMembersResponse,
@@ -9,7 +10,7 @@ import {
 } from "@parley/protocol";
 import type { ChatDatabase, Statement } from "../database.ts";
 import { matchesGlob } from "../glob.ts";
-import { ACCOUNTS, MEMBERS, ROOMS } from "../rows.ts";
+import { ACCOUNTS, type AccountRow, MEMBERS, ROOMS } from "../rows.ts";
 import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
 import { normaliseRoomName } from "../text.ts";
 import { accountView, peerIdOf, roomView, writingView } from "../views.ts";
@@ -115,9 +116,10 @@ export class RoomReads {
     const afterId = Number(positionOf(list, request.pageToken));
     const room = readableRoom(this.#rows, request.roomId, accountId);
     const found = allArrays(this.#members, room.id, afterId, size + 1);
-    const isTold =
-      room.memberCount <= LIMITS.receiptMembersMax &&
-      this.#rows.account(accountId)?.readsHidden === false;
+    const asker = this.#rows.account(accountId);
+    const isTold = room.memberCount <= LIMITS.receiptMembersMax && asker?.readsHidden === false;
+    const isApart = (account: AccountRow) =>
+      hasBlocked(account, accountId) || (asker !== undefined && hasBlocked(asker, account.id));
     const members = found.slice(0, size).map((values) => {
       const member = MEMBERS.row(values);
       const account = ACCOUNTS.row(values.slice(MEMBERS.columns.length));
@@ -126,7 +128,9 @@ export class RoomReads {
         role: member.role as 1 | 2 | 3,
         joinedAtMs: member.joinedAtMs,
         readSeq:
-          member.accountId === accountId || (isTold && !account.readsHidden) ? member.readSeq : 0,
+          member.accountId === accountId || (isTold && !account.readsHidden && !isApart(account))
+            ? member.readSeq
+            : 0,
         ...writingView(member),
       };
     });
@@ -134,4 +138,8 @@ export class RoomReads {
     const nextPageToken = found.length > size ? pageToken(list, String(last)) : "";
     return ListMembersResponse.encode({ members, nextPageToken, revision, staleMs: 0 }).finish();
   }
+}
+
+function hasBlocked({ blocked }: AccountRow, accountId: number): boolean {
+  return blocked !== null && BlockList.decode(blocked).accountIds.includes(accountId);
 }

@@ -31,6 +31,11 @@ async function room() {
     roomId,
     of,
     read: (name: string, seq: number) => world.call("markRead", { roomId, seq }, of(name).token),
+    /** What a list of members tells somebody. */
+    listed: async (name: string) => {
+      const { members } = await world.call("listMembers", { roomId }, of(name).token);
+      return members.map(({ account, readSeq }) => `${account?.username} ${readSeq}`);
+    },
     /** The frames' worth of what somebody was told, in order: who has read how far. */
     told: (name: string) =>
       (clients.get(name)?.frames ?? []).flatMap(({ readReceipts }) =>
@@ -72,6 +77,22 @@ test("who hides it is told of nobody, and nobody of them, from the moment on", a
   await read("bob", 4);
   await world.clock.advance(LIMITS.receiptsGapMs + 50);
   expect(told("bob")).toEqual([["bob 4"]]);
+});
+
+test("of two one of whom has blocked the other neither is told of the other, from the moment on", async () => {
+  const { world, of, read, told, listed } = await room();
+  await read("ann", 3);
+  await read("bob", 4);
+  await read("cat", 5);
+  await world.call("block", { username: "bob", blocked: true }, of("ann").token);
+  await world.clock.advance(LIMITS.receiptsGapMs + 50);
+  expect(told("ann")).toEqual([["ann 3", "cat 5"]]);
+  expect(told("bob")).toEqual([["bob 4", "cat 5"]]);
+  expect(told("cat")).toEqual([["ann 3", "bob 4", "cat 5"]]);
+  expect(await listed("ann")).toEqual(["ann 3", "bob 0", "cat 5"]);
+  expect(await listed("bob")).toEqual(["ann 0", "bob 4", "cat 5"]);
+  await world.call("block", { username: "bob", blocked: false }, of("ann").token);
+  expect(await listed("bob")).toEqual(["ann 3", "bob 4", "cat 5"]);
 });
 
 test("who has left is told nothing, and nothing is told of them", async () => {

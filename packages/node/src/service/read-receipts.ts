@@ -52,7 +52,10 @@ export class ReadReceipts {
     });
   }
 
-  /** Members alone, of members alone, and none who hides how far they have read: as it is now. */
+  /**
+   * Members alone, of members alone, none who hides how far they have read, and of two neither to the other when one has blocked the other: as
+   * it is now.
+   */
   #tell(roomId: number, moved: ReadonlyMap<number, number>): void {
     const { replica, fanOut } = this.#parts;
     const { admission } = replica;
@@ -64,7 +67,14 @@ export class ReadReceipts {
     if (positions.length === 0) return;
     const field = readReceiptsField({ roomId, positions });
     for (const subscriber of fanOut.liveIn(roomId)) {
-      if (isShown(subscriber.accountId)) subscriber.readReceipts(field);
+      if (!isShown(subscriber.accountId)) continue;
+      const told = positions.filter(
+        ({ accountId }) => !admission.areApart(subscriber.accountId, accountId),
+      );
+      if (told.length === positions.length) subscriber.readReceipts(field);
+      else if (told.length > 0) {
+        subscriber.readReceipts(readReceiptsField({ roomId, positions: told }));
+      }
     }
   }
 }

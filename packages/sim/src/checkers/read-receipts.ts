@@ -1,4 +1,5 @@
-// How far somebody has read is told by those who show it, to those who show it, and to members; it is as far as they have said. What a
+// How far somebody has read is told by those who show it, to those who show it, and to members, not between two one of whom has blocked the
+// other; it is as far as they have said. What a
 // list says is judged by the state that it is of; what is pushed, by the states that the node may have looked at: none is older than
 // what the subscriber had been shown.
 import type { AppliedBatch } from "@parley/chat";
@@ -8,7 +9,7 @@ import type { Checker, Operation, Report } from "../observer.ts";
 
 const PROPERTY = "read receipts";
 
-/** From which revision on an account hides (true) or shows (false) how far it has read; ascending. */
+/** From which revision on an account hides (true) or shows (false) how far it has read, or has blocked another one or not; ascending. */
 interface Choice {
   readonly revision: number;
   readonly hidden: boolean;
@@ -20,7 +21,10 @@ export class ReadReceiptsChecker implements Checker {
   readonly #coverage: Coverage;
   /** The newest entry that any node has applied. */
   #applied = 0;
-  readonly #choices = new Map<number, Choice[]>();
+  /** By `who`, or `pair`. */
+  readonly #choices = new Map<string, Choice[]>();
+  /** Whom an account has ever blocked. */
+  readonly #everBlocked = new Map<number, Set<number>>();
   /** By room and account: the revision that ended the last membership; infinity while it lasts. */
   readonly #endedAt = new Map<string, number>();
   /** By room and account, the furthest that it has asked to be marked as read. */
@@ -49,10 +53,14 @@ export class ReadReceiptsChecker implements Checker {
         } else if (change.kind === "member-removed") {
           this.#endedAt.set(key(change.roomId, change.accountId), index);
         } else if (change.kind === "account") {
-          const choices = this.#choices.get(change.accountId) ?? [];
-          const hidden = change.readsHidden;
-          if (choices.at(-1)?.hidden !== hidden) choices.push({ revision: index, hidden });
-          this.#choices.set(change.accountId, choices);
+          this.#choose(who(change.accountId), index, change.readsHidden);
+        } else if (change.kind === "blocked") {
+          const ever = this.#everBlocked.get(change.accountId) ?? new Set<number>();
+          for (const id of change.blockedIds) ever.add(id);
+          this.#everBlocked.set(change.accountId, ever);
+          for (const id of ever) {
+            this.#choose(pair(change.accountId, id), index, change.blockedIds.includes(id));
+          }
         }
       }
     }
@@ -76,8 +84,13 @@ export class ReadReceiptsChecker implements Checker {
       if ((this.#endedAt.get(key(roomId, id)) ?? 0) <= seenRevision) {
         this.#fail(`${what}, and ${id} is not in it since before revision ${seenRevision}`);
       }
-      if (!this.#showed(id, seenRevision)) {
-        this.#fail(`${what}, and ${id} hides how far it reads since before ${seenRevision}`);
+      if (!this.#showed(who(id), seenRevision)) {
+        this.#fail(`${what}, and ${who(id)} since before ${seenRevision}`);
+      }
+    }
+    for (const name of [pair(accountId, readerId), pair(readerId, accountId)]) {
+      if (!this.#showed(name, seenRevision)) {
+        this.#fail(`${what}, and ${name} since before ${seenRevision}`);
       }
     }
   }
@@ -92,28 +105,44 @@ export class ReadReceiptsChecker implements Checker {
     for (const { account, readSeq } of members) {
       if (account === undefined || account.id === accountId || readSeq === 0) continue;
       this.#coverage.add("receipts-listed");
-      for (const id of [accountId, account.id]) {
-        if (!this.#hidAt(id, revision)) continue;
+      const names = [who(accountId), who(account.id)];
+      names.push(pair(accountId, account.id), pair(account.id, accountId));
+      for (const name of names) {
+        if (!this.#hidAt(name, revision)) continue;
         const what = `${client} reads at ${revision} how far account ${account.id} has read room ${roomId}`;
-        this.#fail(`${what}, and ${id} hides it`);
+        this.#fail(`${what}, and ${name}`);
       }
     }
   }
 
-  #hidAt(accountId: number, revision: number): boolean {
-    const choices = this.#choices.get(accountId) ?? [];
+  #choose(name: string, revision: number, hidden: boolean): void {
+    const choices = this.#choices.get(name) ?? [];
+    if (choices.at(-1)?.hidden !== hidden) choices.push({ revision, hidden });
+    this.#choices.set(name, choices);
+  }
+
+  #hidAt(name: string, revision: number): boolean {
+    const choices = this.#choices.get(name) ?? [];
     return choices.findLast((choice) => choice.revision <= revision)?.hidden === true;
   }
 
   /** In the state of that revision, or in a later one. */
-  #showed(accountId: number, revision: number): boolean {
-    const later = (this.#choices.get(accountId) ?? []).filter((one) => one.revision > revision);
-    return !this.#hidAt(accountId, revision) || later.some(({ hidden }) => !hidden);
+  #showed(name: string, revision: number): boolean {
+    const later = (this.#choices.get(name) ?? []).filter((one) => one.revision > revision);
+    return !this.#hidAt(name, revision) || later.some(({ hidden }) => !hidden);
   }
 
   #fail(detail: string): void {
     this.#report({ property: PROPERTY, detail });
   }
+}
+
+function who(accountId: number): string {
+  return `account ${accountId} hides it`;
+}
+
+function pair(accountId: number, otherId: number): string {
+  return `account ${accountId} has blocked ${otherId}`;
 }
 
 function key(roomId: number, accountId: number): string {

@@ -137,7 +137,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/chat/src/read/rooms.ts",
-        search: "(isTold && !account.readsHidden)",
+        search: "(isTold && !account.readsHidden && !isApart(account))",
         replacement: "isTold",
       },
     ],
@@ -150,12 +150,25 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "packages/node/src/service/read-receipts.ts",
-        search: "if (isShown(subscriber.accountId)) subscriber",
-        replacement: "subscriber",
+        search: "      if (!isShown(subscriber.accountId)) continue;\n",
+        replacement: "",
       },
     ],
     caughtBy: ["read receipts"],
     seedsMax: 4,
+  },
+  {
+    name: "receipts-between-blocked",
+    what: "whoever has blocked somebody is told how far that one reads, and the other way about",
+    edits: [
+      {
+        file: "packages/node/src/service/read-receipts.ts",
+        search: "!admission.areApart(subscriber.accountId, accountId)",
+        replacement: "admission.isMember(roomId, accountId)",
+      },
+    ],
+    caughtBy: ["read receipts"],
+    seedsMax: 8,
   },
   {
     name: "apply-looks-around",

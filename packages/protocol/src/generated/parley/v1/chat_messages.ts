@@ -600,8 +600,8 @@ export interface UpdateProfileResponse {
 
 /**
  * Blocks somebody for oneself, or takes that back; a repeat changes nothing. Nobody else is told. Who is blocked can't open or write
- * to a direct conversation with the blocker (BLOCKED), and mentions them no more; their messages in rooms are for the client to hide.
- * At most 500.
+ * to a direct conversation with the blocker (BLOCKED), and mentions them no more, and neither of the two is told how far the other has
+ * read; their messages in rooms are for the client to hide. At most 500.
  */
 export interface BlockRequest {
   username: string;
