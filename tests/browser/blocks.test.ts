@@ -1,71 +1,44 @@
 // Blocking somebody, in a real Chromium: what they write is folded, and they can write to one no more. And muting them: in a room they
 // can't write.
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import {
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import { describe, expect, test } from "vitest";
+import { CHROMIUM, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = sharedStage();
 
 describe.skipIf(CHROMIUM === undefined)("blocking", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("a blocked person's messages are folded on all tabs, and shown on demand", async () => {
-    const origin = `http://${cluster.node(1).http}`;
-    const [ada, bob] = await Promise.all([
-      Person.arrive(browser, "ada", origin),
-      Person.arrive(browser, "bob", origin),
+    const [tess, bill] = await Promise.all([
+      stage.member("tess", { room: "square" }),
+      stage.member("bill", { room: "square" }),
     ]);
-    await Promise.all([ada.signUp(), bob.signUp()]);
-    await ada.createRoom("square");
-    await bob.joinRoom("square");
-    await say(bob.page, "what a nuisance I am");
-    await ada.page.getByText("what a nuisance I am", { exact: true }).waitFor();
-    const other = await ada.tab(ada.page.url());
+    await say(bill.page, "what a nuisance I am");
+    await tess.page.getByText("what a nuisance I am", { exact: true }).waitFor();
+    const other = await tess.tab(tess.page.url());
     await other.getByText("what a nuisance I am", { exact: true }).waitFor();
-    await ada.page.getByRole("button", { name: /member/ }).click();
-    await ada.page.getByRole("button", { name: "Block", exact: true }).click();
-    await ada.page.getByText("bob is blocked.").waitFor();
-    await ada.page.keyboard.press("Escape");
-    for (const page of [ada.page, other]) {
+    await tess.page.getByRole("button", { name: /member/ }).click();
+    await tess.page.getByRole("button", { name: "Block", exact: true }).click();
+    await tess.page.getByText("bill is blocked.").waitFor();
+    await tess.page.keyboard.press("Escape");
+    for (const page of [tess.page, other]) {
       await page.getByText("what a nuisance I am", { exact: true }).waitFor({ state: "detached" });
     }
     await other.getByRole("button", { name: "Show", exact: true }).click();
     await other.getByText("what a nuisance I am", { exact: true }).waitFor();
-    await ada.page.getByRole("button", { name: "Account", exact: true }).click();
-    await ada.page.getByRole("button", { name: "Unblock" }).click();
-    await ada.page.getByText("bob is no longer blocked.").waitFor();
-    await ada.page.keyboard.press("Escape");
-    await ada.page.getByText("what a nuisance I am", { exact: true }).waitFor();
-    expect([...ada.complaints, ...bob.complaints]).toEqual([]);
-    await Promise.all([ada.context.close(), bob.context.close()]);
+    await tess.page.getByRole("button", { name: "Account", exact: true }).click();
+    await tess.page.getByRole("button", { name: "Unblock" }).click();
+    await tess.page.getByText("bill is no longer blocked.").waitFor();
+    await tess.page.keyboard.press("Escape");
+    await tess.page.getByText("what a nuisance I am", { exact: true }).waitFor();
+    expect([...tess.complaints, ...bill.complaints]).toEqual([]);
+    await Promise.all([tess.context.close(), bill.context.close()]);
   });
 
   test("a muted member can't write until it is lifted, keeps what they type, and is told why", async () => {
-    const origin = `http://${cluster.node(1).http}`;
     const [eva, tom] = await Promise.all([
-      Person.arrive(browser, "eva", origin),
-      Person.arrive(browser, "tom", origin),
+      stage.member("eva", { room: "hushed hall" }),
+      stage.member("tom", { room: "hushed hall" }),
     ]);
-    await Promise.all([eva.signUp(), tom.signUp()]);
-    await eva.createRoom("library");
-    await tom.joinRoom("library");
     await say(tom.page, "loud words");
     await committed(tom.page, "loud words").waitFor();
     await eva.page.getByRole("button", { name: /member/ }).click();

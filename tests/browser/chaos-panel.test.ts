@@ -1,31 +1,25 @@
 // The chaos panel of `parley dev` in a real Chromium: nodes are killed and cut off by its buttons while the checker counts.
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, launchChromium, PATIENCE_MS, Person } from "./chromium.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, PATIENCE_MS } from "./chromium.ts";
+import { ownStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = ownStage();
+
 /** The panel's link. */
 let panel: string;
 
 describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 }, () => {
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    const found = () => /http:\/\/127\.0\.0\.1:\d+\/[\w-]{20,}\//.exec(cluster.tail)?.[0];
+    const found = () => /http:\/\/127\.0\.0\.1:\d+\/[\w-]{20,}\//.exec(stage.cluster.tail)?.[0];
     await until(() => found() !== undefined, "the panel's link");
     panel = found() ?? "";
   }, 180_000);
 
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   const link = () => panel;
 
   test("P1, P2: kills and restarts by its buttons; nothing lost, nothing doubled, and the nodes are told apart", async () => {
-    const page = await browser.newPage();
+    const page = await stage.browser.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(error.message));
@@ -34,7 +28,7 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
     // The first account of an instance is to be a person's.
     await checker.click();
     await page.getByText("make an account of your own first").waitFor();
-    const owner = await Person.arrive(browser, "owner", `http://${cluster.node(1).http}`);
+    const owner = await stage.arrive("owner");
     await owner.signUp();
     await checker.click();
     const count = async (name: string) => {
@@ -72,7 +66,7 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
   });
 
   test("P1, P2, P6: nodes are cut off from the others, and from clients; the page's cluster view shows who lags, and nothing is lost", async () => {
-    const page = await browser.newPage();
+    const page = await stage.browser.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     await page.goto(link());
     const count = async (name: string) => {
@@ -104,8 +98,7 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
     };
     const first = await leaderBut(0);
     const served = first === 3 ? 2 : 3;
-    const person = await Person.arrive(browser, "watcher", `http://${cluster.node(served).http}`);
-    await person.signUp();
+    const person = await stage.member("watcher", { node: served });
     await person.page.locator(".pill").click();
     const row = (node: number) =>
       person.page
@@ -162,7 +155,7 @@ describe.skipIf(CHROMIUM === undefined)("the chaos panel", { timeout: 300_000 },
     expect(await act({})).toBe(404);
     expect(await act({ origin: "http://evil.example" })).toBe(404);
     expect(await act({ origin: `http://localhost:${host.split(":")[1]}` })).toBe(404);
-    expect(cluster.node(1).pid).not.toBeNull();
+    expect(stage.cluster.node(1).pid).not.toBeNull();
     const answer = await fetch(`${link()}act`, {
       method: "POST",
       headers: { origin },

@@ -1,6 +1,6 @@
 // A real Chromium, and people in it who use the page as people do.
-import { existsSync } from "node:fs";
-import { AxeBuilder } from "@axe-core/playwright";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
 
@@ -12,13 +12,30 @@ export const CHROMIUM = [
   "/usr/bin/google-chrome",
 ].find((path) => path !== "" && existsSync(path));
 
+/** The script that puts axe into a page: of the package's own dependency, because the package itself puts it there anew for each look. */
+const AXE_PACKAGE = createRequire(import.meta.url).resolve("@axe-core/playwright");
+const AXE = readFileSync(createRequire(AXE_PACKAGE).resolve("axe-core/axe.min.js"), "utf8");
+
+/** As much of it as is used here. */
+interface Axe {
+  run(options: object): Promise<{
+    readonly violations: readonly {
+      readonly id: string;
+      readonly nodes: readonly { readonly html: string }[];
+    }[];
+  }>;
+}
+
+export const CHROMIUM_ARGS = ["--no-sandbox", "--disable-background-networking"];
+
 export function launchChromium(more: readonly string[] = []): Promise<Browser> {
-  const args = ["--no-sandbox", "--disable-background-networking", ...more];
-  return chromium.launch({ executablePath: CHROMIUM ?? "", args });
+  return chromium.launch({ executablePath: CHROMIUM ?? "", args: [...CHROMIUM_ARGS, ...more] });
 }
 
 /** Generous: the machines are slow at times. */
 export const PATIENCE_MS = 60_000;
+
+export const VIEWPORT = { width: 1200, height: 760 };
 
 /** A person with a browser of their own: storage, workers and tabs are shared with nobody. */
 export class Person {
@@ -38,11 +55,7 @@ export class Person {
   }
 
   static async arrive(browser: Browser, name: string, origin: string): Promise<Person> {
-    return Person.in(
-      await browser.newContext({ viewport: { width: 1200, height: 760 } }),
-      name,
-      origin,
-    );
+    return Person.in(await browser.newContext({ viewport: VIEWPORT }), name, origin);
   }
 
   /** With a browser that was set up for them. */
@@ -127,6 +140,12 @@ export function bodies(page: Page): Promise<readonly string[]> {
   return page.locator(".message .body").allTextContents();
 }
 
+/** The node that a page is connected to, as its pill says; 0 = none. */
+export async function servingNode(page: Page): Promise<number> {
+  const text = await page.locator(".pill").textContent();
+  return Number(/node (\d+)/.exec(text ?? "")?.[1] ?? 0);
+}
+
 /** The message with this text has been committed. */
 export function committed(page: Page, text: string) {
   return page
@@ -134,14 +153,31 @@ export function committed(page: Page, text: string) {
     .locator('.tick[data-kind="committed"]');
 }
 
+/** Of axe's rules, those whose outcome depends on colours. */
+export const COLOUR_RULES = ["color-contrast", "link-in-text-block"];
+
 /**
- * Nothing that a screen reader or a keyboard would stumble over; `what` was looked at, for the failure. Looked at within the page: a second page,
- * opened and closed for it, can take the focus along when it goes, and Chromium then gives it to the first thing on the page.
+ * Nothing that a screen reader or a keyboard would stumble over; `what` was looked at, for the failure. `rules`: only these of axe's; left out: all. It looks
+ * from within the page: a second page, opened and closed for it, can take the focus along when it goes, and Chromium then gives it to the first
+ * thing on the page.
  */
-export async function hasNoViolations(page: Page, what = ""): Promise<void> {
-  const axe = new AxeBuilder({ page }).setLegacyMode();
-  // To tell of all that is well takes as long as to look.
-  const { violations } = await axe.options({ resultTypes: ["violations"] }).analyze();
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+export async function hasNoViolations(
+  page: Page,
+  what = "",
+  rules: readonly string[] = [],
+): Promise<void> {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
+  const found = await page.evaluate(
+    async (only) => {
+      const { axe } = globalThis as unknown as { readonly axe: Axe };
+      const { violations } = await axe.run({
+        // To tell of all that is well takes as long as to look.
+        resultTypes: ["violations"],
+        ...(only.length === 0 ? {} : { runOnly: { type: "rule", values: only } }),
+      });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+    },
+    [...rules],
+  );
   expect(found, what).toEqual([]);
 }

@@ -2,19 +2,13 @@
 // a screen reader would stumble over.
 import { invitePath, newSecret, type ParleyClient, passwordPath } from "@parley/client";
 import { uploadFile } from "@parley/client/files";
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import {
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
-import { createRooms, sdkPerson } from "./sdk-person.ts";
+import { CHROMIUM, COLOUR_RULES, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { createRooms, OWNER, sdkPerson, sdkReturns } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
+
+const stage = sharedStage();
 
 const PHONE = { width: 390, height: 780 };
 const PNG = Buffer.from(
@@ -25,59 +19,59 @@ const FORMATTED =
   "A **bold** word, [a link](https://example.org), `code`, ~~gone~~.\n\n> quoted\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |";
 const CODE = "```ts\nconst a: number = 1; // why\n```\n\n```diff\n- old\n+ new\n```";
 
-let cluster: DevCluster;
-let browser: Browser;
 /** Of programs: they fill the room in which a browser looks around. */
-let people: { readonly ann: ParleyClient; readonly bob: ParleyClient; readonly mal: ParleyClient };
+let people: {
+  readonly owner: ParleyClient;
+  readonly otto: ParleyClient;
+  readonly rolf: ParleyClient;
+};
 let gallery: number;
 
-const origin = () => `http://${cluster.node(1).http}`;
-
-/** In both schemes. */
+/** In both schemes; they differ in nothing but colours. */
 async function isReadable(page: Page, what: string): Promise<void> {
-  for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await hasNoViolations(page, `${what}, ${colorScheme}`);
-  }
+  await page.emulateMedia({ colorScheme: "dark" });
+  await hasNoViolations(page, `${what}, dark`);
+  await page.emulateMedia({ colorScheme: "light" });
+  await hasNoViolations(page, `${what}, light`, COLOUR_RULES);
 }
 
-/** Messages of every sort in the gallery, from Ann and from others, some of them unread; and rooms beside it that have something new. */
+/** Messages of every sort in the gallery, from the owner and from others, some of them unread; and rooms beside it that have something new. */
 async function fillRooms(): Promise<void> {
-  const { ann, bob, mal } = people;
-  const [first = 0, attic = 0] = await createRooms(ann, ["gallery", "attic"]);
+  const { owner, otto, rolf } = people;
+  const [first = 0, gable = 0] = await createRooms(owner, ["gallery", "gable"]);
   gallery = first;
-  for (const client of [bob, mal]) {
-    for (const roomId of [gallery, attic]) await client.call("joinRoom", { roomId });
+  for (const client of [otto, rolf]) {
+    for (const roomId of [gallery, gable]) await client.call("joinRoom", { roomId });
   }
-  const { message: root } = await ann.send(gallery, FORMATTED);
-  const { message: code } = await ann.send(gallery, CODE);
-  const { message: wrong } = await ann.send(gallery, "wrong");
-  const { message: gone } = await ann.send(gallery, "gone");
-  await ann.call("edit", { roomId: gallery, seq: wrong.seq, body: "right", expectedVersion: 0 });
-  await ann.call("delete", { roomId: gallery, seqs: [gone.seq] });
-  await ann.call("pin", { roomId: gallery, seq: code.seq, pinned: true });
-  await ann.call("markRead", { roomId: gallery, seq: gone.seq });
-  await ann.call("block", { username: "mal", blocked: true });
-  await ann.call("setRoomPreference", { roomId: attic, starred: true, muted: true });
-  await mal.send(gallery, "from somebody who is blocked");
-  await bob.send(gallery, "an answer", { replyToSeq: root.seq });
-  await bob.send(gallery, "in the thread", { threadRootSeq: root.seq });
-  await bob.send(gallery, "and *once* more", { threadRootSeq: root.seq });
+  const { message: root } = await owner.send(gallery, FORMATTED);
+  const { message: code } = await owner.send(gallery, CODE);
+  const { message: wrong } = await owner.send(gallery, "wrong");
+  const { message: gone } = await owner.send(gallery, "gone");
+  await owner.call("edit", { roomId: gallery, seq: wrong.seq, body: "right", expectedVersion: 0 });
+  await owner.call("delete", { roomId: gallery, seqs: [gone.seq] });
+  await owner.call("pin", { roomId: gallery, seq: code.seq, pinned: true });
+  await owner.call("markRead", { roomId: gallery, seq: gone.seq });
+  await owner.call("block", { username: "rolf", blocked: true });
+  await owner.call("setRoomPreference", { roomId: gable, starred: true, muted: true });
+  await rolf.send(gallery, "from somebody who is blocked");
+  await otto.send(gallery, "an answer", { replyToSeq: root.seq });
+  await otto.send(gallery, "in the thread", { threadRootSeq: root.seq });
+  await otto.send(gallery, "and *once* more", { threadRootSeq: root.seq });
   for (const [client, emoji] of [
-    [bob, "🎉"],
-    [ann, "🎉"],
-    [bob, "👀"],
+    [otto, "🎉"],
+    [owner, "🎉"],
+    [otto, "👀"],
   ] as const)
     await client.call("react", { roomId: gallery, seq: root.seq, emoji, add: true });
   const files = [
-    await uploadFile(bob, { clientFileId: "1", name: "dot.png", bytes: PNG }),
-    await uploadFile(bob, { clientFileId: "2", name: "notes.txt", bytes: Buffer.from("notes") }),
+    await uploadFile(otto, { clientFileId: "1", name: "dot.png", bytes: PNG }),
+    await uploadFile(otto, { clientFileId: "2", name: "notes.txt", bytes: Buffer.from("notes") }),
   ];
-  await bob.send(gallery, "files", { files });
-  await bob.send(gallery, "@ann, look: https://example.org and `this`");
-  await bob.send(attic, "@ann, here too");
-  const { room: direct } = await bob.call("openDirect", { username: "ann" });
-  await bob.send(direct?.id ?? 0, "only for you");
+  await otto.send(gallery, "files", { files });
+  await otto.send(gallery, "@owner, look: https://example.org and `this`");
+  await otto.send(gable, "@owner, here too");
+  const { room: direct } = await otto.call("openDirect", { username: "owner" });
+  await otto.send(direct?.id ?? 0, "only for you");
 }
 
 function row(page: Page, text: string): Locator {
@@ -91,24 +85,24 @@ async function act(page: Page, text: string, name: string): Promise<void> {
 
 describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-    const ann = await sdkPerson(cluster, "ann");
-    const [bob, mal] = await Promise.all([sdkPerson(cluster, "bob"), sdkPerson(cluster, "mal")]);
-    people = { ann, bob, mal };
+    const owner = await sdkReturns(stage.cluster, OWNER);
+    const [otto, rolf] = await Promise.all([
+      sdkPerson(stage.cluster, "otto"),
+      sdkPerson(stage.cluster, "rolf"),
+    ]);
+    people = { owner, otto, rolf };
     await fillRooms();
   }, 180_000);
 
   afterAll(async () => {
     await Promise.all(Object.values(people ?? {}).map((client) => client.close()));
-    await browser?.close();
-    await cluster?.destroy();
   }, 60_000);
 
   test("who is not in yet: signing in, making an account, a password link, and the welcome", async () => {
-    const eve = await Person.arrive(browser, "eve", origin());
-    const { page } = eve;
+    const nora = await stage.arrive("nora");
+    const { page } = nora;
     await isReadable(page, "signing in");
-    await page.getByLabel("Username").fill("ann");
+    await page.getByLabel("Username").fill(OWNER);
     await page.getByLabel("Password").fill("a wrong password");
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("alert").waitFor();
@@ -116,23 +110,23 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: "I am new here" }).click();
     await isReadable(page, "a new account");
     await page.reload();
-    await eve.signUp();
+    await nora.signUp();
     await page.getByRole("heading", { name: "Welcome" }).waitFor();
     await isReadable(page, "the welcome");
     await page.setViewportSize(PHONE);
     await isReadable(page, "the welcome on a phone");
-    const tab = await eve.tab(`${origin()}${passwordPath(newSecret())}`);
+    const tab = await nora.tab(`${stage.originOf(1)}${passwordPath(newSecret())}`);
     await tab.getByLabel("New password").fill("another long password");
     await tab.getByRole("button", { name: "Set the password" }).click();
     await tab.getByRole("alert").waitFor();
     await isReadable(tab, "a password link that does not count");
-    expect(eve.complaints).toEqual([]);
-    await eve.context.close();
+    expect(nora.complaints).toEqual([]);
+    await nora.context.close();
   });
 
   test("a room with every sort of message, what is done with them, and a thread; at a desk and on a phone", async () => {
-    const ann = await Person.returns(browser, "ann", origin());
-    const { page } = ann;
+    const owner = await stage.returns(OWNER);
+    const { page } = owner;
     await page.getByRole("link", { name: /^gallery/ }).waitFor();
     await isReadable(page, "the welcome with rooms");
     await page.getByRole("link", { name: /^gallery/ }).click();
@@ -147,9 +141,9 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await page.locator(".message.target").waitFor();
     await isReadable(page, "the message of the address");
     await act(page, "an answer", "Reply");
-    await page.getByText("Answering bob").waitFor();
-    await composer(page).pressSequentially("@b");
-    await page.getByRole("option", { name: "bob" }).waitFor();
+    await page.getByText("Answering otto").waitFor();
+    await composer(page).pressSequentially("@o");
+    await page.getByRole("option", { name: "otto" }).waitFor();
     await isReadable(page, "an answer, and names for it");
     await composer(page).fill("");
     await act(page, "right", "Edit");
@@ -181,21 +175,21 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: "All rooms" }).click();
     await page.getByRole("navigation").waitFor();
     await isReadable(page, "the rooms on a phone");
-    await page.goto(`${origin()}/r/9999`);
+    await page.goto(`${stage.originOf(1)}/r/9999`);
     await page.getByText("You are not in that room.").waitFor();
     await isReadable(page, "the rooms on a phone, and why they are shown");
-    expect(ann.modals).toEqual([]);
-    expect(ann.complaints).toEqual([]);
-    await ann.context.close();
+    expect(owner.modals).toEqual([]);
+    expect(owner.complaints).toEqual([]);
+    await owner.context.close();
   });
 
   test("every dialog", async () => {
     const secret = newSecret();
-    const { bob } = people;
-    const [elsewhere = 0] = await createRooms(bob, ["elsewhere"]);
-    await bob.call("createInvite", { roomId: elsewhere, secret, ttlMs: 0 });
-    const ann = await Person.returns(browser, "ann", `${origin()}/r/${gallery}`);
-    const { page } = ann;
+    const { otto } = people;
+    const [ottoman = 0] = await createRooms(otto, ["ottoman"]);
+    await otto.call("createInvite", { roomId: ottoman, secret, ttlMs: 0 });
+    const owner = await stage.returns(OWNER, 1, `/r/${gallery}`);
+    const { page } = owner;
     await row(page, "look: ").waitFor();
     const nav = page.getByRole("navigation");
     const dialog = page.getByRole("dialog");
@@ -223,8 +217,9 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await dialog.getByRole("alert").waitFor();
     await look("a new room that is refused");
     await open("Find rooms", false);
-    await dialog.getByText("elsewhere").waitFor();
-    await dialog.getByText("@bob").waitFor();
+    await dialog.getByPlaceholder("Part of a name").fill("otto");
+    await dialog.getByText("ottoman").waitFor();
+    await dialog.getByText("@otto").waitFor();
     await look("the directory");
     await page.locator(".pill").click();
     await dialog.getByRole("cell", { name: "leader" }).waitFor();
@@ -233,7 +228,7 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await dialog.getByLabel("Accounts here can be made by").waitFor();
     await dialog.getByRole("button", { name: "Unblock" }).waitFor();
     await dialog.getByText("Delete the account").click();
-    await dialog.getByLabel("Somebody forgot").fill("bob");
+    await dialog.getByLabel("Somebody forgot").fill("otto");
     await dialog.getByRole("button", { name: "Make a link" }).click();
     await dialog.getByLabel("Password link").waitFor();
     await look("the account");
@@ -243,7 +238,7 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await dialog.getByRole("listitem").waitFor();
     await look("the pins");
     await page.getByRole("button", { name: "3 members" }).click();
-    await dialog.getByText("@bob").waitFor();
+    await dialog.getByText("@otto").waitFor();
     await dialog.getByText("Invite links").click();
     await dialog.getByRole("button", { name: "Make a link" }).click();
     await dialog.getByLabel("Invite link", { exact: true }).waitFor();
@@ -253,27 +248,27 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: "Emoji", exact: true }).click();
     await dialog.getByRole("gridcell").first().waitFor();
     await look("the emoji");
-    await page.goto(`${origin()}${invitePath(secret)}`);
+    await page.goto(`${stage.originOf(1)}${invitePath(secret)}`);
     await dialog.getByRole("button", { name: "Join" }).waitFor();
     await look("an invite");
     expect(titles.size).toBe(12);
-    expect(ann.modals).toEqual([]);
-    expect(ann.complaints).toEqual([]);
-    await ann.context.close();
+    expect(owner.modals).toEqual([]);
+    expect(owner.complaints).toEqual([]);
+    await owner.context.close();
   });
 
   test("bad times: no server, and what waits or is not taken", async () => {
-    const ann = await Person.returns(browser, "ann", origin());
-    const { page } = ann;
-    await people.bob.call("block", { username: "ann", blocked: true });
-    await page.getByRole("link", { name: /^bob/ }).click();
+    const owner = await stage.returns(OWNER);
+    const { page } = owner;
+    await people.otto.call("block", { username: "owner", blocked: true });
+    await page.getByRole("link", { name: /^otto/ }).click();
     await page.getByText("only for you").waitFor();
     await say(page, "does that arrive?");
     await page.locator(".message.failed").waitFor();
     await isReadable(page, "a message that is not taken");
     await page.getByRole("link", { name: /^gallery/ }).click();
     await row(page, "look: ").waitFor();
-    cluster.kill(1);
+    for (const { id } of stage.cluster.nodes) stage.cluster.kill(id);
     await say(page, "it waits");
     await page.locator(".message.unsent", { hasText: "it waits" }).waitFor();
     await page.getByText("Reconnecting, your messages are kept; 1 message waiting").waitFor();
@@ -288,10 +283,10 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await page.keyboard.press("Escape");
     await page.setViewportSize(PHONE);
     await isReadable(page, "no server, on a phone");
-    await cluster.restart(1);
+    await stage.cluster.heal();
     await committed(page, "it waits").waitFor();
-    expect(ann.modals).toEqual([]);
-    expect(ann.complaints).toEqual([]);
-    await ann.context.close();
+    expect(owner.modals).toEqual([]);
+    expect(owner.complaints).toEqual([]);
+    await owner.context.close();
   });
 });

@@ -1,24 +1,13 @@
 // Far more than a person types: a megabyte pasted, ten thousand emoji, a thousand rooms. Said plainly, nothing is lost, and the page stays quick.
-import { ParleyClient } from "@parley/client";
-import { grpcCarrier } from "@parley/client/grpc";
-import { RoomVisibility } from "@parley/protocol";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import {
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { createRooms, sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = sharedStage();
 
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
 const ROOMS = 1_000;
 /** What nobody would call frozen; several times what a quiet machine takes. */
 const TASK_MS_MAX = 1_000;
@@ -41,25 +30,14 @@ async function watchTasks(page: Page): Promise<() => Promise<number>> {
 }
 
 describe.skipIf(CHROMIUM === undefined)("far too much", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("a megabyte of lines is pasted: it is said to be too long, kept over a reload, and the page stays quick", async () => {
-    const ann = await Person.arrive(browser, "ann", originOf(1));
-    await ann.signUp();
-    await ann.createRoom("archive");
-    const { page } = ann;
+    const pam = await stage.member("pam", { room: "vault" });
+    const { page } = pam;
     const longest = await watchTasks(page);
     const lines = Array.from({ length: 1 << 16 }, (_, at) => `line ${at}`.padEnd(15, "."));
     const paste = `${lines.join("\n")}!`;
     expect(paste.length).toBe(1 << 20);
-    await ann.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await pam.context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
     const fillClipboard = (text: string) =>
       page.evaluate((wanted) => navigator.clipboard.writeText(wanted), text);
@@ -93,19 +71,16 @@ describe.skipIf(CHROMIUM === undefined)("far too much", { timeout: 300_000 }, ()
     await page.getByText("22,000 of at most 16,384 bytes").waitFor();
     expect(await composer(page).inputValue()).toBe("many words ".repeat(2_000));
     expect(await page.locator(".message").count()).toBe(1);
-    expect(ann.complaints).toEqual([]);
-    await ann.context.close();
+    expect(pam.complaints).toEqual([]);
+    await pam.context.close();
   });
 
   test("ten thousand emoji are too many for a message and stay; as many as fit are sent, and seen whole", async () => {
-    const [bob, cyd] = await Promise.all([
-      Person.arrive(browser, "bob", originOf(1)),
-      Person.arrive(browser, "cyd", originOf(1)),
+    const [quin, rex] = await Promise.all([
+      stage.member("quin", { room: "party" }),
+      stage.member("rex", { room: "party" }),
     ]);
-    await Promise.all([bob.signUp(), cyd.signUp()]);
-    await bob.createRoom("party");
-    await cyd.joinRoom("party");
-    const { page } = bob;
+    const { page } = quin;
     await composer(page).fill("🎉".repeat(10_000));
     await composer(page).press("Enter");
     await page.getByText(/40,000 of at most 16,384 bytes/).waitFor();
@@ -114,35 +89,31 @@ describe.skipIf(CHROMIUM === undefined)("far too much", { timeout: 300_000 }, ()
     const most = "🎉".repeat(4_096);
     await say(page, most);
     await committed(page, most).waitFor();
-    const seen = cyd.page.locator(".message .body");
+    const seen = rex.page.locator(".message .body");
     await seen.waitFor();
     expect(await seen.textContent()).toBe(most);
-    const width = await cyd.page.evaluate(
+    const width = await rex.page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
     expect(width).toBe(0);
     expect(await longest()).toBeLessThan(TASK_MS_MAX);
-    for (const person of [bob, cyd]) {
+    for (const person of [quin, rex]) {
       expect(person.complaints).toEqual([]);
       await person.context.close();
     }
   });
 
   test("a thousand rooms: sidebar, switcher and directory stay quick", async () => {
-    const owner = new ParleyClient({ servers: cluster.addresses, carrier: grpcCarrier({}) });
-    await owner.start();
-    await owner.register({ username: "dan", password: "a long password" });
-    const visibility = RoomVisibility.ROOM_VISIBILITY_PUBLIC;
-    await Promise.all(
-      Array.from({ length: ROOMS }, (_, at) =>
-        owner.call("createRoom", { name: `room ${String(at).padStart(4, "0")}`, visibility }),
-      ),
+    const client = await sdkPerson(stage.cluster, "stan");
+    await createRooms(
+      client,
+      Array.from({ length: ROOMS }, (_, at) => `room ${String(at).padStart(4, "0")}`),
     );
-    const dan = await Person.returns(browser, "dan", originOf(1));
-    const { page } = dan;
+    const stan = await stage.browserOf(client);
+    const { page } = stan;
     const links = page.locator(".sidebar a.room");
     await page.getByRole("link", { name: "room 0000" }).waitFor();
-    // Each once; whoever was first is in #general, too.
+    // Each once; whoever is new is in #general, too.
     await until(async () => (await links.count()) >= ROOMS, "all of them");
     const names = await links.allTextContents();
     expect(names.filter((name) => name.includes("room "))).toHaveLength(ROOMS);
@@ -159,7 +130,7 @@ describe.skipIf(CHROMIUM === undefined)("far too much", { timeout: 300_000 }, ()
     // News from many of them at once, while one writes.
     const roomId = Number(/\/r\/(\d+)/.exec(page.url())?.[1]);
     const elsewhere = Array.from({ length: 100 }, (_, at) => roomId - 1 - at);
-    const told = Promise.all(elsewhere.map((id) => owner.send(id, "@dan, news").catch(String)));
+    const told = Promise.all(elsewhere.map((id) => client.send(id, "@stan, news").catch(String)));
     await say(page, "meanwhile");
     await committed(page, "meanwhile").waitFor();
     await told;
@@ -167,8 +138,8 @@ describe.skipIf(CHROMIUM === undefined)("far too much", { timeout: 300_000 }, ()
     await page.getByPlaceholder("Part of a name").fill("room 09");
     await page.getByText("None by that name.").waitFor();
     expect(await longest()).toBeLessThan(TASK_MS_MAX);
-    expect(dan.complaints).toEqual([]);
-    await owner.close();
-    await dan.context.close();
+    expect(stan.complaints).toEqual([]);
+    await client.close();
+    await stan.context.close();
   });
 });

@@ -1,19 +1,17 @@
 // Files in messages: chosen, dropped and pasted, on their way while servers die, seen and saved by others; and files that are not what they say.
-import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, composer, hasNoViolations, launchChromium, Person } from "./chromium.ts";
+import { buffer } from "node:stream/consumers";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, composer, hasNoViolations, type Person } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
+
+const stage = sharedStage();
 
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
-
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
 
 interface Chosen {
   readonly name: string;
@@ -82,31 +80,23 @@ async function saved(page: Page, name: string): Promise<Buffer> {
     .click();
   const download = await coming;
   expect(download.suggestedFilename()).toBe(name);
-  return readFileSync(await download.path());
+  return buffer(await download.createReadStream());
 }
 
 describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
-  let ann: Person;
-  let bob: Person;
+  let flo: Person;
+  let gabe: Person;
 
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    ann = await Person.arrive(browser, "ann", originOf(1));
-    await ann.signUp();
-    await ann.createRoom("pictures");
-    bob = await Person.arrive(browser, "bob", originOf(2));
-    await bob.signUp();
-    await bob.joinRoom("pictures");
+    [flo, gabe] = await Promise.all([
+      stage.member("flo", { room: "pictures" }),
+      stage.member("gabe", { node: 2, room: "pictures" }),
+    ]);
   }, 240_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
 
   test("a picture and a file go with a message; the other one sees the picture and saves both", async () => {
     const notes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 13) & 0xff));
-    const { page } = ann;
+    const { page } = flo;
     await choose(
       page,
       { name: "dot.png", mimeType: "image/png", buffer: PNG },
@@ -116,24 +106,24 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await hasNoViolations(page);
     await composer(page).fill("look at this");
     await send(page);
-    const message = bob.page.locator(".message", { hasText: "look at this" });
+    const message = gabe.page.locator(".message", { hasText: "look at this" });
     await message.getByRole("img", { name: "dot.png" }).waitFor();
-    expect((await saved(bob.page, "notes.bin")).equals(notes)).toBe(true);
-    expect((await saved(bob.page, "dot.png")).equals(PNG)).toBe(true);
-    await hasNoViolations(bob.page);
+    expect((await saved(gabe.page, "notes.bin")).equals(notes)).toBe(true);
+    expect((await saved(gabe.page, "dot.png")).equals(PNG)).toBe(true);
+    await hasNoViolations(gabe.page);
   });
 
   test("a large picture is seen small at once, by a preview that its author's browser made, and large when it is asked for", async () => {
-    const photo = await painted(ann.page, 1_600, 1_000);
+    const photo = await painted(flo.page, 1_600, 1_000);
     expect(photo.length).toBeGreaterThan(1024 * 1024);
-    await choose(ann.page, { name: "photo.png", mimeType: "image/png", buffer: photo });
-    await composer(ann.page).fill("from the hill");
+    await choose(flo.page, { name: "photo.png", mimeType: "image/png", buffer: photo });
+    await composer(flo.page).fill("from the hill");
     await until(
-      async () => (await ann.page.locator(".uploads progress").count()) === 0,
+      async () => (await flo.page.locator(".uploads progress").count()) === 0,
       "it is up",
     );
-    await send(ann.page);
-    const { page } = bob;
+    await send(flo.page);
+    const { page } = gabe;
     const small = page.locator(".message img[alt='photo.png']");
     const widthOf = (picture: typeof small) =>
       picture.evaluate(async (image: HTMLImageElement) => {
@@ -151,38 +141,38 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
       "Show photo.png",
     );
     expect((await saved(page, "photo.png")).equals(photo)).toBe(true);
-    await ann.page.getByRole("button", { name: "Account" }).click();
-    await ann.page.getByText(/Your files take \d+ of 256 MiB/).waitFor();
-    await ann.page.keyboard.press("Escape");
+    await flo.page.getByRole("button", { name: "Account" }).click();
+    await flo.page.getByText(/Your files take \d+ of 256 MiB/).waitFor();
+    await flo.page.keyboard.press("Escape");
   });
 
   test("servers die while a large file is on its way: it arrives whole, once", async () => {
     const large = Buffer.alloc(6 * 1024 * 1024, "all of it ");
-    const { page } = ann;
+    const { page } = flo;
     await choose(page, { name: "large.bin", mimeType: "", buffer: large });
     const bar = page.locator(".uploads progress");
     await until(
       async () => Number(await bar.getAttribute("value").catch(() => "1")) > 0,
       "some of it to be there",
     );
-    cluster.kill(1);
+    stage.cluster.kill(1);
     await until(async () => (await bar.count()) === 0, "the file to be up");
     await send(page);
-    const files = bob.page.getByRole("button", { name: "Save large.bin" });
+    const files = gabe.page.getByRole("button", { name: "Save large.bin" });
     await files.first().waitFor();
-    expect((await saved(bob.page, "large.bin")).equals(large)).toBe(true);
+    expect((await saved(gabe.page, "large.bin")).equals(large)).toBe(true);
     expect(await files.count()).toBe(1);
-    await cluster.restart(1);
+    await stage.cluster.restart(1);
   });
 
   test("what is dropped and pasted is taken; what was chosen can be left out; a message may be files alone", async () => {
-    const { page } = ann;
+    const { page } = flo;
     await hand(page, "drop", "dropped.txt", "dropped");
     await hand(page, "paste", "pasted.txt", "pasted");
     await page.getByRole("button", { name: "Leave dropped.txt out" }).click();
     // As the text is, it is kept while one looks into another room.
     const back = page.url();
-    await ann.createRoom("elsewhere");
+    await flo.createRoom("corridor");
     expect(await page.locator(".uploads").count()).toBe(0);
     await page.goBack();
     await until(() => page.url() === back, "the room again");
@@ -193,13 +183,13 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await page.locator(".uploads", { hasText: "pasted.txt" }).waitFor();
     await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
     await send(page);
-    await bob.page.getByRole("button", { name: "Save pasted.txt" }).waitFor();
-    expect(await bob.page.getByRole("button", { name: "Save dropped.txt" }).count()).toBe(0);
-    expect((await saved(bob.page, "pasted.txt")).toString()).toBe("pasted");
+    await gabe.page.getByRole("button", { name: "Save pasted.txt" }).waitFor();
+    expect(await gabe.page.getByRole("button", { name: "Save dropped.txt" }).count()).toBe(0);
+    expect((await saved(gabe.page, "pasted.txt")).toString()).toBe("pasted");
   });
 
   test("what is not what it says is no picture, what is too large or empty is refused, and nothing of it runs", async () => {
-    const { page } = ann;
+    const { page } = flo;
     const script = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
     const bomb = Buffer.from(PNG);
     bomb.writeUInt32BE(60_000, 16);
@@ -213,7 +203,7 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await until(async () => (await page.locator(".uploads progress").count()) === 0, "all up");
     await composer(page).fill("open these");
     await send(page);
-    const message = bob.page.locator(".message", { hasText: "open these" });
+    const message = gabe.page.locator(".message", { hasText: "open these" });
     await until(
       async () => (await message.getByText("This is no picture").count()) === 3,
       "each to be known for what it is",
@@ -229,19 +219,19 @@ describe.skipIf(CHROMIUM === undefined)("files", { timeout: 300_000 }, () => {
     await choose(page, { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) });
     await page.getByText("This file is empty.").waitFor();
     await page.getByRole("button", { name: "Leave empty.txt out" }).click();
-    for (const person of [ann, bob]) {
+    for (const person of [flo, gabe]) {
       expect(person.modals).toEqual([]);
       expect(person.complaints).toEqual([]);
     }
   });
 
   test("a deleted message's files are gone for everybody", async () => {
-    const { page } = ann;
+    const { page } = flo;
     await choose(page, { name: "mistake.txt", mimeType: "text/plain", buffer: Buffer.from("oh") });
     await until(async () => (await page.locator(".uploads progress").count()) === 0, "it is up");
     await composer(page).fill("a mistake");
     await send(page);
-    const seen = bob.page.getByRole("button", { name: "Save mistake.txt" });
+    const seen = gabe.page.getByRole("button", { name: "Save mistake.txt" });
     await seen.waitFor();
     const row = page.locator(".message", { hasText: "a mistake" });
     await row.hover();

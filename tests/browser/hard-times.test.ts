@@ -2,18 +2,20 @@
 // there twice, and the page says what is happening.
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
+import { until } from "../harness/dev-cluster.ts";
 import { DirectNode } from "../harness/direct-node.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 import { type Trouble, TroubledLine, throughLines } from "../harness/troubled-line.ts";
 import { bodies, CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
+const stage = sharedStage();
+
+/** Through the lines; in the one that all share nobody would be in trouble. */
 let browser: Browser;
 let lines: readonly TroubledLine[];
 
 const SEED = Number(process.env.PARLEY_SEED ?? Math.floor(Math.random() * 1e9));
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
 const troubleAll = (trouble: Trouble) => {
   for (const line of lines) line.trouble = trouble;
 };
@@ -22,7 +24,7 @@ const texts = (prefix: string, count: number) =>
 
 /** In a room of their own, on the first node. */
 async function arrive(name: string): Promise<Person> {
-  const person = await Person.arrive(browser, name, originOf(1));
+  const person = await Person.arrive(browser, name, stage.originOf(1));
   await person.signUp();
   await person.createRoom(`room of ${name}`);
   return person;
@@ -36,7 +38,7 @@ async function isWhole(person: Person, written: readonly string[]): Promise<void
   const signIn = await page.evaluate(() => localStorage.getItem("parley:sign-in"));
   const { token } = JSON.parse(signIn ?? "{}") as { readonly token: string };
   const roomId = Number(/\/r\/(\d+)/.exec(page.url())?.[1]);
-  const node = new DirectNode(cluster.node(2).grpc, token);
+  const node = new DirectNode(stage.cluster.node(2).grpc, token);
   const stored = (await node.wholeHistory(roomId)).map(({ body }) => body);
   node.close();
   expect(stored).toEqual(written);
@@ -53,9 +55,10 @@ describe.skipIf(CHROMIUM === undefined)(
   },
   () => {
     beforeAll(async () => {
-      cluster = await DevCluster.start(3);
       const random = seededRandom(SEED);
-      lines = await Promise.all(cluster.nodes.map(({ http }) => TroubledLine.open(http, random)));
+      lines = await Promise.all(
+        stage.cluster.nodes.map(({ http }) => TroubledLine.open(http, random)),
+      );
       browser = await launchChromium(throughLines(lines));
     }, 180_000);
 
@@ -67,16 +70,15 @@ describe.skipIf(CHROMIUM === undefined)(
     afterAll(async () => {
       await browser?.close();
       for (const line of lines ?? []) await line.close();
-      await cluster?.destroy();
     }, 60_000);
 
     test("P1, P2, P3: the network goes away in the middle of sending, and comes back", async () => {
-      const ann = await arrive("ann");
-      const { page } = ann;
+      const hana = await arrive("hana");
+      const { page } = hana;
       const written = texts("word", 10);
       for (const text of written.slice(0, 4)) await say(page, text);
       troubleAll("dead");
-      await ann.context.setOffline(true);
+      await hana.context.setOffline(true);
       for (const text of written.slice(4)) await say(page, text);
       await page.getByText("Reconnecting, your messages are kept").waitFor();
       await page.getByText(/messages waiting/).waitFor();
@@ -84,26 +86,26 @@ describe.skipIf(CHROMIUM === undefined)(
       // A draft is no message; it stays where it is.
       await composer(page).fill("not yet");
       troubleAll("pass");
-      await ann.context.setOffline(false);
-      await isWhole(ann, written);
+      await hana.context.setOffline(false);
+      await isWhole(hana, written);
       await page.getByText(/^node \d$/).waitFor();
       expect(await composer(page).inputValue()).toBe("not yet");
-      await ann.context.close();
+      await hana.context.close();
     });
 
     test("P2, P3: the line is cut every second while 50 messages are written", async () => {
-      const ben = await arrive("ben");
+      const hugo = await arrive("hugo");
       const before = lines.reduce((sum, { cuts }) => sum + cuts, 0);
       for (const line of lines) line.cutEvery(1_000);
       const written = texts("line", 50);
-      for (const text of written) await say(ben.page, text);
+      for (const text of written) await say(hugo.page, text);
       const cuts = () => lines.reduce((sum, line) => sum + line.cuts, 0) - before;
       await until(() => cuts() >= 3, "three cuts");
       // With the line as bad as before.
-      await committed(ben.page, "line 50.").waitFor();
+      await committed(hugo.page, "line 50.").waitFor();
       for (const line of lines) line.cutEvery(undefined);
-      await isWhole(ben, written);
-      await ben.context.close();
+      await isWhole(hugo, written);
+      await hugo.context.close();
     });
 
     const TOLD = {
@@ -114,8 +116,8 @@ describe.skipIf(CHROMIUM === undefined)(
     } as const;
 
     test("P2, P7: what comes is no word of Parley's, from one node, then from all: said, and nothing is lost", async () => {
-      const cyd = await arrive("cyd");
-      const { page } = cyd;
+      const heidi = await arrive("heidi");
+      const { page } = heidi;
       const written: string[] = [];
       const write = async (text: string) => {
         written.push(text);
@@ -140,13 +142,13 @@ describe.skipIf(CHROMIUM === undefined)(
         troubleAll("pass");
         await committed(page, `kept from all that are ${trouble}.`).waitFor();
       }
-      await isWhole(cyd, written);
-      await cyd.context.close();
+      await isWhole(heidi, written);
+      await heidi.context.close();
     });
 
     test("a network that answers everything with its own page: a reload shows the chat, and a newcomer is told", async () => {
-      const dee = await arrive("dee");
-      const { page } = dee;
+      const hope = await arrive("hope");
+      const { page } = hope;
       await say(page, "from before");
       await committed(page, "from before").waitFor();
       await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
@@ -159,7 +161,7 @@ describe.skipIf(CHROMIUM === undefined)(
       await page.reload();
       await page.locator(".message.unsent", { hasText: "written in the hotel" }).waitFor();
       troubleAll("pass");
-      await isWhole(dee, ["from before", "written in the hotel"]);
+      await isWhole(hope, ["from before", "written in the hotel"]);
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
       await page.getByLabel("Username").waitFor();
@@ -170,7 +172,7 @@ describe.skipIf(CHROMIUM === undefined)(
         async () => (await page.getByText("No server can be reached").count()) === 0,
         "a server to be reached",
       );
-      await dee.context.close();
+      await hope.context.close();
     });
   },
 );

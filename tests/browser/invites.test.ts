@@ -1,13 +1,10 @@
 // By a link from nothing to a friend's message, in a real Chromium.
-import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import { CHROMIUM, composer, launchChromium, Person, say } from "./chromium.ts";
+import { CHROMIUM, composer, Person, say } from "./chromium.ts";
+import { OWNER } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 /** Clicks are counted: the journey has a bound. */
 function counting(person: Person): { clicks: number } {
@@ -19,7 +16,7 @@ function counting(person: Person): { clicks: number } {
 }
 
 async function arriveBy(link: string, name: string): Promise<Person> {
-  const person = await Person.arrive(browser, name, "about:blank");
+  const person = await Person.arrive(stage.browser, name, "about:blank");
   await person.page.addInitScript(() =>
     addEventListener("click", (event) => event.isTrusted && console.log("a click"), true),
   );
@@ -28,16 +25,14 @@ async function arriveBy(link: string, name: string): Promise<Person> {
 }
 
 describe.skipIf(CHROMIUM === undefined)("invite links", { timeout: 300_000 }, () => {
-  let ada: Person;
+  let owner: Person;
   let link = "";
 
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    ada = await Person.arrive(browser, "ada", originOf(1));
-    await ada.signUp();
-    const { page } = ada;
+    owner = await stage.returns(OWNER);
+    const { page } = owner;
     await page.getByRole("navigation").getByRole("button", { name: "New room" }).click();
-    await page.getByLabel("Name", { exact: true }).fill("attic");
+    await page.getByLabel("Name", { exact: true }).fill("garret");
     await page.getByLabel(/private/i).check();
     await page.getByRole("button", { name: "Create room" }).click();
     await say(page, "Come up, the kettle is on");
@@ -52,88 +47,85 @@ describe.skipIf(CHROMIUM === undefined)("invite links", { timeout: 300_000 }, ()
     await page.keyboard.press("Escape");
   }, 180_000);
 
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
+  afterAll(() => stage.openToEverybody());
 
   test("invite link → friend's message visible: at most 4 clicks; the secret reaches no server", async () => {
-    expect(link).toMatch(new RegExp(`^${originOf(1)}/join#[A-Za-z0-9_-]{32}$`));
+    expect(link).toMatch(new RegExp(`^${stage.originOf(1)}/join#[A-Za-z0-9_-]{32}$`));
     const secret = link.split("#")[1] ?? "";
     // At another node than the one where it was made.
-    const bea = await arriveBy(link.replace(originOf(1), originOf(2)), "bea");
-    const counted = counting(bea);
+    const jill = await arriveBy(link.replace(stage.originOf(1), stage.originOf(2)), "jill");
+    const counted = counting(jill);
     const urls: string[] = [];
-    bea.page.on("request", (request) => urls.push(request.url()));
-    const { page } = bea;
-    await page.getByText("ada invites you to #attic.").waitFor();
+    jill.page.on("request", (request) => urls.push(request.url()));
+    const { page } = jill;
+    await page.getByText("owner invites you to #garret.").waitFor();
     await page.getByLabel("Username").click();
-    await page.getByLabel("Username").fill("bea");
+    await page.getByLabel("Username").fill("jill");
     await page.getByLabel("Password").click();
     await page.getByLabel("Password").fill("a long password");
     await page.getByRole("button", { name: "Create account" }).click();
     await composer(page).waitFor();
     expect(new URL(page.url()).pathname).toMatch(/^\/r\/\d+$/);
     await say(page, "Here I am");
-    await ada.page.getByText("Here I am", { exact: true }).waitFor();
-    await say(ada.page, "Tea?");
+    await owner.page.getByText("Here I am", { exact: true }).waitFor();
+    await say(owner.page, "Tea?");
     await page.getByText("Tea?", { exact: true }).waitFor();
     expect(counted.clicks).toBeLessThanOrEqual(4);
     expect(urls.filter((url) => url.includes(secret))).toEqual([]);
     expect(page.url()).not.toContain(secret);
-    expect(bea.complaints).toEqual([]);
-    await bea.context.close();
+    expect(jill.complaints).toEqual([]);
+    await jill.context.close();
   });
 
   test("whoever has an account signs in and joins; without an invite there is no form for a new one", async () => {
-    const carl = await arriveBy(link, "carl");
-    await carl.page.getByLabel("Username").fill("carl");
-    await carl.page.getByLabel("Password").fill("a long password");
-    await carl.page.getByRole("button", { name: "Create account" }).click();
-    await composer(carl.page).waitFor();
-    await carl.page.getByRole("button", { name: /member/ }).click();
-    await carl.page.getByRole("button", { name: "Leave the room" }).click();
-    const again = await carl.tab(link);
-    await again.getByText("ada invites you to #attic.").waitFor();
+    const karl = await arriveBy(link, "karl");
+    await karl.page.getByLabel("Username").fill("karl");
+    await karl.page.getByLabel("Password").fill("a long password");
+    await karl.page.getByRole("button", { name: "Create account" }).click();
+    await composer(karl.page).waitFor();
+    await karl.page.getByRole("button", { name: /member/ }).click();
+    await karl.page.getByRole("button", { name: "Leave the room" }).click();
+    const again = await karl.tab(link);
+    await again.getByText("owner invites you to #garret.").waitFor();
     await again.getByRole("button", { name: "Join" }).click();
     await composer(again).waitFor();
-    const dora = await Person.arrive(browser, "dora", originOf(3));
-    await dora.page.getByText("Ask somebody who is in for an invite link.").waitFor();
-    expect(await dora.page.getByRole("button", { name: "I am new here" }).count()).toBe(0);
-    expect([...carl.complaints, ...dora.complaints]).toEqual([]);
-    await Promise.all([carl.context.close(), dora.context.close()]);
+    const lola = await stage.arrive("lola", 3);
+    await lola.page.getByText("Ask somebody who is in for an invite link.").waitFor();
+    expect(await lola.page.getByRole("button", { name: "I am new here" }).count()).toBe(0);
+    expect([...karl.complaints, ...lola.complaints]).toEqual([]);
+    await Promise.all([karl.context.close(), lola.context.close()]);
   });
 
   test("a revoked link admits nobody any more, and says so", async () => {
-    await ada.page.getByRole("button", { name: /member/ }).click();
-    await ada.page.getByText("Invite links").click();
-    await ada.page.getByRole("button", { name: "Revoke" }).click();
-    await ada.page.getByText("The link admits nobody any more.").waitFor();
-    const edgar = await arriveBy(link, "edgar");
-    await edgar.page.getByText("This invite does not count, or no longer.").waitFor();
-    expect(await edgar.page.getByRole("button", { name: "Create account" }).count()).toBe(0);
-    expect([...ada.complaints, ...edgar.complaints]).toEqual([]);
-    await edgar.context.close();
+    await owner.page.getByRole("button", { name: /member/ }).click();
+    await owner.page.getByText("Invite links").click();
+    await owner.page.getByRole("button", { name: "Revoke" }).click();
+    await owner.page.getByText("The link admits nobody any more.").waitFor();
+    const milo = await arriveBy(link, "milo");
+    await milo.page.getByText("This invite does not count, or no longer.").waitFor();
+    expect(await milo.page.getByRole("button", { name: "Create account" }).count()).toBe(0);
+    expect([...owner.complaints, ...milo.complaints]).toEqual([]);
+    await milo.context.close();
   });
 
   test("a forgotten password: the owner's link sets another one, once, and signs in", async () => {
-    await ada.page.keyboard.press("Escape");
-    await ada.page.getByRole("button", { name: "Account", exact: true }).click();
-    await ada.page.getByLabel("Somebody forgot their password: username").fill("bea");
-    await ada.page.getByRole("button", { name: "Make a link" }).click();
-    const password = ada.page.getByLabel("Password link", { exact: true });
+    await owner.page.keyboard.press("Escape");
+    await owner.page.getByRole("button", { name: "Account", exact: true }).click();
+    await owner.page.getByLabel("Somebody forgot their password: username").fill("jill");
+    await owner.page.getByRole("button", { name: "Make a link" }).click();
+    const password = owner.page.getByLabel("Password link", { exact: true });
     const passwordLink = await password.inputValue();
     expect(passwordLink).toMatch(/\/password#[A-Za-z0-9_-]{32}$/);
-    const bea = await arriveBy(passwordLink, "bea");
-    await bea.page.getByLabel("New password").fill("another long password");
-    await bea.page.getByRole("button", { name: "Set the password" }).click();
-    await bea.page.getByRole("navigation").waitFor();
-    expect(bea.page.url()).not.toContain("#");
+    const jill = await arriveBy(passwordLink, "jill");
+    await jill.page.getByLabel("New password").fill("another long password");
+    await jill.page.getByRole("button", { name: "Set the password" }).click();
+    await jill.page.getByRole("navigation").waitFor();
+    expect(jill.page.url()).not.toContain("#");
     const late = await arriveBy(passwordLink, "late");
     await late.page.getByLabel("New password").fill("a thief's password");
     await late.page.getByRole("button", { name: "Set the password" }).click();
     await late.page.getByText("This link does not count, or no longer.").waitFor();
-    expect([...bea.complaints, ...late.complaints]).toEqual([]);
-    await Promise.all([bea.context.close(), late.context.close()]);
+    expect([...jill.complaints, ...late.complaints]).toEqual([]);
+    await Promise.all([jill.context.close(), late.context.close()]);
   });
 });

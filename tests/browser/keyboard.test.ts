@@ -1,15 +1,15 @@
 // Everything by keyboard: somebody without a pointer makes an account and a room, writes, answers, reacts, finds, and opens whatever opens. Nothing
 // holds the focus, nothing loses it, and axe finds nothing on the way.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, hasNoViolations, launchChromium, Person } from "./chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, committed, hasNoViolations } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
+
+const stage = sharedStage();
 
 /** More steps than this from one thing to another on the page are not "by keyboard". */
 const TABS_MAX = 40;
-
-let cluster: DevCluster;
-let browser: Browser;
 
 /** What has the focus, as a screen reader would call it. */
 function focused(page: Page): Promise<string> {
@@ -58,17 +58,8 @@ async function wayAround(page: Page): Promise<readonly string[]> {
 }
 
 describe.skipIf(CHROMIUM === undefined)("by keyboard alone", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("an account, a room, messages, an answer, a reaction, a thread, a search; every dialog opens, closes, and gives the focus back", async () => {
-    const kim = await Person.arrive(browser, "kim", `http://${cluster.node(1).http}`);
+    const kim = await stage.arrive("kim");
     const { page } = kim;
     const { keyboard } = page;
     await page.getByRole("button", { name: "I am new here" }).waitFor();

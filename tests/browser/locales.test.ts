@@ -1,16 +1,15 @@
 // The page in the languages that are made from English: a text that did not come from the catalogue has no brackets around it, and one that
 // finds no room is cut off.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
 import { english } from "../../apps/web/src/text/english.ts";
 import { englishProblems } from "../../apps/web/src/text/english-problems.ts";
 import { accented, CLOSE, OPEN } from "../../apps/web/src/text/pseudo.ts";
 import type { PlainKey } from "../../apps/web/src/text/t.ts";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, launchChromium, PATIENCE_MS, Person, say } from "./chromium.ts";
+import { CHROMIUM, committed, PATIENCE_MS, Person, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = sharedStage();
 
 /** What people wrote, keys, and what is typed as a command. */
 const NOT_TRANSLATED = "bdi, kbd, code, .body, .topic, input, textarea, .avatar";
@@ -197,26 +196,18 @@ async function views(page: Page, look: (view: string) => Promise<void>): Promise
 }
 
 describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
-  let ada: Person;
+  let lucy: Person;
 
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    ada = await Person.arrive(browser, "ada", `http://${cluster.node(1).http}`);
-    await ada.signUp();
-    await ada.createRoom("kitchen");
-    await say(ada.page, "soup is ready");
-    await committed(ada.page, "soup is ready").waitFor();
+    lucy = await stage.member("lucy", { room: "pantry" });
+    await say(lucy.page, "soup is ready");
+    await committed(lucy.page, "soup is ready").waitFor();
   }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
 
   test.each(["en-XA", "ar-XB"])(
     "in %s every text of the page is from the catalogue and finds room, at a desk and on a phone",
     async (locale) => {
-      const { page } = ada;
+      const { page } = lucy;
       const room = new URL(page.url()).pathname;
       await page.setViewportSize({ width: 1200, height: 760 });
       await page.goto(new URL(`${room}?locale=${locale}`, page.url()).href);
@@ -235,18 +226,18 @@ describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
       await page.keyboard.press("Escape");
       await page.locator("a.room").click();
       await page.locator(".message").waitFor();
-      expect(ada.complaints).toEqual([]);
+      expect(lucy.complaints).toEqual([]);
     },
   );
 
   test("it is chosen in the account's dialog, holds over a reload, and one finds back; the mirrored one runs from right to left", async () => {
-    const bob = await Person.arrive(browser, "bob", `http://${cluster.node(2).http}/?locale=ar-XB`);
-    const { page } = bob;
+    const luke = await Person.arrive(stage.browser, "luke", `${stage.originOf(2)}/?locale=ar-XB`);
+    const { page } = luke;
     await page.locator(".sign-in").waitFor();
     expect(await page.locator("html").getAttribute("dir")).toBe("rtl");
     await isClean(page, "signing in");
     await page.getByRole("button", { name: said("signIn.newHere") }).click();
-    await page.getByLabel(said("signIn.username")).fill("bob");
+    await page.getByLabel(said("signIn.username")).fill("luke");
     await page.getByLabel(said("signIn.password")).fill("a long password");
     await isClean(page, "a new account");
     await page.getByRole("button", { name: said("signIn.create") }).click();
@@ -270,13 +261,13 @@ describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
     await choose("en", said("sidebar.account"));
     await nav(page).getByRole("button", { name: english["welcome.newRoom"] }).waitFor();
     expect(await strangers(page)).not.toEqual([]);
-    expect(bob.complaints).toEqual([]);
+    expect(luke.complaints).toEqual([]);
   });
 
   test("links that count no longer, and what servers refuse, are told of in the page's language", async () => {
-    const origin = `http://${cluster.node(3).http}`;
-    const carl = await Person.arrive(browser, "carl", `${origin}/?locale=en-XA`);
-    const { page } = carl;
+    const origin = stage.originOf(3);
+    const lars = await Person.arrive(stage.browser, "lars", `${origin}/?locale=en-XA`);
+    const { page } = lars;
     await page.locator(".sign-in").waitFor();
     const secret = "a".repeat(32);
     const open = async (path: string, key: PlainKey) => {
@@ -295,7 +286,7 @@ describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: said("passwordLink.set") }).click();
     await isTold(englishProblems.badPasswordLink);
     await page.getByRole("button", { name: said("passwordLink.leave") }).click();
-    await page.getByLabel(said("signIn.username")).fill("ada");
+    await page.getByLabel(said("signIn.username")).fill("lucy");
     await page.getByLabel(said("signIn.password")).fill("another password");
     await page.getByRole("button", { name: said("signIn.enter") }).click();
     await isTold(englishProblems.wrongPassword);
@@ -304,6 +295,6 @@ describe.skipIf(CHROMIUM === undefined)("locales", { timeout: 300_000 }, () => {
     await nav(page).locator(".switch").last().click();
     await page.locator("dialog[open] input").fill("before:monday");
     await isTold(englishProblems.searchDay);
-    expect(carl.complaints).toEqual([]);
+    expect(lars.complaints).toEqual([]);
   });
 });

@@ -1,10 +1,13 @@
 // A room of ten thousand messages, read from its end to its beginning: what it costs is counted, as the page's own React and engine see it.
 import type { ParleyClient } from "@parley/client";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, launchChromium, Person } from "./chromium.ts";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM } from "./chromium.ts";
 import { createRooms, inTurns, sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
+
+const stage = sharedStage();
 
 const MESSAGES = 10_000;
 const MOUNTED_MAX = 100;
@@ -12,9 +15,7 @@ const RENDERS_EACH_MAX = 3;
 const ANCHOR_PX_MAX = 1;
 const HEAP_BYTES_MAX = 60 * 1024 * 1024;
 
-let cluster: DevCluster;
-let browser: Browser;
-let writer: ParleyClient;
+let scribe: ParleyClient;
 let roomId: number;
 
 /** Bytes that are in use once all garbage is gone. */
@@ -89,27 +90,23 @@ function scrollUp(page: Page, px: number): Promise<number> {
 
 describe.skipIf(CHROMIUM === undefined)("a room of 10,000 messages", { timeout: 600_000 }, () => {
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    writer = await sdkPerson(cluster, "writer");
-    [roomId = 0] = await createRooms(writer, ["chronicle"]);
+    scribe = await sdkPerson(stage.cluster, "scribe");
+    [roomId = 0] = await createRooms(scribe, ["chronicle"]);
     // Of several heights, so that what is guessed of those that were never mounted is wrong.
     const texts = Array.from({ length: MESSAGES }, (_, at) =>
       at % 7 === 0 ? `line ${at + 1}\n\nwith a second paragraph` : `line ${at + 1}`,
     );
-    await inTurns(texts, (text) => writer.send(roomId, text), 200);
+    await inTurns(texts, (text) => scribe.send(roomId, text), 200);
   }, 300_000);
 
   afterAll(async () => {
-    await browser?.close();
-    await writer?.close();
-    await cluster?.destroy();
+    await scribe?.close();
   }, 60_000);
 
   test("few rows are mounted and rendered, nothing jumps when older ones come in, and the memory is bounded", async () => {
-    const reader = await Person.arrive(browser, "reader", `http://${cluster.node(1).http}`);
-    await reader.signUp();
-    const { page } = reader;
-    await reader.joinRoom("chronicle");
+    const scholar = await stage.member("scholar");
+    const { page } = scholar;
+    await scholar.joinRoom("chronicle");
     await countRenders(page);
     await page.reload();
     await page.getByText(`line ${MESSAGES}`, { exact: true }).waitFor();
@@ -123,7 +120,7 @@ describe.skipIf(CHROMIUM === undefined)("a room of 10,000 messages", { timeout: 
     const before = await renders();
     expect(before).toBeGreaterThan(0);
     for (let at = 1; at <= arriving; at += 1) {
-      await writer.send(roomId, `arrival ${at}`);
+      await scribe.send(roomId, `arrival ${at}`);
       await page.getByText(`arrival ${at}`, { exact: true }).waitFor();
     }
     const perMessage = ((await renders()) - before) / arriving;
@@ -153,7 +150,7 @@ describe.skipIf(CHROMIUM === undefined)("a room of 10,000 messages", { timeout: 
     );
     expect(await mounted()).toBeLessThanOrEqual(MOUNTED_MAX);
     expect((await heapBytes(page)) - baseline).toBeLessThanOrEqual(HEAP_BYTES_MAX);
-    expect(reader.complaints).toEqual([]);
-    await reader.context.close();
+    expect(scholar.complaints).toEqual([]);
+    await scholar.context.close();
   });
 });

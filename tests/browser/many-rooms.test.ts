@@ -1,20 +1,21 @@
 // A busy person's chat: a thousand rooms. Any of them is a few keys away, and coming back after much was said is quick and costs little.
 import type { ParleyClient } from "@parley/client";
 import { ServerFrame } from "@parley/protocol";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { CHROMIUM, composer, launchChromium, Person } from "./chromium.ts";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, composer } from "./chromium.ts";
 import { createRooms, inTurns, sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
+
+const stage = sharedStage();
 
 const ROOMS = 1_000;
 /** So that more was said than is caught up with event by event. */
 const MESSAGES_EACH = 6;
 const EVENTS_MAX = 2_000;
 
-let cluster: DevCluster;
-let browser: Browser;
-let writer: ParleyClient;
+let planner: ParleyClient;
 let roomIds: readonly number[];
 
 const nameOf = (at: number) => `project ${String(at).padStart(3, "0")}`;
@@ -33,25 +34,23 @@ function countEvents(page: Page): { told: number } {
 
 describe.skipIf(CHROMIUM === undefined)("a thousand rooms", { timeout: 600_000 }, () => {
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-    writer = await sdkPerson(cluster, "writer");
+    planner = await sdkPerson(stage.cluster, "planner");
     roomIds = await createRooms(
-      writer,
+      planner,
       Array.from({ length: ROOMS }, (_, at) => nameOf(at)),
     );
   }, 300_000);
 
   afterAll(async () => {
-    await browser?.close();
-    await writer?.close();
-    await cluster?.destroy();
+    await planner?.close();
   }, 60_000);
 
   test("any is four keys away; who comes back after 6,000 messages is told at most 2,000 events, and what is unread where", async () => {
-    const reader = await Person.arrive(browser, "reader", `http://${cluster.node(2).http}`);
-    await reader.signUp();
-    const { page } = reader;
-    await inTurns(roomIds, (roomId) => writer.call("inviteMember", { roomId, username: "reader" }));
+    const builder = await stage.member("builder", { node: 2 });
+    const { page } = builder;
+    await inTurns(roomIds, (roomId) =>
+      planner.call("inviteMember", { roomId, username: "builder" }),
+    );
     const links = page.locator(".sidebar a.room");
     await until(async () => (await links.count()) >= ROOMS, "all rooms in the sidebar");
     for (const at of [0, 42, 500, 999]) {
@@ -69,9 +68,9 @@ describe.skipIf(CHROMIUM === undefined)("a thousand rooms", { timeout: 600_000 }
     const sends = roomIds.flatMap((roomId) =>
       Array.from({ length: MESSAGES_EACH }, (_, at) => ({ roomId, text: `news ${at}` })),
     );
-    await inTurns(sends, ({ roomId, text }) => writer.send(roomId, text), 200);
+    await inTurns(sends, ({ roomId, text }) => planner.send(roomId, text), 200);
     const count = countEvents(page);
-    await page.goto(`http://${cluster.node(2).http}/r/${roomIds[7]}`);
+    await page.goto(`http://${stage.cluster.node(2).http}/r/${roomIds[7]}`);
     const unread = (at: number) =>
       links.filter({ has: page.getByText(nameOf(at), { exact: true }) }).locator(".badge");
     // In the one that is open they are read; everywhere else they are counted.
@@ -81,9 +80,9 @@ describe.skipIf(CHROMIUM === undefined)("a thousand rooms", { timeout: 600_000 }
     await until(async () => (await unread(7).count()) === 0, "the open one to be read");
     expect(count.told).toBeLessThanOrEqual(EVENTS_MAX);
     // What follows comes live.
-    await writer.send(roomIds[7] ?? 0, "live again");
+    await planner.send(roomIds[7] ?? 0, "live again");
     await page.getByText("live again", { exact: true }).waitFor();
-    expect(reader.complaints).toEqual([]);
-    await reader.context.close();
+    expect(builder.complaints).toEqual([]);
+    await builder.context.close();
   });
 });

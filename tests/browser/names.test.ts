@@ -1,14 +1,11 @@
 // Names that want to pass for others: refused where they are chosen, with a reason, and where they are shown nobody is taken for somebody else.
-import type { Browser, Locator } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+import type { Locator } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { CHROMIUM, committed, composer, say } from "./chromium.ts";
 import { sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 /** Where a piece of an element's text begins on the screen, pixels from the left. */
 function leftOf(within: Locator, piece: string): Promise<number> {
@@ -27,20 +24,11 @@ function leftOf(within: Locator, piece: string): Promise<number> {
 }
 
 describe.skipIf(CHROMIUM === undefined)("names", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("a name that looks like another is refused with a reason, and what was typed stays", async () => {
-    const ann = await Person.arrive(browser, "ann", originOf(1));
+    const ann = await stage.arrive("ann");
     await ann.signUp();
     await ann.createRoom("board");
-    const mal = await Person.arrive(browser, "mal", originOf(1));
+    const mal = await stage.arrive("mal");
     const { page } = mal;
     await page.getByRole("button", { name: "I am new here" }).click();
     await page.getByLabel("Password").fill("a long password");
@@ -75,12 +63,11 @@ describe.skipIf(CHROMIUM === undefined)("names", { timeout: 300_000 }, () => {
   });
 
   test("who calls themselves as another is still told apart: in direct messages, in rooms, in lists", async () => {
-    const eve = await sdkPerson(cluster, "eve");
+    const eve = await sdkPerson(stage.cluster, "eve");
     for (const displayName of ["\u0430nn", "\u202Enna", "a\u200bnn"])
       await expect(eve.call("updateProfile", { displayName })).rejects.toThrow(/alike|invisible/);
     await eve.call("updateProfile", { displayName: "ann" });
-    const zoe = await Person.arrive(browser, "zoe", originOf(1));
-    await zoe.signUp();
+    const zoe = await stage.member("zoe");
     const { page } = zoe;
     const { room: direct } = await eve.call("openDirect", { username: "zoe" });
     await eve.send(direct?.id ?? 0, "It is me, ann. What was the password?");
@@ -99,7 +86,7 @@ describe.skipIf(CHROMIUM === undefined)("names", { timeout: 300_000 }, () => {
   });
 
   test("right-to-left names and texts turn nothing beside them: in a room, in titles, in quotes", async () => {
-    const yael = await Person.arrive(browser, "יעל", originOf(1));
+    const yael = await stage.arrive("יעל");
     await yael.signUp();
     await yael.createRoom("ירושלים 2026!");
     const { page } = yael;

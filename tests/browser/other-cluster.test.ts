@@ -2,37 +2,22 @@
 // one, nothing unsent is lost, and nothing unsent goes where it was not meant to.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import { CHROMIUM, committed, launchChromium, Person, say } from "./chromium.ts";
+import { describe, expect, test } from "vitest";
+import { CHROMIUM, committed, say } from "./chromium.ts";
+import { ownStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = ownStage();
 
 describe.skipIf(CHROMIUM === undefined)("another cluster", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("on the same origin: sign in again; unsent texts can be copied and are not sent", async () => {
-    const origin = `http://${cluster.node(1).http}`;
-    const ann = await Person.arrive(browser, "ann", origin);
-    await ann.signUp();
-    await ann.createRoom("old room");
+    const ann = await stage.member("ann", { room: "old room" });
     await say(ann.page, "of the old cluster");
     await committed(ann.page, "of the old cluster").waitFor();
     await ann.page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
-    await cluster.stop();
+    await stage.cluster.stop();
     await say(ann.page, "never sent");
-    for (const id of [1, 2, 3]) rmSync(join(cluster.dir, `n${id}`), { recursive: true });
-    const { dir } = cluster;
-    cluster = await DevCluster.start(3, dir);
+    for (const id of [1, 2, 3]) rmSync(join(stage.cluster.dir, `n${id}`), { recursive: true });
+    await stage.cluster.startAgain(3);
     await ann.page
       .getByText("Unsent messages are kept")
       .or(ann.page.getByText("unsent messages are kept"))

@@ -1,44 +1,22 @@
 // What waits to be read: shown where one looks, kept apart by room, and put back to be read again.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import {
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 const icon = (page: Page) => page.locator('link[rel="icon"]').getAttribute("href");
 const hasTitle = (page: Page, title: string) =>
   until(async () => (await page.title()) === title, `the title ${title}`);
 
 describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("unread stands in title and icon; a message is marked unread and waits over a reload; all is read at once", async () => {
     const [lea, max] = await Promise.all([
-      Person.arrive(browser, "lea", originOf(1)),
-      Person.arrive(browser, "max", originOf(2)),
+      stage.member("lea", { room: "library" }),
+      stage.member("max", { node: 2, room: "library" }),
     ]);
-    await Promise.all([lea.signUp(), max.signUp()]);
-    await lea.createRoom("library");
-    await max.joinRoom("library");
     await lea.createRoom("lobby");
     const { page } = lea;
     expect(await page.title()).toBe("Parley");
@@ -47,7 +25,7 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await committed(max.page, "chapter 3").waitFor();
     await hasTitle(page, "(3) Parley");
     expect(await icon(page)).toBe("/icon-unread.svg");
-    expect((await fetch(`${originOf(1)}/icon-unread.svg`)).status).toBe(200);
+    expect((await fetch(`${stage.originOf(1)}/icon-unread.svg`)).status).toBe(200);
     const library = page.getByRole("navigation").getByRole("link", { name: "library" });
     await library.click();
     await page.getByText("chapter 3").waitFor();
@@ -93,19 +71,14 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
   });
 
   test("stars and mutes follow the account: starred rooms stand first, muted ones show mentions only", async () => {
-    const [ned, zoe] = await Promise.all([
-      Person.arrive(browser, "ned", originOf(1)),
-      Person.arrive(browser, "zoe", originOf(2)),
+    const [ned, zack] = await Promise.all([
+      stage.member("ned", { room: "zebra" }),
+      stage.member("zack", { node: 2, room: "zebra" }),
     ]);
-    await Promise.all([ned.signUp(), zoe.signUp()]);
     await ned.createRoom("abacus");
-    await ned.createRoom("zebra");
-    await zoe.joinRoom("zebra");
+    await ned.page.getByRole("navigation").getByRole("link", { name: "zebra" }).click();
     // Another device: another browser, at another node.
-    const other = await Person.arrive(browser, "ned", originOf(3));
-    await other.page.getByLabel("Username").fill("ned");
-    await other.page.getByLabel("Password").fill("a long password");
-    await other.page.getByRole("button", { name: "Sign in", exact: true }).click();
+    const other = await stage.returns("ned", 3);
     const rooms = (page: Page) => page.locator(".sidebar section").first().locator(".name");
     const first = (page: Page, name: string) =>
       until(async () => (await rooms(page).first().textContent()) === name, `${name} first`);
@@ -120,8 +93,8 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await hasNoViolations(ned.page);
     await other.page.getByRole("navigation").getByRole("link", { name: "abacus" }).click();
     await ned.page.getByRole("navigation").getByRole("link", { name: "abacus" }).click();
-    await say(zoe.page, "stripes");
-    await say(zoe.page, "@ned look");
+    await say(zack.page, "stripes");
+    await say(zack.page, "@ned look");
     // The mention came second, so whoever shows it has heard of the first as well.
     await zebra.getByText("1 mentions of you").waitFor();
     expect(await zebra.getByText("unread").count()).toBe(0);
@@ -134,18 +107,15 @@ describe.skipIf(CHROMIUM === undefined)("reading", { timeout: 300_000 }, () => {
     await other.page.getByRole("button", { name: "Star zebra", pressed: true }).click();
     await first(ned.page, "abacus");
     await until(async () => (await ned.page.getByTitle("Muted").count()) === 0, "no mute");
-    expect([...ned.complaints, ...zoe.complaints, ...other.complaints]).toEqual([]);
-    await Promise.all([ned.context.close(), zoe.context.close(), other.context.close()]);
+    expect([...ned.complaints, ...zack.complaints, ...other.complaints]).toEqual([]);
+    await Promise.all([ned.context.close(), zack.context.close(), other.context.close()]);
   });
 
   test("read receipts: one sees up to where others have read, and neither gives nor takes when they are off", async () => {
     const [gil, ivy] = await Promise.all([
-      Person.arrive(browser, "gil", originOf(1)),
-      Person.arrive(browser, "ivy", originOf(2)),
+      stage.member("gil", { room: "pier" }),
+      stage.member("ivy", { node: 2, room: "pier" }),
     ]);
-    await Promise.all([gil.signUp(), ivy.signUp()]);
-    await gil.createRoom("harbour");
-    await ivy.joinRoom("harbour");
     await say(gil.page, "ahoy");
     const seen = (page: Page, text: string) =>
       page

@@ -6,11 +6,26 @@ import type { DevCluster } from "../harness/dev-cluster.ts";
 /** As `Person` has it. */
 const PASSWORD = "a long password";
 
+/** Of the first account of the cluster that all files share: it owns the instance. */
+export const OWNER = "owner";
+
 /** With a new account, signed in. Close it. */
 export async function sdkPerson(cluster: DevCluster, username: string): Promise<ParleyClient> {
+  const client = await connected(cluster);
+  await client.register({ username, password: PASSWORD });
+  return client;
+}
+
+/** With an account that is there, signed in. Close it. */
+export async function sdkReturns(cluster: DevCluster, username: string): Promise<ParleyClient> {
+  const client = await connected(cluster);
+  await client.login({ username, password: PASSWORD });
+  return client;
+}
+
+async function connected(cluster: DevCluster): Promise<ParleyClient> {
   const client = new ParleyClient({ servers: cluster.addresses, carrier: grpcCarrier() });
   await client.start();
-  await client.register({ username, password: PASSWORD });
   return client;
 }
 

@@ -1,53 +1,34 @@
 // Searching in the page: by keyboard and by mouse, from anywhere to the message in its place.
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import {
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { CHROMIUM, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { inTurns, sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("words and filters lead to a message in its place, within two clicks and by keyboard alone", async () => {
-    const [ned, ova] = await Promise.all([
-      Person.arrive(browser, "ned", originOf(1)),
-      Person.arrive(browser, "ova", originOf(2)),
+    const client = await sdkPerson(stage.cluster, "noah");
+    const roomId = await stage.enter(client, "old papers");
+    const papers = Array.from({ length: 60 }, (_, at) => `paper ${at + 1}`);
+    await inTurns(["The treaty of **Utrecht**", ...papers], (text) => client.send(roomId, text));
+    const [noah, ova] = await Promise.all([
+      stage.browserOf(client, { room: "old papers" }),
+      stage.member("ova", { node: 2, room: "old papers" }),
     ]);
-    await Promise.all([ned.signUp(), ova.signUp()]);
-    await ned.createRoom("old papers");
-    await ova.joinRoom("old papers");
-    await say(ned.page, "The treaty of **Utrecht**");
-    for (let at = 1; at <= 60; at += 1) await say(ned.page, `paper ${at}`);
-    await committed(ned.page, "paper 60").waitFor();
+    await client.close();
+    await noah.page.getByText("paper 60", { exact: true }).waitFor();
     await say(ova.page, "which treaty?");
     await committed(ova.page, "which treaty?").waitFor();
-    const root = ned.page.locator(".message", { hasText: "paper 60" });
+    const root = noah.page.locator(".message", { hasText: "paper 60" });
     await root.hover();
     await root.getByRole("button", { name: "Thread", exact: true }).click();
-    await ned.page.getByRole("complementary").locator("textarea").fill("a footnote to it");
-    await ned.page.keyboard.press("Enter");
-    await ned.page.getByRole("complementary").getByText("a footnote to it").first().waitFor();
-    await ned.createRoom("elsewhere");
-    const { page } = ned;
+    await noah.page.getByRole("complementary").locator("textarea").fill("a footnote to it");
+    await noah.page.keyboard.press("Enter");
+    await noah.page.getByRole("complementary").getByText("a footnote to it").first().waitFor();
+    await noah.createRoom("aside");
+    const { page } = noah;
     const field = page.getByRole("combobox", { name: "Words and filters" });
     const hits = page.getByRole("dialog").getByRole("option");
 
@@ -60,8 +41,8 @@ describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () =>
     expect(await hits.first().locator("mark").textContent()).toBe("treaty");
     expect(await hits.first().textContent()).toMatch(/#old papers · Today.*ova which treaty\?/);
     await hasNoViolations(page);
-    await field.fill("treaty from:@ned");
-    await until(async () => (await hits.count()) === 1, "ned's");
+    await field.fill("treaty from:@noah");
+    await until(async () => (await hits.count()) === 1, "noah's");
     // The second click.
     await hits.first().click();
     await page.locator(".message.target", { hasText: "The treaty of Utrecht" }).waitFor();
@@ -71,7 +52,7 @@ describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () =>
     await page.keyboard.press("Control+Shift+F");
     await page.keyboard.type("from:");
     await page.getByText("After from: something must follow").waitFor();
-    await page.keyboard.type("@ned paper*");
+    await page.keyboard.type("@noah paper*");
     await until(async () => (await hits.count()) === 20, "a page");
     await page.getByRole("button", { name: "Earlier ones" }).click();
     await until(async () => (await hits.count()) === 40, "two pages");
@@ -104,7 +85,7 @@ describe.skipIf(CHROMIUM === undefined)("searching", { timeout: 300_000 }, () =>
     await page.getByText("You are in no room nowhere").waitFor();
     await page.keyboard.press("Escape");
     await composer(page).waitFor();
-    expect([...ned.complaints, ...ova.complaints]).toEqual([]);
-    await Promise.all([ned.context.close(), ova.context.close()]);
+    expect([...noah.complaints, ...ova.complaints]).toEqual([]);
+    await Promise.all([noah.context.close(), ova.context.close()]);
   });
 });

@@ -2,24 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import {
-  bodies,
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import { chromium } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { bodies, CHROMIUM, committed, composer, hasNoViolations, Person, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 /** Fills local storage to the last character, as another program on this origin could. */
 const fill = () => {
@@ -34,15 +23,6 @@ const fill = () => {
 };
 
 describe.skipIf(CHROMIUM === undefined)("storage", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("forbidden by the browser's own settings: one signs in, writes and reads, and is told what a reload takes", async () => {
     const profile = mkdtempSync(join(tmpdir(), "parley-profile-"));
     mkdirSync(join(profile, "Default"));
@@ -53,7 +33,7 @@ describe.skipIf(CHROMIUM === undefined)("storage", { timeout: 300_000 }, () => {
       args: ["--no-sandbox", "--disable-background-networking"],
       viewport: { width: 1200, height: 760 },
     });
-    const fay = await Person.in(context, "fay", originOf(1));
+    const fay = await Person.in(context, "fay", stage.originOf(1));
     const { page } = fay;
     const refusals = await page.evaluate(async () => {
       const tries = [
@@ -98,16 +78,14 @@ describe.skipIf(CHROMIUM === undefined)("storage", { timeout: 300_000 }, () => {
   });
 
   test("full: messages are sent, drafts stay while the page does, and it is all kept again when there is room", async () => {
-    const gil = await Person.arrive(browser, "gil", originOf(1));
-    await gil.signUp();
-    await gil.createRoom("attic");
-    const { page } = gil;
+    const gale = await stage.member("gale", { room: "loft" });
+    const { page } = gale;
     await say(page, "with room");
     await committed(page, "with room").waitFor();
-    const devtools = await gil.context.newCDPSession(page);
+    const devtools = await gale.context.newCDPSession(page);
     const quota = (quotaSize?: number) =>
       devtools.send("Storage.overrideQuotaForOrigin", {
-        origin: originOf(1),
+        origin: stage.originOf(1),
         ...(quotaSize === undefined ? {} : { quotaSize }),
       });
     await quota(1);
@@ -118,9 +96,9 @@ describe.skipIf(CHROMIUM === undefined)("storage", { timeout: 300_000 }, () => {
     await hasNoViolations(page);
     await say(page, `${"long ".repeat(2_000)}and sent`);
     await committed(page, "and sent").waitFor();
-    await gil.context.setOffline(true);
+    await gale.context.setOffline(true);
     await say(page, "kept by the page alone");
-    await gil.context.setOffline(false);
+    await gale.context.setOffline(false);
     await committed(page, "kept by the page alone").waitFor();
     await quota();
     await page.evaluate(() => {
@@ -134,8 +112,8 @@ describe.skipIf(CHROMIUM === undefined)("storage", { timeout: 300_000 }, () => {
     await page.reload();
     await page.locator(".message", { hasText: "room again" }).waitFor();
     expect(await composer(page).inputValue()).toBe("kept again");
-    expect(gil.modals).toEqual([]);
-    expect(gil.complaints).toEqual([]);
-    await gil.context.close();
+    expect(gale.modals).toEqual([]);
+    expect(gale.complaints).toEqual([]);
+    await gale.context.close();
   });
 });

@@ -1,42 +1,25 @@
 // The page in a real Chromium, against real server processes that are really killed: the journeys that people take.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
+import type { Page } from "playwright-core";
+import { afterAll, describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
 import {
   bodies,
   CHROMIUM,
   committed,
   composer,
   hasNoViolations,
-  launchChromium,
   PATIENCE_MS,
-  Person,
   say,
+  servingNode,
 } from "./chromium.ts";
+import { inTurns, OWNER, sdkPerson } from "./sdk-person.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
-
-/** The node that a page is connected to, as its pill says. */
-async function servingNode(page: Page): Promise<number> {
-  const text = await page.locator(".pill").textContent();
-  return Number(/node (\d+)/.exec(text ?? "")?.[1] ?? 0);
-}
+const stage = sharedStage();
 
 describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("from the link to the first message: two fields, three clicks; axe finds nothing", async () => {
-    const ada = await Person.arrive(browser, "ada", originOf(1));
+    const ada = await stage.arrive("ada");
     await hasNoViolations(ada.page);
     expect(await ada.page.locator("input").count()).toBeLessThanOrEqual(3);
     await ada.signUp();
@@ -52,8 +35,10 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await ada.context.close();
   });
 
+  afterAll(() => stage.openToEverybody());
+
   test("the owner closes the door: the page says so instead of showing a form that fails", async () => {
-    const owner = await Person.returns(browser, "ada", originOf(1));
+    const owner = await stage.returns(OWNER);
     const settings = async (choice: string) => {
       await owner.page.getByRole("button", { name: "Account", exact: true }).click();
       await owner.page.getByLabel("Accounts here can be made by").selectOption(choice);
@@ -61,7 +46,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
       await owner.page.keyboard.press("Escape");
     };
     await settings("nobody");
-    const late = await Person.arrive(browser, "late", originOf(2));
+    const late = await stage.arrive("late", 2);
     await late.page.getByText("New accounts are closed here at present.").waitFor();
     expect(await late.page.getByRole("button", { name: "I am new here" }).count()).toBe(0);
     await settings("everybody");
@@ -73,12 +58,9 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
 
   test("P7: the node that serves the page dies while somebody types: not a letter lost, nothing in the way", async () => {
     const [bea, carl] = await Promise.all([
-      Person.arrive(browser, "bea", originOf(2)),
-      Person.arrive(browser, "carl", originOf(3)),
+      stage.member("bea", { node: 2, room: "harbour" }),
+      stage.member("carl", { node: 3, room: "harbour" }),
     ]);
-    await Promise.all([bea.signUp(), carl.signUp()]);
-    await bea.createRoom("harbour");
-    await carl.joinRoom("harbour");
     await say(bea.page, "before");
     await carl.page.getByText("before", { exact: true }).waitFor();
     const serving = await servingNode(bea.page);
@@ -86,7 +68,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     const text = "typed while the server dies, letter by letter, and then sent";
     const half = Math.floor(text.length / 2);
     await composer(bea.page).pressSequentially(text.slice(0, half));
-    cluster.kill(serving);
+    stage.cluster.kill(serving);
     await composer(bea.page).pressSequentially(text.slice(half));
     expect(await composer(bea.page).inputValue()).toBe(text);
     await composer(bea.page).press("Enter");
@@ -107,28 +89,25 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
       "after the reload",
     ]);
     expect([...bea.complaints, ...carl.complaints]).toEqual([]);
-    await cluster.restart(serving);
+    await stage.cluster.restart(serving);
     await Promise.all([bea.context.close(), carl.context.close()]);
   });
 
   test("P7: the node that serves the page is stopped instead: its silence is noticed, and what was typed meanwhile is sent elsewhere", async () => {
     // It may have been killed just now.
     const isReady = async () =>
-      (await fetch(`${originOf(2)}/readyz`).catch(() => undefined))?.status === 200;
+      (await fetch(`${stage.originOf(2)}/readyz`).catch(() => undefined))?.status === 200;
     await until(isReady, "node 2 to be ready");
     const [amy, ben] = await Promise.all([
-      Person.arrive(browser, "amy", originOf(2)),
-      Person.arrive(browser, "ben", originOf(3)),
+      stage.member("amy", { node: 2, room: "silence" }),
+      stage.member("ben", { node: 3, room: "silence" }),
     ]);
-    await Promise.all([amy.signUp(), ben.signUp()]);
-    await amy.createRoom("silence");
-    await ben.joinRoom("silence");
     await say(amy.page, "before");
     await committed(amy.page, "before").waitFor();
     const serving = await servingNode(amy.page);
     const text = "typed while the server hangs, letter by letter";
     await composer(amy.page).pressSequentially(text.slice(0, 20));
-    cluster.signal(serving, "SIGSTOP");
+    stage.cluster.signal(serving, "SIGSTOP");
     try {
       await composer(amy.page).pressSequentially(text.slice(20));
       expect(await composer(amy.page).inputValue()).toBe(text);
@@ -137,7 +116,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
       await ben.page.getByText(text, { exact: true }).waitFor();
       expect(await servingNode(amy.page)).not.toBe(serving);
     } finally {
-      cluster.signal(serving, "SIGCONT");
+      stage.cluster.signal(serving, "SIGCONT");
     }
     expect(amy.modals).toEqual([]);
     expect((await bodies(ben.page)).map((body) => body.trim())).toEqual(["before", text]);
@@ -146,16 +125,14 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("P2, P3, P6: without a majority two tabs go on writing; when it is back, everything is there, in order, once", async () => {
-    const dora = await Person.arrive(browser, "dora", originOf(1));
-    await dora.signUp();
-    await dora.createRoom("waiting room");
+    const dora = await stage.member("dora", { room: "waiting room" });
     const one = dora.page;
     const two = await dora.tab(one.url());
     await composer(two).waitFor();
     await say(one, "zero");
     await committed(one, "zero").waitFor();
-    cluster.kill(2);
-    cluster.kill(3);
+    stage.cluster.kill(2);
+    stage.cluster.kill(3);
     await one.locator('.pill:not([data-kind="online"])').waitFor();
     for (let at = 1; at <= 10; at += 1) {
       await say(one, `one ${at}`);
@@ -166,7 +143,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 in two");
     await two.reload();
     await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 again");
-    await Promise.all([cluster.restart(2), cluster.restart(3)]);
+    await Promise.all([stage.cluster.restart(2), stage.cluster.restart(3)]);
     await until(async () => (await one.locator(".message.unsent").count()) === 0, "all sent");
     const expected = ["zero"];
     for (let at = 1; at <= 10; at += 1) expected.push(`one ${at}`, `two ${at}`);
@@ -180,21 +157,19 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("P2, P6: every server dies; what is written stays, and is there once when they are back", async () => {
-    const edgar = await Person.arrive(browser, "edgar", originOf(3));
-    await edgar.signUp();
-    await edgar.createRoom("cellar");
+    const edgar = await stage.member("edgar", { node: 3, room: "cellar" });
     const { page } = edgar;
     await say(page, "lights on");
     await committed(page, "lights on").waitFor();
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
-    for (const { id } of cluster.nodes) cluster.kill(id);
+    for (const { id } of stage.cluster.nodes) stage.cluster.kill(id);
     await page.getByText("Reconnecting, your messages are kept").waitFor();
     await say(page, "lights off");
     // Even the reload finds the page, the history and what waits, without a single server.
     await page.reload();
     await page.getByText("lights on", { exact: true }).waitFor();
     await page.locator(".message.unsent", { hasText: "lights off" }).waitFor();
-    for (const { id } of cluster.nodes) await cluster.restart(id);
+    for (const { id } of stage.cluster.nodes) await stage.cluster.restart(id);
     await committed(page, "lights off").waitFor();
     expect((await bodies(page)).map((body) => body.trim())).toEqual(["lights on", "lights off"]);
     expect(edgar.modals).toEqual([]);
@@ -203,41 +178,42 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("a long history opens at its end, mounts few rows, and older pages come without a jump", async () => {
-    const eve = await Person.arrive(browser, "eve", originOf(1));
-    await eve.signUp();
-    await eve.createRoom("archive");
-    // Written by the outbox of the page itself, many at a time.
-    for (let at = 1; at <= 160; at += 1) await say(eve.page, `message ${at}`);
-    await committed(eve.page, "message 160").waitFor();
-    await eve.page.reload();
-    await eve.page.getByText("message 160", { exact: true }).waitFor();
-    const mounted = () => eve.page.locator(".message").count();
+    const client = await sdkPerson(stage.cluster, "ella");
+    const roomId = await stage.enter(client, "archive");
+    const earlier = Array.from({ length: 150 }, (_, at) => `message ${at + 1}`);
+    await inTurns(earlier, (text) => client.send(roomId, text));
+    const ella = await stage.browserOf(client, { room: "archive" });
+    await client.close();
+    // The last of them by the outbox of the page itself.
+    for (let at = 151; at <= 160; at += 1) await say(ella.page, `message ${at}`);
+    await committed(ella.page, "message 160").waitFor();
+    await ella.page.reload();
+    await ella.page.getByText("message 160", { exact: true }).waitFor();
+    const mounted = () => ella.page.locator(".message").count();
     expect(await mounted()).toBeLessThanOrEqual(100);
-    const scroller = eve.page.getByRole("log");
+    const scroller = ella.page.getByRole("log");
     let seen = false;
     for (let page = 0; page < 40 && !seen; page += 1) {
       // The first row that is seen stays where it is while others come in above.
       await scroller.evaluate((element) => {
         element.scrollTop = Math.max(0, element.scrollTop - element.clientHeight / 2);
       });
-      await eve.page.evaluate(() => new Promise(requestAnimationFrame));
-      seen = await eve.page.getByText("message 1", { exact: true }).isVisible();
+      await ella.page.evaluate(() => new Promise(requestAnimationFrame));
+      seen = await ella.page.getByText("message 1", { exact: true }).isVisible();
       expect(await mounted()).toBeLessThanOrEqual(100);
     }
-    await eve.page.getByText("message 1", { exact: true }).waitFor();
-    await eve.page.getByRole("button", { name: "To the newest" }).click();
-    await eve.page.getByText("message 160", { exact: true }).waitFor();
+    await ella.page.getByText("message 1", { exact: true }).waitFor();
+    await ella.page.getByRole("button", { name: "To the newest" }).click();
+    await ella.page.getByText("message 160", { exact: true }).waitFor();
     // A link to one message works on any node, and back leads back.
-    const room = new URL(eve.page.url()).pathname;
-    await eve.page.goto(`${originOf(1)}${room}/20`);
-    await eve.page.locator(".message.target", { hasText: "message 20" }).waitFor();
-    await eve.context.close();
+    const room = new URL(ella.page.url()).pathname;
+    await ella.page.goto(`${stage.originOf(1)}${room}/20`);
+    await ella.page.locator(".message.target", { hasText: "message 20" }).waitFor();
+    await ella.context.close();
   });
 
   test("edit, delete, an input method's Enter, and drafts that survive", async () => {
-    const finn = await Person.arrive(browser, "finn", originOf(2));
-    await finn.signUp();
-    await finn.createRoom("workbench");
+    const finn = await stage.member("finn", { node: 2, room: "workbench" });
     const { page } = finn;
     await say(page, "frist");
     await committed(page, "frist").waitFor();
@@ -287,11 +263,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("Ctrl-K and a few letters open any room; someone who is removed is told, in every tab", async () => {
-    const [gus, hal] = await Promise.all([
-      Person.arrive(browser, "gus", originOf(1)),
-      Person.arrive(browser, "hal", originOf(2)),
-    ]);
-    await Promise.all([gus.signUp(), hal.signUp()]);
+    const [gus, hal] = await Promise.all([stage.member("gus"), stage.member("hal", { node: 2 })]);
     for (const name of ["alpha", "beta", "gamma"]) await gus.createRoom(name);
     await gus.page.keyboard.press("Control+k");
     await gus.page.keyboard.type("be");
@@ -303,9 +275,9 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     // A mention, completed from two letters; whom it means sees it counted, until it is read.
     await gus.page.getByRole("link", { name: "beta" }).click();
     await hal.page.getByRole("navigation").getByRole("button", { name: "New room" }).click();
-    await hal.page.getByLabel("Name", { exact: true }).fill("elsewhere");
+    await hal.page.getByLabel("Name", { exact: true }).fill("cabin");
     await hal.page.getByRole("button", { name: "Create room" }).click();
-    await hal.page.getByRole("heading", { name: "elsewhere" }).waitFor();
+    await hal.page.getByRole("heading", { name: "cabin" }).waitFor();
     await tab.close();
     await composer(gus.page).pressSequentially("come, @ha");
     await gus.page.getByRole("option", { name: "hal" }).waitFor();
@@ -333,9 +305,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("hostile texts and names stay texts and names", async () => {
-    const ida = await Person.arrive(browser, "ida", originOf(1));
-    await ida.signUp();
-    await ida.createRoom("<img src=x onerror=alert(1)>");
+    const ida = await stage.member("ida", { room: "<img src=x onerror=alert(1)>" });
     const { page } = ida;
     const hostile = [
       "<script>alert(1)</script>",
@@ -367,30 +337,30 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
   });
 
   test("P10: the page has a strict policy, and only those who ask for a member by its name get it", async () => {
-    const response = await fetch(originOf(1));
+    const response = await fetch(stage.originOf(1));
     const policy = response.headers.get("content-security-policy") ?? "";
     expect(response.status).toBe(200);
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'self';");
     expect(policy).not.toContain("unsafe");
     expect(policy).toContain("frame-ancestors 'none'");
-    for (const node of cluster.nodes) expect(policy).toContain(`ws://${node.http}`);
+    for (const node of stage.cluster.nodes) expect(policy).toContain(`ws://${node.http}`);
     const page = await response.text();
     expect(page).not.toMatch(/<script(?![^>]*\bsrc=)/);
     const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "";
-    const asset = await fetch(`${originOf(1)}${script}`);
+    const asset = await fetch(`${stage.originOf(1)}${script}`);
     expect(asset.headers.get("cache-control")).toContain("immutable");
     expect(asset.headers.get("content-type")).toContain("text/javascript");
     for (const path of ["/../package.json", "/assets/../../package.json", "/r/1/2/3", "/r/x"]) {
-      expect((await fetch(`${originOf(1)}${path}`)).status, path).toBe(404);
+      expect((await fetch(`${stage.originOf(1)}${path}`)).status, path).toBe(404);
     }
   });
 
   test("on a phone: the rooms, or one of them", async () => {
-    const context = await browser.newContext({ viewport: { width: 380, height: 700 } });
+    const context = await stage.browser.newContext({ viewport: { width: 380, height: 700 } });
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
-    await page.goto(originOf(1));
+    await page.goto(stage.originOf(1));
     await page.getByRole("button", { name: "I am new here" }).click();
     await page.getByLabel("Username").fill("jo");
     await page.getByLabel("Password").fill("a long password");

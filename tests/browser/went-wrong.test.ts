@@ -1,28 +1,19 @@
 // A rendering error, in a real Chromium: it takes along the part of the page that it is in, nothing around it, and nothing that was written.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster } from "../harness/dev-cluster.ts";
-import {
-  bodies,
-  CHROMIUM,
-  committed,
-  composer,
-  hasNoViolations,
-  launchChromium,
-  Person,
-  say,
-} from "./chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { bodies, CHROMIUM, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = sharedStage();
 
-/** Runs in the page before its own scripts: whoever shows the text that `sessionStorage` names throws, also after a reload. */
+/** Runs in the page before its own scripts: whoever shows the text that `sessionStorage` names throws, also after a reload; "" = nobody does. */
 function breakable(): void {
   for (const name of ["split", "match"] as const) {
     const original = String.prototype[name];
     Object.assign(String.prototype, {
       [name](this: string, ...rest: [string]) {
-        if (String(this) === sessionStorage.getItem("broken")) throw new Error("planted");
+        const broken = sessionStorage.getItem("broken") ?? "";
+        if (broken !== "" && String(this) === broken) throw new Error("planted");
         return Reflect.apply(original, this, rest);
       },
     });
@@ -51,19 +42,9 @@ function wentWrong(page: Page) {
 }
 
 describe.skipIf(CHROMIUM === undefined)("rendering errors", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("each takes its own part of the page along, and that part can be had again", async () => {
-    const origin = `http://${cluster.node(1).http}`;
-    const ann = await Person.arrive(browser, "ann", origin);
-    const { page, context } = ann;
+    const abel = await stage.arrive("abel");
+    const { page, context } = abel;
     await context.addInitScript(breakable);
     const told: string[] = [];
     page.on("console", (message) => {
@@ -78,8 +59,8 @@ describe.skipIf(CHROMIUM === undefined)("rendering errors", { timeout: 300_000 }
     await setBroken(page, "");
     await page.getByRole("button", { name: "Reload the page" }).click();
 
-    await ann.signUp();
-    await ann.createRoom("attic");
+    await abel.signUp();
+    await abel.createRoom("belfry");
     await say(page, "first");
     await say(page, "second");
     await committed(page, "second").waitFor();
@@ -93,7 +74,7 @@ describe.skipIf(CHROMIUM === undefined)("rendering errors", { timeout: 300_000 }
     expect(await bodies(page)).toEqual(["first", "second"]);
 
     await reloadBroken(page, "Keyboard shortcuts");
-    await page.getByRole("navigation").getByText("attic").waitFor();
+    await page.getByRole("navigation").getByText("belfry").waitFor();
     await hasNoViolations(page, "a room that can't be shown");
     await page.getByRole("button", { name: "All rooms" }).click();
     await page.getByRole("heading", { name: "Welcome" }).waitFor();
@@ -105,7 +86,7 @@ describe.skipIf(CHROMIUM === undefined)("rendering errors", { timeout: 300_000 }
     await reloadBroken(page, "Jump to …");
     expect(await composer(page).inputValue()).toBe("a draft");
     await tryAgain(page);
-    await page.getByRole("navigation").getByText("attic").waitFor();
+    await page.getByRole("navigation").getByText("belfry").waitFor();
 
     await setBroken(page, "Search this room");
     told.length = 0;

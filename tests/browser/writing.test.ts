@@ -1,22 +1,19 @@
 // What the page offers to those who write: emoji by picture and by name, code in colours, and taking back several messages at once.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
 import {
   bodies,
   CHROMIUM,
+  COLOUR_RULES,
   committed,
   composer,
   hasNoViolations,
-  launchChromium,
-  Person,
   say,
 } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
-
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
+const stage = sharedStage();
 
 /** What the page's policy forbade, from now on. */
 async function watchPolicy(page: Page): Promise<() => Promise<readonly string[]>> {
@@ -31,19 +28,8 @@ async function watchPolicy(page: Page): Promise<() => Promise<readonly string[]>
 }
 
 describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(3), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("emoji are completed after a colon, and chosen by keyboard or pointer, for texts and reactions", async () => {
-    const eli = await Person.arrive(browser, "eli", originOf(1));
-    await eli.signUp();
-    await eli.createRoom("garden");
+    const eli = await stage.member("eli", { room: "garden" });
     const { page } = eli;
     const asked: string[] = [];
     page.on("request", (request) => asked.push(request.url()));
@@ -89,17 +75,15 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     await until(async () => (await page.getByRole("dialog").count()) === 0, "the dialog closed");
     await say(page, "still here");
     // Everything came from the node.
-    expect(asked.filter((url) => !url.startsWith(originOf(1)))).toEqual([]);
+    expect(asked.filter((url) => !url.startsWith(stage.originOf(1)))).toEqual([]);
     expect(await forbidden()).toEqual([]);
     expect(eli.complaints).toEqual([]);
     await eli.context.close();
   });
 
   test("who writes faster than the browser stores loses no Enter: each is a message, in order, and what has none stays", async () => {
-    const ida = await Person.arrive(browser, "ida", originOf(2));
-    await ida.signUp();
-    await ida.createRoom("telegraph");
-    const { page } = ida;
+    const irma = await stage.member("irma", { node: 2, room: "telegraph" });
+    const { page } = irma;
     // Faster than any hand: nothing is stored before the last of it is typed.
     await composer(page).evaluate((element) => {
       const field = element as HTMLTextAreaElement;
@@ -119,14 +103,12 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     await committed(page, "four").waitFor();
     expect(await bodies(page)).toEqual(["one", "two", "three", "four"]);
     expect(await composer(page).inputValue()).toBe("five");
-    await ida.context.close();
+    await irma.context.close();
   });
 
   test("code is in colours that all can read, in both schemes; what is too long for that is plain", async () => {
-    const cyd = await Person.arrive(browser, "cyd", originOf(2));
-    await cyd.signUp();
-    await cyd.createRoom("workshop");
-    const { page } = cyd;
+    const cyra = await stage.member("cyra", { node: 2, room: "forge" });
+    const { page } = cyra;
     const forbidden = await watchPolicy(page);
     const code = [
       'import { x } from "y"; // why',
@@ -140,24 +122,22 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     await page.locator(".hljs-keyword", { hasText: "import" }).waitFor();
     await page.locator(".hljs-addition").waitFor();
     expect(await page.locator(".message pre").first().textContent()).toBe(code);
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      await hasNoViolations(page);
-    }
+    await page.emulateMedia({ colorScheme: "light" });
+    await hasNoViolations(page);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await hasNoViolations(page, "dark", COLOUR_RULES);
     await say(page, `\`\`\`js\nlet ${"x".repeat(5_000)};\n\`\`\``);
     const long = page.locator(".message pre", { hasText: "xxxxx" });
     await long.waitFor();
     expect(await long.locator("span").count()).toBe(0);
     expect(await forbidden()).toEqual([]);
-    expect(cyd.complaints).toEqual([]);
-    await cyd.context.close();
+    expect(cyra.complaints).toEqual([]);
+    await cyra.context.close();
   });
 
   test("several messages are chosen by keyboard and by pointer, and deleted after one question", async () => {
-    const dan = await Person.arrive(browser, "dan", originOf(3));
-    await dan.signUp();
-    await dan.createRoom("attic");
-    const { page } = dan;
+    const dirk = await stage.member("dirk", { node: 3, room: "crate" });
+    const { page } = dirk;
     for (let at = 1; at <= 6; at += 1) await say(page, `box ${at}`);
     await committed(page, "box 6").waitFor();
     const box = (at: number) => page.locator(".message", { hasText: `box ${at}` });
@@ -182,20 +162,20 @@ describe.skipIf(CHROMIUM === undefined)("writing", { timeout: 300_000 }, () => {
     await box(6).getByRole("button", { name: "Choose" }).click();
     await check(4).click({ modifiers: ["Shift"] });
     await page.getByText("3 chosen").waitFor();
-    expect(dan.modals).toEqual([]);
+    expect(dirk.modals).toEqual([]);
     await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
     await until(
       async () => (await page.getByText("This message was deleted.").count()) === 3,
       "three deleted",
     );
-    expect(dan.modals).toEqual(["Delete these 3 messages for everybody?"]);
+    expect(dirk.modals).toEqual(["Delete these 3 messages for everybody?"]);
     await until(async () => (await page.getByRole("toolbar").count()) === 0, "the end of it");
     expect((await bodies(page)).filter((body) => body.startsWith("box"))).toEqual([
       "box 1",
       "box 2",
       "box 3",
     ]);
-    expect(dan.complaints).toEqual([]);
-    await dan.context.close();
+    expect(dirk.complaints).toEqual([]);
+    await dirk.context.close();
   });
 });

@@ -1,14 +1,13 @@
 // A device whose clock is a day wrong, either way: days, times, order and sign-ins are by the servers' clock.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DevCluster, until } from "../harness/dev-cluster.ts";
-import { bodies, CHROMIUM, committed, composer, launchChromium, Person, say } from "./chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { until } from "../harness/dev-cluster.ts";
+import { bodies, CHROMIUM, committed, composer, Person, say, VIEWPORT } from "./chromium.ts";
+import { sharedStage } from "./stage.ts";
 
-let cluster: DevCluster;
-let browser: Browser;
+const stage = sharedStage();
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
-const originOf = (id: number) => `http://${cluster.node(id).http}`;
 
 /** Runs in the page before all else: its clock differs by so much. */
 const wrongBy = (ms: number) => {
@@ -26,9 +25,9 @@ const wrongBy = (ms: number) => {
 };
 
 async function arrive(name: string, ms: number): Promise<Person> {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 760 } });
+  const context = await stage.browser.newContext({ viewport: VIEWPORT });
   await context.addInitScript(wrongBy, ms);
-  return Person.in(context, name, originOf(1));
+  return Person.in(context, name, stage.originOf(1));
 }
 
 const days = (page: Page) => page.locator(".messages .day").allTextContents();
@@ -38,26 +37,17 @@ const times = (page: Page) =>
     .evaluateAll((all) => all.map((time) => Date.parse((time as HTMLTimeElement).dateTime)));
 
 describe.skipIf(CHROMIUM === undefined)("a wrong clock", { timeout: 300_000 }, () => {
-  beforeAll(async () => {
-    [cluster, browser] = await Promise.all([DevCluster.start(1), launchChromium()]);
-  }, 180_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await cluster?.destroy();
-  }, 60_000);
-
   test("a day fast, a day slow and right: they talk, and see the same day, times and order; a reload signs nobody out", async () => {
-    const [ann, bob, cyd] = await Promise.all([
-      arrive("ann", DAY_MS),
-      arrive("bob", -DAY_MS),
-      arrive("cyd", 0),
+    const [xena, yuri, zelda] = await Promise.all([
+      arrive("xena", DAY_MS),
+      arrive("yuri", -DAY_MS),
+      arrive("zelda", 0),
     ]);
-    const all = [ann, bob, cyd];
+    const all = [xena, yuri, zelda];
     await Promise.all(all.map((person) => person.signUp()));
-    await ann.createRoom("observatory");
-    await bob.joinRoom("observatory");
-    await cyd.joinRoom("observatory");
+    await xena.createRoom("observatory");
+    await yuri.joinRoom("observatory");
+    await zelda.joinRoom("observatory");
     const beganMs = Date.now();
     const said: string[] = [];
     for (let round = 1; round <= 2; round += 1) {
@@ -69,7 +59,7 @@ describe.skipIf(CHROMIUM === undefined)("a wrong clock", { timeout: 300_000 }, (
     }
     const isSame = async () => {
       for (const { page } of all) {
-        await page.locator(".message", { hasText: "cyd, round 2." }).waitFor();
+        await page.locator(".message", { hasText: "zelda, round 2." }).waitFor();
         expect(await bodies(page)).toEqual(said);
         await until(async () => (await days(page)).join() === "Today", "the one day to be today");
       }
@@ -79,21 +69,21 @@ describe.skipIf(CHROMIUM === undefined)("a wrong clock", { timeout: 300_000 }, (
     };
     await isSame();
     // What is edited says when, by the same clock.
-    await composer(bob.page).press("ArrowUp");
-    await bob.page.getByText("Editing a message.").waitFor();
-    await composer(bob.page).fill("bob, corrected.");
-    await composer(bob.page).press("Enter");
-    said[said.indexOf("bob, round 2.")] = "bob, corrected.";
+    await composer(yuri.page).press("ArrowUp");
+    await yuri.page.getByText("Editing a message.").waitFor();
+    await composer(yuri.page).fill("yuri, corrected.");
+    await composer(yuri.page).press("Enter");
+    said[said.indexOf("yuri, round 2.")] = "yuri, corrected.";
     const titles = await Promise.all(
       all.map(async ({ page }) => {
-        const edited = page.locator(".message", { hasText: "bob, corrected." }).locator(".edited");
+        const edited = page.locator(".message", { hasText: "yuri, corrected." }).locator(".edited");
         await edited.waitFor();
         return edited.getAttribute("title");
       }),
     );
     expect(new Set(titles).size).toBe(1);
     for (let at = 0; at < said.length; at += 1) {
-      if (said[at] === "bob, corrected.") said[at] = "bob, corrected.(edited)";
+      if (said[at] === "yuri, corrected.") said[at] = "yuri, corrected.(edited)";
     }
     await Promise.all(all.map(({ page }) => page.reload()));
     await isSame();

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 const PARLEY = fileURLToPath(new URL("../../apps/parley/bin/parley.mjs", import.meta.url));
 /** Generous: the machines are slow at times. */
 const START_MS_MAX = 120_000;
+/** A node that answers later is looked at again. */
+const LOOK_MS_MAX = 2_000;
 
 export interface ClusterFileNode {
   readonly id: number;
@@ -53,6 +55,11 @@ export class DevCluster {
     }
     await cluster.#spawn(nodes, witnesses);
     return cluster;
+  }
+
+  /** One that somebody else has started, and ends: by its files, without what it printed. */
+  static at(dir: string): DevCluster {
+    return new DevCluster(dir);
   }
 
   get nodes(): readonly ClusterFileNode[] {
@@ -116,6 +123,24 @@ export class DevCluster {
     await until(() => this.node(id).pid !== null, `node ${id} to run again`);
   }
 
+  /** Every node runs and is ready, also those that were killed or stopped. */
+  async heal(): Promise<void> {
+    await Promise.all(this.nodes.map(({ id }) => this.#heal(id)));
+  }
+
+  async #heal(id: number): Promise<void> {
+    await until(async () => {
+      const { pid, http } = this.node(id);
+      if (pid === null) await this.restart(id);
+      // It may have gone since it was written down.
+      else if (isAlive(pid)) process.kill(pid, "SIGCONT");
+      const answer = await fetch(`http://${http}/readyz`, {
+        signal: AbortSignal.timeout(LOOK_MS_MAX),
+      }).catch(() => undefined);
+      return answer?.status === 200;
+    }, `node ${id} to be ready`);
+  }
+
   /** As Ctrl-C does. */
   async stop(): Promise<void> {
     const child = this.#child;
@@ -124,6 +149,11 @@ export class DevCluster {
     child.kill("SIGINT");
     await closed;
     this.#child = undefined;
+  }
+
+  /** After `stop`, with what its directory holds by now. */
+  async startAgain(nodes: number): Promise<void> {
+    await this.#spawn(nodes, 0);
   }
 
   async destroy(): Promise<void> {
@@ -153,6 +183,14 @@ export class DevCluster {
       START_MS_MAX,
     );
     await ready.promise.finally(() => clearTimeout(timer));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
