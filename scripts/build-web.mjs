@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stamp = join(root, "apps/web/dist/.built-from");
 const SOURCES = [
+  "scripts/build-web.mjs",
   "apps/web/index.html",
   "apps/web/package.json",
   "apps/web/vite.config.ts",
@@ -41,7 +42,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
   // The Node that came with the dependencies: whoever runs this may be older.
   const pinned = join(root, "node_modules/.bin/node");
   const node = existsSync(pinned) ? pinned : process.execPath;
-  const result = spawnSync(node, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  // Whoever runs this may have another NODE_ENV, as tests do, and React would be the one for developers.
+  const env = { ...process.env, NODE_ENV: "production" };
+  const result = spawnSync(node, args, { cwd: root, env, stdio: ["ignore", 2, 2] });
   if (result.status !== 0) {
     console.error(
       "The web app could not be built; see above. Nodes go on serving what was built before, if anything was.",
