@@ -32,6 +32,25 @@ function filesOf(folder) {
   );
 }
 
+const WIRE = 'import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";\n';
+const UINT64 = 'import { readUint64, writeUint64 } from "../../../uint64.ts";\n';
+
+/** 64-bit numbers go through packages/protocol/src/uint64.ts instead of BigInt and text. */
+function withOwnUint64(source) {
+  if (!source.includes("longToNumber")) return source;
+  return source
+    .replace(WIRE, WIRE + UINT64)
+    .replaceAll("longToNumber(reader.uint64())", "readUint64(reader)")
+    .replaceAll(/writer(\.uint32\(\d+\))?\.uint64\(([^()]+)\);/g, "writeUint64(writer$1, $2);")
+    .replace(/function longToNumber[\s\S]*?\n\}\n\n/, "");
+}
+
+function amend(folder) {
+  for (const [name, source] of filesOf(folder)) {
+    writeFileSync(join(folder, name), withOwnUint64(source));
+  }
+}
+
 run(["lint"]);
 if (process.argv.includes("--release")) {
   run(["build", "--exclude-source-info", "-o", RELEASED]);
@@ -52,6 +71,7 @@ if (process.argv.includes("--check")) {
     writeFileSync(templatePath, template);
     run(["generate", "--template", templatePath]);
     rmSync(templatePath);
+    amend(scratch);
     const committed = filesOf(target);
     const current = filesOf(scratch);
     const stale = [...new Set([...committed.keys(), ...current.keys()])].filter(
@@ -66,4 +86,5 @@ if (process.argv.includes("--check")) {
   }
 } else {
   run(["generate"]);
+  amend(target);
 }

@@ -21,17 +21,17 @@ class BoundedReader extends BinaryReader {
   constructor(bytes: Uint8Array, partsMax: number) {
     super(bytes);
     this.#partsLeft = partsMax;
-    // Not a method but a field of each reader, which the library's other methods go through.
-    const { uint32 } = this;
-    this.uint32 = () => {
+    // Not methods but fields of each reader, which the library's other methods and readUint64 go through.
+    const state = this as unknown as { uint32(): number; varint64(): void };
+    const { uint32, varint64 } = state;
+    state.uint32 = () => {
       this.#count();
       return uint32.call(this);
     };
-  }
-
-  override uint64(): bigint | string {
-    this.#count();
-    return super.uint64();
+    state.varint64 = () => {
+      this.#count();
+      varint64.call(this);
+    };
   }
 
   #count(): void {
@@ -51,7 +51,9 @@ export function decodeUntrusted<T>(
   if (bytes.length > bytesMax) {
     throw new ParleyError("TOO_LARGE", `${bytes.length} bytes; at most ${bytesMax} are taken`);
   }
-  const reader = new BoundedReader(bytes, partsMax);
+  // Every part takes a byte at least: what is as short as most messages need not be counted.
+  const reader =
+    bytes.length <= partsMax ? new BinaryReader(bytes) : new BoundedReader(bytes, partsMax);
   let message: T;
   try {
     message = codec.decode(reader);

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { readUint64, writeUint64 } from "../../../uint64.ts";
 
 /** Who can find and join a room. */
 export const RoomVisibility = {
@@ -1195,7 +1196,7 @@ function createBaseAccount(): Account {
 export const Account: MessageFns<Account> = {
   encode(message: Account, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
@@ -1207,7 +1208,7 @@ export const Account: MessageFns<Account> = {
       writer.uint32(32).bool(message.online);
     }
     if (message.lastSeenMs !== 0) {
-      writer.uint32(40).uint64(message.lastSeenMs);
+      writeUint64(writer.uint32(40), message.lastSeenMs);
     }
     if (message.owner !== false) {
       writer.uint32(48).bool(message.owner);
@@ -1239,7 +1240,7 @@ export const Account: MessageFns<Account> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1271,7 +1272,7 @@ export const Account: MessageFns<Account> = {
               break;
             }
 
-            message.lastSeenMs = longToNumber(reader.uint64());
+            message.lastSeenMs = readUint64(reader);
             continue;
           }
           case 6: {
@@ -1353,7 +1354,7 @@ function createBaseRoom(): Room {
 export const Room: MessageFns<Room> = {
   encode(message: Room, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
@@ -1362,7 +1363,7 @@ export const Room: MessageFns<Room> = {
       writer.uint32(24).int32(message.visibility);
     }
     if (message.lastSeq !== 0) {
-      writer.uint32(32).uint64(message.lastSeq);
+      writeUint64(writer.uint32(32), message.lastSeq);
     }
     if (message.memberCount !== 0) {
       writer.uint32(40).uint32(message.memberCount);
@@ -1374,22 +1375,22 @@ export const Room: MessageFns<Room> = {
       writer.uint32(56).int32(message.role);
     }
     if (message.readSeq !== 0) {
-      writer.uint32(64).uint64(message.readSeq);
+      writeUint64(writer.uint32(64), message.readSeq);
     }
     if (message.peer !== undefined) {
       Account.encode(message.peer, writer.uint32(74).fork()).join();
     }
     if (message.createdAtMs !== 0) {
-      writer.uint32(80).uint64(message.createdAtMs);
+      writeUint64(writer.uint32(80), message.createdAtMs);
     }
     if (message.deleted !== false) {
       writer.uint32(88).bool(message.deleted);
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(96).uint64(message.unreadCount);
+      writeUint64(writer.uint32(96), message.unreadCount);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(104).uint64(message.mentionCount);
+      writeUint64(writer.uint32(104), message.mentionCount);
     }
     for (const v of message.threads) {
       FollowedThread.encode(v!, writer.uint32(114).fork()).join();
@@ -1404,7 +1405,7 @@ export const Room: MessageFns<Room> = {
       writer.uint32(136).bool(message.writeForbidden);
     }
     if (message.writeForbiddenUntilMs !== 0) {
-      writer.uint32(144).uint64(message.writeForbiddenUntilMs);
+      writeUint64(writer.uint32(144), message.writeForbiddenUntilMs);
     }
     return writer;
   },
@@ -1427,7 +1428,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1451,7 +1452,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.lastSeq = longToNumber(reader.uint64());
+            message.lastSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1483,7 +1484,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.readSeq = longToNumber(reader.uint64());
+            message.readSeq = readUint64(reader);
             continue;
           }
           case 9: {
@@ -1499,7 +1500,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.createdAtMs = longToNumber(reader.uint64());
+            message.createdAtMs = readUint64(reader);
             continue;
           }
           case 11: {
@@ -1515,7 +1516,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 13: {
@@ -1523,7 +1524,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
           case 14: {
@@ -1563,7 +1564,7 @@ export const Room: MessageFns<Room> = {
               break;
             }
 
-            message.writeForbiddenUntilMs = longToNumber(reader.uint64());
+            message.writeForbiddenUntilMs = readUint64(reader);
             continue;
           }
         }
@@ -1612,16 +1613,16 @@ function createBaseFollowedThread(): FollowedThread {
 export const FollowedThread: MessageFns<FollowedThread> = {
   encode(message: FollowedThread, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.threadRootSeq !== 0) {
-      writer.uint32(8).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(8), message.threadRootSeq);
     }
     if (message.readSeq !== 0) {
-      writer.uint32(16).uint64(message.readSeq);
+      writeUint64(writer.uint32(16), message.readSeq);
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(24).uint64(message.unreadCount);
+      writeUint64(writer.uint32(24), message.unreadCount);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(32).uint64(message.mentionCount);
+      writeUint64(writer.uint32(32), message.mentionCount);
     }
     return writer;
   },
@@ -1644,7 +1645,7 @@ export const FollowedThread: MessageFns<FollowedThread> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1652,7 +1653,7 @@ export const FollowedThread: MessageFns<FollowedThread> = {
               break;
             }
 
-            message.readSeq = longToNumber(reader.uint64());
+            message.readSeq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1660,7 +1661,7 @@ export const FollowedThread: MessageFns<FollowedThread> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1668,7 +1669,7 @@ export const FollowedThread: MessageFns<FollowedThread> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
         }
@@ -1706,15 +1707,15 @@ export const ThreadSummary: MessageFns<ThreadSummary> = {
       writer.uint32(8).uint32(message.replyCount);
     }
     if (message.lastReplySeq !== 0) {
-      writer.uint32(16).uint64(message.lastReplySeq);
+      writeUint64(writer.uint32(16), message.lastReplySeq);
     }
     if (message.lastReplyAtMs !== 0) {
-      writer.uint32(24).uint64(message.lastReplyAtMs);
+      writeUint64(writer.uint32(24), message.lastReplyAtMs);
     }
     if (message.participantIds.length !== 0) {
       writer.uint32(34).fork();
       for (const v of message.participantIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -1747,7 +1748,7 @@ export const ThreadSummary: MessageFns<ThreadSummary> = {
               break;
             }
 
-            message.lastReplySeq = longToNumber(reader.uint64());
+            message.lastReplySeq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1755,12 +1756,12 @@ export const ThreadSummary: MessageFns<ThreadSummary> = {
               break;
             }
 
-            message.lastReplyAtMs = longToNumber(reader.uint64());
+            message.lastReplyAtMs = readUint64(reader);
             continue;
           }
           case 4: {
             if (tag === 32) {
-              message.participantIds.push(longToNumber(reader.uint64()));
+              message.participantIds.push(readUint64(reader));
 
               continue;
             }
@@ -1768,7 +1769,7 @@ export const ThreadSummary: MessageFns<ThreadSummary> = {
             if (tag === 34) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.participantIds.push(longToNumber(reader.uint64()));
+                message.participantIds.push(readUint64(reader));
               }
 
               continue;
@@ -1829,19 +1830,19 @@ function createBaseMessage(): Message {
 export const Message: MessageFns<Message> = {
   encode(message: Message, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.roomId !== 0) {
-      writer.uint32(16).uint64(message.roomId);
+      writeUint64(writer.uint32(16), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(24).uint64(message.seq);
+      writeUint64(writer.uint32(24), message.seq);
     }
     if (message.revision !== 0) {
-      writer.uint32(32).uint64(message.revision);
+      writeUint64(writer.uint32(32), message.revision);
     }
     if (message.authorId !== 0) {
-      writer.uint32(40).uint64(message.authorId);
+      writeUint64(writer.uint32(40), message.authorId);
     }
     if (message.author !== "") {
       writer.uint32(50).string(message.author);
@@ -1850,7 +1851,7 @@ export const Message: MessageFns<Message> = {
       writer.uint32(58).string(message.body);
     }
     if (message.sentAtMs !== 0) {
-      writer.uint32(64).uint64(message.sentAtMs);
+      writeUint64(writer.uint32(64), message.sentAtMs);
     }
     if (message.clientMessageId !== "") {
       writer.uint32(74).string(message.clientMessageId);
@@ -1859,13 +1860,13 @@ export const Message: MessageFns<Message> = {
       writer.uint32(80).bool(message.deleted);
     }
     if (message.replyToSeq !== 0) {
-      writer.uint32(88).uint64(message.replyToSeq);
+      writeUint64(writer.uint32(88), message.replyToSeq);
     }
     if (message.version !== 0) {
       writer.uint32(96).uint32(message.version);
     }
     if (message.editedAtMs !== 0) {
-      writer.uint32(104).uint64(message.editedAtMs);
+      writeUint64(writer.uint32(104), message.editedAtMs);
     }
     for (const v of message.reactions) {
       Reaction.encode(v!, writer.uint32(114).fork()).join();
@@ -1876,7 +1877,7 @@ export const Message: MessageFns<Message> = {
     if (message.mentions.length !== 0) {
       writer.uint32(130).fork();
       for (const v of message.mentions) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -1884,7 +1885,7 @@ export const Message: MessageFns<Message> = {
       writer.uint32(136).bool(message.mentionsRoom);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(144).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(144), message.threadRootSeq);
     }
     if (message.thread !== undefined) {
       ThreadSummary.encode(message.thread, writer.uint32(154).fork()).join();
@@ -1913,7 +1914,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1921,7 +1922,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1929,7 +1930,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1937,7 +1938,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1945,7 +1946,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.authorId = longToNumber(reader.uint64());
+            message.authorId = readUint64(reader);
             continue;
           }
           case 6: {
@@ -1969,7 +1970,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.sentAtMs = longToNumber(reader.uint64());
+            message.sentAtMs = readUint64(reader);
             continue;
           }
           case 9: {
@@ -1993,7 +1994,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.replyToSeq = longToNumber(reader.uint64());
+            message.replyToSeq = readUint64(reader);
             continue;
           }
           case 12: {
@@ -2009,7 +2010,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.editedAtMs = longToNumber(reader.uint64());
+            message.editedAtMs = readUint64(reader);
             continue;
           }
           case 14: {
@@ -2030,7 +2031,7 @@ export const Message: MessageFns<Message> = {
           }
           case 16: {
             if (tag === 128) {
-              message.mentions.push(longToNumber(reader.uint64()));
+              message.mentions.push(readUint64(reader));
 
               continue;
             }
@@ -2038,7 +2039,7 @@ export const Message: MessageFns<Message> = {
             if (tag === 130) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.mentions.push(longToNumber(reader.uint64()));
+                message.mentions.push(readUint64(reader));
               }
 
               continue;
@@ -2059,7 +2060,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
           case 19: {
@@ -2128,13 +2129,13 @@ function createBaseAttachment(): Attachment {
 export const Attachment: MessageFns<Attachment> = {
   encode(message: Attachment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.fileId !== 0) {
-      writer.uint32(8).uint64(message.fileId);
+      writeUint64(writer.uint32(8), message.fileId);
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
     }
     if (message.size !== 0) {
-      writer.uint32(24).uint64(message.size);
+      writeUint64(writer.uint32(24), message.size);
     }
     if (message.sha256.length !== 0) {
       writer.uint32(34).bytes(message.sha256);
@@ -2163,7 +2164,7 @@ export const Attachment: MessageFns<Attachment> = {
               break;
             }
 
-            message.fileId = longToNumber(reader.uint64());
+            message.fileId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2179,7 +2180,7 @@ export const Attachment: MessageFns<Attachment> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = readUint64(reader);
             continue;
           }
           case 4: {
@@ -2239,7 +2240,7 @@ export const Reaction: MessageFns<Reaction> = {
     if (message.accountIds.length !== 0) {
       writer.uint32(26).fork();
       for (const v of message.accountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -2277,7 +2278,7 @@ export const Reaction: MessageFns<Reaction> = {
           }
           case 3: {
             if (tag === 24) {
-              message.accountIds.push(longToNumber(reader.uint64()));
+              message.accountIds.push(readUint64(reader));
 
               continue;
             }
@@ -2285,7 +2286,7 @@ export const Reaction: MessageFns<Reaction> = {
             if (tag === 26) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.accountIds.push(longToNumber(reader.uint64()));
+                message.accountIds.push(readUint64(reader));
               }
 
               continue;
@@ -2330,16 +2331,16 @@ export const RoomMember: MessageFns<RoomMember> = {
       writer.uint32(16).int32(message.role);
     }
     if (message.joinedAtMs !== 0) {
-      writer.uint32(24).uint64(message.joinedAtMs);
+      writeUint64(writer.uint32(24), message.joinedAtMs);
     }
     if (message.readSeq !== 0) {
-      writer.uint32(32).uint64(message.readSeq);
+      writeUint64(writer.uint32(32), message.readSeq);
     }
     if (message.writeForbidden !== false) {
       writer.uint32(40).bool(message.writeForbidden);
     }
     if (message.writeForbiddenUntilMs !== 0) {
-      writer.uint32(48).uint64(message.writeForbiddenUntilMs);
+      writeUint64(writer.uint32(48), message.writeForbiddenUntilMs);
     }
     return writer;
   },
@@ -2378,7 +2379,7 @@ export const RoomMember: MessageFns<RoomMember> = {
               break;
             }
 
-            message.joinedAtMs = longToNumber(reader.uint64());
+            message.joinedAtMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -2386,7 +2387,7 @@ export const RoomMember: MessageFns<RoomMember> = {
               break;
             }
 
-            message.readSeq = longToNumber(reader.uint64());
+            message.readSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -2402,7 +2403,7 @@ export const RoomMember: MessageFns<RoomMember> = {
               break;
             }
 
-            message.writeForbiddenUntilMs = longToNumber(reader.uint64());
+            message.writeForbiddenUntilMs = readUint64(reader);
             continue;
           }
         }
@@ -2496,13 +2497,13 @@ function createBaseRoomRemoved(): RoomRemoved {
 export const RoomRemoved: MessageFns<RoomRemoved> = {
   encode(message: RoomRemoved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.reason !== 0) {
       writer.uint32(16).int32(message.reason);
     }
     if (message.byAccountId !== 0) {
-      writer.uint32(24).uint64(message.byAccountId);
+      writeUint64(writer.uint32(24), message.byAccountId);
     }
     return writer;
   },
@@ -2525,7 +2526,7 @@ export const RoomRemoved: MessageFns<RoomRemoved> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2541,7 +2542,7 @@ export const RoomRemoved: MessageFns<RoomRemoved> = {
               break;
             }
 
-            message.byAccountId = longToNumber(reader.uint64());
+            message.byAccountId = readUint64(reader);
             continue;
           }
         }
@@ -2575,7 +2576,7 @@ function createBaseMembershipChanged(): MembershipChanged {
 export const MembershipChanged: MessageFns<MembershipChanged> = {
   encode(message: MembershipChanged, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.account !== undefined) {
       Account.encode(message.account, writer.uint32(18).fork()).join();
@@ -2607,7 +2608,7 @@ export const MembershipChanged: MessageFns<MembershipChanged> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2668,16 +2669,16 @@ function createBaseReadMarker(): ReadMarker {
 export const ReadMarker: MessageFns<ReadMarker> = {
   encode(message: ReadMarker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(24).uint64(message.unreadCount);
+      writeUint64(writer.uint32(24), message.unreadCount);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(32).uint64(message.mentionCount);
+      writeUint64(writer.uint32(32), message.mentionCount);
     }
     return writer;
   },
@@ -2700,7 +2701,7 @@ export const ReadMarker: MessageFns<ReadMarker> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2708,7 +2709,7 @@ export const ReadMarker: MessageFns<ReadMarker> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2716,7 +2717,7 @@ export const ReadMarker: MessageFns<ReadMarker> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 4: {
@@ -2724,7 +2725,7 @@ export const ReadMarker: MessageFns<ReadMarker> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
         }
@@ -2759,7 +2760,7 @@ function createBaseThreadMarker(): ThreadMarker {
 export const ThreadMarker: MessageFns<ThreadMarker> = {
   encode(message: ThreadMarker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.following !== false) {
       writer.uint32(16).bool(message.following);
@@ -2788,7 +2789,7 @@ export const ThreadMarker: MessageFns<ThreadMarker> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2840,13 +2841,13 @@ function createBaseRoomWriting(): RoomWriting {
 export const RoomWriting: MessageFns<RoomWriting> = {
   encode(message: RoomWriting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.forbidden !== false) {
       writer.uint32(16).bool(message.forbidden);
     }
     if (message.untilMs !== 0) {
-      writer.uint32(24).uint64(message.untilMs);
+      writeUint64(writer.uint32(24), message.untilMs);
     }
     return writer;
   },
@@ -2869,7 +2870,7 @@ export const RoomWriting: MessageFns<RoomWriting> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2885,7 +2886,7 @@ export const RoomWriting: MessageFns<RoomWriting> = {
               break;
             }
 
-            message.untilMs = longToNumber(reader.uint64());
+            message.untilMs = readUint64(reader);
             continue;
           }
         }
@@ -2921,7 +2922,7 @@ export const BlockList: MessageFns<BlockList> = {
     if (message.accountIds.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.accountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -2943,7 +2944,7 @@ export const BlockList: MessageFns<BlockList> = {
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
-              message.accountIds.push(longToNumber(reader.uint64()));
+              message.accountIds.push(readUint64(reader));
 
               continue;
             }
@@ -2951,7 +2952,7 @@ export const BlockList: MessageFns<BlockList> = {
             if (tag === 10) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.accountIds.push(longToNumber(reader.uint64()));
+                message.accountIds.push(readUint64(reader));
               }
 
               continue;
@@ -2988,7 +2989,7 @@ function createBaseRoomPreference(): RoomPreference {
 export const RoomPreference: MessageFns<RoomPreference> = {
   encode(message: RoomPreference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.starred !== false) {
       writer.uint32(16).bool(message.starred);
@@ -3017,7 +3018,7 @@ export const RoomPreference: MessageFns<RoomPreference> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3067,7 +3068,7 @@ function createBaseEvent(): Event {
 export const Event: MessageFns<Event> = {
   encode(message: Event, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     switch (message.event?.$case) {
       case "message":
@@ -3128,7 +3129,7 @@ export const Event: MessageFns<Event> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3333,7 +3334,7 @@ export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
       writer.uint32(8).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(16).uint64(message.minRevision);
+      writeUint64(writer.uint32(16), message.minRevision);
     }
     if (message.inviteSecret !== "") {
       writer.uint32(26).string(message.inviteSecret);
@@ -3367,7 +3368,7 @@ export const GetRegistrationRequest: MessageFns<GetRegistrationRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -3415,10 +3416,10 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
       writer.uint32(16).bool(message.setupTokenNeeded);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     if (message.invite !== undefined) {
       Invite.encode(message.invite, writer.uint32(42).fork()).join();
@@ -3460,7 +3461,7 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -3468,7 +3469,7 @@ export const GetRegistrationResponse: MessageFns<GetRegistrationResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -3584,7 +3585,7 @@ export const SetRegistrationResponse: MessageFns<SetRegistrationResponse> = {
       writer.uint32(8).int32(message.mode);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -3615,7 +3616,7 @@ export const SetRegistrationResponse: MessageFns<SetRegistrationResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -3769,10 +3770,10 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
       writer.uint32(18).string(message.token);
     }
     if (message.tokenExpiresAtMs !== 0) {
-      writer.uint32(24).uint64(message.tokenExpiresAtMs);
+      writeUint64(writer.uint32(24), message.tokenExpiresAtMs);
     }
     if (message.revision !== 0) {
-      writer.uint32(32).uint64(message.revision);
+      writeUint64(writer.uint32(32), message.revision);
     }
     if (message.room !== undefined) {
       Room.encode(message.room, writer.uint32(42).fork()).join();
@@ -3814,7 +3815,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
               break;
             }
 
-            message.tokenExpiresAtMs = longToNumber(reader.uint64());
+            message.tokenExpiresAtMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -3822,7 +3823,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 5: {
@@ -3973,19 +3974,19 @@ export const LoginResponse: MessageFns<LoginResponse> = {
       writer.uint32(18).string(message.token);
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(24).uint64(message.unreadCount);
+      writeUint64(writer.uint32(24), message.unreadCount);
     }
     if (message.tokenExpiresAtMs !== 0) {
-      writer.uint32(32).uint64(message.tokenExpiresAtMs);
+      writeUint64(writer.uint32(32), message.tokenExpiresAtMs);
     }
     for (const v of message.unread) {
       RoomUnread.encode(v!, writer.uint32(42).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(48).uint64(message.revision);
+      writeUint64(writer.uint32(48), message.revision);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(56).uint64(message.mentionCount);
+      writeUint64(writer.uint32(56), message.mentionCount);
     }
     return writer;
   },
@@ -4024,7 +4025,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 4: {
@@ -4032,7 +4033,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
               break;
             }
 
-            message.tokenExpiresAtMs = longToNumber(reader.uint64());
+            message.tokenExpiresAtMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -4048,7 +4049,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 7: {
@@ -4056,7 +4057,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
         }
@@ -4151,7 +4152,7 @@ function createBaseLogoutResponse(): LogoutResponse {
 export const LogoutResponse: MessageFns<LogoutResponse> = {
   encode(message: LogoutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -4174,7 +4175,7 @@ export const LogoutResponse: MessageFns<LogoutResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -4206,16 +4207,16 @@ function createBaseLoginSession(): LoginSession {
 export const LoginSession: MessageFns<LoginSession> = {
   encode(message: LoginSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.device !== "") {
       writer.uint32(18).string(message.device);
     }
     if (message.createdAtMs !== 0) {
-      writer.uint32(24).uint64(message.createdAtMs);
+      writeUint64(writer.uint32(24), message.createdAtMs);
     }
     if (message.expiresAtMs !== 0) {
-      writer.uint32(32).uint64(message.expiresAtMs);
+      writeUint64(writer.uint32(32), message.expiresAtMs);
     }
     if (message.current !== false) {
       writer.uint32(40).bool(message.current);
@@ -4241,7 +4242,7 @@ export const LoginSession: MessageFns<LoginSession> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -4257,7 +4258,7 @@ export const LoginSession: MessageFns<LoginSession> = {
               break;
             }
 
-            message.createdAtMs = longToNumber(reader.uint64());
+            message.createdAtMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -4265,7 +4266,7 @@ export const LoginSession: MessageFns<LoginSession> = {
               break;
             }
 
-            message.expiresAtMs = longToNumber(reader.uint64());
+            message.expiresAtMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -4312,7 +4313,7 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
       writer.uint32(8).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(16).uint64(message.minRevision);
+      writeUint64(writer.uint32(16), message.minRevision);
     }
     return writer;
   },
@@ -4343,7 +4344,7 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -4379,10 +4380,10 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
       LoginSession.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(24).uint64(message.staleMs);
+      writeUint64(writer.uint32(24), message.staleMs);
     }
     return writer;
   },
@@ -4413,7 +4414,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -4421,7 +4422,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -4455,7 +4456,7 @@ function createBaseRevokeSessionRequest(): RevokeSessionRequest {
 export const RevokeSessionRequest: MessageFns<RevokeSessionRequest> = {
   encode(message: RevokeSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sessionId !== 0) {
-      writer.uint32(8).uint64(message.sessionId);
+      writeUint64(writer.uint32(8), message.sessionId);
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
@@ -4481,7 +4482,7 @@ export const RevokeSessionRequest: MessageFns<RevokeSessionRequest> = {
               break;
             }
 
-            message.sessionId = longToNumber(reader.uint64());
+            message.sessionId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -4522,7 +4523,7 @@ function createBaseRevokeSessionResponse(): RevokeSessionResponse {
 export const RevokeSessionResponse: MessageFns<RevokeSessionResponse> = {
   encode(message: RevokeSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -4545,7 +4546,7 @@ export const RevokeSessionResponse: MessageFns<RevokeSessionResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -4656,7 +4657,7 @@ function createBaseChangePasswordResponse(): ChangePasswordResponse {
 export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
   encode(message: ChangePasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -4679,7 +4680,7 @@ export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -4790,7 +4791,7 @@ function createBaseResetPasswordResponse(): ResetPasswordResponse {
 export const ResetPasswordResponse: MessageFns<ResetPasswordResponse> = {
   encode(message: ResetPasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -4813,7 +4814,7 @@ export const ResetPasswordResponse: MessageFns<ResetPasswordResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -4851,7 +4852,7 @@ export const CreatePasswordLinkRequest: MessageFns<CreatePasswordLinkRequest> = 
       writer.uint32(18).string(message.secret);
     }
     if (message.ttlMs !== 0) {
-      writer.uint32(24).uint64(message.ttlMs);
+      writeUint64(writer.uint32(24), message.ttlMs);
     }
     if (message.requestId !== "") {
       writer.uint32(34).string(message.requestId);
@@ -4893,7 +4894,7 @@ export const CreatePasswordLinkRequest: MessageFns<CreatePasswordLinkRequest> = 
               break;
             }
 
-            message.ttlMs = longToNumber(reader.uint64());
+            message.ttlMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -4936,10 +4937,10 @@ function createBaseCreatePasswordLinkResponse(): CreatePasswordLinkResponse {
 export const CreatePasswordLinkResponse: MessageFns<CreatePasswordLinkResponse> = {
   encode(message: CreatePasswordLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.expiresAtMs !== 0) {
-      writer.uint32(8).uint64(message.expiresAtMs);
+      writeUint64(writer.uint32(8), message.expiresAtMs);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -4962,7 +4963,7 @@ export const CreatePasswordLinkResponse: MessageFns<CreatePasswordLinkResponse> 
               break;
             }
 
-            message.expiresAtMs = longToNumber(reader.uint64());
+            message.expiresAtMs = readUint64(reader);
             continue;
           }
           case 2: {
@@ -4970,7 +4971,7 @@ export const CreatePasswordLinkResponse: MessageFns<CreatePasswordLinkResponse> 
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -5085,7 +5086,7 @@ export const UsePasswordLinkResponse: MessageFns<UsePasswordLinkResponse> = {
       writer.uint32(10).string(message.username);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -5116,7 +5117,7 @@ export const UsePasswordLinkResponse: MessageFns<UsePasswordLinkResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -5216,7 +5217,7 @@ function createBaseDeleteAccountResponse(): DeleteAccountResponse {
 export const DeleteAccountResponse: MessageFns<DeleteAccountResponse> = {
   encode(message: DeleteAccountResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -5239,7 +5240,7 @@ export const DeleteAccountResponse: MessageFns<DeleteAccountResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -5283,7 +5284,7 @@ export const ListAccountsRequest: MessageFns<ListAccountsRequest> = {
       writer.uint32(32).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(40).uint64(message.minRevision);
+      writeUint64(writer.uint32(40), message.minRevision);
     }
     return writer;
   },
@@ -5338,7 +5339,7 @@ export const ListAccountsRequest: MessageFns<ListAccountsRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -5380,10 +5381,10 @@ export const ListAccountsResponse: MessageFns<ListAccountsResponse> = {
       writer.uint32(18).string(message.nextPageToken);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -5422,7 +5423,7 @@ export const ListAccountsResponse: MessageFns<ListAccountsResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -5430,7 +5431,7 @@ export const ListAccountsResponse: MessageFns<ListAccountsResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -5468,13 +5469,13 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
       writer.uint32(10).string(message.username);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     if (message.consistency !== 0) {
       writer.uint32(24).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(32).uint64(message.minRevision);
+      writeUint64(writer.uint32(32), message.minRevision);
     }
     return writer;
   },
@@ -5505,7 +5506,7 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -5521,7 +5522,7 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -5559,13 +5560,13 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
       Account.encode(message.account, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(24).uint64(message.staleMs);
+      writeUint64(writer.uint32(24), message.staleMs);
     }
     if (message.fileBytes !== 0) {
-      writer.uint32(32).uint64(message.fileBytes);
+      writeUint64(writer.uint32(32), message.fileBytes);
     }
     return writer;
   },
@@ -5596,7 +5597,7 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -5604,7 +5605,7 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -5612,7 +5613,7 @@ export const GetAccountResponse: MessageFns<GetAccountResponse> = {
               break;
             }
 
-            message.fileBytes = longToNumber(reader.uint64());
+            message.fileBytes = readUint64(reader);
             continue;
           }
         }
@@ -5719,7 +5720,7 @@ export const UpdateProfileResponse: MessageFns<UpdateProfileResponse> = {
       Account.encode(message.account, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -5750,7 +5751,7 @@ export const UpdateProfileResponse: MessageFns<UpdateProfileResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -5867,7 +5868,7 @@ export const BlockResponse: MessageFns<BlockResponse> = {
       BlockList.encode(message.blocked, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -5898,7 +5899,7 @@ export const BlockResponse: MessageFns<BlockResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -5936,7 +5937,7 @@ export const ListBlockedRequest: MessageFns<ListBlockedRequest> = {
       writer.uint32(8).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(16).uint64(message.minRevision);
+      writeUint64(writer.uint32(16), message.minRevision);
     }
     return writer;
   },
@@ -5967,7 +5968,7 @@ export const ListBlockedRequest: MessageFns<ListBlockedRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -6003,10 +6004,10 @@ export const ListBlockedResponse: MessageFns<ListBlockedResponse> = {
       Account.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(24).uint64(message.staleMs);
+      writeUint64(writer.uint32(24), message.staleMs);
     }
     return writer;
   },
@@ -6037,7 +6038,7 @@ export const ListBlockedResponse: MessageFns<ListBlockedResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -6045,7 +6046,7 @@ export const ListBlockedResponse: MessageFns<ListBlockedResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -6173,7 +6174,7 @@ export const CreateRoomResponse: MessageFns<CreateRoomResponse> = {
       Room.encode(message.room, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -6204,7 +6205,7 @@ export const CreateRoomResponse: MessageFns<CreateRoomResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -6237,7 +6238,7 @@ function createBaseUpdateRoomRequest(): UpdateRoomRequest {
 export const UpdateRoomRequest: MessageFns<UpdateRoomRequest> = {
   encode(message: UpdateRoomRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
@@ -6272,7 +6273,7 @@ export const UpdateRoomRequest: MessageFns<UpdateRoomRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -6343,7 +6344,7 @@ export const UpdateRoomResponse: MessageFns<UpdateRoomResponse> = {
       Room.encode(message.room, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -6374,7 +6375,7 @@ export const UpdateRoomResponse: MessageFns<UpdateRoomResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -6407,7 +6408,7 @@ function createBaseDeleteRoomRequest(): DeleteRoomRequest {
 export const DeleteRoomRequest: MessageFns<DeleteRoomRequest> = {
   encode(message: DeleteRoomRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
@@ -6433,7 +6434,7 @@ export const DeleteRoomRequest: MessageFns<DeleteRoomRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -6474,7 +6475,7 @@ function createBaseDeleteRoomResponse(): DeleteRoomResponse {
 export const DeleteRoomResponse: MessageFns<DeleteRoomResponse> = {
   encode(message: DeleteRoomResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -6497,7 +6498,7 @@ export const DeleteRoomResponse: MessageFns<DeleteRoomResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -6544,7 +6545,7 @@ export const ListRoomsRequest: MessageFns<ListRoomsRequest> = {
       writer.uint32(40).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(48).uint64(message.minRevision);
+      writeUint64(writer.uint32(48), message.minRevision);
     }
     return writer;
   },
@@ -6607,7 +6608,7 @@ export const ListRoomsRequest: MessageFns<ListRoomsRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -6650,10 +6651,10 @@ export const ListRoomsResponse: MessageFns<ListRoomsResponse> = {
       writer.uint32(18).string(message.nextPageToken);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -6692,7 +6693,7 @@ export const ListRoomsResponse: MessageFns<ListRoomsResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -6700,7 +6701,7 @@ export const ListRoomsResponse: MessageFns<ListRoomsResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -6735,7 +6736,7 @@ function createBaseJoinRoomRequest(): JoinRoomRequest {
 export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
   encode(message: JoinRoomRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
@@ -6764,7 +6765,7 @@ export const JoinRoomRequest: MessageFns<JoinRoomRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -6817,7 +6818,7 @@ export const JoinRoomResponse: MessageFns<JoinRoomResponse> = {
       Room.encode(message.room, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -6848,7 +6849,7 @@ export const JoinRoomResponse: MessageFns<JoinRoomResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -6881,7 +6882,7 @@ function createBaseLeaveRoomRequest(): LeaveRoomRequest {
 export const LeaveRoomRequest: MessageFns<LeaveRoomRequest> = {
   encode(message: LeaveRoomRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
@@ -6907,7 +6908,7 @@ export const LeaveRoomRequest: MessageFns<LeaveRoomRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -6948,7 +6949,7 @@ function createBaseLeaveRoomResponse(): LeaveRoomResponse {
 export const LeaveRoomResponse: MessageFns<LeaveRoomResponse> = {
   encode(message: LeaveRoomResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -6971,7 +6972,7 @@ export const LeaveRoomResponse: MessageFns<LeaveRoomResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7003,7 +7004,7 @@ function createBaseInviteMemberRequest(): InviteMemberRequest {
 export const InviteMemberRequest: MessageFns<InviteMemberRequest> = {
   encode(message: InviteMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
@@ -7032,7 +7033,7 @@ export const InviteMemberRequest: MessageFns<InviteMemberRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7085,7 +7086,7 @@ export const InviteMemberResponse: MessageFns<InviteMemberResponse> = {
       RoomMember.encode(message.member, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -7116,7 +7117,7 @@ export const InviteMemberResponse: MessageFns<InviteMemberResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7151,7 +7152,7 @@ function createBaseMuteMemberRequest(): MuteMemberRequest {
 export const MuteMemberRequest: MessageFns<MuteMemberRequest> = {
   encode(message: MuteMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
@@ -7160,7 +7161,7 @@ export const MuteMemberRequest: MessageFns<MuteMemberRequest> = {
       writer.uint32(24).bool(message.muted);
     }
     if (message.durationMs !== 0) {
-      writer.uint32(32).uint64(message.durationMs);
+      writeUint64(writer.uint32(32), message.durationMs);
     }
     if (message.requestId !== "") {
       writer.uint32(42).string(message.requestId);
@@ -7186,7 +7187,7 @@ export const MuteMemberRequest: MessageFns<MuteMemberRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7210,7 +7211,7 @@ export const MuteMemberRequest: MessageFns<MuteMemberRequest> = {
               break;
             }
 
-            message.durationMs = longToNumber(reader.uint64());
+            message.durationMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -7257,7 +7258,7 @@ export const MuteMemberResponse: MessageFns<MuteMemberResponse> = {
       RoomMember.encode(message.member, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -7288,7 +7289,7 @@ export const MuteMemberResponse: MessageFns<MuteMemberResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7323,7 +7324,7 @@ function createBaseRemoveMemberRequest(): RemoveMemberRequest {
 export const RemoveMemberRequest: MessageFns<RemoveMemberRequest> = {
   encode(message: RemoveMemberRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
@@ -7355,7 +7356,7 @@ export const RemoveMemberRequest: MessageFns<RemoveMemberRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7414,7 +7415,7 @@ function createBaseRemoveMemberResponse(): RemoveMemberResponse {
 export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
   encode(message: RemoveMemberResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -7437,7 +7438,7 @@ export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7469,7 +7470,7 @@ function createBaseSetRoleRequest(): SetRoleRequest {
 export const SetRoleRequest: MessageFns<SetRoleRequest> = {
   encode(message: SetRoleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
@@ -7501,7 +7502,7 @@ export const SetRoleRequest: MessageFns<SetRoleRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7563,7 +7564,7 @@ export const SetRoleResponse: MessageFns<SetRoleResponse> = {
       RoomMember.encode(message.member, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -7594,7 +7595,7 @@ export const SetRoleResponse: MessageFns<SetRoleResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7629,10 +7630,10 @@ function createBaseInvite(): Invite {
 export const Invite: MessageFns<Invite> = {
   encode(message: Invite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.roomId !== 0) {
-      writer.uint32(16).uint64(message.roomId);
+      writeUint64(writer.uint32(16), message.roomId);
     }
     if (message.roomName !== "") {
       writer.uint32(26).string(message.roomName);
@@ -7641,10 +7642,10 @@ export const Invite: MessageFns<Invite> = {
       Account.encode(message.maker, writer.uint32(34).fork()).join();
     }
     if (message.createdAtMs !== 0) {
-      writer.uint32(40).uint64(message.createdAtMs);
+      writeUint64(writer.uint32(40), message.createdAtMs);
     }
     if (message.expiresAtMs !== 0) {
-      writer.uint32(48).uint64(message.expiresAtMs);
+      writeUint64(writer.uint32(48), message.expiresAtMs);
     }
     if (message.usesMax !== 0) {
       writer.uint32(56).uint32(message.usesMax);
@@ -7673,7 +7674,7 @@ export const Invite: MessageFns<Invite> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7681,7 +7682,7 @@ export const Invite: MessageFns<Invite> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -7705,7 +7706,7 @@ export const Invite: MessageFns<Invite> = {
               break;
             }
 
-            message.createdAtMs = longToNumber(reader.uint64());
+            message.createdAtMs = readUint64(reader);
             continue;
           }
           case 6: {
@@ -7713,7 +7714,7 @@ export const Invite: MessageFns<Invite> = {
               break;
             }
 
-            message.expiresAtMs = longToNumber(reader.uint64());
+            message.expiresAtMs = readUint64(reader);
             continue;
           }
           case 7: {
@@ -7770,13 +7771,13 @@ function createBaseCreateInviteRequest(): CreateInviteRequest {
 export const CreateInviteRequest: MessageFns<CreateInviteRequest> = {
   encode(message: CreateInviteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.secret !== "") {
       writer.uint32(18).string(message.secret);
     }
     if (message.ttlMs !== 0) {
-      writer.uint32(24).uint64(message.ttlMs);
+      writeUint64(writer.uint32(24), message.ttlMs);
     }
     if (message.usesMax !== 0) {
       writer.uint32(32).uint32(message.usesMax);
@@ -7805,7 +7806,7 @@ export const CreateInviteRequest: MessageFns<CreateInviteRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7821,7 +7822,7 @@ export const CreateInviteRequest: MessageFns<CreateInviteRequest> = {
               break;
             }
 
-            message.ttlMs = longToNumber(reader.uint64());
+            message.ttlMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -7876,7 +7877,7 @@ export const CreateInviteResponse: MessageFns<CreateInviteResponse> = {
       Invite.encode(message.invite, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -7907,7 +7908,7 @@ export const CreateInviteResponse: MessageFns<CreateInviteResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -7942,13 +7943,13 @@ function createBaseListInvitesRequest(): ListInvitesRequest {
 export const ListInvitesRequest: MessageFns<ListInvitesRequest> = {
   encode(message: ListInvitesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.consistency !== 0) {
       writer.uint32(16).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(24).uint64(message.minRevision);
+      writeUint64(writer.uint32(24), message.minRevision);
     }
     return writer;
   },
@@ -7971,7 +7972,7 @@ export const ListInvitesRequest: MessageFns<ListInvitesRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -7987,7 +7988,7 @@ export const ListInvitesRequest: MessageFns<ListInvitesRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -8024,10 +8025,10 @@ export const ListInvitesResponse: MessageFns<ListInvitesResponse> = {
       Invite.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(24).uint64(message.staleMs);
+      writeUint64(writer.uint32(24), message.staleMs);
     }
     return writer;
   },
@@ -8058,7 +8059,7 @@ export const ListInvitesResponse: MessageFns<ListInvitesResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -8066,7 +8067,7 @@ export const ListInvitesResponse: MessageFns<ListInvitesResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -8100,7 +8101,7 @@ function createBaseRevokeInviteRequest(): RevokeInviteRequest {
 export const RevokeInviteRequest: MessageFns<RevokeInviteRequest> = {
   encode(message: RevokeInviteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.inviteId !== 0) {
-      writer.uint32(8).uint64(message.inviteId);
+      writeUint64(writer.uint32(8), message.inviteId);
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
@@ -8126,7 +8127,7 @@ export const RevokeInviteRequest: MessageFns<RevokeInviteRequest> = {
               break;
             }
 
-            message.inviteId = longToNumber(reader.uint64());
+            message.inviteId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -8167,7 +8168,7 @@ function createBaseRevokeInviteResponse(): RevokeInviteResponse {
 export const RevokeInviteResponse: MessageFns<RevokeInviteResponse> = {
   encode(message: RevokeInviteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -8190,7 +8191,7 @@ export const RevokeInviteResponse: MessageFns<RevokeInviteResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -8222,7 +8223,7 @@ function createBaseListMembersRequest(): ListMembersRequest {
 export const ListMembersRequest: MessageFns<ListMembersRequest> = {
   encode(message: ListMembersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.pageSize !== 0) {
       writer.uint32(16).uint32(message.pageSize);
@@ -8234,7 +8235,7 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
       writer.uint32(32).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(40).uint64(message.minRevision);
+      writeUint64(writer.uint32(40), message.minRevision);
     }
     return writer;
   },
@@ -8257,7 +8258,7 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -8289,7 +8290,7 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -8331,10 +8332,10 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
       writer.uint32(18).string(message.nextPageToken);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -8373,7 +8374,7 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -8381,7 +8382,7 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -8486,7 +8487,7 @@ export const OpenDirectResponse: MessageFns<OpenDirectResponse> = {
       Room.encode(message.room, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -8517,7 +8518,7 @@ export const OpenDirectResponse: MessageFns<OpenDirectResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -8558,7 +8559,7 @@ function createBaseSendRequest(): SendRequest {
 export const SendRequest: MessageFns<SendRequest> = {
   encode(message: SendRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.body !== "") {
       writer.uint32(18).string(message.body);
@@ -8567,13 +8568,13 @@ export const SendRequest: MessageFns<SendRequest> = {
       writer.uint32(26).string(message.clientMessageId);
     }
     if (message.replyToSeq !== 0) {
-      writer.uint32(32).uint64(message.replyToSeq);
+      writeUint64(writer.uint32(32), message.replyToSeq);
     }
     if (message.afterClientMessageId !== "") {
       writer.uint32(42).string(message.afterClientMessageId);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(48).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(48), message.threadRootSeq);
     }
     for (const v of message.clientFileIds) {
       writer.uint32(58).string(v!);
@@ -8599,7 +8600,7 @@ export const SendRequest: MessageFns<SendRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -8623,7 +8624,7 @@ export const SendRequest: MessageFns<SendRequest> = {
               break;
             }
 
-            message.replyToSeq = longToNumber(reader.uint64());
+            message.replyToSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -8639,7 +8640,7 @@ export const SendRequest: MessageFns<SendRequest> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
           case 7: {
@@ -8768,13 +8769,13 @@ export const UploadRequest: MessageFns<UploadRequest> = {
       writer.uint32(18).string(message.name);
     }
     if (message.size !== 0) {
-      writer.uint32(24).uint64(message.size);
+      writeUint64(writer.uint32(24), message.size);
     }
     if (message.sha256.length !== 0) {
       writer.uint32(34).bytes(message.sha256);
     }
     if (message.offset !== 0) {
-      writer.uint32(40).uint64(message.offset);
+      writeUint64(writer.uint32(40), message.offset);
     }
     if (message.data.length !== 0) {
       writer.uint32(50).bytes(message.data);
@@ -8819,7 +8820,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = readUint64(reader);
             continue;
           }
           case 4: {
@@ -8835,7 +8836,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
               break;
             }
 
-            message.offset = longToNumber(reader.uint64());
+            message.offset = readUint64(reader);
             continue;
           }
           case 6: {
@@ -8889,10 +8890,10 @@ function createBaseUploadResponse(): UploadResponse {
 export const UploadResponse: MessageFns<UploadResponse> = {
   encode(message: UploadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.received !== 0) {
-      writer.uint32(8).uint64(message.received);
+      writeUint64(writer.uint32(8), message.received);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -8915,7 +8916,7 @@ export const UploadResponse: MessageFns<UploadResponse> = {
               break;
             }
 
-            message.received = longToNumber(reader.uint64());
+            message.received = readUint64(reader);
             continue;
           }
           case 2: {
@@ -8923,7 +8924,7 @@ export const UploadResponse: MessageFns<UploadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -8956,16 +8957,16 @@ function createBaseDownloadRequest(): DownloadRequest {
 export const DownloadRequest: MessageFns<DownloadRequest> = {
   encode(message: DownloadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.fileId !== 0) {
-      writer.uint32(8).uint64(message.fileId);
+      writeUint64(writer.uint32(8), message.fileId);
     }
     if (message.offset !== 0) {
-      writer.uint32(16).uint64(message.offset);
+      writeUint64(writer.uint32(16), message.offset);
     }
     if (message.consistency !== 0) {
       writer.uint32(24).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(32).uint64(message.minRevision);
+      writeUint64(writer.uint32(32), message.minRevision);
     }
     if (message.preview !== false) {
       writer.uint32(40).bool(message.preview);
@@ -8991,7 +8992,7 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
               break;
             }
 
-            message.fileId = longToNumber(reader.uint64());
+            message.fileId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -8999,7 +9000,7 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
               break;
             }
 
-            message.offset = longToNumber(reader.uint64());
+            message.offset = readUint64(reader);
             continue;
           }
           case 3: {
@@ -9015,7 +9016,7 @@ export const DownloadRequest: MessageFns<DownloadRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
           case 5: {
@@ -9062,13 +9063,13 @@ export const DownloadResponse: MessageFns<DownloadResponse> = {
       writer.uint32(10).bytes(message.data);
     }
     if (message.size !== 0) {
-      writer.uint32(16).uint64(message.size);
+      writeUint64(writer.uint32(16), message.size);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -9099,7 +9100,7 @@ export const DownloadResponse: MessageFns<DownloadResponse> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = readUint64(reader);
             continue;
           }
           case 3: {
@@ -9107,7 +9108,7 @@ export const DownloadResponse: MessageFns<DownloadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -9115,7 +9116,7 @@ export const DownloadResponse: MessageFns<DownloadResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -9150,12 +9151,12 @@ function createBaseDeleteRequest(): DeleteRequest {
 export const DeleteRequest: MessageFns<DeleteRequest> = {
   encode(message: DeleteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seqs.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.seqs) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -9183,12 +9184,12 @@ export const DeleteRequest: MessageFns<DeleteRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
             if (tag === 16) {
-              message.seqs.push(longToNumber(reader.uint64()));
+              message.seqs.push(readUint64(reader));
 
               continue;
             }
@@ -9196,7 +9197,7 @@ export const DeleteRequest: MessageFns<DeleteRequest> = {
             if (tag === 18) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.seqs.push(longToNumber(reader.uint64()));
+                message.seqs.push(readUint64(reader));
               }
 
               continue;
@@ -9246,7 +9247,7 @@ export const DeleteResponse: MessageFns<DeleteResponse> = {
       writer.uint32(8).uint32(message.deletedCount);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -9277,7 +9278,7 @@ export const DeleteResponse: MessageFns<DeleteResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -9310,10 +9311,10 @@ function createBaseEditRequest(): EditRequest {
 export const EditRequest: MessageFns<EditRequest> = {
   encode(message: EditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.body !== "") {
       writer.uint32(26).string(message.body);
@@ -9345,7 +9346,7 @@ export const EditRequest: MessageFns<EditRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -9353,7 +9354,7 @@ export const EditRequest: MessageFns<EditRequest> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -9416,7 +9417,7 @@ export const EditResponse: MessageFns<EditResponse> = {
       Message.encode(message.message, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -9447,7 +9448,7 @@ export const EditResponse: MessageFns<EditResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -9482,10 +9483,10 @@ function createBaseReactRequest(): ReactRequest {
 export const ReactRequest: MessageFns<ReactRequest> = {
   encode(message: ReactRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.emoji !== "") {
       writer.uint32(26).string(message.emoji);
@@ -9517,7 +9518,7 @@ export const ReactRequest: MessageFns<ReactRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -9525,7 +9526,7 @@ export const ReactRequest: MessageFns<ReactRequest> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -9588,7 +9589,7 @@ export const ReactResponse: MessageFns<ReactResponse> = {
       Reaction.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -9619,7 +9620,7 @@ export const ReactResponse: MessageFns<ReactResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -9652,10 +9653,10 @@ function createBasePinRequest(): PinRequest {
 export const PinRequest: MessageFns<PinRequest> = {
   encode(message: PinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.pinned !== false) {
       writer.uint32(24).bool(message.pinned);
@@ -9684,7 +9685,7 @@ export const PinRequest: MessageFns<PinRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -9692,7 +9693,7 @@ export const PinRequest: MessageFns<PinRequest> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -9743,7 +9744,7 @@ function createBasePinResponse(): PinResponse {
 export const PinResponse: MessageFns<PinResponse> = {
   encode(message: PinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -9766,7 +9767,7 @@ export const PinResponse: MessageFns<PinResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -9798,7 +9799,7 @@ function createBaseListPinsRequest(): ListPinsRequest {
 export const ListPinsRequest: MessageFns<ListPinsRequest> = {
   encode(message: ListPinsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.pageSize !== 0) {
       writer.uint32(16).uint32(message.pageSize);
@@ -9810,7 +9811,7 @@ export const ListPinsRequest: MessageFns<ListPinsRequest> = {
       writer.uint32(32).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(40).uint64(message.minRevision);
+      writeUint64(writer.uint32(40), message.minRevision);
     }
     return writer;
   },
@@ -9833,7 +9834,7 @@ export const ListPinsRequest: MessageFns<ListPinsRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -9865,7 +9866,7 @@ export const ListPinsRequest: MessageFns<ListPinsRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -9907,10 +9908,10 @@ export const ListPinsResponse: MessageFns<ListPinsResponse> = {
       writer.uint32(18).string(message.nextPageToken);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -9949,7 +9950,7 @@ export const ListPinsResponse: MessageFns<ListPinsResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -9957,7 +9958,7 @@ export const ListPinsResponse: MessageFns<ListPinsResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -9992,13 +9993,13 @@ function createBaseHistoryRequest(): HistoryRequest {
 export const HistoryRequest: MessageFns<HistoryRequest> = {
   encode(message: HistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.beforeSeq !== 0) {
-      writer.uint32(16).uint64(message.beforeSeq);
+      writeUint64(writer.uint32(16), message.beforeSeq);
     }
     if (message.afterSeq !== 0) {
-      writer.uint32(24).uint64(message.afterSeq);
+      writeUint64(writer.uint32(24), message.afterSeq);
     }
     if (message.limit !== 0) {
       writer.uint32(32).uint32(message.limit);
@@ -10007,7 +10008,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
       writer.uint32(40).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(48).uint64(message.minRevision);
+      writeUint64(writer.uint32(48), message.minRevision);
     }
     return writer;
   },
@@ -10030,7 +10031,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -10038,7 +10039,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.beforeSeq = longToNumber(reader.uint64());
+            message.beforeSeq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -10046,7 +10047,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.afterSeq = longToNumber(reader.uint64());
+            message.afterSeq = readUint64(reader);
             continue;
           }
           case 4: {
@@ -10070,7 +10071,7 @@ export const HistoryRequest: MessageFns<HistoryRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -10110,13 +10111,13 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
       Message.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(24).uint64(message.staleMs);
+      writeUint64(writer.uint32(24), message.staleMs);
     }
     if (message.lastSeq !== 0) {
-      writer.uint32(32).uint64(message.lastSeq);
+      writeUint64(writer.uint32(32), message.lastSeq);
     }
     return writer;
   },
@@ -10147,7 +10148,7 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 3: {
@@ -10155,7 +10156,7 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -10163,7 +10164,7 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
               break;
             }
 
-            message.lastSeq = longToNumber(reader.uint64());
+            message.lastSeq = readUint64(reader);
             continue;
           }
         }
@@ -10210,7 +10211,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       writer.uint32(32).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(40).uint64(message.minRevision);
+      writeUint64(writer.uint32(40), message.minRevision);
     }
     return writer;
   },
@@ -10265,7 +10266,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -10307,10 +10308,10 @@ export const SearchResponse: MessageFns<SearchResponse> = {
       writer.uint32(18).string(message.nextPageToken);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     return writer;
   },
@@ -10349,7 +10350,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -10357,7 +10358,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -10528,16 +10529,16 @@ function createBaseThreadRequest(): ThreadRequest {
 export const ThreadRequest: MessageFns<ThreadRequest> = {
   encode(message: ThreadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(16).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(16), message.threadRootSeq);
     }
     if (message.beforeSeq !== 0) {
-      writer.uint32(24).uint64(message.beforeSeq);
+      writeUint64(writer.uint32(24), message.beforeSeq);
     }
     if (message.afterSeq !== 0) {
-      writer.uint32(32).uint64(message.afterSeq);
+      writeUint64(writer.uint32(32), message.afterSeq);
     }
     if (message.limit !== 0) {
       writer.uint32(40).uint32(message.limit);
@@ -10546,7 +10547,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
       writer.uint32(48).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(56).uint64(message.minRevision);
+      writeUint64(writer.uint32(56), message.minRevision);
     }
     return writer;
   },
@@ -10569,7 +10570,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -10577,7 +10578,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -10585,7 +10586,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
               break;
             }
 
-            message.beforeSeq = longToNumber(reader.uint64());
+            message.beforeSeq = readUint64(reader);
             continue;
           }
           case 4: {
@@ -10593,7 +10594,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
               break;
             }
 
-            message.afterSeq = longToNumber(reader.uint64());
+            message.afterSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -10617,7 +10618,7 @@ export const ThreadRequest: MessageFns<ThreadRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -10661,13 +10662,13 @@ export const ThreadResponse: MessageFns<ThreadResponse> = {
       Message.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     if (message.lastSeq !== 0) {
-      writer.uint32(40).uint64(message.lastSeq);
+      writeUint64(writer.uint32(40), message.lastSeq);
     }
     if (message.followed !== undefined) {
       FollowedThread.encode(message.followed, writer.uint32(50).fork()).join();
@@ -10709,7 +10710,7 @@ export const ThreadResponse: MessageFns<ThreadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -10717,7 +10718,7 @@ export const ThreadResponse: MessageFns<ThreadResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -10725,7 +10726,7 @@ export const ThreadResponse: MessageFns<ThreadResponse> = {
               break;
             }
 
-            message.lastSeq = longToNumber(reader.uint64());
+            message.lastSeq = readUint64(reader);
             continue;
           }
           case 6: {
@@ -10772,10 +10773,10 @@ function createBaseFollowThreadRequest(): FollowThreadRequest {
 export const FollowThreadRequest: MessageFns<FollowThreadRequest> = {
   encode(message: FollowThreadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.follow !== false) {
       writer.uint32(24).bool(message.follow);
@@ -10804,7 +10805,7 @@ export const FollowThreadRequest: MessageFns<FollowThreadRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -10812,7 +10813,7 @@ export const FollowThreadRequest: MessageFns<FollowThreadRequest> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -10866,7 +10867,7 @@ export const FollowThreadResponse: MessageFns<FollowThreadResponse> = {
       FollowedThread.encode(message.followed, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -10897,7 +10898,7 @@ export const FollowThreadResponse: MessageFns<FollowThreadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -10932,16 +10933,16 @@ function createBaseMarkReadRequest(): MarkReadRequest {
 export const MarkReadRequest: MessageFns<MarkReadRequest> = {
   encode(message: MarkReadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(32).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(32), message.threadRootSeq);
     }
     return writer;
   },
@@ -10964,7 +10965,7 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -10972,7 +10973,7 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -10988,7 +10989,7 @@ export const MarkReadRequest: MessageFns<MarkReadRequest> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
         }
@@ -11023,10 +11024,10 @@ function createBaseMarkReadResponse(): MarkReadResponse {
 export const MarkReadResponse: MessageFns<MarkReadResponse> = {
   encode(message: MarkReadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.readSeq !== 0) {
-      writer.uint32(8).uint64(message.readSeq);
+      writeUint64(writer.uint32(8), message.readSeq);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -11049,7 +11050,7 @@ export const MarkReadResponse: MessageFns<MarkReadResponse> = {
               break;
             }
 
-            message.readSeq = longToNumber(reader.uint64());
+            message.readSeq = readUint64(reader);
             continue;
           }
           case 2: {
@@ -11057,7 +11058,7 @@ export const MarkReadResponse: MessageFns<MarkReadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -11160,7 +11161,7 @@ export const SetReadReceiptsResponse: MessageFns<SetReadReceiptsResponse> = {
       Account.encode(message.account, writer.uint32(10).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -11191,7 +11192,7 @@ export const SetReadReceiptsResponse: MessageFns<SetReadReceiptsResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -11226,7 +11227,7 @@ function createBaseSetRoomPreferenceRequest(): SetRoomPreferenceRequest {
 export const SetRoomPreferenceRequest: MessageFns<SetRoomPreferenceRequest> = {
   encode(message: SetRoomPreferenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.starred !== undefined) {
       writer.uint32(16).bool(message.starred);
@@ -11258,7 +11259,7 @@ export const SetRoomPreferenceRequest: MessageFns<SetRoomPreferenceRequest> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -11317,7 +11318,7 @@ function createBaseSetRoomPreferenceResponse(): SetRoomPreferenceResponse {
 export const SetRoomPreferenceResponse: MessageFns<SetRoomPreferenceResponse> = {
   encode(message: SetRoomPreferenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.revision !== 0) {
-      writer.uint32(8).uint64(message.revision);
+      writeUint64(writer.uint32(8), message.revision);
     }
     return writer;
   },
@@ -11340,7 +11341,7 @@ export const SetRoomPreferenceResponse: MessageFns<SetRoomPreferenceResponse> = 
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -11372,19 +11373,19 @@ function createBaseRoomUnread(): RoomUnread {
 export const RoomUnread: MessageFns<RoomUnread> = {
   encode(message: RoomUnread, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(16).uint64(message.unreadCount);
+      writeUint64(writer.uint32(16), message.unreadCount);
     }
     if (message.readSeq !== 0) {
-      writer.uint32(24).uint64(message.readSeq);
+      writeUint64(writer.uint32(24), message.readSeq);
     }
     if (message.lastSeq !== 0) {
-      writer.uint32(32).uint64(message.lastSeq);
+      writeUint64(writer.uint32(32), message.lastSeq);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(40).uint64(message.mentionCount);
+      writeUint64(writer.uint32(40), message.mentionCount);
     }
     return writer;
   },
@@ -11407,7 +11408,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -11415,7 +11416,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 3: {
@@ -11423,7 +11424,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
               break;
             }
 
-            message.readSeq = longToNumber(reader.uint64());
+            message.readSeq = readUint64(reader);
             continue;
           }
           case 4: {
@@ -11431,7 +11432,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
               break;
             }
 
-            message.lastSeq = longToNumber(reader.uint64());
+            message.lastSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -11439,7 +11440,7 @@ export const RoomUnread: MessageFns<RoomUnread> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
         }
@@ -11478,7 +11479,7 @@ export const UnreadRequest: MessageFns<UnreadRequest> = {
       writer.uint32(8).int32(message.consistency);
     }
     if (message.minRevision !== 0) {
-      writer.uint32(16).uint64(message.minRevision);
+      writeUint64(writer.uint32(16), message.minRevision);
     }
     return writer;
   },
@@ -11509,7 +11510,7 @@ export const UnreadRequest: MessageFns<UnreadRequest> = {
               break;
             }
 
-            message.minRevision = longToNumber(reader.uint64());
+            message.minRevision = readUint64(reader);
             continue;
           }
         }
@@ -11545,16 +11546,16 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
       RoomUnread.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.unreadCount !== 0) {
-      writer.uint32(16).uint64(message.unreadCount);
+      writeUint64(writer.uint32(16), message.unreadCount);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(32).uint64(message.staleMs);
+      writeUint64(writer.uint32(32), message.staleMs);
     }
     if (message.mentionCount !== 0) {
-      writer.uint32(40).uint64(message.mentionCount);
+      writeUint64(writer.uint32(40), message.mentionCount);
     }
     return writer;
   },
@@ -11585,7 +11586,7 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
               break;
             }
 
-            message.unreadCount = longToNumber(reader.uint64());
+            message.unreadCount = readUint64(reader);
             continue;
           }
           case 3: {
@@ -11593,7 +11594,7 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -11601,7 +11602,7 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 5: {
@@ -11609,7 +11610,7 @@ export const UnreadResponse: MessageFns<UnreadResponse> = {
               break;
             }
 
-            message.mentionCount = longToNumber(reader.uint64());
+            message.mentionCount = readUint64(reader);
             continue;
           }
         }
@@ -11645,7 +11646,7 @@ function createBaseSubscribeRequest(): SubscribeRequest {
 export const SubscribeRequest: MessageFns<SubscribeRequest> = {
   encode(message: SubscribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.afterRevision !== 0) {
-      writer.uint32(8).uint64(message.afterRevision);
+      writeUint64(writer.uint32(8), message.afterRevision);
     }
     if (message.clusterId !== "") {
       writer.uint32(18).string(message.clusterId);
@@ -11671,7 +11672,7 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
               break;
             }
 
-            message.afterRevision = longToNumber(reader.uint64());
+            message.afterRevision = readUint64(reader);
             continue;
           }
           case 2: {
@@ -11713,17 +11714,6 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

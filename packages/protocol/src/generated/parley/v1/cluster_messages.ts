@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { readUint64, writeUint64 } from "../../../uint64.ts";
 
 export const MemberRole = {
   MEMBER_ROLE_UNSPECIFIED: 0,
@@ -259,10 +260,10 @@ function createBaseMember(): Member {
 export const Member: MessageFns<Member> = {
   encode(message: Member, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.raftId !== 0) {
-      writer.uint32(16).uint64(message.raftId);
+      writeUint64(writer.uint32(16), message.raftId);
     }
     if (message.role !== 0) {
       writer.uint32(24).int32(message.role);
@@ -277,25 +278,25 @@ export const Member: MessageFns<Member> = {
       writer.uint32(50).string(message.httpAddress);
     }
     if (message.commitIndex !== 0) {
-      writer.uint32(56).uint64(message.commitIndex);
+      writeUint64(writer.uint32(56), message.commitIndex);
     }
     if (message.appliedIndex !== 0) {
-      writer.uint32(64).uint64(message.appliedIndex);
+      writeUint64(writer.uint32(64), message.appliedIndex);
     }
     if (message.matchIndex !== 0) {
-      writer.uint32(72).uint64(message.matchIndex);
+      writeUint64(writer.uint32(72), message.matchIndex);
     }
     if (message.lastContactMs !== 0) {
-      writer.uint32(80).uint64(message.lastContactMs);
+      writeUint64(writer.uint32(80), message.lastContactMs);
     }
     if (message.healthy !== false) {
       writer.uint32(88).bool(message.healthy);
     }
     if (message.term !== 0) {
-      writer.uint32(96).uint64(message.term);
+      writeUint64(writer.uint32(96), message.term);
     }
     if (message.lag !== 0) {
-      writer.uint32(104).uint64(message.lag);
+      writeUint64(writer.uint32(104), message.lag);
     }
     if (message.serverUuid !== "") {
       writer.uint32(114).string(message.serverUuid);
@@ -313,7 +314,7 @@ export const Member: MessageFns<Member> = {
       writer.uint32(144).uint32(message.priority);
     }
     if (message.bytesToGo !== 0) {
-      writer.uint32(152).uint64(message.bytesToGo);
+      writeUint64(writer.uint32(152), message.bytesToGo);
     }
     return writer;
   },
@@ -336,7 +337,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -344,7 +345,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.raftId = longToNumber(reader.uint64());
+            message.raftId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -384,7 +385,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.commitIndex = longToNumber(reader.uint64());
+            message.commitIndex = readUint64(reader);
             continue;
           }
           case 8: {
@@ -392,7 +393,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.appliedIndex = longToNumber(reader.uint64());
+            message.appliedIndex = readUint64(reader);
             continue;
           }
           case 9: {
@@ -400,7 +401,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.matchIndex = longToNumber(reader.uint64());
+            message.matchIndex = readUint64(reader);
             continue;
           }
           case 10: {
@@ -408,7 +409,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.lastContactMs = longToNumber(reader.uint64());
+            message.lastContactMs = readUint64(reader);
             continue;
           }
           case 11: {
@@ -424,7 +425,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 13: {
@@ -432,7 +433,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.lag = longToNumber(reader.uint64());
+            message.lag = readUint64(reader);
             continue;
           }
           case 14: {
@@ -480,7 +481,7 @@ export const Member: MessageFns<Member> = {
               break;
             }
 
-            message.bytesToGo = longToNumber(reader.uint64());
+            message.bytesToGo = readUint64(reader);
             continue;
           }
         }
@@ -532,25 +533,25 @@ function createBaseMemberStorage(): MemberStorage {
 export const MemberStorage: MessageFns<MemberStorage> = {
   encode(message: MemberStorage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.compactedIndex !== 0) {
-      writer.uint32(8).uint64(message.compactedIndex);
+      writeUint64(writer.uint32(8), message.compactedIndex);
     }
     if (message.logBytes !== 0) {
-      writer.uint32(16).uint64(message.logBytes);
+      writeUint64(writer.uint32(16), message.logBytes);
     }
     if (message.chatBytes !== 0) {
-      writer.uint32(24).uint64(message.chatBytes);
+      writeUint64(writer.uint32(24), message.chatBytes);
     }
     if (message.copies !== 0) {
       writer.uint32(32).uint32(message.copies);
     }
     if (message.copyBytes !== 0) {
-      writer.uint32(40).uint64(message.copyBytes);
+      writeUint64(writer.uint32(40), message.copyBytes);
     }
     if (message.copyAgeMs !== 0) {
-      writer.uint32(48).uint64(message.copyAgeMs);
+      writeUint64(writer.uint32(48), message.copyAgeMs);
     }
     if (message.dataFloor !== 0) {
-      writer.uint32(56).uint64(message.dataFloor);
+      writeUint64(writer.uint32(56), message.dataFloor);
     }
     return writer;
   },
@@ -573,7 +574,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.compactedIndex = longToNumber(reader.uint64());
+            message.compactedIndex = readUint64(reader);
             continue;
           }
           case 2: {
@@ -581,7 +582,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.logBytes = longToNumber(reader.uint64());
+            message.logBytes = readUint64(reader);
             continue;
           }
           case 3: {
@@ -589,7 +590,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.chatBytes = longToNumber(reader.uint64());
+            message.chatBytes = readUint64(reader);
             continue;
           }
           case 4: {
@@ -605,7 +606,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.copyBytes = longToNumber(reader.uint64());
+            message.copyBytes = readUint64(reader);
             continue;
           }
           case 6: {
@@ -613,7 +614,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.copyAgeMs = longToNumber(reader.uint64());
+            message.copyAgeMs = readUint64(reader);
             continue;
           }
           case 7: {
@@ -621,7 +622,7 @@ export const MemberStorage: MessageFns<MemberStorage> = {
               break;
             }
 
-            message.dataFloor = longToNumber(reader.uint64());
+            message.dataFloor = readUint64(reader);
             continue;
           }
         }
@@ -716,22 +717,22 @@ export const StatusResponse: MessageFns<StatusResponse> = {
       writer.uint32(10).string(message.clusterId);
     }
     if (message.leaderId !== 0) {
-      writer.uint32(16).uint64(message.leaderId);
+      writeUint64(writer.uint32(16), message.leaderId);
     }
     if (message.term !== 0) {
-      writer.uint32(24).uint64(message.term);
+      writeUint64(writer.uint32(24), message.term);
     }
     for (const v of message.members) {
       Member.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.nodeId !== 0) {
-      writer.uint32(40).uint64(message.nodeId);
+      writeUint64(writer.uint32(40), message.nodeId);
     }
     if (message.hasQuorum !== false) {
       writer.uint32(48).bool(message.hasQuorum);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(56).uint64(message.staleMs);
+      writeUint64(writer.uint32(56), message.staleMs);
     }
     if (message.removed !== false) {
       writer.uint32(64).bool(message.removed);
@@ -771,7 +772,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            message.leaderId = longToNumber(reader.uint64());
+            message.leaderId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -779,7 +780,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 4: {
@@ -795,7 +796,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 6: {
@@ -811,7 +812,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
           case 8: {
@@ -919,7 +920,7 @@ function createBaseStateHashRequest(): StateHashRequest {
 export const StateHashRequest: MessageFns<StateHashRequest> = {
   encode(message: StateHashRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.atIndex !== 0) {
-      writer.uint32(8).uint64(message.atIndex);
+      writeUint64(writer.uint32(8), message.atIndex);
     }
     if (message.deep !== false) {
       writer.uint32(16).bool(message.deep);
@@ -945,7 +946,7 @@ export const StateHashRequest: MessageFns<StateHashRequest> = {
               break;
             }
 
-            message.atIndex = longToNumber(reader.uint64());
+            message.atIndex = readUint64(reader);
             continue;
           }
           case 2: {
@@ -986,13 +987,13 @@ function createBaseStateHashResponse(): StateHashResponse {
 export const StateHashResponse: MessageFns<StateHashResponse> = {
   encode(message: StateHashResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.appliedIndex !== 0) {
-      writer.uint32(8).uint64(message.appliedIndex);
+      writeUint64(writer.uint32(8), message.appliedIndex);
     }
     if (message.hash !== "") {
       writer.uint32(18).string(message.hash);
     }
     if (message.recomputedIndex !== 0) {
-      writer.uint32(24).uint64(message.recomputedIndex);
+      writeUint64(writer.uint32(24), message.recomputedIndex);
     }
     if (message.recomputedHash !== "") {
       writer.uint32(34).string(message.recomputedHash);
@@ -1021,7 +1022,7 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
               break;
             }
 
-            message.appliedIndex = longToNumber(reader.uint64());
+            message.appliedIndex = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1037,7 +1038,7 @@ export const StateHashResponse: MessageFns<StateHashResponse> = {
               break;
             }
 
-            message.recomputedIndex = longToNumber(reader.uint64());
+            message.recomputedIndex = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1147,13 +1148,13 @@ export const BackupHead: MessageFns<BackupHead> = {
       writer.uint32(18).string(message.clusterId);
     }
     if (message.revision !== 0) {
-      writer.uint32(24).uint64(message.revision);
+      writeUint64(writer.uint32(24), message.revision);
     }
     if (message.term !== 0) {
-      writer.uint32(32).uint64(message.term);
+      writeUint64(writer.uint32(32), message.term);
     }
     if (message.bytes !== 0) {
-      writer.uint32(40).uint64(message.bytes);
+      writeUint64(writer.uint32(40), message.bytes);
     }
     if (message.sha256.length !== 0) {
       writer.uint32(50).bytes(message.sha256);
@@ -1162,7 +1163,7 @@ export const BackupHead: MessageFns<BackupHead> = {
       writer.uint32(58).string(message.stateHash);
     }
     if (message.madeAtMs !== 0) {
-      writer.uint32(64).uint64(message.madeAtMs);
+      writeUint64(writer.uint32(64), message.madeAtMs);
     }
     return writer;
   },
@@ -1201,7 +1202,7 @@ export const BackupHead: MessageFns<BackupHead> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1209,7 +1210,7 @@ export const BackupHead: MessageFns<BackupHead> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1217,7 +1218,7 @@ export const BackupHead: MessageFns<BackupHead> = {
               break;
             }
 
-            message.bytes = longToNumber(reader.uint64());
+            message.bytes = readUint64(reader);
             continue;
           }
           case 6: {
@@ -1241,7 +1242,7 @@ export const BackupHead: MessageFns<BackupHead> = {
               break;
             }
 
-            message.madeAtMs = longToNumber(reader.uint64());
+            message.madeAtMs = readUint64(reader);
             continue;
           }
         }
@@ -1361,7 +1362,7 @@ function createBaseAddServerRequest(): AddServerRequest {
 export const AddServerRequest: MessageFns<AddServerRequest> = {
   encode(message: AddServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
@@ -1390,7 +1391,7 @@ export const AddServerRequest: MessageFns<AddServerRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1497,7 +1498,7 @@ function createBasePromoteServerRequest(): PromoteServerRequest {
 export const PromoteServerRequest: MessageFns<PromoteServerRequest> = {
   encode(message: PromoteServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     return writer;
   },
@@ -1520,7 +1521,7 @@ export const PromoteServerRequest: MessageFns<PromoteServerRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
         }
@@ -1595,7 +1596,7 @@ function createBaseDemoteServerRequest(): DemoteServerRequest {
 export const DemoteServerRequest: MessageFns<DemoteServerRequest> = {
   encode(message: DemoteServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.force !== false) {
       writer.uint32(16).bool(message.force);
@@ -1621,7 +1622,7 @@ export const DemoteServerRequest: MessageFns<DemoteServerRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1705,7 +1706,7 @@ function createBaseRemoveServerRequest(): RemoveServerRequest {
 export const RemoveServerRequest: MessageFns<RemoveServerRequest> = {
   encode(message: RemoveServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.force !== false) {
       writer.uint32(16).bool(message.force);
@@ -1731,7 +1732,7 @@ export const RemoveServerRequest: MessageFns<RemoveServerRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1815,10 +1816,10 @@ function createBaseReplaceServerRequest(): ReplaceServerRequest {
 export const ReplaceServerRequest: MessageFns<ReplaceServerRequest> = {
   encode(message: ReplaceServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.oldId !== 0) {
-      writer.uint32(8).uint64(message.oldId);
+      writeUint64(writer.uint32(8), message.oldId);
     }
     if (message.newId !== 0) {
-      writer.uint32(16).uint64(message.newId);
+      writeUint64(writer.uint32(16), message.newId);
     }
     if (message.force !== false) {
       writer.uint32(24).bool(message.force);
@@ -1844,7 +1845,7 @@ export const ReplaceServerRequest: MessageFns<ReplaceServerRequest> = {
               break;
             }
 
-            message.oldId = longToNumber(reader.uint64());
+            message.oldId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1852,7 +1853,7 @@ export const ReplaceServerRequest: MessageFns<ReplaceServerRequest> = {
               break;
             }
 
-            message.newId = longToNumber(reader.uint64());
+            message.newId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1937,7 +1938,7 @@ function createBaseTransferLeadershipRequest(): TransferLeadershipRequest {
 export const TransferLeadershipRequest: MessageFns<TransferLeadershipRequest> = {
   encode(message: TransferLeadershipRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.toId !== 0) {
-      writer.uint32(8).uint64(message.toId);
+      writeUint64(writer.uint32(8), message.toId);
     }
     return writer;
   },
@@ -1960,7 +1961,7 @@ export const TransferLeadershipRequest: MessageFns<TransferLeadershipRequest> = 
               break;
             }
 
-            message.toId = longToNumber(reader.uint64());
+            message.toId = readUint64(reader);
             continue;
           }
         }
@@ -1992,7 +1993,7 @@ function createBaseTransferLeadershipResponse(): TransferLeadershipResponse {
 export const TransferLeadershipResponse: MessageFns<TransferLeadershipResponse> = {
   encode(message: TransferLeadershipResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.leaderId !== 0) {
-      writer.uint32(8).uint64(message.leaderId);
+      writeUint64(writer.uint32(8), message.leaderId);
     }
     return writer;
   },
@@ -2015,7 +2016,7 @@ export const TransferLeadershipResponse: MessageFns<TransferLeadershipResponse> 
               break;
             }
 
-            message.leaderId = longToNumber(reader.uint64());
+            message.leaderId = readUint64(reader);
             continue;
           }
         }
@@ -2048,17 +2049,6 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { readUint64, writeUint64 } from "../../../uint64.ts";
 import { Attachment, Reaction, RegistrationMode, RoomRole, RoomVisibility } from "./chat_messages.ts";
 
 export interface RegisterCommand {
@@ -322,7 +323,7 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
       writer.uint32(42).bytes(message.tokenHash);
     }
     if (message.tokenTtlMs !== 0) {
-      writer.uint32(48).uint64(message.tokenTtlMs);
+      writeUint64(writer.uint32(48), message.tokenTtlMs);
     }
     if (message.device !== "") {
       writer.uint32(58).string(message.device);
@@ -397,7 +398,7 @@ export const RegisterCommand: MessageFns<RegisterCommand> = {
               break;
             }
 
-            message.tokenTtlMs = longToNumber(reader.uint64());
+            message.tokenTtlMs = readUint64(reader);
             continue;
           }
           case 7: {
@@ -528,13 +529,13 @@ export const CreateSessionCommand: MessageFns<CreateSessionCommand> = {
       writer.uint32(10).bytes(message.tokenHash);
     }
     if (message.tokenTtlMs !== 0) {
-      writer.uint32(16).uint64(message.tokenTtlMs);
+      writeUint64(writer.uint32(16), message.tokenTtlMs);
     }
     if (message.device !== "") {
       writer.uint32(26).string(message.device);
     }
     if (message.credentialsRevision !== 0) {
-      writer.uint32(32).uint64(message.credentialsRevision);
+      writeUint64(writer.uint32(32), message.credentialsRevision);
     }
     return writer;
   },
@@ -565,7 +566,7 @@ export const CreateSessionCommand: MessageFns<CreateSessionCommand> = {
               break;
             }
 
-            message.tokenTtlMs = longToNumber(reader.uint64());
+            message.tokenTtlMs = readUint64(reader);
             continue;
           }
           case 3: {
@@ -581,7 +582,7 @@ export const CreateSessionCommand: MessageFns<CreateSessionCommand> = {
               break;
             }
 
-            message.credentialsRevision = longToNumber(reader.uint64());
+            message.credentialsRevision = readUint64(reader);
             continue;
           }
         }
@@ -616,7 +617,7 @@ function createBaseEndSessionCommand(): EndSessionCommand {
 export const EndSessionCommand: MessageFns<EndSessionCommand> = {
   encode(message: EndSessionCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sessionId !== 0) {
-      writer.uint32(8).uint64(message.sessionId);
+      writeUint64(writer.uint32(8), message.sessionId);
     }
     return writer;
   },
@@ -639,7 +640,7 @@ export const EndSessionCommand: MessageFns<EndSessionCommand> = {
               break;
             }
 
-            message.sessionId = longToNumber(reader.uint64());
+            message.sessionId = readUint64(reader);
             continue;
           }
         }
@@ -674,13 +675,13 @@ export const SetPasswordCommand: MessageFns<SetPasswordCommand> = {
       writer.uint32(10).string(message.passwordHash);
     }
     if (message.keepSessionId !== 0) {
-      writer.uint32(16).uint64(message.keepSessionId);
+      writeUint64(writer.uint32(16), message.keepSessionId);
     }
     if (message.credentialsRevision !== 0) {
-      writer.uint32(24).uint64(message.credentialsRevision);
+      writeUint64(writer.uint32(24), message.credentialsRevision);
     }
     if (message.targetAccountId !== 0) {
-      writer.uint32(32).uint64(message.targetAccountId);
+      writeUint64(writer.uint32(32), message.targetAccountId);
     }
     return writer;
   },
@@ -711,7 +712,7 @@ export const SetPasswordCommand: MessageFns<SetPasswordCommand> = {
               break;
             }
 
-            message.keepSessionId = longToNumber(reader.uint64());
+            message.keepSessionId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -719,7 +720,7 @@ export const SetPasswordCommand: MessageFns<SetPasswordCommand> = {
               break;
             }
 
-            message.credentialsRevision = longToNumber(reader.uint64());
+            message.credentialsRevision = readUint64(reader);
             continue;
           }
           case 4: {
@@ -727,7 +728,7 @@ export const SetPasswordCommand: MessageFns<SetPasswordCommand> = {
               break;
             }
 
-            message.targetAccountId = longToNumber(reader.uint64());
+            message.targetAccountId = readUint64(reader);
             continue;
           }
         }
@@ -762,13 +763,13 @@ function createBaseCreatePasswordLinkCommand(): CreatePasswordLinkCommand {
 export const CreatePasswordLinkCommand: MessageFns<CreatePasswordLinkCommand> = {
   encode(message: CreatePasswordLinkCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.accountId !== 0) {
-      writer.uint32(8).uint64(message.accountId);
+      writeUint64(writer.uint32(8), message.accountId);
     }
     if (message.secretHash.length !== 0) {
       writer.uint32(18).bytes(message.secretHash);
     }
     if (message.ttlMs !== 0) {
-      writer.uint32(24).uint64(message.ttlMs);
+      writeUint64(writer.uint32(24), message.ttlMs);
     }
     return writer;
   },
@@ -791,7 +792,7 @@ export const CreatePasswordLinkCommand: MessageFns<CreatePasswordLinkCommand> = 
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -807,7 +808,7 @@ export const CreatePasswordLinkCommand: MessageFns<CreatePasswordLinkCommand> = 
               break;
             }
 
-            message.ttlMs = longToNumber(reader.uint64());
+            message.ttlMs = readUint64(reader);
             continue;
           }
         }
@@ -908,7 +909,7 @@ function createBaseDeleteAccountCommand(): DeleteAccountCommand {
 export const DeleteAccountCommand: MessageFns<DeleteAccountCommand> = {
   encode(message: DeleteAccountCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.credentialsRevision !== 0) {
-      writer.uint32(8).uint64(message.credentialsRevision);
+      writeUint64(writer.uint32(8), message.credentialsRevision);
     }
     return writer;
   },
@@ -931,7 +932,7 @@ export const DeleteAccountCommand: MessageFns<DeleteAccountCommand> = {
               break;
             }
 
-            message.credentialsRevision = longToNumber(reader.uint64());
+            message.credentialsRevision = readUint64(reader);
             continue;
           }
         }
@@ -1018,7 +1019,7 @@ function createBaseBlockCommand(): BlockCommand {
 export const BlockCommand: MessageFns<BlockCommand> = {
   encode(message: BlockCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.accountId !== 0) {
-      writer.uint32(8).uint64(message.accountId);
+      writeUint64(writer.uint32(8), message.accountId);
     }
     if (message.blocked !== false) {
       writer.uint32(16).bool(message.blocked);
@@ -1044,7 +1045,7 @@ export const BlockCommand: MessageFns<BlockCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1176,7 +1177,7 @@ function createBaseUpdateRoomCommand(): UpdateRoomCommand {
 export const UpdateRoomCommand: MessageFns<UpdateRoomCommand> = {
   encode(message: UpdateRoomCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
@@ -1211,7 +1212,7 @@ export const UpdateRoomCommand: MessageFns<UpdateRoomCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1279,7 +1280,7 @@ function createBaseDeleteRoomCommand(): DeleteRoomCommand {
 export const DeleteRoomCommand: MessageFns<DeleteRoomCommand> = {
   encode(message: DeleteRoomCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     return writer;
   },
@@ -1302,7 +1303,7 @@ export const DeleteRoomCommand: MessageFns<DeleteRoomCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
         }
@@ -1334,7 +1335,7 @@ function createBaseJoinRoomCommand(): JoinRoomCommand {
 export const JoinRoomCommand: MessageFns<JoinRoomCommand> = {
   encode(message: JoinRoomCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.inviteHash.length !== 0) {
       writer.uint32(18).bytes(message.inviteHash);
@@ -1360,7 +1361,7 @@ export const JoinRoomCommand: MessageFns<JoinRoomCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1401,13 +1402,13 @@ function createBaseCreateInviteCommand(): CreateInviteCommand {
 export const CreateInviteCommand: MessageFns<CreateInviteCommand> = {
   encode(message: CreateInviteCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.secretHash.length !== 0) {
       writer.uint32(18).bytes(message.secretHash);
     }
     if (message.ttlMs !== 0) {
-      writer.uint32(24).uint64(message.ttlMs);
+      writeUint64(writer.uint32(24), message.ttlMs);
     }
     if (message.usesMax !== 0) {
       writer.uint32(32).uint32(message.usesMax);
@@ -1433,7 +1434,7 @@ export const CreateInviteCommand: MessageFns<CreateInviteCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1449,7 +1450,7 @@ export const CreateInviteCommand: MessageFns<CreateInviteCommand> = {
               break;
             }
 
-            message.ttlMs = longToNumber(reader.uint64());
+            message.ttlMs = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1492,7 +1493,7 @@ function createBaseRevokeInviteCommand(): RevokeInviteCommand {
 export const RevokeInviteCommand: MessageFns<RevokeInviteCommand> = {
   encode(message: RevokeInviteCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.inviteId !== 0) {
-      writer.uint32(8).uint64(message.inviteId);
+      writeUint64(writer.uint32(8), message.inviteId);
     }
     return writer;
   },
@@ -1515,7 +1516,7 @@ export const RevokeInviteCommand: MessageFns<RevokeInviteCommand> = {
               break;
             }
 
-            message.inviteId = longToNumber(reader.uint64());
+            message.inviteId = readUint64(reader);
             continue;
           }
         }
@@ -1547,7 +1548,7 @@ function createBaseLeaveRoomCommand(): LeaveRoomCommand {
 export const LeaveRoomCommand: MessageFns<LeaveRoomCommand> = {
   encode(message: LeaveRoomCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     return writer;
   },
@@ -1570,7 +1571,7 @@ export const LeaveRoomCommand: MessageFns<LeaveRoomCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
         }
@@ -1602,10 +1603,10 @@ function createBaseInviteMemberCommand(): InviteMemberCommand {
 export const InviteMemberCommand: MessageFns<InviteMemberCommand> = {
   encode(message: InviteMemberCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     return writer;
   },
@@ -1628,7 +1629,7 @@ export const InviteMemberCommand: MessageFns<InviteMemberCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1636,7 +1637,7 @@ export const InviteMemberCommand: MessageFns<InviteMemberCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
         }
@@ -1669,10 +1670,10 @@ function createBaseRemoveMemberCommand(): RemoveMemberCommand {
 export const RemoveMemberCommand: MessageFns<RemoveMemberCommand> = {
   encode(message: RemoveMemberCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     if (message.ban !== false) {
       writer.uint32(24).bool(message.ban);
@@ -1698,7 +1699,7 @@ export const RemoveMemberCommand: MessageFns<RemoveMemberCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1706,7 +1707,7 @@ export const RemoveMemberCommand: MessageFns<RemoveMemberCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1748,10 +1749,10 @@ function createBaseSetRoleCommand(): SetRoleCommand {
 export const SetRoleCommand: MessageFns<SetRoleCommand> = {
   encode(message: SetRoleCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     if (message.role !== 0) {
       writer.uint32(24).int32(message.role);
@@ -1777,7 +1778,7 @@ export const SetRoleCommand: MessageFns<SetRoleCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1785,7 +1786,7 @@ export const SetRoleCommand: MessageFns<SetRoleCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1827,7 +1828,7 @@ function createBaseOpenDirectCommand(): OpenDirectCommand {
 export const OpenDirectCommand: MessageFns<OpenDirectCommand> = {
   encode(message: OpenDirectCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.accountId !== 0) {
-      writer.uint32(8).uint64(message.accountId);
+      writeUint64(writer.uint32(8), message.accountId);
     }
     return writer;
   },
@@ -1850,7 +1851,7 @@ export const OpenDirectCommand: MessageFns<OpenDirectCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
         }
@@ -1892,7 +1893,7 @@ function createBaseSendCommand(): SendCommand {
 export const SendCommand: MessageFns<SendCommand> = {
   encode(message: SendCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.body !== "") {
       writer.uint32(18).string(message.body);
@@ -1901,7 +1902,7 @@ export const SendCommand: MessageFns<SendCommand> = {
       writer.uint32(26).string(message.clientMessageId);
     }
     if (message.replyToSeq !== 0) {
-      writer.uint32(32).uint64(message.replyToSeq);
+      writeUint64(writer.uint32(32), message.replyToSeq);
     }
     if (message.afterClientMessageId !== "") {
       writer.uint32(42).string(message.afterClientMessageId);
@@ -1909,7 +1910,7 @@ export const SendCommand: MessageFns<SendCommand> = {
     if (message.mentionIds.length !== 0) {
       writer.uint32(50).fork();
       for (const v of message.mentionIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -1917,7 +1918,7 @@ export const SendCommand: MessageFns<SendCommand> = {
       writer.uint32(56).bool(message.mentionsRoom);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(64).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(64), message.threadRootSeq);
     }
     for (const v of message.clientFileIds) {
       writer.uint32(74).string(v!);
@@ -1943,7 +1944,7 @@ export const SendCommand: MessageFns<SendCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1967,7 +1968,7 @@ export const SendCommand: MessageFns<SendCommand> = {
               break;
             }
 
-            message.replyToSeq = longToNumber(reader.uint64());
+            message.replyToSeq = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1980,7 +1981,7 @@ export const SendCommand: MessageFns<SendCommand> = {
           }
           case 6: {
             if (tag === 48) {
-              message.mentionIds.push(longToNumber(reader.uint64()));
+              message.mentionIds.push(readUint64(reader));
 
               continue;
             }
@@ -1988,7 +1989,7 @@ export const SendCommand: MessageFns<SendCommand> = {
             if (tag === 50) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.mentionIds.push(longToNumber(reader.uint64()));
+                message.mentionIds.push(readUint64(reader));
               }
 
               continue;
@@ -2009,7 +2010,7 @@ export const SendCommand: MessageFns<SendCommand> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
           case 9: {
@@ -2071,13 +2072,13 @@ export const UploadCommand: MessageFns<UploadCommand> = {
       writer.uint32(18).string(message.name);
     }
     if (message.size !== 0) {
-      writer.uint32(24).uint64(message.size);
+      writeUint64(writer.uint32(24), message.size);
     }
     if (message.sha256.length !== 0) {
       writer.uint32(34).bytes(message.sha256);
     }
     if (message.offset !== 0) {
-      writer.uint32(40).uint64(message.offset);
+      writeUint64(writer.uint32(40), message.offset);
     }
     if (message.data.length !== 0) {
       writer.uint32(50).bytes(message.data);
@@ -2122,7 +2123,7 @@ export const UploadCommand: MessageFns<UploadCommand> = {
               break;
             }
 
-            message.size = longToNumber(reader.uint64());
+            message.size = readUint64(reader);
             continue;
           }
           case 4: {
@@ -2138,7 +2139,7 @@ export const UploadCommand: MessageFns<UploadCommand> = {
               break;
             }
 
-            message.offset = longToNumber(reader.uint64());
+            message.offset = readUint64(reader);
             continue;
           }
           case 6: {
@@ -2192,12 +2193,12 @@ function createBaseDeleteCommand(): DeleteCommand {
 export const DeleteCommand: MessageFns<DeleteCommand> = {
   encode(message: DeleteCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seqs.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.seqs) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -2222,12 +2223,12 @@ export const DeleteCommand: MessageFns<DeleteCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
             if (tag === 16) {
-              message.seqs.push(longToNumber(reader.uint64()));
+              message.seqs.push(readUint64(reader));
 
               continue;
             }
@@ -2235,7 +2236,7 @@ export const DeleteCommand: MessageFns<DeleteCommand> = {
             if (tag === 18) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.seqs.push(longToNumber(reader.uint64()));
+                message.seqs.push(readUint64(reader));
               }
 
               continue;
@@ -2273,13 +2274,13 @@ function createBaseMarkReadCommand(): MarkReadCommand {
 export const MarkReadCommand: MessageFns<MarkReadCommand> = {
   encode(message: MarkReadCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.threadRootSeq !== 0) {
-      writer.uint32(24).uint64(message.threadRootSeq);
+      writeUint64(writer.uint32(24), message.threadRootSeq);
     }
     return writer;
   },
@@ -2302,7 +2303,7 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2310,7 +2311,7 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2318,7 +2319,7 @@ export const MarkReadCommand: MessageFns<MarkReadCommand> = {
               break;
             }
 
-            message.threadRootSeq = longToNumber(reader.uint64());
+            message.threadRootSeq = readUint64(reader);
             continue;
           }
         }
@@ -2407,10 +2408,10 @@ function createBaseEditCommand(): EditCommand {
 export const EditCommand: MessageFns<EditCommand> = {
   encode(message: EditCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.body !== "") {
       writer.uint32(26).string(message.body);
@@ -2439,7 +2440,7 @@ export const EditCommand: MessageFns<EditCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2447,7 +2448,7 @@ export const EditCommand: MessageFns<EditCommand> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2498,10 +2499,10 @@ function createBaseReactCommand(): ReactCommand {
 export const ReactCommand: MessageFns<ReactCommand> = {
   encode(message: ReactCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.emoji !== "") {
       writer.uint32(26).string(message.emoji);
@@ -2530,7 +2531,7 @@ export const ReactCommand: MessageFns<ReactCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2538,7 +2539,7 @@ export const ReactCommand: MessageFns<ReactCommand> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2589,10 +2590,10 @@ function createBasePinCommand(): PinCommand {
 export const PinCommand: MessageFns<PinCommand> = {
   encode(message: PinCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.pinned !== false) {
       writer.uint32(24).bool(message.pinned);
@@ -2618,7 +2619,7 @@ export const PinCommand: MessageFns<PinCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2626,7 +2627,7 @@ export const PinCommand: MessageFns<PinCommand> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2668,10 +2669,10 @@ function createBaseFollowThreadCommand(): FollowThreadCommand {
 export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
   encode(message: FollowThreadCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     if (message.follow !== false) {
       writer.uint32(24).bool(message.follow);
@@ -2697,7 +2698,7 @@ export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2705,7 +2706,7 @@ export const FollowThreadCommand: MessageFns<FollowThreadCommand> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2747,16 +2748,16 @@ function createBaseMuteMemberCommand(): MuteMemberCommand {
 export const MuteMemberCommand: MessageFns<MuteMemberCommand> = {
   encode(message: MuteMemberCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     if (message.muted !== false) {
       writer.uint32(24).bool(message.muted);
     }
     if (message.durationMs !== 0) {
-      writer.uint32(32).uint64(message.durationMs);
+      writeUint64(writer.uint32(32), message.durationMs);
     }
     return writer;
   },
@@ -2779,7 +2780,7 @@ export const MuteMemberCommand: MessageFns<MuteMemberCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2787,7 +2788,7 @@ export const MuteMemberCommand: MessageFns<MuteMemberCommand> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -2803,7 +2804,7 @@ export const MuteMemberCommand: MessageFns<MuteMemberCommand> = {
               break;
             }
 
-            message.durationMs = longToNumber(reader.uint64());
+            message.durationMs = readUint64(reader);
             continue;
           }
         }
@@ -2838,7 +2839,7 @@ function createBaseSetRoomPreferenceCommand(): SetRoomPreferenceCommand {
 export const SetRoomPreferenceCommand: MessageFns<SetRoomPreferenceCommand> = {
   encode(message: SetRoomPreferenceCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.starred !== undefined) {
       writer.uint32(16).bool(message.starred);
@@ -2867,7 +2868,7 @@ export const SetRoomPreferenceCommand: MessageFns<SetRoomPreferenceCommand> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3029,7 +3030,7 @@ export const MentionList: MessageFns<MentionList> = {
     if (message.accountIds.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.accountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -3054,7 +3055,7 @@ export const MentionList: MessageFns<MentionList> = {
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
-              message.accountIds.push(longToNumber(reader.uint64()));
+              message.accountIds.push(readUint64(reader));
 
               continue;
             }
@@ -3062,7 +3063,7 @@ export const MentionList: MessageFns<MentionList> = {
             if (tag === 10) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.accountIds.push(longToNumber(reader.uint64()));
+                message.accountIds.push(readUint64(reader));
               }
 
               continue;
@@ -3166,13 +3167,13 @@ export const Command: MessageFns<Command> = {
       writer.uint32(8).uint32(message.version);
     }
     if (message.stampMs !== 0) {
-      writer.uint32(16).uint64(message.stampMs);
+      writeUint64(writer.uint32(16), message.stampMs);
     }
     if (message.accountId !== 0) {
-      writer.uint32(24).uint64(message.accountId);
+      writeUint64(writer.uint32(24), message.accountId);
     }
     if (message.sessionId !== 0) {
-      writer.uint32(32).uint64(message.sessionId);
+      writeUint64(writer.uint32(32), message.sessionId);
     }
     if (message.requestId !== "") {
       writer.uint32(42).string(message.requestId);
@@ -3307,7 +3308,7 @@ export const Command: MessageFns<Command> = {
               break;
             }
 
-            message.stampMs = longToNumber(reader.uint64());
+            message.stampMs = readUint64(reader);
             continue;
           }
           case 3: {
@@ -3315,7 +3316,7 @@ export const Command: MessageFns<Command> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 4: {
@@ -3323,7 +3324,7 @@ export const Command: MessageFns<Command> = {
               break;
             }
 
-            message.sessionId = longToNumber(reader.uint64());
+            message.sessionId = readUint64(reader);
             continue;
           }
           case 5: {
@@ -3841,17 +3842,6 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

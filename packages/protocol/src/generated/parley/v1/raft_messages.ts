@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { readUint64, writeUint64 } from "../../../uint64.ts";
 import {
   AddServerRequest,
   DemoteServerRequest,
@@ -371,16 +372,16 @@ export const PeerHello: MessageFns<PeerHello> = {
       writer.uint32(18).string(message.clusterId);
     }
     if (message.nodeId !== 0) {
-      writer.uint32(24).uint64(message.nodeId);
+      writeUint64(writer.uint32(24), message.nodeId);
     }
     if (message.raftId !== 0) {
-      writer.uint32(32).uint64(message.raftId);
+      writeUint64(writer.uint32(32), message.raftId);
     }
     if (message.serverUuid !== "") {
       writer.uint32(42).string(message.serverUuid);
     }
     if (message.toNodeId !== 0) {
-      writer.uint32(48).uint64(message.toNodeId);
+      writeUint64(writer.uint32(48), message.toNodeId);
     }
     if (message.toServerUuid !== "") {
       writer.uint32(58).string(message.toServerUuid);
@@ -440,7 +441,7 @@ export const PeerHello: MessageFns<PeerHello> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 4: {
@@ -448,7 +449,7 @@ export const PeerHello: MessageFns<PeerHello> = {
               break;
             }
 
-            message.raftId = longToNumber(reader.uint64());
+            message.raftId = readUint64(reader);
             continue;
           }
           case 5: {
@@ -464,7 +465,7 @@ export const PeerHello: MessageFns<PeerHello> = {
               break;
             }
 
-            message.toNodeId = longToNumber(reader.uint64());
+            message.toNodeId = readUint64(reader);
             continue;
           }
           case 7: {
@@ -564,10 +565,10 @@ function createBaseServerRecord(): ServerRecord {
 export const ServerRecord: MessageFns<ServerRecord> = {
   encode(message: ServerRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nodeId !== 0) {
-      writer.uint32(8).uint64(message.nodeId);
+      writeUint64(writer.uint32(8), message.nodeId);
     }
     if (message.raftId !== 0) {
-      writer.uint32(16).uint64(message.raftId);
+      writeUint64(writer.uint32(16), message.raftId);
     }
     if (message.serverUuid !== "") {
       writer.uint32(26).string(message.serverUuid);
@@ -602,7 +603,7 @@ export const ServerRecord: MessageFns<ServerRecord> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -610,7 +611,7 @@ export const ServerRecord: MessageFns<ServerRecord> = {
               break;
             }
 
-            message.raftId = longToNumber(reader.uint64());
+            message.raftId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -851,10 +852,10 @@ function createBaseRaftEntry(): RaftEntry {
 export const RaftEntry: MessageFns<RaftEntry> = {
   encode(message: RaftEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.term !== 0) {
-      writer.uint32(8).uint64(message.term);
+      writeUint64(writer.uint32(8), message.term);
     }
     if (message.index !== 0) {
-      writer.uint32(16).uint64(message.index);
+      writeUint64(writer.uint32(16), message.index);
     }
     if (message.type !== 0) {
       writer.uint32(24).uint32(message.type);
@@ -883,7 +884,7 @@ export const RaftEntry: MessageFns<RaftEntry> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 2: {
@@ -891,7 +892,7 @@ export const RaftEntry: MessageFns<RaftEntry> = {
               break;
             }
 
-            message.index = longToNumber(reader.uint64());
+            message.index = readUint64(reader);
             continue;
           }
           case 3: {
@@ -944,28 +945,28 @@ export const RaftConfState: MessageFns<RaftConfState> = {
     if (message.voters.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.voters) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
     if (message.learners.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.learners) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
     if (message.votersOutgoing.length !== 0) {
       writer.uint32(26).fork();
       for (const v of message.votersOutgoing) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
     if (message.learnersNext.length !== 0) {
       writer.uint32(34).fork();
       for (const v of message.learnersNext) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -990,7 +991,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
-              message.voters.push(longToNumber(reader.uint64()));
+              message.voters.push(readUint64(reader));
 
               continue;
             }
@@ -998,7 +999,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
             if (tag === 10) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.voters.push(longToNumber(reader.uint64()));
+                message.voters.push(readUint64(reader));
               }
 
               continue;
@@ -1008,7 +1009,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
           }
           case 2: {
             if (tag === 16) {
-              message.learners.push(longToNumber(reader.uint64()));
+              message.learners.push(readUint64(reader));
 
               continue;
             }
@@ -1016,7 +1017,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
             if (tag === 18) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.learners.push(longToNumber(reader.uint64()));
+                message.learners.push(readUint64(reader));
               }
 
               continue;
@@ -1026,7 +1027,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
           }
           case 3: {
             if (tag === 24) {
-              message.votersOutgoing.push(longToNumber(reader.uint64()));
+              message.votersOutgoing.push(readUint64(reader));
 
               continue;
             }
@@ -1034,7 +1035,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
             if (tag === 26) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.votersOutgoing.push(longToNumber(reader.uint64()));
+                message.votersOutgoing.push(readUint64(reader));
               }
 
               continue;
@@ -1044,7 +1045,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
           }
           case 4: {
             if (tag === 32) {
-              message.learnersNext.push(longToNumber(reader.uint64()));
+              message.learnersNext.push(readUint64(reader));
 
               continue;
             }
@@ -1052,7 +1053,7 @@ export const RaftConfState: MessageFns<RaftConfState> = {
             if (tag === 34) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.learnersNext.push(longToNumber(reader.uint64()));
+                message.learnersNext.push(readUint64(reader));
               }
 
               continue;
@@ -1101,13 +1102,13 @@ function createBaseWitnessState(): WitnessState {
 export const WitnessState: MessageFns<WitnessState> = {
   encode(message: WitnessState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.membershipIndex !== 0) {
-      writer.uint32(8).uint64(message.membershipIndex);
+      writeUint64(writer.uint32(8), message.membershipIndex);
     }
     for (const v of message.servers) {
       ServerRecord.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.nextRaftId !== 0) {
-      writer.uint32(24).uint64(message.nextRaftId);
+      writeUint64(writer.uint32(24), message.nextRaftId);
     }
     if (message.lastChangeId !== "") {
       writer.uint32(34).string(message.lastChangeId);
@@ -1133,7 +1134,7 @@ export const WitnessState: MessageFns<WitnessState> = {
               break;
             }
 
-            message.membershipIndex = longToNumber(reader.uint64());
+            message.membershipIndex = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1149,7 +1150,7 @@ export const WitnessState: MessageFns<WitnessState> = {
               break;
             }
 
-            message.nextRaftId = longToNumber(reader.uint64());
+            message.nextRaftId = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1192,10 +1193,10 @@ function createBaseRaftSnapshot(): RaftSnapshot {
 export const RaftSnapshot: MessageFns<RaftSnapshot> = {
   encode(message: RaftSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.index !== 0) {
-      writer.uint32(8).uint64(message.index);
+      writeUint64(writer.uint32(8), message.index);
     }
     if (message.term !== 0) {
-      writer.uint32(16).uint64(message.term);
+      writeUint64(writer.uint32(16), message.term);
     }
     if (message.confState !== undefined) {
       RaftConfState.encode(message.confState, writer.uint32(26).fork()).join();
@@ -1224,7 +1225,7 @@ export const RaftSnapshot: MessageFns<RaftSnapshot> = {
               break;
             }
 
-            message.index = longToNumber(reader.uint64());
+            message.index = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1232,7 +1233,7 @@ export const RaftSnapshot: MessageFns<RaftSnapshot> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1302,22 +1303,22 @@ export const RaftMessage: MessageFns<RaftMessage> = {
       writer.uint32(8).uint32(message.type);
     }
     if (message.to !== 0) {
-      writer.uint32(16).uint64(message.to);
+      writeUint64(writer.uint32(16), message.to);
     }
     if (message.from !== 0) {
-      writer.uint32(24).uint64(message.from);
+      writeUint64(writer.uint32(24), message.from);
     }
     if (message.term !== 0) {
-      writer.uint32(32).uint64(message.term);
+      writeUint64(writer.uint32(32), message.term);
     }
     if (message.logTerm !== 0) {
-      writer.uint32(40).uint64(message.logTerm);
+      writeUint64(writer.uint32(40), message.logTerm);
     }
     if (message.index !== 0) {
-      writer.uint32(48).uint64(message.index);
+      writeUint64(writer.uint32(48), message.index);
     }
     if (message.commit !== 0) {
-      writer.uint32(56).uint64(message.commit);
+      writeUint64(writer.uint32(56), message.commit);
     }
     for (const v of message.entries) {
       RaftEntry.encode(v!, writer.uint32(66).fork()).join();
@@ -1326,13 +1327,13 @@ export const RaftMessage: MessageFns<RaftMessage> = {
       writer.uint32(72).bool(message.reject);
     }
     if (message.rejectHint !== 0) {
-      writer.uint32(80).uint64(message.rejectHint);
+      writeUint64(writer.uint32(80), message.rejectHint);
     }
     if (message.context.length !== 0) {
       writer.uint32(90).bytes(message.context);
     }
     if (message.vote !== 0) {
-      writer.uint32(96).uint64(message.vote);
+      writeUint64(writer.uint32(96), message.vote);
     }
     if (message.snapshot !== undefined) {
       RaftSnapshot.encode(message.snapshot, writer.uint32(106).fork()).join();
@@ -1366,7 +1367,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.to = longToNumber(reader.uint64());
+            message.to = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1374,7 +1375,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.from = longToNumber(reader.uint64());
+            message.from = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1382,7 +1383,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1390,7 +1391,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.logTerm = longToNumber(reader.uint64());
+            message.logTerm = readUint64(reader);
             continue;
           }
           case 6: {
@@ -1398,7 +1399,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.index = longToNumber(reader.uint64());
+            message.index = readUint64(reader);
             continue;
           }
           case 7: {
@@ -1406,7 +1407,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.commit = longToNumber(reader.uint64());
+            message.commit = readUint64(reader);
             continue;
           }
           case 8: {
@@ -1430,7 +1431,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.rejectHint = longToNumber(reader.uint64());
+            message.rejectHint = readUint64(reader);
             continue;
           }
           case 11: {
@@ -1446,7 +1447,7 @@ export const RaftMessage: MessageFns<RaftMessage> = {
               break;
             }
 
-            message.vote = longToNumber(reader.uint64());
+            message.vote = readUint64(reader);
             continue;
           }
           case 13: {
@@ -1500,7 +1501,7 @@ function createBaseForwardRequest(): ForwardRequest {
 export const ForwardRequest: MessageFns<ForwardRequest> = {
   encode(message: ForwardRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.command.length !== 0) {
       writer.uint32(18).bytes(message.command);
@@ -1526,7 +1527,7 @@ export const ForwardRequest: MessageFns<ForwardRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1567,13 +1568,13 @@ function createBaseForwardReply(): ForwardReply {
 export const ForwardReply: MessageFns<ForwardReply> = {
   encode(message: ForwardReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.term !== 0) {
-      writer.uint32(16).uint64(message.term);
+      writeUint64(writer.uint32(16), message.term);
     }
     if (message.index !== 0) {
-      writer.uint32(24).uint64(message.index);
+      writeUint64(writer.uint32(24), message.index);
     }
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(34).fork()).join();
@@ -1599,7 +1600,7 @@ export const ForwardReply: MessageFns<ForwardReply> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1607,7 +1608,7 @@ export const ForwardReply: MessageFns<ForwardReply> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1615,7 +1616,7 @@ export const ForwardReply: MessageFns<ForwardReply> = {
               break;
             }
 
-            message.index = longToNumber(reader.uint64());
+            message.index = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1658,13 +1659,13 @@ function createBaseMemberPosition(): MemberPosition {
 export const MemberPosition: MessageFns<MemberPosition> = {
   encode(message: MemberPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.raftId !== 0) {
-      writer.uint32(8).uint64(message.raftId);
+      writeUint64(writer.uint32(8), message.raftId);
     }
     if (message.matchIndex !== 0) {
-      writer.uint32(16).uint64(message.matchIndex);
+      writeUint64(writer.uint32(16), message.matchIndex);
     }
     if (message.bytesToGo !== 0) {
-      writer.uint32(24).uint64(message.bytesToGo);
+      writeUint64(writer.uint32(24), message.bytesToGo);
     }
     return writer;
   },
@@ -1687,7 +1688,7 @@ export const MemberPosition: MessageFns<MemberPosition> = {
               break;
             }
 
-            message.raftId = longToNumber(reader.uint64());
+            message.raftId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1695,7 +1696,7 @@ export const MemberPosition: MessageFns<MemberPosition> = {
               break;
             }
 
-            message.matchIndex = longToNumber(reader.uint64());
+            message.matchIndex = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1703,7 +1704,7 @@ export const MemberPosition: MessageFns<MemberPosition> = {
               break;
             }
 
-            message.bytesToGo = longToNumber(reader.uint64());
+            message.bytesToGo = readUint64(reader);
             continue;
           }
         }
@@ -1747,16 +1748,16 @@ function createBaseNodeReport(): NodeReport {
 export const NodeReport: MessageFns<NodeReport> = {
   encode(message: NodeReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.raftId !== 0) {
-      writer.uint32(8).uint64(message.raftId);
+      writeUint64(writer.uint32(8), message.raftId);
     }
     if (message.term !== 0) {
-      writer.uint32(16).uint64(message.term);
+      writeUint64(writer.uint32(16), message.term);
     }
     if (message.commitIndex !== 0) {
-      writer.uint32(24).uint64(message.commitIndex);
+      writeUint64(writer.uint32(24), message.commitIndex);
     }
     if (message.appliedIndex !== 0) {
-      writer.uint32(32).uint64(message.appliedIndex);
+      writeUint64(writer.uint32(32), message.appliedIndex);
     }
     if (message.state !== 0) {
       writer.uint32(40).uint32(message.state);
@@ -1794,7 +1795,7 @@ export const NodeReport: MessageFns<NodeReport> = {
               break;
             }
 
-            message.raftId = longToNumber(reader.uint64());
+            message.raftId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1802,7 +1803,7 @@ export const NodeReport: MessageFns<NodeReport> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 3: {
@@ -1810,7 +1811,7 @@ export const NodeReport: MessageFns<NodeReport> = {
               break;
             }
 
-            message.commitIndex = longToNumber(reader.uint64());
+            message.commitIndex = readUint64(reader);
             continue;
           }
           case 4: {
@@ -1818,7 +1819,7 @@ export const NodeReport: MessageFns<NodeReport> = {
               break;
             }
 
-            message.appliedIndex = longToNumber(reader.uint64());
+            message.appliedIndex = readUint64(reader);
             continue;
           }
           case 5: {
@@ -1905,14 +1906,14 @@ export const PresenceReport: MessageFns<PresenceReport> = {
     if (message.onlineAccountIds.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.onlineAccountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
     if (message.offlineAccountIds.length !== 0) {
       writer.uint32(26).fork();
       for (const v of message.offlineAccountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -1942,7 +1943,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
           }
           case 2: {
             if (tag === 16) {
-              message.onlineAccountIds.push(longToNumber(reader.uint64()));
+              message.onlineAccountIds.push(readUint64(reader));
 
               continue;
             }
@@ -1950,7 +1951,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
             if (tag === 18) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.onlineAccountIds.push(longToNumber(reader.uint64()));
+                message.onlineAccountIds.push(readUint64(reader));
               }
 
               continue;
@@ -1960,7 +1961,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
           }
           case 3: {
             if (tag === 24) {
-              message.offlineAccountIds.push(longToNumber(reader.uint64()));
+              message.offlineAccountIds.push(readUint64(reader));
 
               continue;
             }
@@ -1968,7 +1969,7 @@ export const PresenceReport: MessageFns<PresenceReport> = {
             if (tag === 26) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.offlineAccountIds.push(longToNumber(reader.uint64()));
+                message.offlineAccountIds.push(readUint64(reader));
               }
 
               continue;
@@ -2007,10 +2008,10 @@ function createBaseTypingReport(): TypingReport {
 export const TypingReport: MessageFns<TypingReport> = {
   encode(message: TypingReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     return writer;
   },
@@ -2033,7 +2034,7 @@ export const TypingReport: MessageFns<TypingReport> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2041,7 +2042,7 @@ export const TypingReport: MessageFns<TypingReport> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
         }
@@ -2074,7 +2075,7 @@ function createBaseAdmissionRequest(): AdmissionRequest {
 export const AdmissionRequest: MessageFns<AdmissionRequest> = {
   encode(message: AdmissionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nodeId !== 0) {
-      writer.uint32(8).uint64(message.nodeId);
+      writeUint64(writer.uint32(8), message.nodeId);
     }
     if (message.serverUuid !== "") {
       writer.uint32(18).string(message.serverUuid);
@@ -2112,7 +2113,7 @@ export const AdmissionRequest: MessageFns<AdmissionRequest> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2272,7 +2273,7 @@ function createBaseLeaderRequest(): LeaderRequest {
 export const LeaderRequest: MessageFns<LeaderRequest> = {
   encode(message: LeaderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.changeId !== "") {
       writer.uint32(18).string(message.changeId);
@@ -2321,7 +2322,7 @@ export const LeaderRequest: MessageFns<LeaderRequest> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2465,7 +2466,7 @@ function createBaseLeaderReply(): LeaderReply {
 export const LeaderReply: MessageFns<LeaderReply> = {
   encode(message: LeaderReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(18).fork()).join();
@@ -2503,7 +2504,7 @@ export const LeaderReply: MessageFns<LeaderReply> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2792,7 +2793,7 @@ function createBaseCopyRequest(): CopyRequest {
 export const CopyRequest: MessageFns<CopyRequest> = {
   encode(message: CopyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.minIndex !== 0) {
-      writer.uint32(8).uint64(message.minIndex);
+      writeUint64(writer.uint32(8), message.minIndex);
     }
     return writer;
   },
@@ -2815,7 +2816,7 @@ export const CopyRequest: MessageFns<CopyRequest> = {
               break;
             }
 
-            message.minIndex = longToNumber(reader.uint64());
+            message.minIndex = readUint64(reader);
             continue;
           }
         }
@@ -2853,7 +2854,7 @@ export const CopyBegin: MessageFns<CopyBegin> = {
       RaftSnapshot.encode(message.snapshot, writer.uint32(18).fork()).join();
     }
     if (message.bytes !== 0) {
-      writer.uint32(24).uint64(message.bytes);
+      writeUint64(writer.uint32(24), message.bytes);
     }
     if (message.sha256.length !== 0) {
       writer.uint32(34).bytes(message.sha256);
@@ -2901,7 +2902,7 @@ export const CopyBegin: MessageFns<CopyBegin> = {
               break;
             }
 
-            message.bytes = longToNumber(reader.uint64());
+            message.bytes = readUint64(reader);
             continue;
           }
           case 4: {
@@ -2966,7 +2967,7 @@ function createBaseCopyChunk(): CopyChunk {
 export const CopyChunk: MessageFns<CopyChunk> = {
   encode(message: CopyChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.offset !== 0) {
-      writer.uint32(8).uint64(message.offset);
+      writeUint64(writer.uint32(8), message.offset);
     }
     if (message.data.length !== 0) {
       writer.uint32(18).bytes(message.data);
@@ -2995,7 +2996,7 @@ export const CopyChunk: MessageFns<CopyChunk> = {
               break;
             }
 
-            message.offset = longToNumber(reader.uint64());
+            message.offset = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3136,7 +3137,7 @@ export const CopyProgress: MessageFns<CopyProgress> = {
       writer.uint32(16).int32(message.state);
     }
     if (message.received !== 0) {
-      writer.uint32(24).uint64(message.received);
+      writeUint64(writer.uint32(24), message.received);
     }
     if (message.error !== undefined) {
       Error.encode(message.error, writer.uint32(34).fork()).join();
@@ -3178,7 +3179,7 @@ export const CopyProgress: MessageFns<CopyProgress> = {
               break;
             }
 
-            message.received = longToNumber(reader.uint64());
+            message.received = readUint64(reader);
             continue;
           }
           case 4: {
@@ -3224,17 +3225,6 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { readUint64, writeUint64 } from "../../../uint64.ts";
 import {
   Account,
   BlockRequest,
@@ -445,16 +446,16 @@ export const Error: MessageFns<Error> = {
       writer.uint32(32).uint32(message.retryAfterMs);
     }
     if (message.leaderId !== 0) {
-      writer.uint32(40).uint64(message.leaderId);
+      writeUint64(writer.uint32(40), message.leaderId);
     }
     if (message.revision !== 0) {
-      writer.uint32(48).uint64(message.revision);
+      writeUint64(writer.uint32(48), message.revision);
     }
     if (message.subject !== "") {
       writer.uint32(58).string(message.subject);
     }
     if (message.limit !== 0) {
-      writer.uint32(64).uint64(message.limit);
+      writeUint64(writer.uint32(64), message.limit);
     }
     if (message.named !== "") {
       writer.uint32(74).string(message.named);
@@ -512,7 +513,7 @@ export const Error: MessageFns<Error> = {
               break;
             }
 
-            message.leaderId = longToNumber(reader.uint64());
+            message.leaderId = readUint64(reader);
             continue;
           }
           case 6: {
@@ -520,7 +521,7 @@ export const Error: MessageFns<Error> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 7: {
@@ -536,7 +537,7 @@ export const Error: MessageFns<Error> = {
               break;
             }
 
-            message.limit = longToNumber(reader.uint64());
+            message.limit = readUint64(reader);
             continue;
           }
           case 9: {
@@ -584,7 +585,7 @@ function createBaseNodeAddress(): NodeAddress {
 export const NodeAddress: MessageFns<NodeAddress> = {
   encode(message: NodeAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
@@ -613,7 +614,7 @@ export const NodeAddress: MessageFns<NodeAddress> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -669,16 +670,16 @@ export const ClusterView: MessageFns<ClusterView> = {
       NodeAddress.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.leaderId !== 0) {
-      writer.uint32(24).uint64(message.leaderId);
+      writeUint64(writer.uint32(24), message.leaderId);
     }
     if (message.term !== 0) {
-      writer.uint32(32).uint64(message.term);
+      writeUint64(writer.uint32(32), message.term);
     }
     if (message.hasQuorum !== false) {
       writer.uint32(40).bool(message.hasQuorum);
     }
     if (message.staleMs !== 0) {
-      writer.uint32(48).uint64(message.staleMs);
+      writeUint64(writer.uint32(48), message.staleMs);
     }
     return writer;
   },
@@ -717,7 +718,7 @@ export const ClusterView: MessageFns<ClusterView> = {
               break;
             }
 
-            message.leaderId = longToNumber(reader.uint64());
+            message.leaderId = readUint64(reader);
             continue;
           }
           case 4: {
@@ -725,7 +726,7 @@ export const ClusterView: MessageFns<ClusterView> = {
               break;
             }
 
-            message.term = longToNumber(reader.uint64());
+            message.term = readUint64(reader);
             continue;
           }
           case 5: {
@@ -741,7 +742,7 @@ export const ClusterView: MessageFns<ClusterView> = {
               break;
             }
 
-            message.staleMs = longToNumber(reader.uint64());
+            message.staleMs = readUint64(reader);
             continue;
           }
         }
@@ -790,7 +791,7 @@ export const Hello: MessageFns<Hello> = {
       writer.uint32(32).bool(message.subscribe);
     }
     if (message.afterRevision !== 0) {
-      writer.uint32(40).uint64(message.afterRevision);
+      writeUint64(writer.uint32(40), message.afterRevision);
     }
     if (message.maxCatchUpEvents !== 0) {
       writer.uint32(48).uint32(message.maxCatchUpEvents);
@@ -848,7 +849,7 @@ export const Hello: MessageFns<Hello> = {
               break;
             }
 
-            message.afterRevision = longToNumber(reader.uint64());
+            message.afterRevision = readUint64(reader);
             continue;
           }
           case 6: {
@@ -896,7 +897,7 @@ export const Welcome: MessageFns<Welcome> = {
       writer.uint32(8).uint32(message.protocolVersion);
     }
     if (message.nodeId !== 0) {
-      writer.uint32(16).uint64(message.nodeId);
+      writeUint64(writer.uint32(16), message.nodeId);
     }
     if (message.account !== undefined) {
       Account.encode(message.account, writer.uint32(26).fork()).join();
@@ -905,10 +906,10 @@ export const Welcome: MessageFns<Welcome> = {
       ClusterView.encode(message.cluster, writer.uint32(34).fork()).join();
     }
     if (message.revision !== 0) {
-      writer.uint32(40).uint64(message.revision);
+      writeUint64(writer.uint32(40), message.revision);
     }
     if (message.serverTimeMs !== 0) {
-      writer.uint32(48).uint64(message.serverTimeMs);
+      writeUint64(writer.uint32(48), message.serverTimeMs);
     }
     return writer;
   },
@@ -939,7 +940,7 @@ export const Welcome: MessageFns<Welcome> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -963,7 +964,7 @@ export const Welcome: MessageFns<Welcome> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
           case 6: {
@@ -971,7 +972,7 @@ export const Welcome: MessageFns<Welcome> = {
               break;
             }
 
-            message.serverTimeMs = longToNumber(reader.uint64());
+            message.serverTimeMs = readUint64(reader);
             continue;
           }
         }
@@ -1012,7 +1013,7 @@ function createBaseRequest(): Request {
 export const Request: MessageFns<Request> = {
   encode(message: Request, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(16).uint32(message.timeoutMs);
@@ -1184,7 +1185,7 @@ export const Request: MessageFns<Request> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -1905,7 +1906,7 @@ function createBaseReply(): Reply {
 export const Reply: MessageFns<Reply> = {
   encode(message: Reply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== 0) {
-      writer.uint32(8).uint64(message.id);
+      writeUint64(writer.uint32(8), message.id);
     }
     switch (message.result?.$case) {
       case "error":
@@ -2077,7 +2078,7 @@ export const Reply: MessageFns<Reply> = {
               break;
             }
 
-            message.id = longToNumber(reader.uint64());
+            message.id = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2833,10 +2834,10 @@ function createBaseNodePosition(): NodePosition {
 export const NodePosition: MessageFns<NodePosition> = {
   encode(message: NodePosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nodeId !== 0) {
-      writer.uint32(8).uint64(message.nodeId);
+      writeUint64(writer.uint32(8), message.nodeId);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -2859,7 +2860,7 @@ export const NodePosition: MessageFns<NodePosition> = {
               break;
             }
 
-            message.nodeId = longToNumber(reader.uint64());
+            message.nodeId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -2867,7 +2868,7 @@ export const NodePosition: MessageFns<NodePosition> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -2955,7 +2956,7 @@ function createBaseTyping(): Typing {
 export const Typing: MessageFns<Typing> = {
   encode(message: Typing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     return writer;
   },
@@ -2978,7 +2979,7 @@ export const Typing: MessageFns<Typing> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
         }
@@ -3010,10 +3011,10 @@ function createBaseTypist(): Typist {
 export const Typist: MessageFns<Typist> = {
   encode(message: Typist, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     if (message.accountId !== 0) {
-      writer.uint32(16).uint64(message.accountId);
+      writeUint64(writer.uint32(16), message.accountId);
     }
     if (message.username !== "") {
       writer.uint32(26).string(message.username);
@@ -3039,7 +3040,7 @@ export const Typist: MessageFns<Typist> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3047,7 +3048,7 @@ export const Typist: MessageFns<Typist> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 3: {
@@ -3089,7 +3090,7 @@ function createBaseReadReceipts(): ReadReceipts {
 export const ReadReceipts: MessageFns<ReadReceipts> = {
   encode(message: ReadReceipts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.roomId !== 0) {
-      writer.uint32(8).uint64(message.roomId);
+      writeUint64(writer.uint32(8), message.roomId);
     }
     for (const v of message.positions) {
       ReadPosition.encode(v!, writer.uint32(18).fork()).join();
@@ -3115,7 +3116,7 @@ export const ReadReceipts: MessageFns<ReadReceipts> = {
               break;
             }
 
-            message.roomId = longToNumber(reader.uint64());
+            message.roomId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3156,10 +3157,10 @@ function createBaseReadPosition(): ReadPosition {
 export const ReadPosition: MessageFns<ReadPosition> = {
   encode(message: ReadPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.accountId !== 0) {
-      writer.uint32(8).uint64(message.accountId);
+      writeUint64(writer.uint32(8), message.accountId);
     }
     if (message.seq !== 0) {
-      writer.uint32(16).uint64(message.seq);
+      writeUint64(writer.uint32(16), message.seq);
     }
     return writer;
   },
@@ -3182,7 +3183,7 @@ export const ReadPosition: MessageFns<ReadPosition> = {
               break;
             }
 
-            message.accountId = longToNumber(reader.uint64());
+            message.accountId = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3190,7 +3191,7 @@ export const ReadPosition: MessageFns<ReadPosition> = {
               break;
             }
 
-            message.seq = longToNumber(reader.uint64());
+            message.seq = readUint64(reader);
             continue;
           }
         }
@@ -3225,7 +3226,7 @@ export const Watch: MessageFns<Watch> = {
     if (message.accountIds.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.accountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -3247,7 +3248,7 @@ export const Watch: MessageFns<Watch> = {
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
-              message.accountIds.push(longToNumber(reader.uint64()));
+              message.accountIds.push(readUint64(reader));
 
               continue;
             }
@@ -3255,7 +3256,7 @@ export const Watch: MessageFns<Watch> = {
             if (tag === 10) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.accountIds.push(longToNumber(reader.uint64()));
+                message.accountIds.push(readUint64(reader));
               }
 
               continue;
@@ -3294,14 +3295,14 @@ export const PresenceNews: MessageFns<PresenceNews> = {
     if (message.onlineAccountIds.length !== 0) {
       writer.uint32(10).fork();
       for (const v of message.onlineAccountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
     if (message.offlineAccountIds.length !== 0) {
       writer.uint32(18).fork();
       for (const v of message.offlineAccountIds) {
-        writer.uint64(v);
+        writeUint64(writer, v);
       }
       writer.join();
     }
@@ -3323,7 +3324,7 @@ export const PresenceNews: MessageFns<PresenceNews> = {
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
-              message.onlineAccountIds.push(longToNumber(reader.uint64()));
+              message.onlineAccountIds.push(readUint64(reader));
 
               continue;
             }
@@ -3331,7 +3332,7 @@ export const PresenceNews: MessageFns<PresenceNews> = {
             if (tag === 10) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.onlineAccountIds.push(longToNumber(reader.uint64()));
+                message.onlineAccountIds.push(readUint64(reader));
               }
 
               continue;
@@ -3341,7 +3342,7 @@ export const PresenceNews: MessageFns<PresenceNews> = {
           }
           case 2: {
             if (tag === 16) {
-              message.offlineAccountIds.push(longToNumber(reader.uint64()));
+              message.offlineAccountIds.push(readUint64(reader));
 
               continue;
             }
@@ -3349,7 +3350,7 @@ export const PresenceNews: MessageFns<PresenceNews> = {
             if (tag === 18) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.offlineAccountIds.push(longToNumber(reader.uint64()));
+                message.offlineAccountIds.push(readUint64(reader));
               }
 
               continue;
@@ -3387,7 +3388,7 @@ function createBasePing(): Ping {
 export const Ping: MessageFns<Ping> = {
   encode(message: Ping, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nonce !== 0) {
-      writer.uint32(8).uint64(message.nonce);
+      writeUint64(writer.uint32(8), message.nonce);
     }
     return writer;
   },
@@ -3410,7 +3411,7 @@ export const Ping: MessageFns<Ping> = {
               break;
             }
 
-            message.nonce = longToNumber(reader.uint64());
+            message.nonce = readUint64(reader);
             continue;
           }
         }
@@ -3442,10 +3443,10 @@ function createBasePong(): Pong {
 export const Pong: MessageFns<Pong> = {
   encode(message: Pong, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.nonce !== 0) {
-      writer.uint32(8).uint64(message.nonce);
+      writeUint64(writer.uint32(8), message.nonce);
     }
     if (message.serverTimeMs !== 0) {
-      writer.uint32(16).uint64(message.serverTimeMs);
+      writeUint64(writer.uint32(16), message.serverTimeMs);
     }
     return writer;
   },
@@ -3468,7 +3469,7 @@ export const Pong: MessageFns<Pong> = {
               break;
             }
 
-            message.nonce = longToNumber(reader.uint64());
+            message.nonce = readUint64(reader);
             continue;
           }
           case 2: {
@@ -3476,7 +3477,7 @@ export const Pong: MessageFns<Pong> = {
               break;
             }
 
-            message.serverTimeMs = longToNumber(reader.uint64());
+            message.serverTimeMs = readUint64(reader);
             continue;
           }
         }
@@ -3512,7 +3513,7 @@ export const Resync: MessageFns<Resync> = {
       writer.uint32(10).string(message.reason);
     }
     if (message.revision !== 0) {
-      writer.uint32(16).uint64(message.revision);
+      writeUint64(writer.uint32(16), message.revision);
     }
     return writer;
   },
@@ -3543,7 +3544,7 @@ export const Resync: MessageFns<Resync> = {
               break;
             }
 
-            message.revision = longToNumber(reader.uint64());
+            message.revision = readUint64(reader);
             continue;
           }
         }
@@ -3579,7 +3580,7 @@ export const GoAway: MessageFns<GoAway> = {
       writer.uint32(10).string(message.reason);
     }
     if (message.cursor !== 0) {
-      writer.uint32(16).uint64(message.cursor);
+      writeUint64(writer.uint32(16), message.cursor);
     }
     if (message.retryAfterMs !== 0) {
       writer.uint32(24).uint32(message.retryAfterMs);
@@ -3613,7 +3614,7 @@ export const GoAway: MessageFns<GoAway> = {
               break;
             }
 
-            message.cursor = longToNumber(reader.uint64());
+            message.cursor = readUint64(reader);
             continue;
           }
           case 3: {
@@ -3785,7 +3786,7 @@ export const ServerFrame: MessageFns<ServerFrame> = {
       Event.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.cursor !== 0) {
-      writer.uint32(40).uint64(message.cursor);
+      writeUint64(writer.uint32(40), message.cursor);
     }
     if (message.cluster !== undefined) {
       ClusterView.encode(message.cluster, writer.uint32(50).fork()).join();
@@ -3861,7 +3862,7 @@ export const ServerFrame: MessageFns<ServerFrame> = {
               break;
             }
 
-            message.cursor = longToNumber(reader.uint64());
+            message.cursor = readUint64(reader);
             continue;
           }
           case 6: {
@@ -3973,17 +3974,6 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
