@@ -1,10 +1,10 @@
 // One table that is kept in memory whole: changed rows are written, and folded into the state hash,
 // once per transaction however often they changed in it. The tables at an applied index are the same
 // whatever the batching, because only the last form of a row is ever written.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
 import type { TableDefinition, Tracked } from "./rows.ts";
-import { allArrays, columnsOf, prepareArrays } from "./schema.ts";
+import { allArrays, columnsOf } from "./schema.ts";
 
 export class CachedTable<Row extends Tracked> {
   readonly #definition: TableDefinition<Row>;
@@ -20,11 +20,13 @@ export class CachedTable<Row extends Tracked> {
     const set = columns
       .filter((column) => !key.includes(column))
       .map((c) => `${c} = excluded.${c}`);
-    this.#upsert = db.prepare(
+    this.#upsert = prepare(
+      db,
       `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
        ON CONFLICT (${key.join(", ")}) DO UPDATE SET ${set.join(", ")}`,
     );
-    this.#delete = db.prepare(
+    this.#delete = prepare(
+      db,
       `DELETE FROM ${name} WHERE ${key.map((column) => `${column} = ?`).join(" AND ")}`,
     );
     this.#select = prepareArrays(

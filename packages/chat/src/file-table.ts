@@ -2,11 +2,11 @@
 // nodes (the log, copies, backups, verification) keeps files so, and a message never names a file that a majority does not have. Never
 // cached; SQLite finds them by index.
 import { LIMITS } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import { FILE_CHUNKS, FILES, type FileChunkRow, type FileRow } from "./file-rows.ts";
 import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
 import type { TableDefinition } from "./rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import { allArrays, columnsOf, firstArray } from "./schema.ts";
 
 /** What a file counts for in the bounds: as a whole piece at least, so that they bound how many there are. */
 export function chargeOf(size: number): number {
@@ -48,13 +48,15 @@ export class FileTable {
     this.#hasher = hasher;
     const marks = (table: TableDefinition<unknown>) => table.columns.map(() => "?").join(", ");
     const files = `SELECT ${columnsOf(FILES)} FROM files WHERE`;
-    this.#insert = db.prepare(
+    this.#insert = prepare(
+      db,
       `INSERT INTO files (${columnsOf(FILES)}) VALUES (${marks(FILES as TableDefinition<unknown>)})`,
     );
-    this.#update = db.prepare(
+    this.#update = prepare(
+      db,
       "UPDATE files SET received = ?, room_id = ?, message_id = ?, dropped = ?, preview = ? WHERE id = ?",
     );
-    this.#delete = db.prepare("DELETE FROM files WHERE id = ?");
+    this.#delete = prepare(db, "DELETE FROM files WHERE id = ?");
     this.#byClientId = prepareArrays(db, `${files} account_id = ? AND client_file_id = ?`);
     this.#ofMessage = prepareArrays(
       db,
@@ -66,10 +68,11 @@ export class FileTable {
       `${files} message_id = 0 AND dropped = 0 AND account_id = ? ORDER BY id`,
     );
     this.#bytesOf = prepareArrays(db, BYTES_OF_ACCOUNT);
-    this.#insertChunk = db.prepare(
+    this.#insertChunk = prepare(
+      db,
       `INSERT INTO file_chunks (${columnsOf(FILE_CHUNKS)}) VALUES (${marks(FILE_CHUNKS as TableDefinition<unknown>)})`,
     );
-    this.#deleteChunk = db.prepare("DELETE FROM file_chunks WHERE id = ?");
+    this.#deleteChunk = prepare(db, "DELETE FROM file_chunks WHERE id = ?");
     this.#chunks = prepareArrays(
       db,
       `SELECT ${columnsOf(FILE_CHUNKS)} FROM file_chunks WHERE file_id = ? ORDER BY at LIMIT ?`,

@@ -1,8 +1,8 @@
 // Who follows which thread, and how far they have read in it. Never cached; SQLite finds them by index.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
 import { FOLLOWS, type FollowRow } from "./rows.ts";
-import { columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import { columnsOf, firstArray } from "./schema.ts";
 
 export class FollowTable {
   readonly #sum: HashSum;
@@ -18,10 +18,11 @@ export class FollowTable {
     this.#hasher = hasher;
     const columns = columnsOf(FOLLOWS);
     const key = "account_id = ? AND room_id = ? AND thread_root_seq = ?";
-    this.#put = db.prepare(
+    this.#put = prepare(
+      db,
       `INSERT OR REPLACE INTO follows (${columns}) VALUES (${FOLLOWS.columns.map(() => "?").join(", ")})`,
     );
-    this.#remove = db.prepare(`DELETE FROM follows WHERE ${key}`);
+    this.#remove = prepare(db, `DELETE FROM follows WHERE ${key}`);
     this.#find = prepareArrays(db, `SELECT ${columns} FROM follows WHERE ${key}`);
     const live = "FROM follows WHERE account_id = ? AND following = 1";
     this.#count = prepareArrays(db, `SELECT count(*) ${live}`);

@@ -13,15 +13,9 @@ import {
   sessionChange,
 } from "./apply/context.ts";
 import { commandProblem, decodeCommand } from "./check-command.ts";
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import { InvariantViolation, invariant, present } from "./invariant.ts";
-import {
-  firstArray,
-  metaChecksum,
-  openSchema,
-  prepareArrays,
-  recomputeStateHash,
-} from "./schema.ts";
+import { firstArray, metaChecksum, openSchema, recomputeStateHash } from "./schema.ts";
 import { SearchIndex } from "./search/index-table.ts";
 import { ChatState } from "./state.ts";
 import { STATE_VERSION, STATE_VERSION_FIRST } from "./state-version.ts";
@@ -94,15 +88,16 @@ export class ChatMachine {
       hashB: meta[5] as number,
     };
     this.#state = new ChatState(db, kept, this.#search);
-    this.#begin = db.prepare("BEGIN IMMEDIATE");
-    this.#commit = db.prepare("COMMIT");
-    this.#writeMeta = db.prepare(
+    this.#begin = prepare(db, "BEGIN IMMEDIATE");
+    this.#commit = prepare(db, "COMMIT");
+    this.#writeMeta = prepare(
+      db,
       `UPDATE meta SET applied_index = ?, applied_term = ?, stamp_ms = ?, register_floor = ?,
        hash_a = ?, hash_b = ?, conf_state = ?, state_version = ?, registration = ?, checksum = ?,
        search_indexed = ?, search_followed = ?`,
     );
-    this.#addHash = db.prepare("INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
-    this.#dropHashes = db.prepare("DELETE FROM state_hashes WHERE at_index <= ?");
+    this.#addHash = prepare(db, "INSERT INTO state_hashes (at_index, hash) VALUES (?, ?)");
+    this.#dropHashes = prepare(db, "DELETE FROM state_hashes WHERE at_index <= ?");
     this.#findHash = prepareArrays(db, "SELECT hash FROM state_hashes WHERE at_index = ?");
   }
 

@@ -1,5 +1,5 @@
 // Who was mentioned where, for counting: rows are only added. What became of a message since stands in the message itself.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, type Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
 import { MENTIONS, type MentionRow } from "./rows.ts";
 import { columnsOf } from "./schema.ts";
@@ -12,7 +12,8 @@ export class MentionTable {
   constructor(db: ChatDatabase, sum: HashSum, hasher: RowHasher) {
     this.#sum = sum;
     this.#hasher = hasher;
-    this.#insert = db.prepare(
+    this.#insert = prepare(
+      db,
       `INSERT INTO mentions (${columnsOf(MENTIONS)}) VALUES (${MENTIONS.columns.map(() => "?").join(", ")})`,
     );
   }

@@ -1,8 +1,8 @@
 // The messages: appended, and turned into tombstones. Never cached; SQLite finds them by index.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import type { HashSum, RowHasher, SqlValue } from "./hash.ts";
 import { MESSAGES, type MessageRow } from "./rows.ts";
-import { columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import { columnsOf, firstArray } from "./schema.ts";
 import type { SearchIndex } from "./search/index-table.ts";
 
 export class MessageTable {
@@ -23,10 +23,12 @@ export class MessageTable {
     this.#hasher = hasher;
     this.#search = search;
     const columns = columnsOf(MESSAGES);
-    this.#insert = db.prepare(
+    this.#insert = prepare(
+      db,
       `INSERT INTO messages (${columns}) VALUES (${MESSAGES.columns.map(() => "?").join(", ")})`,
     );
-    this.#update = db.prepare(
+    this.#update = prepare(
+      db,
       `UPDATE messages SET body = ?, deleted = ?, changed_revision = ?, version = ?, edited_at_ms = ?,
        reactions = ?, pinned_revision = ?, thread = ?, attachments = ? WHERE id = ?`,
     );

@@ -1,9 +1,9 @@
 // Who gave which emoji to which message. What a message shows of it is kept with the message (see MessageRow.reactions), so
 // that reading one looks at no other row. Never cached; SQLite finds them by index.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
 import { REACTIONS, type ReactionRow } from "./rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import { allArrays, columnsOf, firstArray } from "./schema.ts";
 
 export class ReactionTable {
   readonly #sum: HashSum;
@@ -18,10 +18,11 @@ export class ReactionTable {
     this.#sum = sum;
     this.#hasher = hasher;
     const columns = columnsOf(REACTIONS);
-    this.#insert = db.prepare(
+    this.#insert = prepare(
+      db,
       `INSERT INTO reactions (${columns}) VALUES (${REACTIONS.columns.map(() => "?").join(", ")})`,
     );
-    this.#delete = db.prepare("DELETE FROM reactions WHERE id = ?");
+    this.#delete = prepare(db, "DELETE FROM reactions WHERE id = ?");
     const ofMessage = `SELECT ${columns} FROM reactions WHERE message_id = ?`;
     this.#find = prepareArrays(db, `${ofMessage} AND emoji = ? AND account_id = ?`);
     this.#ofMessage = prepareArrays(db, ofMessage);

@@ -2,10 +2,10 @@
 // number for each account; what is forgotten early is never executed again, because the account's
 // floor then refuses ids that sort before the forgotten one (UUIDv7 sort by time).
 import { LIMITS } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "./database.ts";
 import type { HashSum, RowHasher } from "./hash.ts";
 import { REQUESTS, type RequestRow } from "./rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "./schema.ts";
+import { allArrays, columnsOf, firstArray } from "./schema.ts";
 
 /**
  * How far a request id's time may lie ahead of replicated time, in milliseconds: as far as it may
@@ -35,10 +35,11 @@ export class RequestTable {
     this.#sum = sum;
     this.#hasher = hasher;
     const columns = columnsOf(REQUESTS);
-    this.#insert = db.prepare(
+    this.#insert = prepare(
+      db,
       `INSERT INTO requests (${columns}) VALUES (${REQUESTS.columns.map(() => "?").join(", ")})`,
     );
-    this.#delete = db.prepare("DELETE FROM requests WHERE id = ?");
+    this.#delete = prepare(db, "DELETE FROM requests WHERE id = ?");
     this.#byId = prepareArrays(
       db,
       `SELECT ${columns} FROM requests WHERE account_id = ? AND request_id = ?`,

@@ -1,6 +1,6 @@
 // The chat file's tables. Messages are appended in the order of the log (their key is the revision),
 // because that is what SQLite is fastest at; the other tables are small and kept in memory.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "./database.ts";
 import { FILE_CHUNKS, FILES } from "./file-rows.ts";
 import { ADDED_SCALARS, HashSum, RowHasher, type SqlValue } from "./hash.ts";
 import { InvariantViolation } from "./invariant.ts";
@@ -388,13 +388,6 @@ function added(db: ChatDatabase): string {
 export function columnsOf(table: { readonly columns: readonly string[] }, alias = ""): string {
   const prefix = alias === "" ? "" : `${alias}.`;
   return table.columns.map((column) => prefix + column).join(", ");
-}
-
-/** A statement whose rows come as arrays of values: cheaper, and in the order of the columns. */
-export function prepareArrays(db: ChatDatabase, sql: string): Statement {
-  const statement = db.prepare(sql);
-  statement.setReturnArrays(true);
-  return statement;
 }
 
 /** All rows of a statement made by prepareArrays. */

@@ -6,9 +6,9 @@
 // a read position in that thread. The room's position can't stand for it: the room does not show them, so who has read the room to its
 // end has not seen them, and who reads a thread has not seen the room. They are numbered too: in the room and by author, so that they
 // are left out of the room's count, and in the thread and by author there.
-import type { ChatDatabase, Statement } from "./database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "./database.ts";
 import type { SqlValue } from "./hash.ts";
-import { firstArray, prepareArrays } from "./schema.ts";
+import { firstArray } from "./schema.ts";
 
 /** Somebody's place in a room. */
 export interface ReadPosition {

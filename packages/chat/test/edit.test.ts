@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { EditResponse, SendResponse } from "@parley/protocol";
 import { expect, test } from "vitest";
+import { prepareArrays } from "../src/database.ts";
 import {
   type Actor,
   deleteCommand,
@@ -10,7 +11,7 @@ import {
   leaveRoomCommand,
   STATE_VERSION,
 } from "../src/index.ts";
-import { firstArray, metaChecksum, prepareArrays } from "../src/schema.ts";
+import { firstArray, metaChecksum } from "../src/schema.ts";
 import { HOUR_MS, World } from "./world.ts";
 
 function pair() {

@@ -10,11 +10,11 @@ import {
   ListSessionsResponse,
   ParleyError,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { BYTES_OF_ACCOUNT } from "../file-table.ts";
 import { matchesGlob } from "../glob.ts";
 import { ACCOUNTS, type AccountRow } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import { normaliseUsername } from "../text.ts";
 import { accountView } from "../views.ts";
 import { boundedPattern, pageSize, pageToken, positionOf } from "./paging.ts";

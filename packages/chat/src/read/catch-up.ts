@@ -7,7 +7,7 @@
 // In each room the account sees what came after base = max(R, the revision of joining): joining gives
 // a RoomReset, and History shows the rest. Of a room it is no longer in, only the removal remains.
 import { encode, Message } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import {
   ACCOUNTS,
   type AccountRow,
@@ -17,7 +17,7 @@ import {
   ROOMS,
   type RoomRow,
 } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import type { Counts } from "../unread-counts.ts";
 import {
   accountChangedEvent,

@@ -6,8 +6,8 @@ import {
   LIMITS,
   ParleyError,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
-import { allArrays, firstArray, prepareArrays } from "../schema.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
+import { allArrays, firstArray } from "../schema.ts";
 import { readableRoom } from "./access.ts";
 import type { RowSource } from "./rows-of.ts";
 

@@ -10,10 +10,10 @@ import {
   type ThreadRequest,
   ThreadResponse,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import type { SqlValue } from "../hash.ts";
 import { MESSAGES } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import { DELETED_ACCOUNT_NAME, messageView, replyHasNoThread } from "../views.ts";
 import { readableRoom } from "./access.ts";
 import { pageSize, pageToken, positionOf } from "./paging.ts";

@@ -6,10 +6,10 @@ import {
   ListInvitesResponse,
   RoomRole,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { inviteProblem } from "../invites.ts";
 import { type AccountRow, INVITES, type InviteRow } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import { inviteView } from "../views.ts";
 import { readableRoom } from "./access.ts";
 import type { RowSource } from "./rows-of.ts";

@@ -13,7 +13,7 @@ import {
   SearchRequest,
   ThreadRequest,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepare, type Statement } from "../database.ts";
 import { keptStateHash, recomputeStateHash } from "../schema.ts";
 import type { ChatAnswer, ChatQuery } from "../types.ts";
 import { AccountReads } from "./accounts.ts";
@@ -45,8 +45,8 @@ export class ChatReader {
   /** `db`: a connection (read-only is enough) to a file that a ChatMachine has opened before. */
   constructor(db: ChatDatabase) {
     this.#db = db;
-    this.#begin = db.prepare("BEGIN");
-    this.#commit = db.prepare("COMMIT");
+    this.#begin = prepare(db, "BEGIN");
+    this.#commit = prepare(db, "COMMIT");
     this.#rows = new RowSource(db);
     this.#accounts = new AccountReads(db, this.#rows);
     this.#search = new SearchReads(db, this.#rows);

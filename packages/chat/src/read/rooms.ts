@@ -8,10 +8,10 @@ import {
   ListRoomsResponse,
   type Room,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { matchesGlob } from "../glob.ts";
 import { ACCOUNTS, type AccountRow, MEMBERS, ROOMS } from "../rows.ts";
-import { allArrays, columnsOf, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf } from "../schema.ts";
 import { normaliseRoomName } from "../text.ts";
 import { accountView, peerIdOf, roomView, writingView } from "../views.ts";
 import { readableRoom } from "./access.ts";

@@ -1,5 +1,5 @@
 // Single rows by their keys, for the reads.
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import {
   ACCOUNTS,
   type AccountRow,
@@ -10,7 +10,7 @@ import {
   SESSIONS,
   type SessionRow,
 } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 
 export class RowSource {
   readonly #appliedIndex: Statement;

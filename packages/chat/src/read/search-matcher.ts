@@ -1,8 +1,8 @@
 // Matches texts at hand as the index would, and says where in them: a little index of its own, in the connection's temporary database
 // (in memory, also of a connection that may only read), that is filled, asked and emptied.
 import { LIMITS, type TextRange } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
-import { allArrays, prepareArrays } from "../schema.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "../database.ts";
+import { allArrays } from "../schema.ts";
 import { TOKENIZER } from "../search/tables.ts";
 
 export interface Candidate {
@@ -63,15 +63,15 @@ export class SearchMatcher {
         body, tags, content = 'search_text', content_rowid = 'id', tokenize = '${TOKENIZER}'
       )`);
     this.#statements = {
-      store: db.prepare("INSERT INTO temp.search_text (id, body, tags) VALUES (?, ?, ?)"),
-      index: db.prepare("INSERT INTO temp.search_match (rowid, body, tags) VALUES (?, ?, ?)"),
+      store: prepare(db, "INSERT INTO temp.search_text (id, body, tags) VALUES (?, ?, ?)"),
+      index: prepare(db, "INSERT INTO temp.search_match (rowid, body, tags) VALUES (?, ?, ?)"),
       matched: prepareArrays(
         db,
         `SELECT rowid, highlight(search_match, 0, ?, ?) FROM temp.search_match
          WHERE search_match MATCH ?`,
       ),
-      clear: db.prepare("INSERT INTO temp.search_match (search_match) VALUES ('delete-all')"),
-      unstore: db.prepare("DELETE FROM temp.search_text"),
+      clear: prepare(db, "INSERT INTO temp.search_match (search_match) VALUES ('delete-all')"),
+      unstore: prepare(db, "DELETE FROM temp.search_text"),
     };
     return this.#statements;
   }

@@ -9,10 +9,10 @@ import {
   type SearchRequest,
   SearchResponse,
 } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import type { SqlValue } from "../hash.ts";
 import { MESSAGES } from "../rows.ts";
-import { allArrays, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, firstArray } from "../schema.ts";
 import { tagsOf } from "../search/index-table.ts";
 import { parseSearch, type SearchQuery } from "../search/query.ts";
 import { normaliseRoomName, normaliseUsername } from "../text.ts";

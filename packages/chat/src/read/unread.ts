@@ -1,8 +1,8 @@
 // What is unread, room by room, for one account.
 import { type FollowedThread, type RoomUnread, UnreadResponse } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { FOLLOWS, type FollowRow, type MemberRow, type RoomRow } from "../rows.ts";
-import { allArrays, columnsOf, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import { type Counts, UnreadCounts } from "../unread-counts.ts";
 import { followedThread } from "../views.ts";
 

@@ -9,9 +9,9 @@
 // FTS5 keeps no texts here (`content=''`), so taking a message out needs the text that was put in; with `secure-delete` its words then
 // leave the file, as bodies do.
 import { MentionList } from "@parley/protocol";
-import type { ChatDatabase, Statement } from "../database.ts";
+import { type ChatDatabase, prepare, prepareArrays, type Statement } from "../database.ts";
 import type { MessageRow } from "../rows.ts";
-import { allArrays, firstArray, prepareArrays } from "../schema.ts";
+import { allArrays, firstArray } from "../schema.ts";
 
 /** Messages and bytes of text in one slice: milliseconds for whoever waits behind it. */
 const SLICE_MESSAGES = 256;
@@ -69,12 +69,13 @@ export class SearchIndex {
   #waiting: number;
 
   constructor(db: ChatDatabase, { indexed, followed }: SearchPosition, appliedIndex: number) {
-    this.#noteChanged = db.prepare(
+    this.#noteChanged = prepare(
+      db,
       "INSERT OR IGNORE INTO search_changed (id, body, tags) VALUES (?, ?, ?)",
     );
     this.#changed = prepareArrays(db, "SELECT id, body, tags FROM search_changed LIMIT ?");
-    this.#forgetChanged = db.prepare("DELETE FROM search_changed WHERE id = ?");
-    this.#forgetAllChanged = db.prepare("DELETE FROM search_changed");
+    this.#forgetChanged = prepare(db, "DELETE FROM search_changed WHERE id = ?");
+    this.#forgetAllChanged = prepare(db, "DELETE FROM search_changed");
     const columns = "SELECT id, room_id, author_id, body, mentions, deleted FROM messages";
     this.#after = prepareArrays(db, `${columns} WHERE id > ? ORDER BY id LIMIT ?`);
     this.#byId = prepareArrays(db, `${columns} WHERE id = ?`);
@@ -82,11 +83,12 @@ export class SearchIndex {
       db,
       "SELECT count(*) FROM (SELECT 1 FROM messages WHERE id > ? LIMIT ?)",
     );
-    this.#put = db.prepare("INSERT INTO search_index (rowid, body, tags) VALUES (?, ?, ?)");
-    this.#take = db.prepare(
+    this.#put = prepare(db, "INSERT INTO search_index (rowid, body, tags) VALUES (?, ?, ?)");
+    this.#take = prepare(
+      db,
       "INSERT INTO search_index (search_index, rowid, body, tags) VALUES ('delete', ?, ?, ?)",
     );
-    this.#takeAll = db.prepare("INSERT INTO search_index (search_index) VALUES ('delete-all')");
+    this.#takeAll = prepare(db, "INSERT INTO search_index (search_index) VALUES ('delete-all')");
     this.#mustStartOver = followed !== appliedIndex;
     this.#indexed = this.#mustStartOver ? 0 : indexed;
     const changes = firstArray(prepareArrays(db, "SELECT count(*) FROM search_changed"));
