@@ -50,6 +50,9 @@ export class ClusterObserver {
   readonly #versions: Versions;
   readonly #priority: () => number;
   readonly #copyUnderWay: (raftId: number) => CopyUnderWay | undefined;
+  #nodesNow: ClusterView["nodes"] = [];
+  /** The servers that `#nodesNow` was made of. */
+  #nodesOf: readonly ServerRecord[] | undefined;
   #matches: ReadonlyMap<number, number> | undefined;
 
   constructor(
@@ -122,21 +125,28 @@ export class ClusterObserver {
   }
 
   view(): ClusterView {
-    // Clients have no business with witnesses.
-    const servers = this.#roster.servers().filter((server) => !isWitness(server));
     const { lead } = this.#raft;
     return {
       clusterId: this.#clusterId,
-      nodes: servers.map(({ nodeId, address, httpAddress }) => ({
-        id: nodeId,
-        address,
-        httpAddress,
-      })),
+      nodes: this.#nodes(),
       leaderId: this.#roster.isWitness(lead) ? 0 : this.#roster.nodeIdOf(lead),
       term: this.#raft.term,
       hasQuorum: this.#contacts.hasQuorum() && !this.#isRemoved,
       staleMs: this.#contacts.staleMs(),
     };
+  }
+
+  /** Whom clients may turn to; the same list until the servers change. */
+  #nodes(): ClusterView["nodes"] {
+    const servers = this.#roster.servers();
+    if (servers !== this.#nodesOf) {
+      this.#nodesOf = servers;
+      // Clients have no business with witnesses.
+      this.#nodesNow = servers
+        .filter((server) => !isWitness(server))
+        .map(({ nodeId, address, httpAddress }) => ({ id: nodeId, address, httpAddress }));
+    }
+    return this.#nodesNow;
   }
 
   status(): StatusResponse {

@@ -34,6 +34,8 @@ export class Roster {
   /** The membership is as of this index: every change up to it is in it, and none after it. */
   #asOf: number;
   #witnesses: ReadonlySet<number>;
+  /** What `servers` gave; undefined = something has changed since. */
+  #servers: readonly ServerRecord[] | undefined;
 
   /** `asOf`: the index that the membership is as of. `places`: where this node's own configuration has the servers of these raft ids. */
   constructor(
@@ -93,6 +95,7 @@ export class Roster {
     this.#membership = membership;
     this.#asOf = asOf;
     this.#witnesses = this.#findWitnesses();
+    this.#servers = undefined;
     for (const raftId of this.#met.keys()) {
       if (standingOf(membership, raftId) !== "expected") this.#met.delete(raftId);
     }
@@ -116,9 +119,10 @@ export class Roster {
     this.#changed();
   }
 
-  /** The servers of the table, one for each node id, in their order. */
+  /** The servers of the table, one for each node id, in their order; the same list until something changes. */
   servers(): readonly ServerRecord[] {
-    return currentServers(this.#membership).map((server) => this.#placed(server));
+    this.#servers ??= currentServers(this.#membership).map((server) => this.#placed(server));
+    return this.#servers;
   }
 
   /** Everyone else to have a link to. */
@@ -160,6 +164,7 @@ export class Roster {
   }
 
   #changed(): void {
+    this.#servers = undefined;
     for (const listener of this.#listeners) listener();
   }
 }
