@@ -493,29 +493,3 @@ test("a cursor at or beyond the applied revision gives an empty last page", () =
     upToRevision: world.revision,
   });
 });
-
-test("catching up scans no table: every step of every statement uses an index", () => {
-  const { world } = pair();
-  const statements: string[] = [];
-  const spied = new Proxy(world.db, {
-    get(target, name) {
-      if (name === "exec") return target.exec.bind(target);
-      return (sql: string) => {
-        statements.push(sql);
-        return target.prepare(sql);
-      };
-    },
-  });
-  new ChatReader(spied);
-  expect(statements.length).toBeGreaterThan(15);
-  const scans: string[] = [];
-  for (const sql of statements) {
-    const plan = world.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
-    for (const { detail } of plan) {
-      // The one row, and what FTS5 calls the use of its index.
-      const isFine = detail === "SCAN meta" || /^SCAN \w+ VIRTUAL TABLE INDEX/.test(detail);
-      if (!isFine && /SCAN|TEMP B-TREE/.test(detail)) scans.push(`${detail}: ${sql}`);
-    }
-  }
-  expect(scans).toEqual([]);
-});
