@@ -1,14 +1,30 @@
 // What makes one name pass for another although no rule about characters forbids it: letters of another alphabet that look the same, signs
-// that are not seen, and marks that cover the neighbours. Looked at once, before a command is proposed (text.ts); follows UTS #39.
+// that are not seen, and marks that cover the neighbours. Looked at once, before a command is proposed (text.ts); but for skeletons, which are
+// compared where it is applied. Follows UTS #39.
 
-/** Cyrillic and Greek letters that are drawn as Latin ones are (UTS #39, confusables), small and capital. */
-const LIKE_LATIN = /[аеорсухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅԌԚԜοναρυικγΑΒΕΖΗΙΚΜΝΟΡΤΥΧ]/u;
+/** Cyrillic and Greek letters that are drawn as Latin ones are (UTS #39, confusables), small and capital; and those, in the same order. */
+const LIKE_LATIN = "аеорсухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅԌԚԜοναρυικγΑΒΕΖΗΙΚΜΝΟΡΤΥΧ";
+const DRAWN_AS = "aeopcyxijshdqwABEKMHOPCTYXIJSGQWovapuikyABEZHIKMNOPTYX";
+const LATIN_OF: ReadonlyMap<string, string> = new Map(
+  [...LIKE_LATIN].map((letter, at) => [letter, DRAWN_AS[at] ?? letter]),
+);
+const IS_LIKE_LATIN = new RegExp(`[${LIKE_LATIN}]`, "u");
 const LATIN = /\p{Script=Latin}/u;
 const WORD = /[\p{L}\p{M}]+/gu;
 
 /** Whether a word mixes Latin letters with others that look like Latin ones: "аnn" with a Cyrillic а. Words of one alphabet, of any, do not. */
 export function mixesLookAlikes(text: string): boolean {
-  return (text.match(WORD) ?? []).some((word) => LATIN.test(word) && LIKE_LATIN.test(word));
+  return (text.match(WORD) ?? []).some((word) => LATIN.test(word) && IS_LIKE_LATIN.test(word));
+}
+
+/**
+ * The same for usernames that look the same although each is of one alphabet: "аре" in Cyrillic and "ape" (UTS #39, skeleton, of the letters
+ * above). As they are shown, since a capital and its small letter need not look like those of one Latin letter. Alike under every version of Unicode, and
+ * never throws.
+ */
+export function skeletonOf(username: string): string {
+  const latin = [...username].map((letter) => LATIN_OF.get(letter) ?? letter).join("");
+  return latin.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** More marks upon one letter than any language has (UTS #39, section 5.4) reach over what stands above and below. */

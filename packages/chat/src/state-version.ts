@@ -8,7 +8,7 @@ export type Op = NonNullable<Command["op"]>;
 export type OpName = Op["$case"];
 
 /** The newest state version that this program knows. */
-export const STATE_VERSION = 15;
+export const STATE_VERSION = 16;
 /** What a new state has, and what a program knows that says nothing of it. */
 export const STATE_VERSION_FIRST = 1;
 
@@ -17,6 +17,9 @@ export const FILES_SINCE = 14;
 
 /** Files may have previews from this state version on. */
 export const PREVIEWS_SINCE = 15;
+
+/** From this state version on nobody gets a username that looks like another one. */
+export const LOOK_ALIKES_SINCE = 16;
 
 /** The state version that an operation came with; what is not listed was there from the first. */
 const SINCE: { readonly [N in OpName]?: number } = {

@@ -7,6 +7,7 @@ import type { ChatDatabase } from "./database.ts";
 import { FileTable } from "./file-table.ts";
 import { FollowTable } from "./follow-table.ts";
 import { HashSum, RowHasher } from "./hash.ts";
+import { skeletonOf } from "./look-alikes.ts";
 import { MentionTable } from "./mention-table.ts";
 import { MessageTable } from "./message-table.ts";
 import { ReactionTable } from "./reaction-table.ts";
@@ -70,6 +71,8 @@ export class ChatState {
   readonly #invitesByRoom = new Map<number, Set<InviteRow>>();
   readonly #accounts = new Map<number, AccountRow>();
   readonly #accountIdByKey = new Map<string, number>();
+  /** By how they look, how many usernames there are: from before state version 16 there may be several. */
+  readonly #skeletons = new Map<string, number>();
   /** By who has blocked them. */
   readonly #blocked = new Map<number, ReadonlySet<number>>();
   readonly #accountIdByLink = new Map<string, number>();
@@ -164,6 +167,18 @@ export class ChatState {
     return id === undefined ? undefined : this.liveAccount(id);
   }
 
+  /** Whether somebody has a username that looks like this one. */
+  hasLookAlike(username: string): boolean {
+    return this.#skeletons.has(skeletonOf(username));
+  }
+
+  #countSkeleton(username: string, step: 1 | -1): void {
+    const skeleton = skeletonOf(username);
+    const count = (this.#skeletons.get(skeleton) ?? 0) + step;
+    if (count > 0) this.#skeletons.set(skeleton, count);
+    else this.#skeletons.delete(skeleton);
+  }
+
   /** Whom an account has blocked. */
   blockedBy(accountId: number): ReadonlySet<number> {
     return this.#blocked.get(accountId) ?? NO_IDS;
@@ -211,7 +226,10 @@ export class ChatState {
 
   /** Marks the account deleted and frees its name. */
   forgetAccountName(account: AccountRow): void {
-    if (account.usernameKey !== null) this.#accountIdByKey.delete(account.usernameKey);
+    if (account.usernameKey !== null) {
+      this.#accountIdByKey.delete(account.usernameKey);
+      this.#countSkeleton(account.username, -1);
+    }
     account.usernameKey = null;
     account.deleted = true;
     this.#liveAccounts -= 1;
@@ -221,7 +239,10 @@ export class ChatState {
 
   #indexAccount(account: AccountRow): void {
     this.#accounts.set(account.id, account);
-    if (account.usernameKey !== null) this.#accountIdByKey.set(account.usernameKey, account.id);
+    if (account.usernameKey !== null) {
+      this.#accountIdByKey.set(account.usernameKey, account.id);
+      this.#countSkeleton(account.username, 1);
+    }
     if (account.blocked !== null) {
       this.#blocked.set(account.id, new Set(BlockList.decode(account.blocked).accountIds));
     }

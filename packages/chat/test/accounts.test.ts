@@ -267,3 +267,39 @@ test("the instance's owner can go only as the last account; the next to register
   const next = world.register("next");
   expect(world.admission.account(next.accountId)?.owner).toBe(true);
 });
+
+test("nobody gets a username that looks like another one, in letters of another alphabet", () => {
+  const world = new World();
+  const anna = world.register("anna");
+  const registering = (username: string) =>
+    registerCommand(
+      { username, displayName: "", requestId: world.id() },
+      made(world.revision + 50),
+    );
+  const reason = (username: string) => world.reason(registering(username));
+  // Until all servers know of it there may be two.
+  expect([reason("ape"), reason("\u0430\u0440\u0435")]).toEqual(["ok", "ok"]);
+  world.upgrade();
+  world.reopen();
+  expect(reason("boss")).toBe("ok");
+  const { outcome } = world.apply(registering("\u0412\u043e\u0455\u0455"));
+  expect(outcome).toMatchObject({ error: { reason: "USERNAME_TAKEN", subject: "look_alikes" } });
+  // Greek and Cyrillic, and parts of a name.
+  expect([reason("\u0420\u041e\u0422.bob"), reason("\u03a1\u039f\u03a4.bob")]).toEqual([
+    "ok",
+    "USERNAME_TAKEN",
+  ]);
+  // The small letter looks like no Latin one; and words of any alphabet are welcome.
+  expect([
+    reason("\u0432\u043e\u0455\u0455"),
+    reason("\u044f\u043d\u0430"),
+    reason("\u0441\u043e\u0440\u0430"),
+  ]).toEqual(["ok", "ok", "ok"]);
+  // A name is free again with its account.
+  const cope = world.register("cope");
+  expect(reason("\u0441\u043e\u0440\u0435")).toBe("USERNAME_TAKEN");
+  world.ok(deleteAccountCommand({ requestId: world.id() }, cope, cope.credentialsRevision));
+  expect(reason("\u0441\u043e\u0440\u0435")).toBe("ok");
+  expect(world.admission.account(anna.accountId)?.username).toBe("anna");
+  expect(world.machine.recomputeHash()).toBe(world.machine.stateHash(0)?.hash);
+});

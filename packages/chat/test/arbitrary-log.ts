@@ -50,8 +50,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       $case: fc.constant("register" as const),
       value: fc.record({
-        username: text("anna", "bob", "carol", "dave", "__proto__"),
-        usernameKey: text("anna", "bob", "carol", "dave", "__proto__"),
+        username: text("anna", "bob", "carol", "dave", "__proto__", "cop", "\u0441\u043e\u0440"),
+        usernameKey: text("anna", "bob", "carol", "dave", "__proto__", "cop", "\u0441\u043e\u0440"),
         displayName: text("Anna", "Bob"),
         passwordHash: text("phc"),
         tokenHash: token,

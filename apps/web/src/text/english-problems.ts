@@ -83,6 +83,7 @@ export const englishProblems = {
   edited: "The message was edited meanwhile. Look at it, and edit it again.",
   sessionGone: "That sign-in has ended already.",
   usernameTaken: "This username is taken. Choose another one.",
+  usernameLikeAnother: "This looks like a username that is taken. Choose another one.",
   roomNameTaken: "There is a public room of this name already. Join it, or choose another name.",
   lastOwner: "A room needs an owner. Make somebody else one first.",
   lastInstanceOwner:

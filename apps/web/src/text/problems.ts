@@ -103,7 +103,7 @@ export const PROBLEMS: Readonly<
   FILE_NOT_FOUND: "fileGone",
   VERSION_CONFLICT: "edited",
   SESSION_NOT_FOUND: "sessionGone",
-  USERNAME_TAKEN: "usernameTaken",
+  USERNAME_TAKEN: { other: "usernameTaken", look_alikes: "usernameLikeAnother" },
   ROOM_NAME_TAKEN: "roomNameTaken",
   ALREADY_A_MEMBER: { other: "areIn", account: "isIn" },
   LAST_OWNER: { other: "lastOwner", instance: "lastInstanceOwner" },

@@ -16,6 +16,7 @@ import {
   UpdateProfileResponse,
 } from "@parley/protocol";
 import type { AccountRow, RoomRow } from "../rows.ts";
+import { LOOK_ALIKES_SINCE } from "../state-version.ts";
 import { accountChangedEvent, accountView, membershipChangedEvent } from "../views.ts";
 import { type ApplyContext, accountChange, type Result, refuse } from "./context.ts";
 import { type GoodInvite, goodInvite, useInvite } from "./good-invites.ts";
@@ -42,6 +43,13 @@ export function register(context: ApplyContext, command: RegisterCommand): Resul
   if (admitted instanceof ParleyError) return admitted;
   if (state.accountIdByKey(command.usernameKey) !== undefined) {
     return refuse("USERNAME_TAKEN", `The username ${command.username} is taken.`);
+  }
+  if (state.stateVersion >= LOOK_ALIKES_SINCE && state.hasLookAlike(command.username)) {
+    return refuse(
+      "USERNAME_TAKEN",
+      `The username ${command.username} looks like another one, which is taken.`,
+      { subject: "look_alikes" },
+    );
   }
   if (command.notOwner && state.instanceOwnerId === 0) {
     return refuse(
