@@ -18,13 +18,13 @@ import {
   webSocketCarrier,
 } from "@parley/client/browser";
 import { t } from "../text/t.ts";
+import { arrivedStore } from "./arrived.ts";
 import { Blocked } from "./blocked.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { NodesOfPage } from "./nodes-of-page.ts";
 import { OutboxView } from "./outbox-view.ts";
 import { ReadMarks } from "./read-marks.ts";
 import {
-  arrivedStore,
   forgetKept,
   type SavedSignIn,
   savedServers,

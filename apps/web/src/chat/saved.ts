@@ -1,8 +1,7 @@
 // What the page keeps between loads beside the databases of the SDK: who is signed in, where the nodes are, drafts. In local storage of this
 // origin, which no other origin can read; where storage is forbidden or full, in memory, and whoever listens is told.
-import { LIMITS, type Observable, type OutboxFile } from "@parley/client/browser";
+import type { Observable } from "@parley/client/browser";
 import type { MarkStore } from "./unread-marks.ts";
-import type { ArrivedStore } from "./uploads.ts";
 
 export interface SavedSignIn {
   readonly token: string;
@@ -17,7 +16,6 @@ const SERVERS = "parley:servers";
 const TYPING = "parley:typing";
 const DRAFT = "parley:draft:";
 const ASIDE = ":aside";
-const FILES = ":files";
 const UNREAD_MARKS = "parley:unread-marks:";
 const SERVERS_MAX = 64;
 const PROBE = "parley:probe";
@@ -65,7 +63,8 @@ function read(key: string): string | undefined {
   }
 }
 
-function write(key: string, value: string | undefined): void {
+/** Undefined: keeps it no more. */
+export function write(key: string, value: string | undefined): void {
   // What storage took is not kept here too: another tab may change it.
   memory.delete(key);
   const refusal = value === undefined ? remove(key) : store(key, value);
@@ -107,7 +106,8 @@ export function probeKeeping(): void {
   write(PROBE, undefined);
 }
 
-function parsed(key: string): unknown {
+/** What JSON is kept there; undefined = none that can be read, null = nothing. */
+export function keptValue(key: string): unknown {
   try {
     return JSON.parse(read(key) ?? "null");
   } catch {
@@ -116,7 +116,7 @@ function parsed(key: string): unknown {
 }
 
 export function savedSignIn(): SavedSignIn | undefined {
-  const value = parsed(SIGN_IN) as Partial<SavedSignIn> | null | undefined;
+  const value = keptValue(SIGN_IN) as Partial<SavedSignIn> | null | undefined;
   const complete =
     typeof value?.token === "string" &&
     value.token !== "" &&
@@ -144,7 +144,7 @@ export function onSignInElsewhere(listener: () => void): () => void {
 
 /** The node that served the page first, then those that it has told of. */
 export function savedServers(): readonly string[] {
-  const value = parsed(SERVERS);
+  const value = keptValue(SERVERS);
   const servers = Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
   return [...new Set([location.origin, ...servers])].slice(0, SERVERS_MAX);
 }
@@ -163,7 +163,7 @@ export function saveTellsTyping(tells: boolean): void {
 }
 
 /** Of the room, or of a thread of it. */
-function draftKey(scope: string, roomId: number, threadRootSeq: number): string {
+export function draftKey(scope: string, roomId: number, threadRootSeq: number): string {
   const thread = threadRootSeq === 0 ? "" : `:${threadRootSeq}`;
   return `${DRAFT}${scope}:${roomId}${thread}`;
 }
@@ -197,51 +197,28 @@ export function saveTextAside(
   write(key, text === "" ? undefined : text);
 }
 
-/** Files that were uploaded for a message that is being written; servers forget them after a day. */
-export function arrivedStore(scope: string, roomId: number, threadRootSeq: number): ArrivedStore {
-  const key = `${draftKey(scope, roomId, threadRootSeq)}${FILES}`;
-  return {
-    load: () => {
-      const kept = parsed(key) as Partial<KeptFiles> | null | undefined;
-      if (!Array.isArray(kept?.files) || typeof kept.atMs !== "number") return [];
-      return Date.now() - kept.atMs < LIMITS.unsentFileTtlMs ? kept.files.filter(isFile) : [];
-    },
-    save: (files) => {
-      const kept: KeptFiles = { atMs: Date.now(), files };
-      write(key, files.length === 0 ? undefined : JSON.stringify(kept));
-    },
-  };
-}
-
-interface KeptFiles {
-  /** When the last of them came. */
-  readonly atMs: number;
-  readonly files: readonly OutboxFile[];
-}
-
-function isFile(value: unknown): value is OutboxFile {
-  const { clientFileId, name, size } = (value ?? {}) as Partial<OutboxFile>;
-  return typeof clientFileId === "string" && typeof name === "string" && typeof size === "number";
-}
-
 /** Drafts and marks, when the account signs out. */
 export function forgetKept(scope: string): void {
   write(`${UNREAD_MARKS}${scope}`, undefined);
-  const prefix = `${DRAFT}${scope}:`;
+  for (const key of keptKeys(`${DRAFT}${scope}:`)) write(key, undefined);
+}
+
+/** Those that begin so. */
+export function keptKeys(prefix: string): readonly string[] {
   const keys = new Set(memory.keys());
   try {
     for (const key of Object.keys(localStorage)) keys.add(key);
   } catch {
     // Forbidden: there is none but those in memory.
   }
-  for (const key of keys) if (key.startsWith(prefix)) write(key, undefined);
+  return [...keys].filter((key) => key.startsWith(prefix));
 }
 
 /** Where the marks of "unread" are kept; see `UnreadMarks`. */
 export function unreadMarkStore(scope: string): MarkStore {
   const key = `${UNREAD_MARKS}${scope}`;
   return {
-    load: () => parsed(key),
+    load: () => keptValue(key),
     save: (rooms) => {
       write(key, Object.keys(rooms).length === 0 ? undefined : JSON.stringify(rooms));
     },

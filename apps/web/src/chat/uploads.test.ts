@@ -1,8 +1,9 @@
 // Files that are chosen: on their way at once, again on demand, given up, and also where the page came without TLS.
 import { sha256 } from "@noble/hashes/sha2.js";
-import { LIMITS, type OutboxFile, type ParleyClient, ParleyError } from "@parley/client/browser";
+import { LIMITS, type ParleyClient, ParleyError } from "@parley/client/browser";
 import { afterEach, expect, test, vi } from "vitest";
-import { type ArrivedStore, Uploads } from "./uploads.ts";
+import type { ArrivedFile, ArrivedStore } from "./arrived.ts";
+import { Uploads } from "./uploads.ts";
 
 interface Asked {
   readonly clientFileId: string;
@@ -20,9 +21,9 @@ function server(refuse: () => ParleyError | undefined = () => undefined) {
     if (refusal !== undefined) throw refusal;
     return { received: fields.offset + fields.data.length };
   };
-  let kept: readonly OutboxFile[] = [];
+  let kept: readonly ArrivedFile[] = [];
   const store: ArrivedStore = {
-    load: () => kept,
+    load: (take) => take(kept),
     save: (files) => {
       kept = files;
     },

@@ -7,6 +7,7 @@ import {
   type ParleyClient,
   ParleyError,
 } from "@parley/client/browser";
+import type { ArrivedFile, ArrivedStore } from "./arrived.ts";
 
 export interface Upload {
   readonly id: string;
@@ -14,6 +15,8 @@ export interface Upload {
   /** Bytes, and how many of them have arrived. */
   readonly size: number;
   readonly done: number;
+  /** When it was chosen, milliseconds since the Unix epoch. */
+  readonly atMs: number;
   /** Set once it is whole. */
   readonly file: OutboxFile | undefined;
   /** Why it broke off; undefined = it has not. */
@@ -25,26 +28,23 @@ interface Running {
   readonly abort: AbortController;
 }
 
-/** Where what has arrived is kept while the page is reloaded: the servers have it for a day. */
-export interface ArrivedStore {
-  load(): readonly OutboxFile[];
-  save(files: readonly OutboxFile[]): void;
-}
-
 /** Made for `useSyncExternalStore`. */
 export class Uploads {
   readonly #client: ParleyClient;
   readonly #store: ArrivedStore;
   readonly #listeners = new Set<() => void>();
   readonly #running = new Map<string, Running>();
-  #uploads: readonly Upload[];
+  #uploads: readonly Upload[] = [];
 
   constructor(client: ParleyClient, store: ArrivedStore) {
     this.#client = client;
     this.#store = store;
-    this.#uploads = store.load().map((file) => {
-      const { clientFileId: id, name, size } = file;
-      return { id, name, size, done: size, file, failure: undefined };
+    store.load((left) => {
+      const taken = left.map(({ atMs, ...file }) => {
+        const { clientFileId: id, name, size } = file;
+        return { id, name, size, done: size, atMs, file, failure: undefined };
+      });
+      this.#set([...taken, ...this.#uploads].slice(0, LIMITS.filesPerMessageMax));
     });
   }
 
@@ -74,7 +74,7 @@ export class Uploads {
       this.#running.set(id, { source, abort: new AbortController() });
       this.#set([
         ...this.#uploads,
-        { id, name, size, done: 0, file: undefined, failure: undefined },
+        { id, name, size, done: 0, atMs: Date.now(), file: undefined, failure: undefined },
       ]);
       void this.#upload(id);
     }
@@ -136,6 +136,6 @@ export class Uploads {
   }
 }
 
-function arrived(uploads: readonly Upload[]): readonly OutboxFile[] {
-  return uploads.flatMap(({ file }) => file ?? []);
+function arrived(uploads: readonly Upload[]): readonly ArrivedFile[] {
+  return uploads.flatMap(({ file, atMs }) => (file === undefined ? [] : [{ ...file, atMs }]));
 }
