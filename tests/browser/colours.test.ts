@@ -4,7 +4,15 @@ import { invitePath, newSecret, type ParleyClient, passwordPath } from "@parley/
 import { uploadFile } from "@parley/client/files";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM, COLOUR_RULES, committed, composer, hasNoViolations, say } from "./chromium.ts";
+import {
+  CHROMIUM,
+  COLOUR_RULES,
+  committed,
+  composer,
+  hasNoViolations,
+  say,
+  VIEWPORT,
+} from "./chromium.ts";
 import { createRooms, OWNER, sdkPerson, sdkReturns } from "./sdk-person.ts";
 import { sharedStage } from "./stage.ts";
 
@@ -72,6 +80,15 @@ async function fillRooms(): Promise<void> {
   await otto.send(gable, "@owner, here too");
   const { room: direct } = await otto.call("openDirect", { username: "owner" });
   await otto.send(direct?.id ?? 0, "only for you");
+}
+
+async function paste(field: Locator, text: string): Promise<void> {
+  await field.evaluate((element, pasted) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", pasted);
+    const init = { bubbles: true, cancelable: true, clipboardData };
+    element.dispatchEvent(new ClipboardEvent("paste", init));
+  }, text);
 }
 
 function row(page: Page, text: string): Locator {
@@ -159,6 +176,20 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await isReadable(page, "a chosen file, and too long a text");
     await composer(page).fill("");
     await page.getByRole("button", { name: "Leave chosen.txt out" }).click();
+    await paste(composer(page), "far too long to be shortened in the field ".repeat(2_000));
+    await page.getByText("It is kept here, beside the field.").waitFor();
+    await isReadable(page, "a text that is kept beside the field");
+    await page.setViewportSize(PHONE);
+    await isReadable(page, "a text that is kept beside the field, on a phone");
+    await page.setViewportSize(VIEWPORT);
+    await page.getByRole("button", { name: "Throw it away" }).click();
+    const typing = setInterval(() => people.otto.typing(gallery), 1_000);
+    try {
+      await page.locator(".typing bdi", { hasText: "otto is typing" }).waitFor();
+      await isReadable(page, "somebody is typing");
+    } finally {
+      clearInterval(typing);
+    }
     await act(page, "right", "Choose");
     await page.getByRole("toolbar").waitFor();
     await isReadable(page, "messages that are chosen");
@@ -197,6 +228,9 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     const look = async (what: string) => {
       titles.add((await dialog.getByRole("heading").first().textContent()) ?? "");
       await isReadable(page, what);
+      await page.setViewportSize(PHONE);
+      await hasNoViolations(page, `${what} on a phone`);
+      await page.setViewportSize(VIEWPORT);
       // Of a search that is not empty, the first one only empties it.
       await page.keyboard.press("Escape");
       await dialog.waitFor({ state: "detached" });
@@ -286,6 +320,34 @@ describe.skipIf(CHROMIUM === undefined)("colours", { timeout: 300_000 }, () => {
     await stage.cluster.heal();
     await committed(page, "it waits").waitFor();
     expect(owner.modals).toEqual([]);
+    expect(owner.complaints).toEqual([]);
+    await owner.context.close();
+  });
+
+  test("what an earlier sign-in in this browser has left unsent", async () => {
+    const owner = await stage.returns(OWNER, 1, `/r/${gallery}`);
+    const { page } = owner;
+    await row(page, "look: ").waitFor();
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
+    for (const { id } of stage.cluster.nodes) stage.cluster.kill(id);
+    await page.getByText(/^Reconnecting/).waitFor();
+    await say(page, "never sent");
+    await page.evaluate(() => localStorage.removeItem("parley:sign-in"));
+    await page.reload();
+    await page.getByLabel("Username").waitFor();
+    await stage.cluster.heal();
+    await page.getByLabel("Username").fill("otto");
+    await page.getByLabel("Password").fill("a long password");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("1 unsent message of an earlier").waitFor();
+    await isReadable(page, "something unsent of an earlier sign-in");
+    await page.setViewportSize(PHONE);
+    await isReadable(page, "something unsent of an earlier sign-in, on a phone");
+    await page.getByRole("button", { name: "Show", exact: true }).first().click();
+    await page.getByLabel("Unsent messages").waitFor();
+    await isReadable(page, "what is unsent of an earlier sign-in, on a phone");
+    await page.setViewportSize(VIEWPORT);
+    await isReadable(page, "what is unsent of an earlier sign-in");
     expect(owner.complaints).toEqual([]);
     await owner.context.close();
   });
