@@ -75,7 +75,7 @@ export class LiveChecker {
       await reader.start();
       this.#clients = [writer, reader];
       this.#ledger.readerBegins();
-      void this.#read(reader, roomId);
+      void this.#read(reader, roomId, writer.state.revision);
       this.#timer = setInterval(() => this.#write(writer, roomId), PAUSE_MS);
     } catch (cause) {
       this.#problem = cause instanceof Error ? cause.message : String(cause);
@@ -164,8 +164,9 @@ export class LiveChecker {
     );
   }
 
-  async #read(reader: ParleyClient, roomId: number): Promise<void> {
-    const subscription = reader.subscribe();
+  /** From a revision on that is known before anything is written: the reader may meet its node later than the writer. */
+  async #read(reader: ParleyClient, roomId: number, afterRevision: number): Promise<void> {
+    const subscription = reader.subscribe({ afterRevision });
     try {
       for await (const item of subscription) {
         if (item.kind === "resync") {
