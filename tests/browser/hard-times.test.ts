@@ -109,10 +109,10 @@ describe.skipIf(CHROMIUM === undefined)(
     });
 
     const TOLD = {
-      random: /not of Parley's protocol|no connection/,
-      truncated: /not of Parley's protocol|no connection/,
-      broken: /malformed|closed|no connection|not answer/,
-      html: /no connection/,
+      random: /sent what this page can't read|can't be reached/,
+      truncated: /sent what this page can't read|can't be reached/,
+      broken: /sent what this page can't read|ended the connection|can't be reached|did not answer/,
+      html: /can't be reached/,
     } as const;
 
     test("P2, P7: what comes is no word of Parley's, from one node, then from all: said, and nothing is lost", async () => {

@@ -184,6 +184,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await inTurns(earlier, (text) => client.send(roomId, text));
     const ella = await stage.browserOf(client, { room: "archive" });
     await client.close();
+    await ella.page.getByText("message 150", { exact: true }).waitFor();
     // The last of them by the outbox of the page itself.
     for (let at = 151; at <= 160; at += 1) await say(ella.page, `message ${at}`);
     await committed(ella.page, "message 160").waitFor();
