@@ -204,6 +204,12 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
       expect(await mounted()).toBeLessThanOrEqual(100);
     }
     await ella.page.getByText("message 1", { exact: true }).waitFor();
+    // Whoever writes while looking further up is taken to what they wrote.
+    await say(ella.page, "message 161");
+    await committed(ella.page, "message 161").waitFor();
+    await scroller.evaluate((element) => {
+      element.scrollTop = 0;
+    });
     await ella.page.getByRole("button", { name: "To the newest" }).click();
     await ella.page.getByText("message 160", { exact: true }).waitFor();
     // A link to one message works on any node, and back leads back.

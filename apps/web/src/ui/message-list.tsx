@@ -31,6 +31,8 @@ interface MessageListProps {
   readonly unreadAfter: number;
   readonly markedSeq: number;
   readonly target: number;
+  /** How often something was written here: whoever writes is taken to what they wrote. */
+  readonly sends: number;
   /** Whether it can be chosen and is; undefined = it can't be, or nothing is being chosen. */
   readonly isSelected: (message: Message) => boolean | undefined;
   readonly acts: MessageActs;
@@ -45,7 +47,7 @@ const ROWS_AHEAD = 8;
 
 export function MessageList(props: MessageListProps) {
   const { room, threadRootSeq = 0, source, view, unreadAfter, markedSeq, target } = props;
-  const { isSelected, acts } = props;
+  const { isSelected, acts, sends } = props;
   const chat = useChat();
   const outbox = useOutbox();
   const scroller = useRef<HTMLDivElement>(null);
@@ -135,6 +137,12 @@ export function MessageList(props: MessageListProps) {
     void source.show(0).then(() => requestAnimationFrame(() => virtualizer.scrollToEnd()));
     if (target > 0) goTo(room.id, 0, threadRootSeq);
   }, [source, virtualizer, room.id, threadRootSeq, target]);
+  const sendsSeen = useRef(sends);
+  useEffect(() => {
+    if (sendsSeen.current === sends) return;
+    sendsSeen.current = sends;
+    toPresent();
+  }, [sends, toPresent]);
   const unreadHere =
     threadRootSeq === 0
       ? room.unreadCount

@@ -40,6 +40,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
   const view = useSyncExternalStore(timeline.subscribe, timeline.getSnapshot);
   const [editing, setEditing] = useState<Message>();
   const [replying, setReplying] = useState<Message>();
+  const [sends, setSends] = useState(0);
   /** The message that is given an emoji out of all. */
   const [reactingTo, setReactingTo] = useState<Message>();
   /** Undefined = nothing is being chosen. */
@@ -178,6 +179,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           unreadAfter={unreadAfter}
           markedSeq={markedSeq}
           target={seq}
+          sends={sends}
           isSelected={(message) =>
             selection !== undefined && maySelect(message)
               ? selection.seqs.has(message.seq)
@@ -225,7 +227,7 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           onEditLast={editLast}
           onSent={() => {
             setReplying(undefined);
-            if (!view.atEnd) void timeline.show(0);
+            setSends(sends + 1);
           }}
         />
       </section>

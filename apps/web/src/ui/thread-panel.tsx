@@ -33,6 +33,7 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
   const view = useSyncExternalStore(thread.subscribe, thread.getSnapshot);
   const [editing, setEditing] = useState<Message>();
   const [replying, setReplying] = useState<Message>();
+  const [sends, setSends] = useState(0);
   const [reactingTo, setReactingTo] = useState<Message>();
   const [problem, setProblem] = useState("");
   const composer = useRef<HTMLTextAreaElement>(null);
@@ -113,6 +114,7 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
         unreadAfter={unreadAfter}
         markedSeq={0}
         target={seq}
+        sends={sends}
         isSelected={() => undefined}
         acts={acts}
       />
@@ -148,7 +150,10 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
           onNoReply={() => setReplying(undefined)}
           onDone={() => setEditing(undefined)}
           onEditLast={editLast}
-          onSent={() => setReplying(undefined)}
+          onSent={() => {
+            setReplying(undefined);
+            setSends(sends + 1);
+          }}
         />
       )}
     </aside>
