@@ -27,7 +27,7 @@ export default defineConfig({
           include: [BROWSER],
           exclude: [NODE_MODULES],
           globalSetup: "tests/browser/global-setup.ts",
-          // One worker, and no new one for each file: what all share is loaded once. They begin when all else is done.
+          // One worker, and no new one for each file: what all share is loaded once. Nothing else runs beside them.
           maxWorkers: 1,
           isolate: false,
           sequence: { groupOrder: 1 },
