@@ -1,6 +1,7 @@
 // The replicated tables but for messages and remembered requests, as objects. The machine keeps all
 // of these in memory; the tables are their durable form. A row knows its columns in one place, so
 // that writing, reading and hashing it can't disagree.
+import { BlockList } from "@parley/protocol";
 import type { SqlValue } from "./hash.ts";
 
 /** What was last written of a row: its hash, to be taken out of the sum when it changes. */
@@ -53,6 +54,11 @@ export interface AccountRow extends Tracked {
   blockedRevision: number;
   /** Neither tells others how far it has read, nor is told. */
   readsHidden: boolean;
+}
+
+/** Ids of those whom the account has blocked, ascending. */
+export function blockedIds({ blocked }: AccountRow): readonly number[] {
+  return blocked === null ? [] : BlockList.decode(blocked).accountIds;
 }
 
 export interface SessionRow extends Tracked {

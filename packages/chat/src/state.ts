@@ -15,6 +15,7 @@ import { RequestTable } from "./request-table.ts";
 import {
   ACCOUNTS,
   type AccountRow,
+  blockedIds,
   type FollowRow,
   INVITES,
   type InviteRow,
@@ -243,9 +244,7 @@ export class ChatState {
       this.#accountIdByKey.set(account.usernameKey, account.id);
       this.#countSkeleton(account.username, 1);
     }
-    if (account.blocked !== null) {
-      this.#blocked.set(account.id, new Set(BlockList.decode(account.blocked).accountIds));
-    }
+    if (account.blocked !== null) this.#blocked.set(account.id, new Set(blockedIds(account)));
     if (account.linkHash !== "") this.#accountIdByLink.set(account.linkHash, account.id);
     if (account.deleted) return;
     this.#liveAccounts += 1;

@@ -104,3 +104,29 @@ test("what has arrived outlives the page; what is on its way would be lost with 
   again.remove(again.current()[0]?.id ?? "");
   expect(load().current()).toEqual([]);
 });
+
+test("what another page has left comes later, and takes no place of what was chosen meanwhile", async () => {
+  let take: (files: readonly ArrivedFile[]) => void = () => {};
+  const store: ArrivedStore = {
+    load: (taker) => {
+      take = taker;
+    },
+    save: () => {},
+  };
+  const call = async (_name: string, { offset, data }: Asked) => ({
+    received: offset + data.length,
+  });
+  const uploads = new Uploads({ call } as unknown as ParleyClient, store);
+  const chosen = Array.from(
+    { length: LIMITS.filesPerMessageMax - 1 },
+    (_, at) => new File(["a"], `mine ${at}`),
+  );
+  uploads.add(chosen);
+  const left = (name: string) => ({ clientFileId: name, name, size: 1, atMs: Date.now() });
+  take([left("left 1"), left("left 2")]);
+  expect(uploads.current().map(({ name }) => name)).toEqual([
+    "left 1",
+    ...chosen.map(({ name }) => name),
+  ]);
+  await settled(uploads);
+});

@@ -44,7 +44,9 @@ export class Uploads {
         const { clientFileId: id, name, size } = file;
         return { id, name, size, done: size, atMs, file, failure: undefined };
       });
-      this.#set([...taken, ...this.#uploads].slice(0, LIMITS.filesPerMessageMax));
+      // What was chosen here meanwhile has its place.
+      const room = LIMITS.filesPerMessageMax - this.#uploads.length;
+      this.#set([...taken.slice(0, room), ...this.#uploads]);
     });
   }
 

@@ -1,6 +1,5 @@
 // Reads about accounts and sessions.
 import {
-  BlockList,
   type GetAccountRequest,
   GetAccountResponse,
   LIMITS,
@@ -13,7 +12,7 @@ import {
 import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { BYTES_OF_ACCOUNT } from "../file-table.ts";
 import { matchesGlob } from "../glob.ts";
-import { ACCOUNTS, type AccountRow } from "../rows.ts";
+import { ACCOUNTS, type AccountRow, blockedIds } from "../rows.ts";
 import { allArrays, columnsOf, firstArray } from "../schema.ts";
 import { normaliseUsername } from "../text.ts";
 import { accountView } from "../views.ts";
@@ -41,8 +40,9 @@ export class AccountReads {
 
   /** Whom the account has blocked; bounded by how many there may be. */
   blocked(account: AccountRow, revision: number): Uint8Array {
-    const ids = account.blocked === null ? [] : BlockList.decode(account.blocked).accountIds;
-    const accounts = ids.map((id) => this.#rows.account(id)).filter((row) => row !== undefined);
+    const accounts = blockedIds(account)
+      .map((id) => this.#rows.account(id))
+      .filter((row) => row !== undefined);
     const list = { accounts: accounts.map(accountView), revision, staleMs: 0 };
     return ListBlockedResponse.encode(list).finish();
   }

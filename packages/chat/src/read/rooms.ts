@@ -1,6 +1,5 @@
 // Reads about rooms and their members.
 import {
-  BlockList,
   LIMITS,
   type ListMembersRequest,
   ListMembersResponse,
@@ -10,7 +9,7 @@ import {
 } from "@parley/protocol";
 import { type ChatDatabase, prepareArrays, type Statement } from "../database.ts";
 import { matchesGlob } from "../glob.ts";
-import { ACCOUNTS, type AccountRow, MEMBERS, ROOMS } from "../rows.ts";
+import { ACCOUNTS, type AccountRow, blockedIds, MEMBERS, ROOMS } from "../rows.ts";
 import { allArrays, columnsOf } from "../schema.ts";
 import { normaliseRoomName } from "../text.ts";
 import { accountView, peerIdOf, roomView, writingView } from "../views.ts";
@@ -118,8 +117,9 @@ export class RoomReads {
     const found = allArrays(this.#members, room.id, afterId, size + 1);
     const asker = this.#rows.account(accountId);
     const isTold = room.memberCount <= LIMITS.receiptMembersMax && asker?.readsHidden === false;
+    const blocked = new Set(isTold ? blockedIds(asker) : []);
     const isApart = (account: AccountRow) =>
-      hasBlocked(account, accountId) || (asker !== undefined && hasBlocked(asker, account.id));
+      blocked.has(account.id) || blockedIds(account).includes(accountId);
     const members = found.slice(0, size).map((values) => {
       const member = MEMBERS.row(values);
       const account = ACCOUNTS.row(values.slice(MEMBERS.columns.length));
@@ -138,8 +138,4 @@ export class RoomReads {
     const nextPageToken = found.length > size ? pageToken(list, String(last)) : "";
     return ListMembersResponse.encode({ members, nextPageToken, revision, staleMs: 0 }).finish();
   }
-}
-
-function hasBlocked({ blocked }: AccountRow, accountId: number): boolean {
-  return blocked !== null && BlockList.decode(blocked).accountIds.includes(accountId);
 }
