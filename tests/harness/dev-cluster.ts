@@ -167,6 +167,10 @@ export class DevCluster {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
+    // Whoever ends the tests ends the cluster.
+    const end = () => child.kill("SIGTERM");
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
     const ready = Promise.withResolvers<void>();
     const take = (line: string) => {
       this.#output.push(line);
