@@ -13,7 +13,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   execFileSync(process.execPath, [BUILD], { stdio: ["ignore", "inherit", "inherit"] });
   if (CHROMIUM === undefined) {
     console.error(
-      "There is no Chromium here, so tests that need one are skipped. On Debian: apt-get install chromium; elsewhere PARLEY_CHROMIUM=path.",
+      "There is no Chromium here, so tests that need one are skipped. On Debian: apt-get install chromium-headless-shell; elsewhere PARLEY_CHROMIUM=path.",
     );
   }
   const [cluster, server] = await Promise.all([

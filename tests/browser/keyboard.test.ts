@@ -73,6 +73,7 @@ describe.skipIf(CHROMIUM === undefined)("by keyboard alone", { timeout: 300_000 
     await page.getByRole("navigation").waitFor();
     await tabTo(page, "+ New room");
     await keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "New room" }).waitFor();
     await tabTo(page, "Name");
     await keyboard.type("quay");
     await keyboard.press("Enter");

@@ -11,13 +11,14 @@ import { Committed, chatty, type ServedNode, serveNode } from "./scripted-node.t
 
 const executablePath = [
   process.env.PARLEY_CHROMIUM ?? "",
+  "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
 ].find((path) => path !== "" && existsSync(path));
 if (executablePath === undefined) {
   console.warn(
-    "No Chromium here (Debian's package chromium, or PARLEY_CHROMIUM): not tested in it.",
+    "No Chromium here (Debian's package chromium-headless-shell, or PARLEY_CHROMIUM): not tested in it.",
   );
 }
 
