@@ -32,7 +32,10 @@ if (wanted.length > 0) {
   if (canInstall) apt("update", "-qq");
   // What is not in the lists may be there in another form, or be had in it.
   const missing = wanted
-    .filter(([best, ...others]) => !install(best) && !others.some((other) => has(other) || install(other)))
+    .filter(
+      ([best, ...others]) =>
+        !install(best) && !others.some((other) => has(other) || install(other)),
+    )
     .map(([best]) => best.package);
   if (missing.length > 0) {
     console.error(

@@ -25,7 +25,8 @@ const { values } = parseArgs({
 const samples = Number(values.samples);
 const failovers = Number(values.failovers);
 const each = Number(values.each);
-if (CHROMIUM === undefined) throw new Error("no Chromium here (Debian: apt-get install chromium-headless-shell)");
+if (CHROMIUM === undefined)
+  throw new Error("no Chromium here (Debian: apt-get install chromium-headless-shell)");
 
 const times = new Times();
 

@@ -807,6 +807,25 @@ describe("typing is for members", () => {
     }
   });
 
+  test("catches what is told of two one of whom has blocked the other, either way about, until that is taken back", () => {
+    const block = (index: number, blockedIds: readonly number[]) => ({
+      index,
+      changes: [{ kind: "blocked", accountId: 2, blockedIds } as const],
+    });
+    const checker = room();
+    checker.onApplied(1, batch(joins(2, 30), block(40, [9, 1])));
+    // A node that has not applied it yet.
+    checker.onTypist("c1", 1, ROOM, 2, 35);
+    expect(found).toEqual([]);
+    checker.onTypist("c1", 1, ROOM, 2, 40);
+    checker.onTypist("c2", 2, ROOM, 1, 45);
+    expect(found).toHaveLength(2);
+    checker.onApplied(1, batch(block(50, [9])));
+    checker.onTypist("c1", 1, ROOM, 2, 45);
+    checker.onTypist("c1", 1, ROOM, 2, 50);
+    expect(found).toHaveLength(2);
+  });
+
   test("catches a name that did not type, or one's own", () => {
     const silent = new TypingForMembers(report, new Coverage());
     silent.onApplied(1, batch(joins(1, 10), joins(2, 11)));

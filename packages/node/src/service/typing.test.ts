@@ -96,6 +96,20 @@ describe("who types is told to", () => {
     expect(shown("ann")).toEqual(["bob"]);
   });
 
+  test("neither of two one of whom has blocked the other, until that is taken back", async () => {
+    const { world, of, types, shown } = await room(["ann", "bob", "cat"]);
+    const block = (blocked: boolean) =>
+      world.call("block", { username: "bob", blocked }, of("ann").token);
+    await block(true);
+    await types("ann");
+    await types("bob");
+    expect([shown("ann"), shown("bob"), shown("cat")]).toEqual([[], [], ["ann", "bob"]]);
+    await block(false);
+    await world.clock.advance(LIMITS.typingEndsMs);
+    await types("bob");
+    expect(shown("ann")).toEqual(["bob"]);
+  });
+
   test("nobody who has left, from the moment on", async () => {
     const { world, roomId, of, types, shown } = await room(["ann", "bob"]);
     await world.call("leaveRoom", { roomId }, of("bob").token);

@@ -1,6 +1,6 @@
-// Who is writing in which room, told to those who are in it and here now. Ephemeral: it is told, never kept (no log, no disk), it may be
-// lost, and it ends by itself. Nobody's word is taken for it, a peer's neither: who is in a room is looked up here, in what this
-// node has applied.
+// Who is writing in which room, told to those who are in it and here now; of two one of whom has blocked the other, to neither. Ephemeral: it is
+// told, never kept (no log, no disk), it may be lost, and it ends by itself. Nobody's word is taken for it, a peer's neither: who is in a room is
+// looked up here, in what this node has applied.
 import { LIMITS } from "@parley/protocol";
 import type { Clock } from "../ports.ts";
 import type { Replica } from "../replica.ts";
@@ -67,7 +67,8 @@ export class Typing {
     const username = admission.account(accountId)?.username ?? "";
     const field = typistField({ roomId, accountId, username });
     for (const subscriber of fanOut.liveIn(roomId)) {
-      if (subscriber.accountId !== accountId) subscriber.typing(field);
+      const isOther = subscriber.accountId !== accountId;
+      if (isOther && !admission.areApart(subscriber.accountId, accountId)) subscriber.typing(field);
     }
     return true;
   }

@@ -1,19 +1,13 @@
 // How far somebody has read is told by those who show it, to those who show it, and to members, not between two one of whom has blocked the
-// other; it is as far as they have said. What a
-// list says is judged by the state that it is of; what is pushed, by the states that the node may have looked at: none is older than
-// what the subscriber had been shown.
+// other; it is as far as they have said. What a list says is judged by the state that it is of; what is pushed, by the states that the node
+// may have looked at: none is older than what the subscriber had been shown.
 import type { AppliedBatch } from "@parley/chat";
 import type { RequestOf, RoomMember } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Operation, Report } from "../observer.ts";
+import { Blocks, Switches } from "./switches.ts";
 
 const PROPERTY = "read receipts";
-
-/** From which revision on an account hides (true) or shows (false) how far it has read, or has blocked another one or not; ascending. */
-interface Choice {
-  readonly revision: number;
-  readonly hidden: boolean;
-}
 
 export class ReadReceiptsChecker implements Checker {
   readonly property = PROPERTY;
@@ -21,10 +15,9 @@ export class ReadReceiptsChecker implements Checker {
   readonly #coverage: Coverage;
   /** The newest entry that any node has applied. */
   #applied = 0;
-  /** By `who`, or `pair`. */
-  readonly #choices = new Map<string, Choice[]>();
-  /** Whom an account has ever blocked. */
-  readonly #everBlocked = new Map<number, Set<number>>();
+  /** By `who`. */
+  readonly #hidden = new Switches();
+  readonly #blocks = new Blocks();
   /** By room and account: the revision that ended the last membership; infinity while it lasts. */
   readonly #endedAt = new Map<string, number>();
   /** By room and account, the furthest that it has asked to be marked as read. */
@@ -53,14 +46,9 @@ export class ReadReceiptsChecker implements Checker {
         } else if (change.kind === "member-removed") {
           this.#endedAt.set(key(change.roomId, change.accountId), index);
         } else if (change.kind === "account") {
-          this.#choose(who(change.accountId), index, change.readsHidden);
-        } else if (change.kind === "blocked") {
-          const ever = this.#everBlocked.get(change.accountId) ?? new Set<number>();
-          for (const id of change.blockedIds) ever.add(id);
-          this.#everBlocked.set(change.accountId, ever);
-          for (const id of ever) {
-            this.#choose(pair(change.accountId, id), index, change.blockedIds.includes(id));
-          }
+          this.#hidden.turn(who(change.accountId), index, change.readsHidden);
+        } else {
+          this.#blocks.onChange(change, index);
         }
       }
     }
@@ -84,15 +72,12 @@ export class ReadReceiptsChecker implements Checker {
       if ((this.#endedAt.get(key(roomId, id)) ?? 0) <= seenRevision) {
         this.#fail(`${what}, and ${id} is not in it since before revision ${seenRevision}`);
       }
-      if (!this.#showed(who(id), seenRevision)) {
+      if (this.#hidden.isOnSince(who(id), seenRevision)) {
         this.#fail(`${what}, and ${who(id)} since before ${seenRevision}`);
       }
     }
-    for (const name of [pair(accountId, readerId), pair(readerId, accountId)]) {
-      if (!this.#showed(name, seenRevision)) {
-        this.#fail(`${what}, and ${name} since before ${seenRevision}`);
-      }
-    }
+    const apart = this.#blocks.since(seenRevision, accountId, readerId);
+    if (apart !== undefined) this.#fail(`${what}, and ${apart} since before ${seenRevision}`);
   }
 
   onMembers(
@@ -105,31 +90,13 @@ export class ReadReceiptsChecker implements Checker {
     for (const { account, readSeq } of members) {
       if (account === undefined || account.id === accountId || readSeq === 0) continue;
       this.#coverage.add("receipts-listed");
-      const names = [who(accountId), who(account.id)];
-      names.push(pair(accountId, account.id), pair(account.id, accountId));
-      for (const name of names) {
-        if (!this.#hidAt(name, revision)) continue;
-        const what = `${client} reads at ${revision} how far account ${account.id} has read room ${roomId}`;
-        this.#fail(`${what}, and ${name}`);
+      const what = `${client} reads at ${revision} how far account ${account.id} has read room ${roomId}`;
+      for (const name of [who(accountId), who(account.id)]) {
+        if (this.#hidden.isOnAt(name, revision)) this.#fail(`${what}, and ${name}`);
       }
+      const apart = this.#blocks.at(revision, accountId, account.id);
+      if (apart !== undefined) this.#fail(`${what}, and ${apart}`);
     }
-  }
-
-  #choose(name: string, revision: number, hidden: boolean): void {
-    const choices = this.#choices.get(name) ?? [];
-    if (choices.at(-1)?.hidden !== hidden) choices.push({ revision, hidden });
-    this.#choices.set(name, choices);
-  }
-
-  #hidAt(name: string, revision: number): boolean {
-    const choices = this.#choices.get(name) ?? [];
-    return choices.findLast((choice) => choice.revision <= revision)?.hidden === true;
-  }
-
-  /** In the state of that revision, or in a later one. */
-  #showed(name: string, revision: number): boolean {
-    const later = (this.#choices.get(name) ?? []).filter((one) => one.revision > revision);
-    return !this.#hidAt(name, revision) || later.some(({ hidden }) => !hidden);
   }
 
   #fail(detail: string): void {
@@ -139,10 +106,6 @@ export class ReadReceiptsChecker implements Checker {
 
 function who(accountId: number): string {
   return `account ${accountId} hides it`;
-}
-
-function pair(accountId: number, otherId: number): string {
-  return `account ${accountId} has blocked ${otherId}`;
 }
 
 function key(roomId: number, accountId: number): string {

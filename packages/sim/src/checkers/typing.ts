@@ -1,8 +1,9 @@
-// Who types: it is told of nobody who did not type, and of members alone, to members alone. Judged by the states that the node may
-// have looked at: none is older than what the subscriber had been shown when it was told.
+// Who types: it is told of nobody who did not type, and of members alone, to members alone, not between two one of whom has blocked the other.
+// Judged by the states that the node may have looked at: none is older than what the subscriber had been shown when it was told.
 import type { AppliedBatch } from "@parley/chat";
 import type { Coverage } from "../coverage.ts";
 import type { Checker, Report } from "../observer.ts";
+import { Blocks } from "./switches.ts";
 
 const PROPERTY = "typing is for members";
 
@@ -15,6 +16,7 @@ export class TypingForMembers implements Checker {
   /** By room and account: the revision that ended the last membership; infinity while it lasts. */
   readonly #endedAt = new Map<string, number>();
   readonly #typed = new Set<string>();
+  readonly #blocks = new Blocks();
 
   constructor(report: Report, coverage: Coverage) {
     this.#report = report;
@@ -30,6 +32,8 @@ export class TypingForMembers implements Checker {
           this.#endedAt.set(key(change.roomId, change.accountId), Number.POSITIVE_INFINITY);
         } else if (change.kind === "member-removed") {
           this.#endedAt.set(key(change.roomId, change.accountId), index);
+        } else {
+          this.#blocks.onChange(change, index);
         }
       }
     }
@@ -60,6 +64,8 @@ export class TypingForMembers implements Checker {
     if (!this.#wasMember(roomId, typistId, seenRevision)) {
       this.#fail(`${what}, where it is not since before revision ${seenRevision}`);
     }
+    const apart = this.#blocks.since(seenRevision, accountId, typistId);
+    if (apart !== undefined) this.#fail(`${what}, and ${apart} since before ${seenRevision}`);
   }
 
   /** In the state of that revision, or in a later one. */

@@ -314,6 +314,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 2,
   },
   {
+    name: "typing-between-blocked",
+    what: "whoever has blocked somebody sees them type, and the other way about",
+    edits: [
+      {
+        file: "packages/node/src/service/typing.ts",
+        search: "isOther && !admission.areApart(subscriber.accountId, accountId)",
+        replacement: "isOther",
+      },
+    ],
+    caughtBy: ["typing is for members"],
+    seedsMax: 8,
+  },
+  {
     name: "search-in-others-rooms",
     what: "a search finds messages of rooms that one is not in",
     edits: [
