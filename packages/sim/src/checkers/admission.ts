@@ -1,5 +1,5 @@
 // Who is let in: nobody makes an account in an instance that has an owner while that owner has closed it, or without an invite where one
-// is needed; and an invite of k uses admits k at the most. Kept here from the log alone, which every node applies alike.
+// is needed; an invite of k uses admits k at the most; and nobody who comes in has a name that looks like somebody's who is there. Kept here from the log alone, which every node applies alike.
 import type { AppliedBatch, AppliedEntry, CommittedEntry } from "@parley/chat";
 import { type Command, RegistrationMode } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
@@ -7,6 +7,8 @@ import type { Checker, Report } from "../observer.ts";
 import { FirstApplied } from "./first-applied.ts";
 
 const PROPERTY = "admission";
+/** As the state versions have it. */
+const LOOK_ALIKES_SINCE = 16;
 const {
   REGISTRATION_MODE_UNSPECIFIED,
   REGISTRATION_MODE_OPEN,
@@ -27,6 +29,9 @@ export class Admission implements Checker {
   /** Changes of the mode that were done: a retry is answered as the first was, and changes nothing. */
   readonly #changes = new Set<string>();
   #ownerId = 0;
+  #stateVersion = 0;
+  /** How the usernames look, by account. */
+  readonly #looks = new Map<number, string>();
   /** By the hash of their secrets. */
   readonly #invites = new Map<string, Invite>();
   readonly #first = new FirstApplied();
@@ -41,7 +46,10 @@ export class Admission implements Checker {
       if (applied.outcome.kind === "ok") this.#done(command, applied);
       else if (applied.outcome.kind === "refused") this.#refused(applied.outcome.error.reason);
       for (const change of applied.changes) {
+        if (change.kind === "state-version") this.#stateVersion = change.stateVersion;
         if (change.kind !== "account") continue;
+        if (change.deleted) this.#looks.delete(change.accountId);
+        else this.#looks.set(change.accountId, lookOf(change.username));
         if (change.owner) this.#ownerId = change.accountId;
         else if (this.#ownerId === change.accountId) this.#ownerId = 0;
       }
@@ -67,6 +75,7 @@ export class Admission implements Checker {
         if (changes.length === 0) return;
         const hash = hex(op.value.inviteHash);
         this.#cameIn(op.value.username, hash, index);
+        this.#looksLikeNobody(op.value.username, index);
         if (this.#ownerId !== 0) this.#used(hash, index);
         return;
       }
@@ -84,6 +93,13 @@ export class Admission implements Checker {
       this.#isOpen() || (this.#mode === REGISTRATION_MODE_INVITE_ONLY && inviteHash !== "");
     if (isWelcome && this.#mode !== REGISTRATION_MODE_CLOSED) return;
     this.#violated(`${username} made an account at index ${index}, in mode ${this.#mode}`);
+  }
+
+  /** Asked before the account itself is among them. */
+  #looksLikeNobody(username: string, index: number): void {
+    if (this.#stateVersion < LOOK_ALIKES_SINCE) return;
+    if (![...this.#looks.values()].includes(lookOf(username))) return;
+    this.#violated(`${username} made an account at index ${index}, and looks like another one`);
   }
 
   #used(inviteHash: string, index: number): void {
@@ -114,6 +130,12 @@ export class Admission implements Checker {
   #violated(detail: string): void {
     this.#report({ property: PROPERTY, detail });
   }
+}
+
+/** Of the letters that people in the simulator use for it. */
+function lookOf(username: string): string {
+  const latin = new Map([..."\u0440\u0430\u0441\u0435"].map((letter, at) => [letter, "pace"[at]]));
+  return [...username].map((letter) => latin.get(letter) ?? letter).join("");
 }
 
 function hex(bytes: Uint8Array): string {

@@ -53,6 +53,19 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     seedsMax: 12,
   },
   {
+    name: "look-alikes-taken",
+    what: "a username that looks like one that is taken is given away",
+    edits: [
+      {
+        file: "packages/chat/src/apply/accounts.ts",
+        search: "state.stateVersion >= LOOK_ALIKES_SINCE && state.hasLookAlike(command.username)",
+        replacement: "state.stateVersion < 0",
+      },
+    ],
+    caughtBy: ["admission"],
+    seedsMax: 12,
+  },
+  {
     name: "invite-never-used-up",
     what: "whoever joins by an invite is not counted",
     edits: [

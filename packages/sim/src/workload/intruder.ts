@@ -9,7 +9,7 @@ import type { Network } from "../world/network.ts";
 import type { Prng } from "../world/prng.ts";
 import { VirtualProcess } from "../world/process.ts";
 import type { Scheduler } from "../world/scheduler.ts";
-import { strangerName } from "./people.ts";
+import { likeStranger, strangerName } from "./people.ts";
 import { type RawSessionOptions, rawBytes, rawRequest } from "./raw-session.ts";
 
 const NAME = "intruder";
@@ -263,16 +263,21 @@ export class Intruder implements Checker {
     if (this.#knocks >= KNOCKS_MAX || this.#clients.some(({ accountId }) => accountId === 0))
       return;
     this.#knocks += 1;
-    const requestId = this.#random.pick(this.#clients).uuid7();
+    const someone = this.#random.pick(this.#clients);
+    const requestId = someone.uuid7();
     const times = this.#random.chance(0.3) ? 2 : 1;
     const inviteSecret = this.#random.chance(0.5) ? (this.#someSecret(this.#random) ?? "") : "";
-    for (let time = 1; time <= times; time++) {
-      void rawRequest(this.#session(undefined), "register", {
-        username: strangerName(this.#knocks),
-        password: "let me in, please",
-        inviteSecret,
-        requestId,
-      });
+    const tries = Array.from({ length: times }, () => ({
+      username: strangerName(this.#knocks),
+      requestId,
+    }));
+    if (this.#random.chance(0.5)) {
+      const other = { username: likeStranger(this.#knocks), requestId: someone.uuid7() };
+      tries.push(other);
+    }
+    for (const one of tries) {
+      const more = { password: "let me in, please", inviteSecret };
+      void rawRequest(this.#session(undefined), "register", { ...one, ...more });
     }
   }
 

@@ -64,7 +64,12 @@ const EMOJI = ["👍", "🎉", "❤️"] as const;
 
 /** Of those that the intruder tries to make accounts for. */
 export function strangerName(number: number): string {
-  return `stranger-${number}`;
+  return `pace-${number}`;
+}
+
+/** Looks the same, in Cyrillic letters. */
+export function likeStranger(number: number): string {
+  return `\u0440\u0430\u0441\u0435-${number}`;
 }
 
 export class People {
