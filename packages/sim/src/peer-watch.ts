@@ -181,10 +181,11 @@ export class DatagramMode {
   }
 
   readonly filter: FrameFilter = (from, to, service, bytes) => {
+    const options = this.#options;
     if (service !== PEER_SERVICE) return undefined;
+    if (options === undefined && this.#garble.size === 0) return undefined;
     const way = `${from}>${to}`;
     if (this.#garble.delete(way)) return [garbled(bytes)];
-    const options = this.#options;
     if (options === undefined || !isMessagesOnly(bytes)) return undefined;
     const held = this.#held.get(way);
     if (held !== undefined) {

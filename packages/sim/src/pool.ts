@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { SeedResult } from "./run-seed.ts";
 
 /** Seeds that one process runs before it is replaced: bounds what a leak could do. */
-const SEEDS_PER_PROCESS = 50;
+const SEEDS_PER_PROCESS = 125;
 /** A seed that takes longer has hung, even on a machine with much else to do: an endless loop is a finding too. */
 const SEED_MS_MAX = 900_000;
 

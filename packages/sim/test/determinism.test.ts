@@ -20,10 +20,10 @@ test("a seed gives the same trace hash twice in one process, and in two more", a
     });
     expect(output).toContain(`trace hash ${first.traceHash}`);
   }
-}, 240_000);
+}, 480_000);
 
 test("another seed gives another world", async () => {
   const one = await runSeed(SEED);
   const other = await runSeed(SEED + 1);
   expect(other.traceHash).not.toBe(one.traceHash);
-}, 120_000);
+}, 240_000);

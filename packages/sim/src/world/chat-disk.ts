@@ -595,6 +595,9 @@ class VirtualChatStore implements ChatStore {
   machine: ChatMachine | undefined;
   reader: ChatReader | undefined;
   #size: StatementSync | undefined;
+  #bytes = 0;
+  /** The applied index that `#bytes` is as of. */
+  #measuredAt = -1;
   /** Of the open file. */
   #generation = 0;
   readonly #queue: {
@@ -646,6 +649,7 @@ class VirtualChatStore implements ChatStore {
     this.machine = ChatMachine.open(db);
     this.reader = new ChatReader(db);
     this.#size = db.prepare(SIZE);
+    this.#measuredAt = -1;
     const stored = this.machine.confState();
     return {
       admission: this.machine.admissionSnapshot(),
@@ -662,7 +666,15 @@ class VirtualChatStore implements ChatStore {
   }
 
   sizeBytes(): Promise<number> {
-    return this.#later(() => Number(this.#size?.get()?.bytes ?? 0));
+    return this.#later(() => {
+      // Asked for often, and it changes with what is applied alone.
+      const { appliedIndex = -1 } = this.machine ?? {};
+      if (appliedIndex !== this.#measuredAt) {
+        this.#measuredAt = appliedIndex;
+        this.#bytes = Number(this.#size?.get()?.bytes ?? 0);
+      }
+      return this.#bytes;
+    });
   }
 
   apply(request: ApplyRequest): Promise<AppliedBatch> {
