@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Coverage } from "./coverage.ts";
+import { isSparse } from "./density.ts";
 import { runSeeds } from "./pool.ts";
 import { runSeed, type SeedResult } from "./run-seed.ts";
 
@@ -47,15 +48,14 @@ async function runMany(from: number, count: number, jobs: number): Promise<numbe
   const begun = process.hrtime.bigint();
   let passed = 0;
   const failed: SeedResult[] = [];
-  let virtualSeconds = 0;
-  let cpuSeconds = 0;
+  const dense = new Speed();
+  const sparse = new Speed();
   await runSeeds({
     seeds: Array.from({ length: count }, (_, i) => from + i),
     jobs,
     onResult: (result) => {
       coverage.merge(result.coverage);
-      virtualSeconds += result.virtualSeconds;
-      cpuSeconds += result.cpuSeconds;
+      (isSparse(result.seed) ? sparse : dense).add(result);
       if (result.violation === undefined) {
         passed += 1;
         return;
@@ -68,16 +68,50 @@ async function runMany(from: number, count: number, jobs: number): Promise<numbe
   console.log(`coverage\n${coverage.toString()}`);
   const missing = coverage.missing();
   if (missing.length > 0) console.log(`not exercised: ${missing.join(", ")}`);
+  const all = dense.and(sparse);
   console.log(
-    `${virtualSeconds.toFixed(0)} virtual seconds in ${realSeconds.toFixed(0)} s: ` +
-      `${(virtualSeconds / realSeconds).toFixed(0)} a second in all, ` +
-      `${(virtualSeconds / Math.max(0.001, cpuSeconds)).toFixed(0)} per second of processor time`,
+    `${all.virtualSeconds.toFixed(0)} virtual seconds in ${realSeconds.toFixed(0)} s: ` +
+      `${(all.virtualSeconds / realSeconds).toFixed(0)} a second in all, ${all.told}`,
   );
+  console.log(`dense seeds: ${dense.told}; sparse seeds: ${sparse.told}`);
   for (const { seed, violation } of failed) {
     console.log(`seed ${seed} failed: ${violation?.property}: npm run sim -- --seed ${seed}`);
   }
   console.log(`${passed} passed, ${failed.length} failed`);
   return failed.length === 0 ? 0 : 1;
+}
+
+/** What seeds have lived through, and what it took. */
+class Speed {
+  virtualSeconds = 0;
+  #cpuSeconds = 0;
+  #operations = 0;
+  #faults = 0;
+
+  add({ virtualSeconds, cpuSeconds, operations, faults }: SeedResult): void {
+    this.virtualSeconds += virtualSeconds;
+    this.#cpuSeconds += cpuSeconds;
+    this.#operations += operations;
+    this.#faults += faults;
+  }
+
+  and(other: Speed): Speed {
+    const sum = new Speed();
+    sum.virtualSeconds = this.virtualSeconds + other.virtualSeconds;
+    sum.#cpuSeconds = this.#cpuSeconds + other.#cpuSeconds;
+    sum.#operations = this.#operations + other.#operations;
+    sum.#faults = this.#faults + other.#faults;
+    return sum;
+  }
+
+  get told(): string {
+    const cpuSeconds = Math.max(0.001, this.#cpuSeconds);
+    const each = Math.max(0.001, this.virtualSeconds);
+    return (
+      `${(this.virtualSeconds / cpuSeconds).toFixed(0)} per second of processor time ` +
+      `(${this.#cpuSeconds.toFixed(0)} s of it; per virtual second ${(this.#operations / each).toFixed(1)} operations and ${(this.#faults / each).toFixed(2)} faults)`
+    );
+  }
 }
 
 function tellFailure(result: SeedResult): void {

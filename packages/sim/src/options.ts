@@ -1,6 +1,15 @@
 // One seed derives every option of a world: how many nodes and clients, how the network and the
 // disks behave, how the nodes are tuned, which faults come how often.
 import { DEFAULT_TUNING, type NodeTuning } from "@parley/node";
+import {
+  ACTIVE_US_MIN,
+  ACTIVE_US_MORE,
+  type Density,
+  INTRUDER_GAP_US,
+  isSparse,
+  OPERATOR_GAP_US,
+  sparser,
+} from "./density.ts";
 import type { ChatDiskOptions } from "./world/chat-disk.ts";
 import type { ClockOptions } from "./world/clock.ts";
 import type { DiskOptions } from "./world/log-disk.ts";
@@ -45,18 +54,15 @@ export interface DatagramOptions {
   readonly reordering: number;
 }
 
-export interface WorldOptions {
+export interface WorldOptions extends Density {
   readonly seed: number;
+  readonly isSparse: boolean;
   readonly nodes: number;
   /** How many of the nodes, the last ones, are witnesses: they vote, and keep no chat. */
   readonly witnesses: number;
   /** Machines that may join; 0 = the membership stays, and nobody loses a disk. */
   readonly spares: number;
   readonly clients: number;
-  /** Length of the part with faults and load. */
-  readonly activeUs: number;
-  /** Mean time between two faults' beginnings. */
-  readonly faultGapUs: number;
   readonly faultWeights: Readonly<Record<FaultKind, number>>;
   /** A node whose disk is damaged in this seed, for ever. */
   readonly damageDisk: boolean;
@@ -66,8 +72,6 @@ export interface WorldOptions {
   readonly chatDisk: ChatDiskOptions;
   readonly clock: ClockOptions;
   readonly tuning: NodeTuning;
-  /** Mean time between two operations of one client. */
-  readonly operationGapUs: number;
   readonly bodyBytesMax: number;
   /** At the end first only a majority is healed, and must do without the rest (P6), then everything. */
   readonly healsQuorumFirst: boolean;
@@ -83,9 +87,9 @@ export type WorldOverride = Partial<Omit<WorldOptions, "tuning">> & {
 /** Operations that a seed must reach, and faults. */
 export const OPERATIONS_MIN = 1_000;
 export const FAULTS_MIN = 10;
-export const ACTIVE_US_MIN = 60_000_000;
 
-export function optionsOf(seed: number): WorldOptions {
+/** `sparse`: instead of what the seed says. */
+export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
   const random = new Prng(seed).branch("options");
   const nodes = random.chance(0.5) ? 3 : 5;
   const spares = random.chance(0.5) ? random.between(1, 2) : 0;
@@ -98,18 +102,26 @@ export function optionsOf(seed: number): WorldOptions {
   faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;
-  const tickMs = random.pick([10, 10, 25]);
+  // Ticks are most of what a quiet world costs.
+  const tickMs = random.pick(sparse ? [10, 25, 25, 25] : [10, 10, 25]);
   // Three with a chat and two without: any two of the three may be away (P6).
   const witnesses =
     nodes === 5 && spares === 0 && new Prng(seed).branch("witnesses").chance(0.5) ? 2 : 0;
+  const activeUs = ACTIVE_US_MIN + random.int(ACTIVE_US_MORE);
+  const faultGapUs = random.between(1_000_000, 3_000_000);
+  const density = (): Density => {
+    const operationGapUs = clients * random.between(46_000, 66_000);
+    const [operatorGapUs, intruderGapUs] = [OPERATOR_GAP_US, INTRUDER_GAP_US];
+    const dense = { activeUs, faultGapUs, operationGapUs, operatorGapUs, intruderGapUs };
+    return sparse ? sparser(seed, clients, dense) : dense;
+  };
   return {
     seed,
+    isSparse: sparse,
     nodes,
     witnesses,
     spares,
     clients,
-    activeUs: ACTIVE_US_MIN + random.int(8_000_000),
-    faultGapUs: random.between(1_000_000, 3_000_000),
     faultWeights,
     // With witnesses the log is kept for a data node that is away, for ever if it never comes back.
     damageDisk: random.chance(0.1) && witnesses === 0,
@@ -159,7 +171,7 @@ export function optionsOf(seed: number): WorldOptions {
       ...(spares > 0 ? { autopilotDeadMs: random.pick([0, 2_000, 5_000]) } : {}),
       autopilotVotersMin: nodes === 5 ? new Prng(seed).branch("autopilot").pick([3, 5]) : 3,
     },
-    operationGapUs: clients * random.between(46_000, 66_000),
+    ...density(),
     bodyBytesMax: random.pick([40, 200, 4_000]),
     healsQuorumFirst: random.chance(0.4),
     upgradeAfterUs: random.chance(0.4) ? random.between(2_000_000, 30_000_000) : undefined,

@@ -19,7 +19,7 @@ export interface RunOptions {
 export async function runSeed(seed: number, run: RunOptions = {}): Promise<SeedResult> {
   const begun = process.hrtime.bigint();
   const cpuBegun = process.cpuUsage();
-  const options = optionsOf(seed);
+  const options = optionsOf(seed, run.override?.isSparse);
   const tuning = { ...options.tuning, ...run.override?.tuning };
   const world = new World({ ...options, ...run.override, tuning }, run.onTrace);
   const onRejection = (error: unknown): void => {

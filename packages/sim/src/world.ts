@@ -146,6 +146,7 @@ export class World {
       () => this.#p8.newest,
     );
     this.#operator = new Operator({
+      gapUsMean: options.operatorGapUs,
       scheduler,
       random: random.branch("operator"),
       trace: this.trace,
@@ -173,6 +174,7 @@ export class World {
       this.servers.map((server) => server.name),
       random.branch("intruder"),
       {
+        gapUsMean: options.intruderGapUs,
         scheduler,
         network: this.network,
         coverage,

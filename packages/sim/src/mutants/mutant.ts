@@ -32,8 +32,9 @@ export interface Mutant {
 export function onlyFaults(
   weights: Partial<Record<FaultKind, number>>,
   faultGapUs: number,
-): Pick<WorldOptions, "faultWeights" | "faultGapUs" | "operationGapUs"> {
+): Pick<WorldOptions, "isSparse" | "faultWeights" | "faultGapUs" | "operationGapUs"> {
   return {
+    isSparse: false,
     faultWeights: weights as Record<FaultKind, number>,
     faultGapUs,
     operationGapUs: 150_000,

@@ -77,7 +77,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: ["admission"],
     seedsMax: 30,
-    worlds: { clients: 7, operationGapUs: 120_000 },
+    worlds: { isSparse: false, clients: 7, operationGapUs: 120_000 },
   },
   {
     name: "muted-message-accepted",

@@ -19,6 +19,11 @@ export const WITNESS_MUTANTS: readonly Mutant[] = [
     caughtBy: [LIVENESS, NODE_STOPS, "P7 quick failover"],
     seedsMax: 16,
     // Busy, so that the logs are cut while somebody is away.
-    worlds: { ...WITNESSED, healsQuorumFirst: true, operationGapUs: 150_000 },
+    worlds: {
+      ...WITNESSED,
+      healsQuorumFirst: true,
+      isSparse: false,
+      operationGapUs: 150_000,
+    },
   },
 ];

@@ -42,6 +42,7 @@ export class Intruder implements Checker {
   readonly #clients: readonly ClientHost[];
   readonly #nodes: readonly string[];
   readonly #random: Prng;
+  readonly #gapUsMean: number;
   readonly #scheduler: Scheduler;
   readonly #network: Network;
   readonly #coverage: Coverage;
@@ -64,6 +65,8 @@ export class Intruder implements Checker {
     nodes: readonly string[],
     random: Prng,
     parts: {
+      /** Mean time between two deeds. */
+      readonly gapUsMean: number;
       readonly scheduler: Scheduler;
       readonly network: Network;
       readonly coverage: Coverage;
@@ -77,6 +80,7 @@ export class Intruder implements Checker {
     this.#clients = clients;
     this.#nodes = nodes;
     this.#random = random;
+    this.#gapUsMean = parts.gapUsMean;
     this.#scheduler = parts.scheduler;
     this.#network = parts.network;
     this.#coverage = parts.coverage;
@@ -128,7 +132,7 @@ export class Intruder implements Checker {
 
   #next(): void {
     if (this.#stopped) return;
-    this.#scheduler.after(this.#random.exponential(350_000), () => {
+    this.#scheduler.after(this.#random.exponential(this.#gapUsMean), () => {
       this.#process.deliver(() => this.#act());
       this.#next();
     });

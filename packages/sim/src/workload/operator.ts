@@ -18,6 +18,8 @@ import type { Scheduler } from "../world/scheduler.ts";
 import type { Trace } from "../world/trace.ts";
 
 export interface OperatorParts {
+  /** Mean time between two wishes. */
+  readonly gapUsMean: number;
   readonly scheduler: Scheduler;
   readonly random: Prng;
   readonly trace: Trace;
@@ -34,7 +36,6 @@ export interface OperatorParts {
   onWipe(server: Server): void;
 }
 
-const GAP_US_MEAN = 2_500_000;
 const TIMEOUT_MS = 8_000;
 /** A change that was answered, or given up, may still be on its way to those who apply it. */
 const SETTLING_US = 2_000_000;
@@ -75,8 +76,8 @@ export class Operator {
   }
 
   #next(): void {
-    const { scheduler, random } = this.#parts;
-    const gapUs = Math.min(2 * GAP_US_MEAN, random.exponential(GAP_US_MEAN));
+    const { scheduler, random, gapUsMean } = this.#parts;
+    const gapUs = Math.min(2 * gapUsMean, random.exponential(gapUsMean));
     scheduler.after(gapUs, () => {
       if (this.#stopped) return;
       this.#wish(random.weighted(WEIGHTS));
