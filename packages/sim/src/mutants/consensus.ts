@@ -73,7 +73,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
         replacement: `    type === "MsgVote" ||`,
       },
     ],
-    caughtBy: [DURABLE, "Election Safety"],
+    caughtBy: [DURABLE, "Election Safety", NODE_STOPS],
     seedsMax: 10,
   },
   {
