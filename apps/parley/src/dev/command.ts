@@ -44,14 +44,12 @@ export async function runDev(options: DevOptions): Promise<number> {
   try {
     await waitForOrphans(folder);
     if (options.fresh) eraseData(folder);
-    const config = await prepareData(folder, options);
-    supervisor = new Supervisor({
-      folder,
-      config,
-      supervise: options.supervise,
-      demo: options.demo,
-    });
-    return await supervisor.run(control);
+    const { config, ports } = await prepareData(folder, options);
+    const { supervise, demo } = options;
+    supervisor = new Supervisor({ folder, config, supervise, demo });
+    const exitCode = await supervisor.run(control);
+    ports.release();
+    return exitCode;
   } finally {
     control.close();
   }

@@ -5,7 +5,15 @@ import { UsageError } from "../cli/usage-error.ts";
 import { type ClusterConfig, loadConfig } from "../config/load.ts";
 import { operatorToken, writeOperatorToken } from "../server/secrets.ts";
 import { type ClusterFile, readClusterFile } from "./cluster-file.ts";
-import { DEFAULT_BASE_PORT, freeBase, grpcPort, HOST, httpPort, takenPorts } from "./ports.ts";
+import {
+  claimFreePorts,
+  claimPorts,
+  DEFAULT_BASE_PORT,
+  grpcPort,
+  HOST,
+  httpPort,
+  type PortClaim,
+} from "./ports.ts";
 
 export const NODES_DEFAULT = 5;
 
@@ -61,31 +69,38 @@ export interface DataFolderOptions {
   readonly basePort: number | undefined;
 }
 
-async function chooseBase(
+async function choosePorts(
   options: DataFolderOptions,
   nodeCount: number,
   before: ClusterConfig | undefined,
-): Promise<number> {
+): Promise<PortClaim> {
   if (options.basePort !== undefined) {
-    const taken = await takenPorts(options.basePort, nodeCount);
-    if (taken.length === 0) return options.basePort;
+    const claim = await claimPorts(options.basePort, nodeCount);
+    if ("base" in claim) return claim;
     throw new UsageError(
-      `Ports ${taken.join(", ")} are taken. Choose another --base-port, or leave it out to let one be found.`,
+      `Ports ${claim.taken.join(", ")} are taken. Choose another --base-port, or leave it out to let one be found.`,
     );
   }
   const first = before?.nodes[0];
-  const previous = first === undefined ? DEFAULT_BASE_PORT : first.port - first.id;
-  const base = (await takenPorts(previous, nodeCount)).length === 0 ? previous : undefined;
-  const found = base ?? (await freeBase(DEFAULT_BASE_PORT, nodeCount));
+  const asBefore = first && (await claimPorts(first.port - first.id, nodeCount));
+  if (asBefore !== undefined && "base" in asBefore) return asBefore;
+  const found = await claimFreePorts(DEFAULT_BASE_PORT, nodeCount);
   if (found !== undefined) return found;
   throw new UsageError("No range of free ports was found; name one with --base-port.");
+}
+
+/** What a dev cluster runs on. */
+export interface PreparedData {
+  readonly config: ClusterConfig;
+  /** To be released when the cluster has stopped. */
+  readonly ports: PortClaim;
 }
 
 /** Writes DIR/cluster.yaml for this run. Throws a UsageError when what lies there does not fit. */
 export async function prepareData(
   folder: string,
   options: DataFolderOptions,
-): Promise<ClusterConfig> {
+): Promise<PreparedData> {
   const before = existingConfig(folder);
   const witnessesBefore = before?.nodes.filter(({ isWitness }) => isWitness).length ?? 0;
   const nodesBefore = before === undefined ? undefined : before.nodes.length - witnessesBefore;
@@ -103,16 +118,16 @@ export async function prepareData(
         "start anew with --fresh (which erases its messages), or name another folder with --data.",
     );
   }
-  const base = await chooseBase(options, nodeCount, before);
+  const ports = await choosePorts(options, nodeCount, before);
   // One token for all of them, so that commands beside the folder are an operator's on every node.
   const token = operatorToken(folder);
   for (let id = 1; id <= nodeCount; id += 1) {
     mkdirSync(join(folder, `n${id}`), { recursive: true });
     writeOperatorToken(join(folder, `n${id}`), token);
   }
-  const text = renderConfig(base, dataNodes, nodeCount, keptSettings(folder));
+  const text = renderConfig(ports.base, dataNodes, nodeCount, keptSettings(folder));
   writeFileSync(configPath(folder), text);
-  return loadConfig(configPath(folder));
+  return { config: loadConfig(configPath(folder)), ports };
 }
 
 function countOf(nodes: number, witnesses: number): string {

@@ -12,7 +12,7 @@ import { handleKey } from "./keys.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LogFile } from "./log-file.ts";
 import { LogReader } from "./log-line.ts";
-import { freeBase, takenPorts } from "./ports.ts";
+import { claimFreePorts, claimPorts } from "./ports.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -42,9 +42,10 @@ describe("cluster.json", () => {
  * look and its use. Runs side by side begin to look in different places.
  */
 async function quietBase(nodeCount: number): Promise<number> {
-  const base = await freeBase(20_000 + (process.pid % 500) * 20, nodeCount);
-  if (base === undefined) throw new Error("no range of ports is free");
-  return base;
+  const claim = await claimFreePorts(20_000 + (process.pid % 500) * 20, nodeCount);
+  if (claim === undefined) throw new Error("no range of ports is free");
+  claim.release();
+  return claim.base;
 }
 
 describe("ports", () => {
@@ -53,19 +54,31 @@ describe("ports", () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
     try {
-      expect(await takenPorts(port - 2, 3)).toEqual([port]);
-      const base = await freeBase(port - 2, 3);
-      expect(base).toBeGreaterThan(port - 2);
+      expect(await claimPorts(port - 2, 3)).toEqual({ taken: [port] });
+      const claim = await claimFreePorts(port - 2, 3);
+      expect(claim?.base).toBeGreaterThan(port - 2);
+      claim?.release();
     } finally {
       server.close();
     }
+  });
+  it("are given to one cluster of many that begin at once, until it has stopped", async () => {
+    const base = await quietBase(3);
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claimFreePorts(base, 3)));
+    expect(new Set(claims.map((claim) => claim?.base)).size).toBe(8);
+    expect(await claimPorts(base, 3)).toEqual({ taken: [base] });
+    for (const claim of claims) claim?.release();
+    const again = await claimPorts(base, 3);
+    expect(again).toMatchObject({ base });
+    if ("base" in again) again.release();
   });
 });
 
 describe("the data folder", () => {
   it("keeps its nodes and ports between runs", async () => {
     const base = await quietBase(3);
-    const first = await prepareData(folder, { nodes: 3, basePort: base });
+    const { config: first, ports } = await prepareData(folder, { nodes: 3, basePort: base });
+    ports.release();
     expect(first.nodes.map((node) => node.dbPath)).toEqual(
       [1, 2, 3].map((id) => join(folder, `n${id}`, "parley.db")),
     );
@@ -74,11 +87,16 @@ describe("the data folder", () => {
       readFileSync(join(folder, at, "operator.token"), "utf8"),
     );
     expect(new Set(tokens).size).toBe(1);
-    const again = await prepareData(folder, { nodes: undefined, basePort: undefined });
+    const { config: again, ports: samePorts } = await prepareData(folder, {
+      nodes: undefined,
+      basePort: undefined,
+    });
+    samePorts.release();
     expect(again.nodes.map((node) => node.port)).toEqual(first.nodes.map((node) => node.port));
   });
   it("of another number of nodes is not touched, and the way out is told", async () => {
-    await prepareData(folder, { nodes: 3, basePort: undefined });
+    const { ports } = await prepareData(folder, { nodes: 3, basePort: undefined });
+    ports.release();
     const other = prepareData(folder, { nodes: 5, basePort: undefined });
     await expect(other).rejects.toThrow(/holds a cluster of 3 nodes, not 5.*--fresh/);
   });
