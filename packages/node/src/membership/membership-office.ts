@@ -222,6 +222,12 @@ export class MembershipOffice implements LeaderOffice {
         "SERVER_UNREACHABLE",
       );
     }
+    // It fitted when it was asked; the state's version may have risen since.
+    const tooOld = this.#tooOld(seen);
+    if (tooOld !== undefined) {
+      this.#invitations.delete(id);
+      return refused(tooOld);
+    }
     const { serverUuid, httpAddress } = seen;
     if (seen.witness && learner) {
       return refused(
