@@ -4,17 +4,21 @@ import { createRequire } from "node:module";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
 
-/**
- * Without a window of its own, if it is there: half again as fast. Undefined = there is none here, and tests in it skip (npm test says so before it
- * begins).
- */
-export const CHROMIUM = [
-  process.env.PARLEY_CHROMIUM ?? "",
-  "/usr/bin/chromium-headless-shell",
+const NAMED = process.env.PARLEY_CHROMIUM ?? "";
+const isThere = (path: string) => path !== "" && existsSync(path);
+
+/** With all that its user can set in it. Undefined = there is none here, and what needs it skips (npm test says so before it begins). */
+export const WHOLE_CHROMIUM = [
+  NAMED,
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
-].find((path) => path !== "" && existsSync(path));
+].find(isThere);
+
+/** Without windows and settings, if that is there: half again as fast. Undefined = none. */
+export const CHROMIUM = [NAMED, "/usr/bin/chromium-headless-shell", WHOLE_CHROMIUM ?? ""].find(
+  isThere,
+);
 
 /** The script that puts axe into a page: of the package's own dependency, because the package itself puts it there anew for each look. */
 const AXE_PACKAGE = createRequire(import.meta.url).resolve("@axe-core/playwright");
@@ -122,6 +126,8 @@ export class Person {
       .getByRole("button", { name: `${name} ` })
       .first()
       .click();
+    // A composer may be there already: the one of the room that was open.
+    await page.getByRole("heading", { name }).waitFor();
     await composer(page).waitFor();
   }
 }
