@@ -134,7 +134,9 @@ async function views(page: Page, look: (view: string) => Promise<void>): Promise
   };
   const atTheSide = (key: PlainKey) => nav(page).getByRole("button", { name: said(key) });
   const inHeader = (name: string) => page.locator(".room-page > header button", { hasText: name });
-  const details = () => dialog.locator("summary").click();
+  const details = async () => {
+    for (const summary of await dialog.locator("summary").all()) await summary.click();
+  };
   await look("a room");
   await inDialog("jump", () => atTheSide("sidebar.jump").click());
   await inDialog("search", () => nav(page).locator(".switch").last().click());

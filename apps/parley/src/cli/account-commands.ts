@@ -1,6 +1,6 @@
 // Accounts, sign-ins and passwords.
 import { newSecret, passwordPath, passwordSecretIn } from "@parley/client";
-import { type Account, LIMITS, RegistrationMode } from "@parley/protocol";
+import { type Account, LIMITS, type LoginSession, RegistrationMode } from "@parley/protocol";
 import { Argument, type Command } from "commander";
 import pc from "picocolors";
 import { wholeNumber } from "./arguments.ts";
@@ -16,7 +16,7 @@ import {
   withAccount,
   withGuest,
 } from "./connection.ts";
-import { accountText, lastSeen, shortTime, staleRemark, unreadText } from "./format.ts";
+import { accountText, lastSeen, printable, shortTime, staleRemark, unreadText } from "./format.ts";
 import { inviteSecretOf, linkLine } from "./invite-commands.ts";
 import { chatJson } from "./json.ts";
 import { ask, isInteractive } from "./prompt.ts";
@@ -204,23 +204,7 @@ function addSessions(program: Command): void {
         output(
           flags.json,
           () => chatJson(reply),
-          () =>
-            formatTable(
-              [
-                { title: "id", align: "right" },
-                { title: "device", align: "left" },
-                { title: "since", align: "left" },
-                { title: "until", align: "left" },
-                { title: "", align: "left" },
-              ],
-              reply.sessions.map((one) => [
-                String(one.id),
-                one.device === "" ? "-" : one.device,
-                shortTime(one.createdAtMs),
-                shortTime(one.expiresAtMs),
-                one.current ? pc.green("this one") : "",
-              ]),
-            ),
+          () => sessionTable(reply.sessions),
         );
       });
     });
@@ -234,6 +218,44 @@ function addSessions(program: Command): void {
           flags.json,
           () => chatJson(reply),
           () => [`Session ${sessionId} has ended.`],
+        );
+      });
+    });
+}
+
+export function sessionTable(sessions: readonly LoginSession[]): readonly string[] {
+  return formatTable(
+    [
+      { title: "id", align: "right" },
+      { title: "device", align: "left" },
+      { title: "since", align: "left" },
+      { title: "until", align: "left" },
+      { title: "", align: "left" },
+    ],
+    sessions.map((one) => [
+      String(one.id),
+      one.device === "" ? "-" : one.device,
+      shortTime(one.createdAtMs),
+      shortTime(one.expiresAtMs),
+      one.current ? pc.green("this one") : "",
+    ]),
+  );
+}
+
+function addDisplayName(program: Command): void {
+  addAccountOptions(program.command("display-name"))
+    .description("say, or change, the name that others see of you")
+    .argument("[name]", "what it is to be", "")
+    .action(async (name: string, flags: CommonFlags) => {
+      await withAccount(flags, async ({ client, deadlineMs }) => {
+        const reply =
+          name === ""
+            ? await client.call("getAccount", {}, { deadlineMs })
+            : await client.call("updateProfile", { displayName: name }, { deadlineMs });
+        output(
+          flags.json,
+          () => chatJson(reply),
+          () => [`Others see you as ${printable(reply.account?.displayName ?? "")}.`],
         );
       });
     });
@@ -387,6 +409,7 @@ export function addAccountCommands(program: Command): void {
   addLogin(program);
   addAccounts(program);
   addSessions(program);
+  addDisplayName(program);
   addPasswords(program);
   addBlocks(program);
 }

@@ -100,6 +100,29 @@ describe("commands for scripts", () => {
     expect((await json(["rooms"])).rooms).toHaveLength(2);
   });
 
+  it(
+    "rooms are looked after by their admins and owners; people choose the name that others see",
+    SLOW,
+    async () => {
+      const bob = { as: "bob" };
+      await json(["create-room", "corridor"]);
+      await json(["join", "corridor"], bob);
+      await json(["role", "corridor", "bob", "admin"]);
+      await json(["update-room", "corridor", "--name", "hall", "--topic", "bob's idea"], bob);
+      const none = await run(["update-room", "hall"], bob);
+      expect([none.code, none.err]).toEqual([
+        2,
+        expect.stringContaining("--name, --topic or both"),
+      ]);
+      expect((await run(["role", "hall", "ann", "member"], bob)).err).toMatch(/Only an owner/);
+      expect((await json(["display-name", "Robert"], bob)).account.display_name).toBe("Robert");
+      expect((await run(["who", "hall"])).out).toMatch(/Robert.*admin/);
+      const unsure = await run(["delete-room", "hall"]);
+      expect([unsure.code, unsure.err]).toEqual([2, expect.stringContaining("--yes")]);
+      expect((await run(["delete-room", "hall", "--yes"])).out).toMatch(/hall is gone/);
+    },
+  );
+
   it("P3: lines of standard input become messages in their order", SLOW, async () => {
     const lines = Array.from({ length: 300 }, (_, at) => `line ${at}`);
     await json(["create-room", "log"]);

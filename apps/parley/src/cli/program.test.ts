@@ -70,6 +70,10 @@ describe("the command line", () => {
         "read-receipts",
         "mute-member",
         "unmute-member",
+        "role",
+        "update-room",
+        "delete-room",
+        "display-name",
         "use-password-link",
       ],
     ]) {

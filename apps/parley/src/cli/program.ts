@@ -7,6 +7,7 @@ import { addCertsCommands } from "./certs-commands.ts";
 import { addChatCommand } from "./chat-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addFileCommands } from "./file-commands.ts";
+import { addGoverningCommands } from "./governing-commands.ts";
 import { addInviteCommands } from "./invite-commands.ts";
 import { addMembershipCommands } from "./membership-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
   addRecoverCommand(program);
   addAccountCommands(program);
   addRoomCommands(program);
+  addGoverningCommands(program);
   addInviteCommands(program);
   addMessageCommands(program);
   addFileCommands(program);

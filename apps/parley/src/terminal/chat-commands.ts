@@ -28,6 +28,7 @@ import { memberLine, receiptsText, roomLines, seenLines } from "../cli/room-comm
 import { joinByReference, listRooms, roomTitle } from "../cli/rooms.ts";
 import { statusLines } from "../cli/status-table.ts";
 import type { Chat } from "./chat.ts";
+import { deleteRoom, displayName, sessions, setRole } from "./governing.ts";
 import { CHAT_COMMANDS, type ChatCommandName, splitFirst, splitQuoted } from "./input.ts";
 
 const HISTORY_DEFAULT = 20;
@@ -414,6 +415,22 @@ export async function runChatCommand(
       const topic = requireText(rest, "topic");
       await client.call("updateRoom", { roomId: chat.open.require().id, topic });
       return;
+    }
+    case "rename": {
+      const renamed = requireText(rest, "rename");
+      await client.call("updateRoom", { roomId: chat.open.require().id, name: renamed });
+      return;
+    }
+    case "role":
+      return await setRole(chat, bareAccount(requireText(first, "role")), others);
+    case "delete-room":
+      return await deleteRoom(chat, rest);
+    case "name":
+      return await displayName(chat, rest);
+    case "sessions": {
+      if (rest === "") return await sessions(chat, 0);
+      if (first.toLowerCase() !== "end") throw usage("sessions");
+      return await sessions(chat, wholeNumber(others, "sessions", Number.MAX_SAFE_INTEGER));
     }
     case "leave":
       await client.call("leaveRoom", { roomId: chat.open.require().id });

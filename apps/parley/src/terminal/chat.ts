@@ -109,7 +109,7 @@ export class Chat {
       print: (text) => this.print(text),
       isBlocked: (accountId) => this.blocked.has(accountId),
       onChange: () => {
-        this.#screen.setPrompt(`${pc.cyan(this.open.title)}> `);
+        this.#showPrompt();
         this.#showStatus();
       },
     });
@@ -332,6 +332,9 @@ export class Chat {
       case "roomRemoved":
         this.#onRemoved(what.value.roomId);
         return;
+      case "roomChanged":
+        this.#onRoomChanged(what.value.id);
+        return;
       case "roomWriting": {
         const { roomId, forbidden, untilMs } = what.value;
         const room = this.book.get(roomId);
@@ -413,6 +416,13 @@ export class Chat {
     this.note(`you are in ${printable(roomTitle(room))} now`);
   }
 
+  #onRoomChanged(roomId: number): void {
+    if (roomId !== this.open.id) return;
+    const { topic } = this.open.require();
+    this.note(`this room is ${this.open.title}${topic === "" ? "" : `: ${printable(topic)}`}`);
+    this.#showPrompt();
+  }
+
   #onRemoved(roomId: number): void {
     if (roomId !== this.open.id) return;
     this.note("you are no longer in this room");
@@ -480,6 +490,10 @@ export class Chat {
 
   sendTo(room: Room, text: string, options: SendOptions = {}): void {
     this.client.enqueue(room.id, text, options).committed.catch(() => {});
+  }
+
+  #showPrompt(): void {
+    this.#screen.setPrompt(`${pc.cyan(this.open.title)}> `);
   }
 
   // ---- The status line --------------------------------------------------------------------------

@@ -10,6 +10,7 @@ describe("the Tab key", () => {
       "/receipts",
       "/reply",
       "/react",
+      "/rename",
       "/registration",
     ]);
     expect(completions("/join l", sources)).toEqual(["/join Lounge", "/join lobby"]);

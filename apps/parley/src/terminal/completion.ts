@@ -29,6 +29,7 @@ export function completions(text: string, sources: CompletionSources): readonly 
       case "/kick":
       case "/block":
       case "/mute-member":
+      case "/role":
         return sources.people;
       default:
         return [];

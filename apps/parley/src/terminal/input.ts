@@ -75,11 +75,32 @@ export const CHAT_COMMANDS = [
     text: "be shown and told of what mentions you here only; on all your devices",
   },
   { name: "topic", usage: "/topic TEXT", text: "what this room is about" },
+  { name: "rename", usage: "/rename NAME", text: "for admins: give this room another name" },
+  {
+    name: "role",
+    usage: "/role ACCOUNT member|admin|owner",
+    text: "for owners: what somebody is in this room",
+  },
+  {
+    name: "delete-room",
+    usage: "/delete-room NAME",
+    text: "for owners: delete this room, for everybody",
+  },
   { name: "leave", usage: "/leave", text: "leave this room" },
   {
     name: "accounts",
     usage: "/accounts [PATTERN]",
     text: "who is registered; * stands for any letters",
+  },
+  {
+    name: "name",
+    usage: "/name [NAME]",
+    text: "the name that others see of you; with one: change it",
+  },
+  {
+    name: "sessions",
+    usage: "/sessions [end ID]",
+    text: "where you are signed in; with end, no longer there",
   },
   {
     name: "registration",

@@ -51,13 +51,18 @@ export class OpenRoom {
     return this.#room?.id ?? 0;
   }
 
+  /** As it is by now; undefined = none is open. */
+  get #current(): Room | undefined {
+    return this.#parts.book.get(this.id) ?? this.#room;
+  }
+
   get title(): string {
-    return this.#room === undefined ? "" : printable(roomTitle(this.#room));
+    return this.#current === undefined ? "" : printable(roomTitle(this.#current));
   }
 
   /** Throws a ParleyError that says what to do when none is open. */
   require(): Room {
-    if (this.#room !== undefined) return this.#room;
+    if (this.#current !== undefined) return this.#current;
     const message = "Open a room first: /rooms lists them, /join ROOM opens one.";
     throw new ParleyError("INVALID_ARGUMENT", message);
   }

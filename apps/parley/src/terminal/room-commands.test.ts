@@ -128,3 +128,46 @@ it("a muted member's message fails and says why; their admin mutes and unmutes b
   chat.enter("/mute-member bob off");
   await shows(/bob can write here/);
 });
+
+it("an owner renames a room, gives roles by name, and deletes it when its name is typed", async () => {
+  const { ann, bob, chat, lines, shows } = await annAndBob();
+  const visibility = RoomVisibility.ROOM_VISIBILITY_PUBLIC;
+  const { room } = await ann.call("createRoom", { name: "study", visibility });
+  const roomId = room?.id ?? 0;
+  await bob.call("joinRoom", { roomId });
+  chat.enter("/join study");
+  chat.enter("/role bob chief");
+  await shows(/A role is one of member, admin, owner/);
+  chat.enter("/role bob admin");
+  await shows(/bob is admin here/);
+  chat.enter("/rename studio one");
+  await eventually("its name", () => chat.book.get(roomId)?.name === "studio one");
+  chat.enter("/delete-room study");
+  await shows(/for ever: \/delete-room studio one does it/);
+  expect(lines.some((line) => line.includes("is gone"))).toBe(false);
+  chat.enter("/delete-room studio one");
+  await shows(/studio one is gone/);
+  await expect(bob.call("history", { roomId })).rejects.toMatchObject({ reason: "ROOM_NOT_FOUND" });
+});
+
+it("others see the display name that one chooses; a sign-in that is forgotten elsewhere is ended by its number", async () => {
+  const { ann, bob, chat, lines, shows } = await annAndBob();
+  chat.enter("/name Ann of the attic");
+  await shows(/others see you as Ann of the attic/);
+  const { accounts } = await bob.call("listAccounts", { pattern: "ann" });
+  expect(accounts[0]?.displayName).toBe("Ann of the attic");
+  const elsewhere = new ParleyClient({ servers: server.address, carrier: grpcCarrier() });
+  ends.push(() => elsewhere.close());
+  await elsewhere.start();
+  await elsewhere.login({ username: "ann", password: "correct horse", device: "a library" });
+  const { sessions } = await ann.call("listSessions");
+  const id = sessions.find(({ device }) => device === "a library")?.id ?? 0;
+  chat.enter("/sessions");
+  await shows(/a library/);
+  expect(lines.some((line) => line.includes("this one"))).toBe(true);
+  chat.enter("/sessions begin 3");
+  await shows(/It goes like this: \/sessions/);
+  chat.enter(`/sessions end ${id}`);
+  await shows(/it is signed out/);
+  await eventually("the end", () => elsewhere.token === "");
+});

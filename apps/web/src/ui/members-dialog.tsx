@@ -14,6 +14,7 @@ import { momentName, plainName, presenceText } from "./format.ts";
 import { InviteLinks } from "./invite-links.tsx";
 import { Modal } from "./modal.tsx";
 import { PresenceDot } from "./presence-dot.tsx";
+import { RoomForm } from "./room-form.tsx";
 
 const PAGE = 200;
 const ROLE_NAMES: Readonly<Record<number, PlainKey>> = { 2: "members.admin", 3: "members.owner" };
@@ -108,6 +109,7 @@ export function MembersDialog({ room, onClose }: MembersDialogProps) {
         </p>
       )}
       <InviteLinks room={room} act={act} />
+      {isAdmin && <RoomForm room={room} act={act} />}
       {isAdmin && (
         <div className="line">
           <label htmlFor={muteId}>{t("members.muteFor")}</label>{" "}
