@@ -24,6 +24,8 @@ export interface Place {
   readonly node?: number;
   /** The public room that is open in the page, see `enter`; left out: none. */
   readonly room?: string;
+  /** Left out: the one that all share. */
+  readonly browser?: Browser;
 }
 
 export class Stage {
@@ -83,7 +85,8 @@ export class Stage {
   }
 
   /** A browser of somebody who is signed in with a program. */
-  async browserOf(client: ParleyClient, { node = 1, room = "" }: Place = {}): Promise<Person> {
+  async browserOf(client: ParleyClient, place: Place = {}): Promise<Person> {
+    const { node = 1, room = "", browser = this.browser } = place;
     const { account, token } = client;
     const { clusterId, revision } = client.state;
     if (account === undefined) throw new Error("nobody is signed in");
@@ -92,7 +95,7 @@ export class Stage {
     const localStorage = [{ name: "parley:sign-in", value: JSON.stringify(signIn) }];
     const origin = this.originOf(node);
     const path = room === "" ? "" : `/r/${await this.enter(client, room)}`;
-    const context = await this.browser.newContext({
+    const context = await browser.newContext({
       viewport: VIEWPORT,
       storageState: { cookies: [], origins: [{ origin, localStorage }] },
     });

@@ -1,5 +1,5 @@
 // Keeps the page at hand, so that it can be reloaded when the node that served it is dead. It answers navigations and the build's own
-// files, nothing else; the chat goes over WebSockets, which no worker sees.
+// files, nothing else; the chat goes over WebSockets, which no worker sees. Of notifications it takes the clicks.
 export {};
 
 declare const self: ServiceWorkerGlobalScope;
@@ -46,6 +46,24 @@ self.addEventListener("message", (event) => {
   if (!isNodes(data)) return;
   event.waitUntil(
     caches.open(NODES_CACHE).then((cache) => cache.put(NODES_KEY, Response.json(data.nodes))),
+  );
+});
+
+/** Opens the message in a tab that is there, the one that was looked at last before others, or in a new one. */
+self.addEventListener("notificationclick", (event) => {
+  const { notification } = event;
+  notification.close();
+  const { path } = notification.data as { readonly path: string };
+  event.waitUntil(
+    (async () => {
+      const [tab] = await self.clients.matchAll({ type: "window" });
+      if (tab === undefined) {
+        await self.clients.openWindow(path);
+        return;
+      }
+      tab.postMessage({ open: path });
+      await tab.focus();
+    })(),
   );
 });
 

@@ -32,6 +32,8 @@ export interface ChatSyncOptions {
   readonly onProblem?: ((problem: ParleyError) => void) | undefined;
   /** The nodes are those of another cluster now: the cache is dropped, the person signs in again. */
   readonly onOtherCluster?: ((clusterId: string) => void) | undefined;
+  /** A listener threw: the others are told all the same. By default it is thrown where nobody catches it, and the platform reports it. */
+  readonly onListenerError?: ((cause: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -194,8 +196,19 @@ export class ChatSync {
     const after = this.#cursor;
     this.#cursor = cursor;
     this.#rooms.set(this.#list());
-    for (const listener of this.#eventListeners) listener(events);
+    this.#tell(this.#eventListeners, events);
     await this.#tryStore((store) => store.apply({ after, events, cursor }));
+  }
+
+  /** What one of them gets wrong stops neither the others nor the stream. */
+  #tell<T>(listeners: ReadonlySet<Listener<T>>, value: T): void {
+    for (const listener of listeners) {
+      try {
+        listener(value);
+      } catch (cause) {
+        (this.#options.onListenerError ?? throwAlone)(cause);
+      }
+    }
   }
 
   /** All rooms as of `revision` or later (0 = any); events after it follow. */
@@ -208,7 +221,7 @@ export class ChatSync {
         for (const row of contents.rooms) this.#rows.set(row.room.id, row);
         this.#cursor = contents.cursor;
         this.#rooms.set(this.#list());
-        for (const listener of this.#resetListeners) listener();
+        this.#tell(this.#resetListeners, undefined);
         await this.#tryStore((store) => store.replace(contents));
         return;
       } catch (cause) {
@@ -285,6 +298,12 @@ export class ChatSync {
       return undefined;
     }
   }
+}
+
+function throwAlone(cause: unknown): void {
+  queueMicrotask(() => {
+    throw cause;
+  });
 }
 
 function isWithoutGap(messages: readonly Message[]): boolean {

@@ -53,7 +53,8 @@ export function hasUnkeptDraft(): boolean {
   return [...memory.keys()].some((key) => key.startsWith(DRAFT));
 }
 
-function read(key: string): string | undefined {
+/** Undefined: nothing is kept there. */
+export function read(key: string): string | undefined {
   const kept = memory.get(key);
   if (kept !== undefined) return kept;
   try {

@@ -1,6 +1,8 @@
 // What is not needed before the first room is shown: it comes right after it, so that it is there when the node that served the page is not.
 import { lazy } from "react";
+import type { Chat } from "../chat/chat.ts";
 import { eventually } from "./eventually.ts";
+import { goTo, parse, pathOf } from "./route.ts";
 
 const members = () => import("./members-dialog.tsx");
 const search = () => import("./search-dialog.tsx");
@@ -15,6 +17,7 @@ const shortcuts = () => import("./shortcuts.tsx");
 const thread = () => import("./thread-panel.tsx");
 const selection = () => import("./selection-bar.tsx");
 const oneFile = () => import("./one-file.tsx");
+const notifications = () => import("../chat/notifications.ts");
 const PARTS = [
   members,
   search,
@@ -63,6 +66,26 @@ export const InviteDialog = lazy(async () => ({
 export const PictureDialog = lazy(async () => ({
   default: (await eventually(picture)).PictureDialog,
 }));
+
+/** Tells of new messages in the background, from when this part of the page is there. Returns how to stop it. */
+export function notifyOf(chat: Chat): () => void {
+  let stop: (() => void) | undefined;
+  let isOver = false;
+  void eventually(notifications).then((part) => {
+    if (isOver) return;
+    stop = part.notifyOf(chat, {
+      pathOf: ({ roomId, seq, threadRootSeq }) => pathOf({ roomId, seq, thread: threadRootSeq }),
+      open: (path) => {
+        const { roomId, seq, thread } = parse(path);
+        goTo(roomId, seq, thread);
+      },
+    });
+  });
+  return () => {
+    isOver = true;
+    stop?.();
+  };
+}
 
 /** What does not come now is asked for again when it is opened, until it comes. */
 export function fetchParts(): void {

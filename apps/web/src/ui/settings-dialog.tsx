@@ -7,19 +7,31 @@ import {
   passwordPath,
   RegistrationMode,
 } from "@parley/client/browser";
-import { type FormEvent, useCallback, useEffect, useId, useState } from "react";
+import {
+  type FormEvent,
+  useCallback,
+  useEffect,
+  useId,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import {
   canNotify,
   chooseNotify,
+  keepQuiet,
   NOTIFY,
   type Notify,
   notifyChoice,
-} from "../chat/notifications.ts";
+  QUIET,
+  QUIET_ALWAYS,
+  type Quiet,
+  quietUntil,
+} from "../chat/notify-choice.ts";
 import { saveTellsTyping, tellsTyping } from "../chat/saved.ts";
 import { sayProblem } from "../text/problem-text.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
-import { fullTime, plainName } from "./format.ts";
+import { fullTime, momentName, plainName } from "./format.ts";
 import { Language } from "./language.tsx";
 import { Modal } from "./modal.tsx";
 
@@ -111,25 +123,67 @@ const NOTIFY_NAMES: Readonly<Record<Notify, PlainKey>> = {
 function Notifications() {
   const id = useId();
   const [choice, setChoice] = useState(notifyChoice);
+  const [isRefused, setRefused] = useState(false);
   if (!canNotify()) return null;
   return (
-    <div className="line">
-      <label htmlFor={id}>{t("settings.notify")}</label>{" "}
+    <>
+      <div className="line">
+        <label htmlFor={id}>{t("settings.notify")}</label>{" "}
+        <select
+          id={id}
+          value={choice}
+          onChange={(event) => {
+            const wanted = NOTIFY.find((one) => one === event.target.value) ?? "none";
+            void chooseNotify(wanted).then((now) => {
+              setChoice(now);
+              setRefused(now !== wanted);
+            });
+          }}
+        >
+          {NOTIFY.map((one) => (
+            <option key={one} value={one}>
+              {t(NOTIFY_NAMES[one])}
+            </option>
+          ))}
+        </select>
+        <QuietChoice />
+      </div>
+      {isRefused && <p role="alert">{t("settings.notifyRefused")}</p>}
+    </>
+  );
+}
+
+const QUIET_NAMES: Readonly<Record<Quiet, PlainKey>> = {
+  hour: "settings.quietHour",
+  morning: "settings.quietMorning",
+  always: "settings.quietAlways",
+};
+
+function QuietChoice() {
+  const id = useId();
+  const untilMs = useSyncExternalStore(quietUntil.subscribe, quietUntil.getSnapshot);
+  const isTimed = untilMs !== 0 && untilMs !== QUIET_ALWAYS;
+  return (
+    <>
+      <label htmlFor={id}>{t("settings.quiet")}</label>{" "}
       <select
         id={id}
-        value={choice}
-        onChange={(event) => {
-          const wanted = NOTIFY.find((one) => one === event.target.value) ?? "none";
-          void chooseNotify(wanted).then(setChoice);
-        }}
+        value={isTimed ? "on" : untilMs === 0 ? "off" : "always"}
+        onChange={(event) => keepQuiet(QUIET.find((one) => one === event.target.value))}
       >
-        {NOTIFY.map((one) => (
+        {isTimed && (
+          <option value="on">
+            {t("settings.quietUntil", { when: momentName(untilMs, Date.now()) })}
+          </option>
+        )}
+        <option value="off">{t("settings.quietOff")}</option>
+        {QUIET.map((one) => (
           <option key={one} value={one}>
-            {t(NOTIFY_NAMES[one])}
+            {t(QUIET_NAMES[one])}
           </option>
         ))}
       </select>
-    </div>
+    </>
   );
 }
 

@@ -1,7 +1,6 @@
 // The signed-in page: sidebar, room, and what opens above them.
 import type { Attachment, ParleyError } from "@parley/client/browser";
 import { Suspense, useEffect, useState } from "react";
-import { notifyOf } from "../chat/notifications.ts";
 import { type PlainKey, t } from "../text/t.ts";
 import { useAttention } from "./attention.ts";
 import { Boundary, DialogBoundary, WentWrong } from "./boundary.tsx";
@@ -13,6 +12,7 @@ import {
   fetchParts,
   MembersDialog,
   NewRoom,
+  notifyOf,
   PictureDialog,
   PinsDialog,
   SearchDialog,
@@ -23,7 +23,7 @@ import {
 import { Leftovers } from "./leftovers.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
-import { goTo, goToMessage, useRoute } from "./route.ts";
+import { goTo, useRoute } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { Welcome } from "./welcome.tsx";
 
@@ -56,7 +56,7 @@ export function Shell({ durability, onSignOut }: ShellProps) {
   useShortcuts(setDialog);
   useAttention();
   const chat = useChat();
-  useEffect(() => notifyOf(chat, goToMessage), [chat]);
+  useEffect(() => notifyOf(chat), [chat]);
   useEffect(fetchParts, []);
   const notice = useRoomRemoved(route.roomId);
   return (

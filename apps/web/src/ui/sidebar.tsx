@@ -1,11 +1,20 @@
 // Rooms and people, what is unread, and how the connection is.
 import type { Room } from "@parley/client/browser";
-import { memo, useMemo } from "react";
+import { memo, useMemo, useSyncExternalStore } from "react";
+import { keepQuiet, QUIET_ALWAYS, quietUntil } from "../chat/notify-choice.ts";
 import type { MarkedRooms } from "../chat/unread-marks.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { useChat, useMarkedRooms, useRooms, useShown } from "./chat-context.ts";
-import { compareNames, hueOf, isDirect, plainName, roomName, unreadOf } from "./format.ts";
+import {
+  compareNames,
+  hueOf,
+  isDirect,
+  momentName,
+  plainName,
+  roomName,
+  unreadOf,
+} from "./format.ts";
 import { HealthPill } from "./health-pill.tsx";
 import { RoomLink } from "./room-link.tsx";
 import type { Dialog } from "./shell.tsx";
@@ -80,6 +89,7 @@ export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarPr
         <Section title={t("sidebar.direct")} rooms={direct} {...lines} />
       </div>
       <footer>
+        <QuietLine />
         <HealthPill onOpen={() => onDialog("cluster")} />
         <div className="me">
           <span
@@ -101,6 +111,26 @@ export const Sidebar = memo(function Sidebar({ openRoomId, onDialog }: SidebarPr
     </nav>
   );
 });
+
+/** That nothing is told here, for as long as it is so. */
+function QuietLine() {
+  const untilMs = useSyncExternalStore(quietUntil.subscribe, quietUntil.getSnapshot);
+  if (untilMs === 0) return null;
+  return (
+    <p className="me do-not-disturb">
+      <span>
+        <span aria-hidden="true">🔕 </span>
+        {untilMs === QUIET_ALWAYS
+          ? t("sidebar.quiet")
+          : t("sidebar.quietUntil", { when: momentName(untilMs, Date.now()) })}
+      </span>
+      <span className="spacer" />
+      <button type="button" className="quiet" onClick={() => keepQuiet(undefined)}>
+        {t("sidebar.quietEnd")}
+      </button>
+    </p>
+  );
+}
 
 interface SectionProps {
   readonly title: string;

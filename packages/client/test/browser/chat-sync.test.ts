@@ -76,7 +76,11 @@ function chatNode(node: FakeNode, chat: { rooms: Room[]; messages: Message[]; re
 /** A page that is opened: paints from the cache, then goes on from it. */
 async function openPage(
   chat: { rooms: Room[]; messages: Message[]; revision: number },
-  options: { store?: ChatCacheStore; clusterId?: string } = {},
+  options: {
+    store?: ChatCacheStore;
+    clusterId?: string;
+    onListenerError?: (cause: unknown) => void;
+  } = {},
 ): Promise<Page> {
   const store = options.store ?? new IndexedDbCache(WHOSE);
   const contents = await store.open().catch(() => undefined);
@@ -99,6 +103,7 @@ async function openPage(
     clock,
     onProblem: ({ reason }) => problems.push(reason),
     onOtherCluster: (id) => foreign.push(id),
+    onListenerError: options.onListenerError,
   });
   const events: Event[] = [];
   const page: Page = {
@@ -171,6 +176,23 @@ test("P5: the first page loads the rooms and goes on from there; the next one pa
   expect(next.serving().session.requests).toEqual([]);
   expect(next.serving().session.hellos.at(-1)).toMatchObject({ afterRevision: 25 });
   expect((await next.sync.history(1, 0, 50)).messages.map(({ seq }) => seq)).toEqual([2, 3]);
+});
+
+test("P5: what listens and throws stops neither the others nor what comes next, and is reported", async () => {
+  const thrown: unknown[] = [];
+  const page = await openPage(chatOf(20, [room(1)]), {
+    onListenerError: (cause) => thrown.push(cause),
+  });
+  const heard: number[] = [];
+  page.sync.onEvents(() => {
+    throw new TypeError("Illegal constructor");
+  });
+  page.sync.onEvents((events) => heard.push(...events.map(({ revision }) => revision)));
+  await send(page, [posted(21, 1)], 21);
+  await send(page, [posted(22, 2)], 22);
+  expect(heard).toEqual([21, 22]);
+  expect(page.sync.cursor).toBe(22);
+  expect(thrown).toHaveLength(2);
 });
 
 test("back after 1,000 rooms × 1,000 messages: a RESYNC, and the sidebar from room summaries alone", async () => {
