@@ -2,6 +2,7 @@
 // (for Prometheus); for browsers the session, a WebSocket at `/session`.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import { isIP } from "node:net";
 import type { NodeTls } from "../tls/node-tls.ts";
 import type { SessionSockets } from "./session-socket.ts";
 import type { WebApp } from "./web-app.ts";
@@ -24,6 +25,7 @@ export interface HttpParts {
   readonly tls?: NodeTls | undefined;
 }
 
+const UNKNOWN_NAME = "no member of this cluster has that name";
 const CONNECTIONS_MAX = 1_024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -59,12 +61,30 @@ function answerWithWebApp(
   }
   if (!webApp.has(path)) return false;
   if (!sessions.isKnownHost(request.headers.host)) {
-    const error = "no member of this cluster has that name";
-    answer(response, 421, { error });
+    answer(response, 421, { error: UNKNOWN_NAME });
     return true;
   }
   webApp.answer(request, response, path, sessions.socketOrigins());
   return true;
+}
+
+/**
+ * A browser asks by a name that no member has, as a stranger's page does whose name leads here now (DNS rebinding): it could read the answer. On plain HTTP such a
+ * request looks like any other; but each browser says which languages its user reads, and programs that look after a node do not, so that they may use
+ * any name. An address is nobody's to rebind; what somebody typed (`none`) no page reads.
+ */
+function isRebound({ headers }: IncomingMessage, sessions: SessionSockets): boolean {
+  const { host, origin } = headers;
+  if (host === undefined || sessions.isKnownHost(host) || isAddress(host)) return false;
+  const site = headers["sec-fetch-site"];
+  if (site === "none") return false;
+  return origin !== undefined || site !== undefined || headers["accept-language"] !== undefined;
+}
+
+/** Of an IP address, or of this machine. */
+function isAddress(host: string): boolean {
+  const name = host.replace(/:\d+$/, "");
+  return name === "localhost" || isIP(name.replace(/^\[|\]$/g, "")) !== 0;
 }
 
 function handle(request: IncomingMessage, response: ServerResponse, parts: HttpParts): void {
@@ -74,6 +94,10 @@ function handle(request: IncomingMessage, response: ServerResponse, parts: HttpP
     response.setHeader("allow", "GET, HEAD");
     response.setHeader("connection", "close");
     answer(response, 405, { error: "only GET is served here" });
+    return;
+  }
+  if (isRebound(request, parts.sessions)) {
+    answer(response, 421, { error: UNKNOWN_NAME });
     return;
   }
   const [path = "/"] = (request.url ?? "/").split("?", 1);
