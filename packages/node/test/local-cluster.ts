@@ -124,6 +124,8 @@ export class LocalCluster {
   readonly #tuning: NodeTuning;
   /** By id; 0 where none is said. */
   readonly priorities = new Map<number, number>();
+  /** By id, what its program knows; the newest where none is said. */
+  readonly stateVersions = new Map<number, number>();
   /** Ids of those that are witnesses. */
   readonly witnesses: ReadonlySet<number>;
 
@@ -161,6 +163,7 @@ export class LocalCluster {
         join: join.map((one) => `node-${one}:1`),
         isWitness: this.witnesses.has(id),
         priority: this.priorities.get(id) ?? 0,
+        stateVersion: this.stateVersions.get(id),
         tuning: this.#tuning,
         statusRequiresLogin: false,
         operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),

@@ -1,8 +1,11 @@
 // P8 and P9 on real time: servers come, go, and lose their disks while the cluster is written to.
 
+import { STATE_VERSION } from "@parley/chat";
 import type { NodeTuning } from "@parley/node";
 import {
   AddServerRequest,
+  AddServerResponse,
+  BootstrapState,
   CreateRoomRequest,
   CreateRoomResponse,
   DemoteServerRequest,
@@ -10,6 +13,10 @@ import {
   HistoryResponse,
   MemberRole,
   type OperationName,
+  ParleyError,
+  PeerFrame,
+  PeerHello,
+  PROTOCOL_VERSION,
   PromoteServerRequest,
   RegisterRequest,
   RegisterResponse,
@@ -205,6 +212,21 @@ describe("P8: growing", () => {
     expect(cluster.fatal).toEqual([]);
   });
 
+  test("asked again, an addition goes on, also when the server votes already", async () => {
+    await boot(3);
+    const added = add(1, 4);
+    await cluster.start(4, [1]);
+    await added;
+    await add(2, 4);
+    await until(async () => (await votersSeenBy(2)).includes(4), "its promotion");
+    const { term } = await statusOf(2);
+    const answer = AddServerResponse.decode(await add(2, 4));
+    expect(answer.member).toMatchObject({ id: 4, role: MemberRole.MEMBER_ROLE_VOTER });
+    expect(await votersSeenBy(2)).toEqual([1, 2, 3, 4]);
+    expect((await statusOf(2)).members.map(({ raftId }) => raftId)).toEqual([1, 2, 3, 4]);
+    expect((await statusOf(2)).term).toBe(term);
+  });
+
   test("a learner serves and never votes, until it is promoted; demoted, it is one again", async () => {
     await boot(3);
     const chatter = await Chatter.start();
@@ -225,7 +247,14 @@ describe("P8: growing", () => {
   test("what can't be done is refused, and says what to do next", async () => {
     await boot(3);
     const leader = await cluster.leader();
-    await expect(add(1, 2)).rejects.toMatchObject({ reason: "ID_EXISTS" });
+    const elsewhere = AddServerRequest.encode({ id: 2, address: "node-9:1", learner: false });
+    await expect(
+      cluster.services(1).cluster.addServer(elsewhere.finish(), asOperator()),
+    ).rejects.toMatchObject({ reason: "ID_EXISTS", message: expect.stringMatching(/node-2:1/) });
+    await expect(add(1, 2, { learner: true })).rejects.toMatchObject({
+      reason: "ID_EXISTS",
+      message: expect.stringMatching(/a voter .*parley demote 2/),
+    });
     const twice = AddServerRequest.fromPartial({ id: 9, address: "node-2:1" });
     const bytes = AddServerRequest.encode(twice).finish();
     await expect(cluster.services(1).cluster.addServer(bytes, asOperator())).rejects.toMatchObject({
@@ -284,6 +313,92 @@ describe("P8: growing", () => {
     await stranger.leader();
     await expect(add(1, 8)).rejects.toMatchObject({ reason: "WRONG_CLUSTER" });
     await stranger.close();
+  });
+});
+
+describe("another version of the program", () => {
+  /** Plays a server at the address that `add` gives `id`, which answers every frame with this one. */
+  function answering(id: number, frame: Partial<PeerFrame>): void {
+    const bytes = PeerFrame.encode(PeerFrame.fromPartial(frame)).finish();
+    cluster.network.transport(`node-${id}:1`).listen((link) => ({
+      onFrame: () => void link.send(bytes),
+      onEnd: () => {},
+      onDrain: () => {},
+    }));
+  }
+
+  test.each([
+    ["older", PROTOCOL_VERSION - 1],
+    ["newer", PROTOCOL_VERSION + 1],
+  ])("a server whose peer protocol is %s is not added, and both say so", async (_, foreign) => {
+    await boot(3);
+    const refusal = { reason: "PROTOCOL_VERSION", message: expect.stringMatching(/same version/) };
+    // One that answers with its hello, and one that refuses the caller's.
+    const hello = PeerHello.fromPartial({
+      protocolVersion: foreign,
+      nodeId: 4,
+      serverUuid: "4",
+      bootstrapState: BootstrapState.BOOTSTRAP_STATE_FRESH,
+      address: "node-4:1",
+    });
+    answering(4, { hello });
+    await expect(add(1, 4)).rejects.toMatchObject(refusal);
+    const error = new ParleyError("PROTOCOL_VERSION", "run the same version of Parley on both");
+    answering(5, { error: error.toWire() });
+    await expect(add(1, 5)).rejects.toMatchObject(refusal);
+    // Started first, it is told when it asks.
+    cluster.network.tamper = (_target, bytes) => {
+      const frame = PeerFrame.decode(bytes);
+      if (frame.hello?.nodeId !== 6) return undefined;
+      const said = { ...frame.hello, protocolVersion: foreign };
+      return PeerFrame.encode({ ...frame, hello: said }).finish();
+    };
+    cluster.start(6, [1]).catch(() => {});
+    await until(
+      () => cluster.said(6).some((line) => line.includes(`speaks peer protocol ${foreign}`)),
+      "what it is told",
+    );
+    expect(await votersSeenBy(1)).toEqual([1, 2, 3]);
+    expect((await statusOf(1)).members).toHaveLength(3);
+  });
+
+  test("a program that is too old for the state is neither added nor taken back with an empty disk", async () => {
+    await boot(3);
+    await until(
+      async () => (await statusOf(1)).stateVersion === STATE_VERSION,
+      "the state's version to rise",
+    );
+    cluster.stateVersions.set(4, STATE_VERSION - 1);
+    cluster.start(4, [1]).catch(() => {});
+    await expect(add(1, 4)).rejects.toMatchObject({
+      reason: "TOO_OLD",
+      message: expect.stringMatching(/Server 4 .*start the newer Parley there/),
+    });
+    const wiped = (await cluster.leader()) === 3 ? 2 : 3;
+    await cluster.kill(wiped);
+    cluster.disks.delete(wiped);
+    cluster.stateVersions.set(wiped, STATE_VERSION - 1);
+    cluster.start(wiped).catch(() => {});
+    await until(
+      () => cluster.said(wiped).some((line) => line.includes("start the newer Parley there")),
+      "the refusal",
+    );
+    expect((await statusOf(1)).members.map(({ raftId }) => raftId)).toEqual([1, 2, 3]);
+    // With the newer program both come in.
+    for (const id of [4, wiped]) {
+      await cluster.kill(id);
+      cluster.stateVersions.delete(id);
+    }
+    await cluster.start(wiped);
+    await until(async () => {
+      const { members } = await statusOf(1);
+      const member = members.find(({ id }) => id === wiped);
+      return (member?.raftId ?? 0) > 3 && member?.role === MemberRole.MEMBER_ROLE_VOTER;
+    }, "the wiped one to vote again");
+    const added = add(1, 4);
+    await Promise.all([cluster.start(4, [1]), added]);
+    await until(async () => (await votersSeenBy(1)).length === 4, "four voters");
+    expect(cluster.fatal).toEqual([]);
   });
 });
 

@@ -156,6 +156,7 @@ async function follow(
 ): Promise<StatusResponse> {
   const progress = new CatchUp();
   let answeredMs = performance.now();
+  let isIntroduced = false;
   for (;;) {
     let status: StatusResponse;
     try {
@@ -176,6 +177,10 @@ async function follow(
     const leader = status.members.find((one) => one.id === status.leaderId);
     const text = progress.describe(member, leader?.commitIndex ?? 0, performance.now());
     if (learner && progress.isCaughtUp) return status;
+    if (!isIntroduced) {
+      say(`server ${id} is a learner and catches up; interrupting this does not stop it`);
+      isIntroduced = true;
+    }
     say(text);
     await pause();
   }
@@ -193,7 +198,6 @@ async function addServer(
   };
   const request = { id, address: addressOf(address), learner: flags.learner };
   await add(from, request, flags.wait * 1_000, say);
-  say(`server ${id} is a learner and catches up; interrupting this does not stop it`);
   const status = await follow(from, id, flags.learner, say);
   const role = flags.learner ? "a read replica, and has caught up" : "a voter";
   output(

@@ -37,7 +37,7 @@ import {
   planReplace,
   type Situation,
 } from "./change-plan.ts";
-import { encodeContext, isJoint, isVoter, isWitness, serverOfNode } from "./membership.ts";
+import { encodeContext, isJoint, isWitness, serverOfNode } from "./membership.ts";
 import type { Roster } from "./roster.ts";
 import type { StateVersions } from "./state-versions.ts";
 
@@ -186,15 +186,14 @@ export class MembershipOffice implements LeaderOffice {
   }
 
   #answerAdd({ id, address, learner }: AddServerRequest, changeId: string): LeaderAnswer {
-    const { membership } = this.#roster;
     const role = learner ? MemberRole.MEMBER_ROLE_LEARNER : MemberRole.MEMBER_ROLE_VOTER;
-    const existing = serverOfNode(membership, id);
+    const existing = this.#roster.servers().find(({ nodeId }) => nodeId === id);
     if (existing !== undefined) {
-      const goesOn =
-        existing.address === address &&
-        (existing.role === role || (isWitness(existing) && !learner)) &&
-        !isVoter(membership, existing.raftId);
-      return goesOn ? { kind: "done" } : refused(idExists(existing, membership.voters));
+      // Asked again, perhaps after it was promoted, or because an answer was lost.
+      const isWished = existing.role === role || (isWitness(existing) && !learner);
+      return existing.address === address && isWished
+        ? { kind: "done" }
+        : refused(idExists(existing, address));
     }
     const neighbour = this.#roster.servers().find((server) => server.address === address);
     if (neighbour !== undefined) {
@@ -577,14 +576,18 @@ function refused(error: ParleyError): LeaderAnswer {
   return { kind: "refused", error };
 }
 
-function idExists(server: ServerRecord, voters: readonly number[]) {
-  const { nodeId, raftId, address } = server;
-  const votes = voters.includes(raftId) ? "a voter" : "a learner";
-  const role = isWitness(server) ? "a witness" : votes;
+/** A server with this id is there already, at another address or in another role than was wished. */
+function idExists(server: ServerRecord, wishedAddress: string) {
+  const { nodeId, role, address } = server;
+  const isLearner = role === MemberRole.MEMBER_ROLE_LEARNER;
+  const is = isWitness(server) ? "a witness" : isLearner ? "a learner" : "a voter";
+  const next =
+    address === wishedAddress && !isWitness(server)
+      ? `\`parley ${isLearner ? "promote" : "demote"} ${nodeId}\` changes what it is.`
+      : "choose another id. (`parley remove-server` frees the id.)";
   return new ParleyError(
     "ID_EXISTS",
-    `Server ${nodeId} is ${role} of the cluster already, at ${address}: choose another id. ` +
-      "(`parley promote` and `parley demote` change what it is; `parley remove-server` frees the id.)",
+    `Server ${nodeId} is ${is} of the cluster already, at ${address}: ${next}`,
   );
 }
 
