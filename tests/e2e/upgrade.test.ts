@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { STATE_VERSION } from "@parley/chat";
 import { ParleyClient } from "@parley/client";
 import { grpcCarrier } from "@parley/client/grpc";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Crowd } from "../harness/crowd.ts";
 import { until } from "../harness/dev-cluster.ts";
-import { freePort, JoiningServer } from "../harness/joining.ts";
+import { freePort, JoiningServer, parley } from "../harness/joining.ts";
 import { OLDER_PROGRAM, ServerProcess } from "../harness/server-process.ts";
 import { statusOf } from "../harness/status.ts";
 import { verify } from "../harness/verify.ts";
@@ -32,6 +32,7 @@ afterEach(async ({ task }) => {
   await Promise.all([...servers, late].map((server) => server.kill()));
   await late.destroy();
   rmSync(dir, { recursive: true, force: true });
+  vi.unstubAllEnvs();
 });
 
 function args(at: number): readonly string[] {
@@ -113,4 +114,17 @@ test("a newer program comes to one server after the other; what it brings is the
   expect(servers[4]?.says("it is too old, start the newer one")).toBe(true);
   servers[4]?.run(args(4));
   await settled(4);
+
+  vi.stubEnv("PARLEY_OPERATOR_TOKEN", crowd.token);
+  const add = ["add-server", addresses[0] ?? "", "6", `127.0.0.1:${await freePort()}`] as const;
+  late.start(addresses, OLDER_PROGRAM);
+  const refused = await parley(...add, "--wait", "120");
+  expect(refused, refused.output).toMatchObject({ code: 1 });
+  expect(refused.output).toContain("TOO_OLD");
+  expect(refused.output).toContain("start the newer Parley there");
+  expect((await statusOf(addresses[0] ?? ""))?.members).toHaveLength(SIZE);
+  await late.stop();
+  late.start(addresses);
+  const added = await parley(...add, "--wait", "120");
+  expect(added, added.output).toMatchObject({ code: 0 });
 });

@@ -46,8 +46,9 @@ export class JoiningServer extends ServerProcess {
     this.id = id;
   }
 
-  start(join: readonly string[]): void {
-    this.run(["--id", String(this.id), "--join", join.join(","), "--data", this.dir]);
+  /** `env`: see ServerProcess. */
+  start(join: readonly string[], env: Readonly<Record<string, string>> = {}): void {
+    this.run(["--id", String(this.id), "--join", join.join(","), "--data", this.dir], env);
   }
 
   async destroy(): Promise<void> {

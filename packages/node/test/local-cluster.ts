@@ -1,6 +1,7 @@
 // Real nodes in one process on real time, over a transport of function calls: enough to try the
 // driver without sockets. Faults and virtual time are the simulator's business.
 import { createHash, randomBytes } from "node:crypto";
+import { STATE_VERSION } from "@parley/chat";
 import {
   type ConfiguredNode,
   DEFAULT_TUNING,
@@ -163,7 +164,7 @@ export class LocalCluster {
         join: join.map((one) => `node-${one}:1`),
         isWitness: this.witnesses.has(id),
         priority: this.priorities.get(id) ?? 0,
-        stateVersion: this.stateVersions.get(id),
+        stateVersion: this.stateVersions.get(id) ?? STATE_VERSION,
         tuning: this.#tuning,
         statusRequiresLogin: false,
         operatorTokenHash: sha256(new TextEncoder().encode(OPERATOR_TOKEN)),
