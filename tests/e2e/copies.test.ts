@@ -1,11 +1,16 @@
 // A follower that was away while the log went on without it comes back through a copy of the chat file; a backup
 // becomes a new cluster. Real processes, real sockets, kill -9.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { STATE_VERSION } from "@parley/chat";
+import { ParleyClient } from "@parley/client";
+import { grpcCarrier } from "@parley/client/grpc";
+import { RoomVisibility } from "@parley/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { changeOneRow, damageMessagesPage } from "../harness/chat-file.ts";
 import { Crowd } from "../harness/crowd.ts";
 import { DevCluster, until } from "../harness/dev-cluster.ts";
 import { DirectNode } from "../harness/direct-node.ts";
@@ -79,14 +84,21 @@ describe("copies of the chat file", () => {
       "the log to go on without it",
     );
     await running.restart(away);
-    const isReceiving = () =>
+    const isInstalled = () =>
       logOf(running, away).includes("a copy of the chat file was installed");
-    // Once more in the middle of it, or wherever it is then.
+    // Once more in the middle of it.
     const sentBefore = talkers.sent;
+    const incoming = `${running.node(away).db_path}-incoming`;
+    await until(
+      () => existsSync(incoming) && statSync(incoming).size > 0,
+      "the copy to begin to come",
+      120_000,
+    );
     running.kill(away);
     await running.waitDead(away);
+    expect(isInstalled()).toBe(false);
     await running.restart(away);
-    await until(isReceiving, "the copy to be installed", 120_000);
+    await until(isInstalled, "the copy to be installed", 120_000);
     await until(async () => {
       const [own, other] = [await appliedIndex(running, away), await appliedIndex(running, leader)];
       return own > 0 && other - own < 200;
@@ -106,6 +118,118 @@ describe("copies of the chat file", () => {
     expect(talkers.errors).toEqual([]);
     const status = parley("status", "--server", running.addresses.join(","));
     expect(status.text).toMatch(/KiB|MiB/);
+  });
+
+  test("P7, P9: a leader whose chat file is damaged can't give a copy: it hands over and stops, and comes back with another's", {
+    timeout: 300_000,
+  }, async () => {
+    const running = await DevCluster.start(3, undefined, SHORT_LOG);
+    cluster = running;
+    const talkers = await Crowd.gather({
+      servers: running.addresses,
+      writers: 3,
+      subscribers: 1,
+      rooms: 2,
+    });
+    crowd = talkers;
+    const leader = await leaderOf(running);
+    const away = leader === 1 ? 2 : 1;
+    const before = await appliedIndex(running, away);
+    running.kill(away);
+    await running.waitDead(away);
+    await until(
+      async () => (await compactedIndex(running, leader)) > before + 400,
+      "the log to go on without it",
+    );
+    // Nobody reads the page until a copy is made.
+    await talkers.finishWriting();
+    damageMessagesPage(running.node(leader).db_path);
+    await running.restart(away);
+    await running.waitDead(leader);
+    expect(logOf(running, leader)).toMatch(/this node stops: .*the chat file is damaged/);
+    expect(logOf(running, leader)).toContain("handing leadership over");
+    await until(
+      () => logOf(running, away).includes("a copy of the chat file was installed"),
+      "another leader's copy to be installed",
+      120_000,
+    );
+    await running.restart(leader);
+    await until(
+      async () => (await statusOf(running.node(leader).grpc))?.hasQuorum === true,
+      "the damaged one to serve again",
+      120_000,
+    );
+    expect(logOf(running, leader)).toContain("it is put aside and made again");
+    await sameStateEverywhere(running);
+    for (const id of [leader, away]) {
+      const direct = new DirectNode(running.node(id).grpc, talkers.token);
+      for (const roomId of talkers.roomIds) {
+        const history = await direct.wholeHistory(roomId);
+        const said = talkers.acknowledged.filter((one) => one.roomId === roomId);
+        expect(checkHistory(history, said, `node ${id}`)).toEqual([]);
+      }
+      direct.close();
+    }
+  });
+
+  test("verify tells which node's tables are damaged, and that the nodes differ, with exit code 1", {
+    timeout: 300_000,
+  }, async () => {
+    const running = await DevCluster.start(3);
+    cluster = running;
+    const servers = running.addresses.join(",");
+    const editor = new ParleyClient({ servers: [...running.addresses], carrier: grpcCarrier() });
+    await editor.start();
+    await editor.register({ username: "editor", password: "a long password" });
+    const { room } = await editor.call("createRoom", {
+      name: "lobby",
+      visibility: RoomVisibility.ROOM_VISIBILITY_PUBLIC,
+    });
+    const roomId = room?.id ?? 0;
+    const seq = (await editor.send(roomId, "helo")).message?.seq ?? 0;
+    await until(
+      async () => (await statusOf(running.node(1).grpc))?.stateVersion === STATE_VERSION,
+      "messages to be editable",
+    );
+    await sameStateEverywhere(running);
+    const sound = parley("verify", "--deep", "--server", servers);
+    expect(sound, sound.text).toMatchObject({ code: 0 });
+    expect(sound.text).toMatch(/^all 3 nodes hold the same state at revision \d+$/m);
+
+    // Behind a running node's back; one that starts would find it, and make its tables again.
+    const changed = 2;
+    changeOneRow(
+      running.node(changed).db_path,
+      "UPDATE messages SET body = 'hell' WHERE room_id = ? AND seq = ?",
+      roomId,
+      seq,
+    );
+    const shallow = parley("verify", "--server", servers);
+    expect(shallow, shallow.text).toMatchObject({ code: 0 });
+    const deep = parley("verify", "--deep", "--server", servers);
+    expect(deep, deep.text).toMatchObject({ code: 1 });
+    expect(deep.text).toMatch(/^n1 .*tables: sound$/m);
+    expect(deep.text).toMatch(/^n2 .*tables: DAMAGED$/m);
+    expect(deep.text).toMatch(/^n3 .*tables: sound$/m);
+    const json = parley("verify", "--deep", "--json", "--server", servers);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.text)).toMatchObject({ equal: true, sound: false });
+
+    // What is made of the row from now on is something else there.
+    await editor.call("edit", { roomId, seq, body: "hello", expectedVersion: 0 });
+    await editor.close();
+    const differing = parley("verify", "--server", servers);
+    expect(differing, differing.text).toMatchObject({ code: 1 });
+    expect(differing.text).toMatch(/^the nodes DIFFER at revision \d+$/m);
+
+    // Started again it finds the damage, and has the others' state.
+    running.kill(changed);
+    await running.waitDead(changed);
+    await running.restart(changed);
+    await sameStateEverywhere(running);
+    expect(logOf(running, changed)).toContain("it is put aside and made again");
+    const mended = parley("verify", "--deep", "--server", servers);
+    expect(mended, mended.text).toMatchObject({ code: 0 });
   });
 
   test("a live backup becomes a new cluster with the same chat; verify finds all nodes equal", {

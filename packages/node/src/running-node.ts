@@ -14,6 +14,7 @@ import type { Snapshot, Unavailable } from "@parley/raft";
 import { ClusterObserver } from "./cluster-view.ts";
 import type { NodeConfig } from "./config.ts";
 import { CopyExchange } from "./copies/copy-exchange.ts";
+import type { ChatFileDamaged } from "./copies/copy-ports.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { LeaderRequests } from "./leader-requests.ts";
 import { Admissions } from "./membership/admissions.ts";
@@ -64,6 +65,9 @@ const HOUSEKEEPING_MS = 50;
 const DISK_STALL_MS = 1_000;
 /** All disks may be nearly full, and then leadership must not go round and round. */
 const LOW_DISK_HAND_OVER_MS = 10_000;
+
+/** How long a node whose chat file is damaged may take to hand over and to answer its clients. */
+const DAMAGED_GRACE_MS = 3_000;
 
 /** How long a removed server's clients may take to get their answers. */
 const REMOVED_GRACE_MS = 2_000;
@@ -233,7 +237,9 @@ export class RunningNode implements Replica {
       dataFloor: Number.isFinite(this.#driver.dataFloor) ? this.#driver.dataFloor : 0,
       copies: this.copies.shelf.usage,
     }));
-    this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports);
+    this.copies = new CopyExchange(this.#driver, mesh, roster, cache, tuning, ports, (error) =>
+      this.#chatDamaged(error, cache.compactedIndex, fatal),
+    );
     this.#compaction = new LogCompaction(
       cache,
       tuning,
@@ -438,6 +444,39 @@ export class RunningNode implements Replica {
     await this.services.chat.close(Math.max(0, deadline - clock.monotonicMs()));
     await this.#until(deadline, () => this.#driver.isQuiet);
     this.halt();
+  }
+
+  /**
+   * The chat file is damaged, and nobody can get a copy of it from here: this node stops as it does when it reads what is damaged, but hands
+   * leadership over before. Started again it puts the file aside and gets a copy from the others. So it goes on
+   * as long as no other node could give it one.
+   */
+  #chatDamaged(
+    error: ChatFileDamaged,
+    compactedIndex: number,
+    fatal: (error: unknown) => void,
+  ): void {
+    if (this.#stopping || this.#removed || !this.#isReplaceable(compactedIndex)) return;
+    this.#ports.logger.error({ event: "damaged" }, `this node stops: ${error.message}`);
+    this.stop(DAMAGED_GRACE_MS).then(() => fatal(error), fatal);
+  }
+
+  /** Another node with the chat leads, or can: one that the log still catches up. */
+  #isReplaceable(compactedIndex: number): boolean {
+    const { raft } = this.#driver;
+    if (raft.state !== "StateLeader") {
+      return raft.lead !== 0 && !this.#roster.isWitness(raft.lead);
+    }
+    const { voters } = this.#roster.membership;
+    return [...raft.status().progress].some(
+      ([id, { match }]) =>
+        id !== raft.id &&
+        voters.includes(id) &&
+        !this.#roster.isWitness(id) &&
+        this.#contacts.isLive(id) &&
+        this.#mesh.isUp(id) &&
+        match > compactedIndex,
+    );
   }
 
   /** Stops at once; what waits is told. */

@@ -125,6 +125,83 @@ async function leaveBehind(): Promise<{
   return { token, roomId, away, leader, said };
 }
 
+/** From now on one entry of the node's log reads as damaged, as the log on disk says it. */
+function damageEntry(id: number, damagedIndex: number): void {
+  const log = cluster.disks.get(id)?.log;
+  if (log === undefined) throw new Error("no disk");
+  const read = log.read.bind(log);
+  const found = `the log entry at index ${damagedIndex} is damaged`;
+  Object.assign(log, {
+    read: async (lo: number, hi: number, bytesMax: number) => {
+      const entries = await read(lo, hi, bytesMax);
+      const isIn = entries.some(({ index }) => index === damagedIndex);
+      return isIn ? { damagedIndex, found } : entries;
+    },
+  });
+}
+
+describe("a damaged log entry", () => {
+  test("on a follower: it is named, what it did stays, and the log begins after it", async () => {
+    await boot({ ...SHORT_LOG, logEntriesMax: 10_000 });
+    const leader = await cluster.leader();
+    const follower = leader === 1 ? 2 : 1;
+    const token = await signUp(leader);
+    const roomId = await makeRoom(leader, token);
+    const said = ["first", "second", "third"];
+    const revisions: number[] = [];
+    for (const text of said) revisions.push(await send(leader, token, roomId, text));
+    await caughtUp(follower);
+    await cluster.kill(follower);
+    const damaged = revisions[1] ?? 0;
+    damageEntry(follower, damaged);
+    await cluster.start(follower);
+    await until("it is named", () => logged(follower, "a log entry is damaged") === 1);
+    await until(
+      "the log begins after it",
+      () => logged(follower, `the log was compacted {"from":0,"to":${damaged}}`) === 1,
+    );
+    said.push("fourth");
+    const last = await send(follower, token, roomId, "fourth");
+    expect(await bodies(follower, token, roomId, last)).toEqual(said);
+    // It leads with what it has.
+    await cluster.kill(leader);
+    const next = await cluster.leader();
+    said.push("fifth");
+    await send(next, token, roomId, "fifth");
+    expect(await bodies(follower, token, roomId, last + 1)).toEqual(said);
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  test("on a leader: the follower that needs it gets a copy instead", async () => {
+    // So small a cache that older entries are read from the disk.
+    const tuning = { ...SHORT_LOG, logEntriesMax: 10_000, logCacheBytesMax: 2_000 };
+    await boot(tuning);
+    const leader = await cluster.leader();
+    const away = leader === 1 ? 2 : 1;
+    const token = await signUp(leader);
+    const roomId = await makeRoom(leader, token);
+    const said = ["before"];
+    await send(leader, token, roomId, "before");
+    await caughtUp(away);
+    await cluster.kill(away);
+    let damaged = 0;
+    for (let at = 0; at < 120; at += 1) {
+      const text = `m${at}`;
+      said.push(text);
+      const revision = await send(leader, token, roomId, text);
+      if (at === 10) damaged = revision;
+    }
+    damageEntry(leader, damaged);
+    await cluster.start(away);
+    await until("it is named", () => logged(leader, "a log entry is damaged") === 1);
+    await until("the copy is installed", () => logged(away, "was installed") > 0);
+    await caughtUp(away);
+    expect(await bodies(away, token, roomId, 0)).toEqual(said);
+    expect(logged(leader, `the log was compacted {"from":0,"to":${damaged}}`)).toBe(1);
+    expect(cluster.fatal).toEqual([]);
+  });
+});
+
 describe("copies of the chat file", () => {
   test("P1, P5: a follower far behind comes back through a copy, with sends going on", async () => {
     await boot();
@@ -219,5 +296,53 @@ describe("copies of the chat file", () => {
     await caughtUp(away);
     expect(await bodies(away, token, roomId, 0)).toEqual(said);
     expect(cluster.fatal).toEqual([]);
+  });
+
+  test("P9: a leader of whose damaged chat file no copy can be made hands over and stops; started again, it fetches one", async () => {
+    await boot();
+    const { token, roomId, away, leader, said } = await leaveBehind();
+    const damaged = cluster.disks.get(leader);
+    if (damaged === undefined) throw new Error("no disk");
+    damaged.chatDisk.db.exec("UPDATE messages SET body = 'something else' WHERE seq = 60");
+    await cluster.start(away);
+    await until("the leader stops", () => cluster.fatal.length > 0);
+    expect(cluster.fatal).toMatchObject([{ kind: "corrupt" }]);
+    expect(logged(leader, "handing leadership over")).toBe(1);
+    expect(logged(leader, "this node stops")).toBe(1);
+    await cluster.kill(leader);
+    await damaged.log.close();
+    const next = await cluster.leader();
+    expect(next).not.toBe(leader);
+    await until("the copy is installed", () => logged(away, "was installed") > 0);
+    await send(next, token, roomId, "after");
+    said.push("after");
+    // Its store finds the damage, and puts the file aside.
+    cluster.disks.set(leader, { ...damaged, chatDisk: new MemoryChatDisk() });
+    await cluster.start(leader);
+    for (const id of [away, leader]) {
+      await caughtUp(id);
+      expect(await bodies(id, token, roomId, 0)).toEqual(said);
+    }
+    expect(cluster.fatal).toHaveLength(1);
+  });
+
+  test("a damaged chat file is no reason to stop while nobody else could give a copy", async () => {
+    await boot();
+    const { token, roomId, away, leader, said } = await leaveBehind();
+    const third = [1, 2, 3].find((id) => id !== away && id !== leader) ?? 0;
+    cluster.disks
+      .get(leader)
+      ?.chatDisk.db.exec("UPDATE messages SET body = 'something else' WHERE seq = 60");
+    await cluster.kill(third);
+    cluster.start(away).catch(() => {});
+    await until("the attempt", () => logged(leader, "making a copy of the chat file failed") > 0);
+    expect(logged(leader, "this node stops")).toBe(0);
+    expect(cluster.fatal).toEqual([]);
+    await cluster.start(third);
+    await until("the leader stops", () => cluster.fatal.length > 0);
+    expect(logged(leader, "handing leadership over")).toBe(1);
+    await cluster.kill(leader);
+    await until("the copy is installed", () => logged(away, "was installed") > 0);
+    expect(await bodies(third, token, roomId, 0)).toEqual(said);
   });
 });

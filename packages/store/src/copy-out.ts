@@ -10,11 +10,12 @@ import type { CopyHead } from "@parley/node/ports";
 import {
   type ChatEngine,
   type ChatEngineModule,
+  ChatFileDamage,
   verifyHash,
   verifyStructure,
 } from "./chat-file.ts";
 import { decodeConfState } from "./conf-state-codec.ts";
-import { StorageError } from "./errors.ts";
+import { isSqliteDamage, StorageError } from "./errors.ts";
 import { copyPath, removeWithSidecars, syncDirectoryOf } from "./files.ts";
 
 const BLOCK_BYTES = 1024 * 1024;
@@ -27,7 +28,10 @@ export interface VerifiedCopy {
   readonly stateHash: string;
 }
 
-/** Makes the copy `copyId` of the chat file and verifies it. A failure leaves nothing behind. */
+/**
+ * Makes the copy `copyId` of the chat file and verifies it. A failure leaves nothing behind; it is of the kind "corrupt" when the chat
+ * file itself is damaged.
+ */
 export function makeCopy(
   dbPath: string,
   chatFile: string,
@@ -57,6 +61,10 @@ export function makeCopy(
     return { copyId, bytes, sha256, ...verified };
   } catch (cause) {
     removeWithSidecars(path);
+    if (cause instanceof ChatFileDamage || isSqliteDamage(cause)) {
+      const found = `${chatFile}: the chat file is damaged, found while a copy was made: ${cause.message}`;
+      throw new StorageError("corrupt", chatFile, found);
+    }
     throw StorageError.from(cause, path, "making a copy of the chat file");
   }
 }

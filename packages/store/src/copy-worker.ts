@@ -5,7 +5,7 @@ import { wholeBuffer } from "./bytes.ts";
 import type { ChatEngineModule } from "./chat-file.ts";
 import { IncomingCopy } from "./copy-in.ts";
 import { makeCopy, OutgoingCopies } from "./copy-out.ts";
-import { StorageError } from "./errors.ts";
+import { StorageError, type StorageErrorData } from "./errors.ts";
 import type { CloseRequest, WorkerReply, WorkerRequest } from "./worker-link.ts";
 
 export interface CopyWorkerData {
@@ -36,6 +36,11 @@ export type CopyRequest =
   | { readonly kind: "discard" }
   | { readonly kind: "give"; readonly head: CopyHead; readonly target: string };
 
+/** What "make" is answered with: a damaged chat file is no failure of the copy's. */
+export type MadeCopy =
+  | { readonly kind: "made"; readonly head: CopyHead }
+  | { readonly kind: "damaged"; readonly error: StorageErrorData };
+
 if (parentPort === null) throw new Error("copy-worker.ts runs as a worker thread");
 const port = parentPort;
 const { dbPath, module, pagesMax } = workerData as CopyWorkerData;
@@ -49,7 +54,7 @@ port.on("message", ({ id, body }: WorkerRequest<CopyRequest | CloseRequest>) => 
     reply({ id, value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
   } catch (cause) {
     const error = StorageError.from(cause, dbPath, `a copy's ${body.kind}`);
-    // Whatever happens to a copy is no reason for the node to stop: "invalid" harms nobody else.
+    // Whatever happens to a copy is no reason for this thread to take no more requests: "invalid" harms nobody else.
     reply({ id, error: { ...error.toData(), kind: "invalid" } });
   }
   if (body.kind === "close") port.close();
@@ -58,7 +63,7 @@ port.on("message", ({ id, body }: WorkerRequest<CopyRequest | CloseRequest>) => 
 function handle(body: CopyRequest | CloseRequest): unknown {
   switch (body.kind) {
     case "make":
-      return makeCopy(dbPath, body.chatFile, body.copyId, engineModule, pagesMax);
+      return made(body.copyId, body.chatFile);
     case "read":
       return wholeBuffer(outgoing.read(body.copyId, body.offset, body.length));
     case "remove":
@@ -82,6 +87,17 @@ function handle(body: CopyRequest | CloseRequest): unknown {
       outgoing.close();
       incoming.close();
       return undefined;
+  }
+}
+
+function made(copyId: string, chatFile: string): MadeCopy {
+  try {
+    return { kind: "made", head: makeCopy(dbPath, chatFile, copyId, engineModule, pagesMax) };
+  } catch (cause) {
+    if (cause instanceof StorageError && cause.kind === "corrupt") {
+      return { kind: "damaged", error: cause.toData() };
+    }
+    throw cause;
   }
 }
 

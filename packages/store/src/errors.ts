@@ -81,8 +81,17 @@ const SQLITE_LOCKED = 6;
 const SQLITE_NOMEM = 7;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
+const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
+const SQLITE_NOTADB = 26;
+
+/** Whether SQLite says that what is in a file makes no sense. */
+export function isSqliteDamage(cause: unknown): cause is Error {
+  if (!(cause instanceof Error) || !("errcode" in cause)) return false;
+  const code = typeof cause.errcode === "number" ? cause.errcode & 0xff : 0;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+}
 
 function kindOf(cause: unknown): StorageErrorKind {
   if (typeof cause !== "object" || cause === null) return "defect";

@@ -22,6 +22,11 @@ export function corruptChatPath(dbPath: string, generation: number): string {
   return `${chatPath(dbPath, generation)}-corrupt`;
 }
 
+/** Lies beside a chat file that was found to be damaged while it was in use: the next start verifies it, however large it is. */
+export function suspectPath(chatFile: string): string {
+  return `${chatFile}-suspect`;
+}
+
 /** A copy that is made for somebody else. */
 export function copyPath(dbPath: string, copyId: string): string {
   return `${dbPath}-copy-${copyId}`;
@@ -50,7 +55,8 @@ export function removeLeftovers(dbPath: string, generation: number): void {
   const chat = `${basename(dbPath)}-chat-`;
   const copy = `${basename(dbPath)}-copy-`;
   for (const name of readdirSync(dirname(dbPath))) {
-    const isChat = name.startsWith(chat) && /^[0-9]{6,}(-wal|-shm)?$/.test(name.slice(chat.length));
+    const isChat =
+      name.startsWith(chat) && /^[0-9]{6,}(-wal|-shm|-suspect)?$/.test(name.slice(chat.length));
     const isOldChat = isChat && name !== current && !name.startsWith(`${current}-`);
     if (isOldChat || name.startsWith(copy)) rmSync(join(dirname(dbPath), name), { force: true });
   }

@@ -28,8 +28,9 @@ export class MemoryCopies implements CopyStore {
 
   async make(copyId: string): Promise<CopyHead> {
     const bytes = this.source().serialize();
+    const head = headOf(copyId, bytes, "corrupt");
     this.made.set(copyId, bytes);
-    return headOf(copyId, bytes);
+    return head;
   }
 
   async read(copyId: string, offset: number, length: number): Promise<CopyPiece> {
@@ -67,7 +68,7 @@ export class MemoryCopies implements CopyStore {
       throw failure("this copy is not whole");
     }
     try {
-      const found = headOf(head.copyId, receiving.bytes);
+      const found = headOf(head.copyId, receiving.bytes, "invalid");
       if (!isSameCopy(found, head) || !isSameState(found, head))
         throw failure("the copy is corrupt");
     } catch (cause) {
@@ -92,8 +93,8 @@ export class MemoryCopies implements CopyStore {
   }
 }
 
-/** Opens the bytes and verifies them from their rows. */
-function headOf(copyId: string, bytes: Uint8Array): CopyHead {
+/** Opens the bytes and verifies them from their rows; `kind`: what it is when they don't fit. */
+function headOf(copyId: string, bytes: Uint8Array, kind: "corrupt" | "invalid"): CopyHead {
   const db = new DatabaseSync(":memory:");
   try {
     db.deserialize(bytes);
@@ -101,7 +102,7 @@ function headOf(copyId: string, bytes: Uint8Array): CopyHead {
     const confState = machine.confState();
     const kept = machine.stateHash(0);
     if (confState === undefined || kept === undefined || machine.recomputeHash() !== kept.hash) {
-      throw failure("the copy's rows do not fit");
+      throw new StorageError(kind, NAME, "the rows do not fit the hash that was kept of them");
     }
     return {
       copyId,

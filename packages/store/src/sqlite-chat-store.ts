@@ -1,5 +1,5 @@
 /** The chat file behind its port: one thread applies, others read. See DESIGN.md beside this folder. */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { AppliedBatch, ChatAnswer, ChatQuery } from "@parley/chat";
 import type {
@@ -28,6 +28,7 @@ import {
   corruptChatPath,
   removeLeftovers,
   removeWithSidecars,
+  suspectPath,
   syncDirectoryOf,
 } from "./files.ts";
 import type { LogInstall } from "./log-engine.ts";
@@ -235,7 +236,10 @@ export class SqliteChatStore implements ChatStore {
     logBeginsAfter: number,
   ): Promise<OpenOutcome> {
     this.path = chatPath(this.options.dbPath, this.options.owner.chatGeneration);
-    const verifyBytesMax = this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT;
+    const suspect = suspectPath(this.path);
+    const verifyBytesMax = existsSync(suspect)
+      ? Number.POSITIVE_INFINITY
+      : (this.options.verifyBytesMax ?? VERIFY_BYTES_MAX_DEFAULT);
     const body: ApplyThreadRequest = {
       kind: "open",
       path: this.path,
@@ -243,7 +247,9 @@ export class SqliteChatStore implements ChatStore {
       logBeginsAfter,
       verifyBytesMax,
     };
-    return (await this.applier.call(body)) as OpenOutcome;
+    const outcome = (await this.applier.call(body)) as OpenOutcome;
+    if (outcome.kind !== "damaged") rmSync(suspect, { force: true });
+    return outcome;
   }
 
   /**
@@ -266,6 +272,7 @@ export class SqliteChatStore implements ChatStore {
       for (const suffix of ["", "-wal", "-shm"]) {
         if (existsSync(this.path + suffix)) renameSync(this.path + suffix, aside + suffix);
       }
+      rmSync(suspectPath(this.path), { force: true });
       syncDirectoryOf(this.path);
     } catch (cause) {
       throw StorageError.from(cause, this.path, "putting the damaged chat file aside");

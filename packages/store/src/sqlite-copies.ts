@@ -1,7 +1,10 @@
 /** The copies of the chat file in files beside it, on a thread of their own; see `copy-worker.ts`. */
+import { writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { CopyHead, CopyPiece, CopyStore } from "@parley/node/ports";
-import type { CopyRequest, CopyWorkerData } from "./copy-worker.ts";
+import type { CopyRequest, CopyWorkerData, MadeCopy } from "./copy-worker.ts";
+import { StorageError } from "./errors.ts";
+import { suspectPath } from "./files.ts";
 import { WorkerLink } from "./worker-link.ts";
 
 const COPY_WORKER = new URL("./copy-worker.ts", import.meta.url);
@@ -27,11 +30,12 @@ export class SqliteCopies implements CopyStore {
     const { source } = this;
     await source.beingCopied(true);
     try {
-      return (await this.link.call({
-        kind: "make",
-        copyId,
-        chatFile: source.chatFile(),
-      })) as CopyHead;
+      const chatFile = source.chatFile();
+      const made = (await this.link.call({ kind: "make", copyId, chatFile })) as MadeCopy;
+      if (made.kind === "made") return made.head;
+      // Known to the next start, which finds it only in a file that it verifies.
+      writeFileSync(suspectPath(chatFile), `${made.error.message}\n`);
+      throw StorageError.fromData(made.error);
     } finally {
       await source.beingCopied(false);
     }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, expect, test } from "vitest";
 import {
@@ -109,6 +109,44 @@ test("a full disk while a copy is made: it says so, leaves nothing, and the node
   await expect(chat.copies.make("one")).rejects.toThrow(/full/);
   expect(readdirSync(directory.path).filter((name) => name.includes("-copy-"))).toEqual([]);
   expect((await chat.stateHash(0))?.appliedIndex).toBe(100);
+});
+
+/** Makes the bytes of one page in the middle of a file meaningless. */
+function damagePage(path: string): void {
+  const pageBytes = 4_096;
+  const pages = Math.floor(statSync(path).size / pageBytes);
+  expect(pages).toBeGreaterThan(20);
+  const fd = openSync(path, "r+");
+  writeSync(fd, new Uint8Array(pageBytes).fill(0xa5), 0, pageBytes, (pages >> 1) * pageBytes);
+  closeSync(fd);
+}
+
+test("a chat file that is damaged is named when no copy can be made of it; the next start puts it aside, however large it is", async () => {
+  const directory = scratchDirectory();
+  const { dbPath } = directory;
+  const first = await openOn(directory);
+  await first.chat.apply({ entries: chatEntries(2_000), confState: undefined });
+  await first.chat.checkpoint();
+  const path = `${dbPath}-chat-000001`;
+  damagePage(path);
+  await expect(first.chat.copies.make("one")).rejects.toMatchObject({
+    kind: "corrupt",
+    file: path,
+    message: expect.stringMatching(/chat-000001: the chat file is damaged/),
+  });
+  expect(readdirSync(directory.path).filter((name) => name.includes("-copy-"))).toEqual([]);
+  await first.chat.close();
+  await first.log.close();
+
+  const log = new SqliteLogStore(dbPath);
+  await log.open();
+  closing.push(() => log.close());
+  const options = { dbPath, owner: log, logger: silentLogger(), verifyBytesMax: 0 };
+  const chat = new SqliteChatStore(options);
+  closing.push(() => chat.close());
+  expect((await chat.open(THREE_VOTERS)).admission.appliedIndex).toBe(0);
+  expect(existsSync(`${path}-corrupt`)).toBe(true);
+  expect(readdirSync(directory.path).filter((name) => name.includes("-suspect"))).toEqual([]);
 });
 
 test("P1: copies and chat files that a process left behind are gone at the next start", async () => {

@@ -9,7 +9,7 @@ import type { NodePorts } from "../ports.ts";
 import type { Driver } from "../replication/driver.ts";
 import type { LogCache } from "../replication/log-cache.ts";
 import type { CopyOffer } from "./copy-codec.ts";
-import type { CopyHead, CopyStore } from "./copy-ports.ts";
+import type { ChatFileDamaged, CopyHead, CopyStore } from "./copy-ports.ts";
 import type { CopyTaker } from "./copy-receiver.ts";
 import { CopySender } from "./copy-sender.ts";
 import { CopyShelf } from "./copy-shelf.ts";
@@ -37,6 +37,7 @@ export class CopyExchange implements CopyTaker {
     cache: LogCache,
     tuning: NodeTuning,
     ports: NodePorts,
+    onDamaged: (error: ChatFileDamaged) => void,
   ) {
     this.#driver = driver;
     this.#tuning = tuning;
@@ -56,7 +57,7 @@ export class CopyExchange implements CopyTaker {
           return roster.membership;
         },
       },
-      () => driver.entriesLoaded(),
+      { onReady: () => driver.entriesLoaded(), onDamaged },
     );
     this.sender = new CopySender(ports, mesh, this.shelf, tuning);
   }

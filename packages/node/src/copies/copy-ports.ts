@@ -26,6 +26,15 @@ export interface WitnessState {
   readonly membershipIndex: number;
 }
 
+/** An error of a chat store: what is in the chat file is not what was written there. */
+export interface ChatFileDamaged extends Error {
+  readonly kind: "corrupt";
+}
+
+export function isChatFileDamaged(error: unknown): error is ChatFileDamaged {
+  return error instanceof Error && "kind" in error && error.kind === "corrupt";
+}
+
 /** A part of a copy, and the CRC-32 of its bytes. */
 export interface CopyPiece {
   readonly bytes: Uint8Array;
@@ -45,7 +54,7 @@ export interface InstalledCopy {
 export interface CopyStore {
   /**
    * Makes a copy at the applied index, in one read transaction beside the applying, and verifies it
-   * from its rows.
+   * from its rows. Rejects with a {@link ChatFileDamaged} when the chat file itself is damaged; the next start then verifies it.
    */
   make(copyId: string): Promise<CopyHead>;
   read(copyId: string, offset: number, length: number): Promise<CopyPiece>;

@@ -5,7 +5,7 @@ import type { NodeTuning } from "../config.ts";
 import { uuidV4 } from "../ids.ts";
 import { holdsAll } from "../membership/membership.ts";
 import type { ChatStore, Clock, Logger, LogStore, Random } from "../ports.ts";
-import type { CopyHead } from "./copy-ports.ts";
+import { type ChatFileDamaged, type CopyHead, isChatFileDamaged } from "./copy-ports.ts";
 
 /** Copies on disk at once; one more is not made before one of them has gone (P11). */
 const COPIES_MAX = 3;
@@ -44,6 +44,13 @@ export interface LogEnds {
   readonly membership: ConfState;
 }
 
+export interface CopyShelfEvents {
+  /** A copy that was "unavailable" is at hand. */
+  onReady(): void;
+  /** No copy can be made of this node's chat file. */
+  onDamaged(error: ChatFileDamaged): void;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -51,7 +58,7 @@ export class CopyShelf {
   readonly #ports: CopyShelfPorts;
   readonly #tuning: NodeTuning;
   readonly #log: LogEnds;
-  readonly #onReady: () => void;
+  readonly #events: CopyShelfEvents;
   #copies: ShelvedCopy[] = [];
   #making: Promise<CopyHead> | undefined;
   /** The log must continue what is being made. */
@@ -60,12 +67,11 @@ export class CopyShelf {
   /** For metrics and coverage. */
   made = 0;
 
-  /** `onReady`: a copy that was "unavailable" is at hand. */
-  constructor(ports: CopyShelfPorts, tuning: NodeTuning, log: LogEnds, onReady: () => void) {
+  constructor(ports: CopyShelfPorts, tuning: NodeTuning, log: LogEnds, events: CopyShelfEvents) {
     this.#ports = ports;
     this.#tuning = tuning;
     this.#log = log;
-    this.#onReady = onReady;
+    this.#events = events;
   }
 
   get usage(): CopyUsage {
@@ -82,7 +88,7 @@ export class CopyShelf {
     const copy = this.#usable();
     if (copy === undefined) {
       if (this.#making === undefined && !this.#isPaused) {
-        this.#make().then(this.#onReady, () => {});
+        this.#make().then(this.#events.onReady, () => {});
       }
       return "unavailable";
     }
@@ -188,6 +194,7 @@ export class CopyShelf {
       this.#pausedUntilMs = clock.monotonicMs() + PAUSE_MS;
       const detail = error instanceof Error ? error.message : String(error);
       logger.error({ detail }, "making a copy of the chat file failed; it will be tried again");
+      if (isChatFileDamaged(error)) this.#events.onDamaged(error);
       throw error;
     }
   }
