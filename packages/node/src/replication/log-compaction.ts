@@ -114,7 +114,8 @@ export class LogCompaction {
     const { compactedIndex, damagedIndex } = this.#cache;
     const entries = this.#cache.lastIndex() - compactedIndex;
     const fill = Math.max(entries / logEntriesMax, this.#sizeBytes / logBytesMax);
-    // Without what is damaged: followers then get a copy instead of it.
+    // Without what is damaged: followers then get a copy instead of it. Also above the data floor, where nothing else may go: whoever
+    // needs an entry below the damaged one needs that one too, so for nobody is anything lost with them (docs/witnesses.md, rule 1).
     const damaged = damagedIndex > compactedIndex ? damagedIndex : 0;
     if (fill <= 1) return damaged;
     const entryBytes = Math.max(1, this.#sizeBytes / Math.max(1, entries));
