@@ -93,6 +93,8 @@ class Chatter {
   readonly token: string;
   readonly roomId: number;
   readonly acknowledged: { readonly seq: number; readonly clientMessageId: string }[] = [];
+  /** Why attempts failed; each was made again. */
+  readonly failures: string[] = [];
   #running = true;
   #loop: Promise<void> = Promise.resolve();
   #sent = 0;
@@ -152,7 +154,8 @@ class Chatter {
           const sent = SendResponse.decode(await call(id, "send", bytes, this.token));
           this.acknowledged.push({ seq: sent.message?.seq ?? 0, clientMessageId });
           break;
-        } catch {
+        } catch (cause) {
+          this.failures.push(`server ${id}: ${cause}`);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       }
@@ -503,18 +506,36 @@ describe("what the leader does by itself", () => {
     await cluster.kill(2);
     expect(await cluster.leader()).not.toBe(2);
     await chatter.progress();
+    const noticed = chatter.failures.length;
     await cluster.start(2);
     await until(async () => (await cluster.leader()) === 2, "the preferred one to lead again");
+    await chatter.progress();
+    expect(chatter.failures.slice(noticed)).toEqual([]);
     await chatter.stopAndCheck();
     expect(cluster.fatal).toEqual([]);
   });
 });
 
+/** The leader, after leadership has been given to another one if it is one of these. */
+async function leaderOtherThan(others: readonly number[]): Promise<number> {
+  const leader = await cluster.leader();
+  if (!others.includes(leader)) return leader;
+  const toId = [1, 2, 3].find((id) => !others.includes(id)) ?? 0;
+  const request = TransferLeadershipRequest.encode({ toId }).finish();
+  await cluster.services(leader).cluster.transferLeadership(request, asOperator());
+  await until(async () => (await cluster.leader()) === toId, `server ${toId} to lead`);
+  return toId;
+}
+
 describe("P9: a wiped disk is a new server", () => {
   test("two of five wiped one after the other under load: nothing is lost", async () => {
     await boot(5);
     const chatter = await Chatter.start();
-    for (const wiped of [5, await cluster.leader()]) {
+    const others: number[] = [];
+    for (const which of ["a follower", "the leader"]) {
+      const leader = await leaderOtherThan(others);
+      const wiped = which === "the leader" ? leader : leader === 5 ? 4 : 5;
+      others.push(wiped);
       await cluster.kill(wiped);
       cluster.disks.delete(wiped);
       await cluster.start(wiped);

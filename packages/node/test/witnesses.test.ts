@@ -406,6 +406,23 @@ describe("witnesses", () => {
       const { role, raftId } = await memberOf(4, leader);
       return role === MemberRole.MEMBER_ROLE_WITNESS && raftId > 5;
     }, "4 to be a witness again");
+    // With empty disks, and the roles exchanged.
+    const data = leader === 3 ? 2 : 3;
+    const raftIds = async () => (await statusOf(leader)).members.map(({ raftId }) => raftId);
+    const before = await raftIds();
+    await cluster.kill(data);
+    await cluster.kill(5);
+    const exchanged = new LocalCluster(5, {}, cluster.network, 1, [4, data]);
+    for (const id of [data, 5]) exchanged.start(id).catch(() => {});
+    const told = (id: number, what: string) =>
+      until(
+        () => exchanged.said(id).some((line) => line.includes(what)),
+        `${id} to be told: ${what}`,
+      );
+    await told(data, `Server ${data} of this cluster is no witness`);
+    await told(5, "Server 5 is a witness of this cluster");
+    expect(await raftIds()).toEqual(before);
+    await exchanged.close();
   });
 
   test("a node does not start as what it is not", async () => {
