@@ -156,7 +156,7 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await dora.context.close();
   });
 
-  test("P2, P6: every server dies; what is written stays, and is there once when they are back", async () => {
+  test("P2, P6: every server dies; what is written stays, and is there once when they are back, but for what was taken back", async () => {
     const edgar = await stage.member("edgar", { node: 3, room: "cellar" });
     const { page } = edgar;
     await say(page, "lights on");
@@ -164,14 +164,21 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
     for (const { id } of stage.cluster.nodes) stage.cluster.kill(id);
     await page.getByText("Reconnecting, your messages are kept").waitFor();
+    await say(page, "never mind");
     await say(page, "lights off");
     // Even the reload finds the page, the history and what waits, without a single server.
     await page.reload();
     await page.getByText("lights on", { exact: true }).waitFor();
     await page.locator(".message.unsent", { hasText: "lights off" }).waitFor();
+    const mistake = page.locator(".message.unsent", { hasText: "never mind" });
+    await mistake.hover();
+    await mistake.getByRole("button", { name: "Cancel" }).click();
+    await mistake.getByText("will be deleted").waitFor();
     for (const { id } of stage.cluster.nodes) await stage.cluster.restart(id);
     await committed(page, "lights off").waitFor();
-    expect((await bodies(page)).map((body) => body.trim())).toEqual(["lights on", "lights off"]);
+    await page.getByText("This message was deleted.").waitFor();
+    const shown = (await bodies(page)).map((body) => body.trim());
+    expect(shown).toEqual(["lights on", "This message was deleted.", "lights off"]);
     expect(edgar.modals).toEqual([]);
     expect(edgar.complaints).toEqual([]);
     await edgar.context.close();

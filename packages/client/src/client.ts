@@ -30,7 +30,14 @@ import type { OutboxPeers } from "./outbox-peers.ts";
 import { platformClock, platformRandom } from "./platform.ts";
 import type { Carrier, Clock, OutboxItem, OutboxStore, Random, Timer, Trouble } from "./ports.ts";
 import { type SearchFields, searchOn } from "./search.ts";
-import type { OutboxBounds, OutboxChange, QueuedSend, SendOptions, SendResult } from "./sends.ts";
+import type {
+  CancelOutcome,
+  OutboxBounds,
+  OutboxChange,
+  QueuedSend,
+  SendOptions,
+  SendResult,
+} from "./sends.ts";
 import { SignIn } from "./sign-in.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { TIMING } from "./timing.ts";
@@ -84,7 +91,7 @@ export interface ClientState {
   readonly pages: readonly string[];
   readonly signedIn: boolean;
   readonly account: Account | undefined;
-  /** Messages written and not yet committed. */
+  /** Messages written and not yet committed, or taken back and not yet deleted. */
   readonly pendingSends: number;
   /** The highest revision seen. */
   readonly revision: number;
@@ -222,6 +229,9 @@ export class ParleyClient {
     this.#outbox = new Outbox({
       ...shared,
       newId: () => this.#messageIds.next(),
+      newRequestId: () => this.#requestIds.next(),
+      deleteMessage: (roomId, seq, requestId, signal) =>
+        this.#calls.call("delete", { roomId, seqs: [seq], requestId }, { signal }),
       soon,
       store: options.outbox ?? new MemoryOutbox(),
       bounds: { ...OUTBOX_BOUNDS, ...options.outboxBounds },
@@ -498,19 +508,19 @@ export class ParleyClient {
   }
 
   /**
-   * Certain before transmission; afterwards `too-late`: delete the message once it is there.
-   * `asked`: another client sends from this outbox, and removes it if it is not too late there.
+   * Takes a message back. Certain before transmission; afterwards it is deleted once it is committed, if need be by a later process: until
+   * then it stays in the outbox, with its `withdrawal`.
    */
-  cancelSend(clientMessageId: string): "cancelled" | "too-late" | "asked" | "unknown" {
+  cancelSend(clientMessageId: string): CancelOutcome {
     return this.#outbox.cancel(clientMessageId);
   }
 
-  /** Forgets a failed message. */
+  /** Forgets a failed message, or one that could not be deleted. */
   dismissFailed(clientMessageId: string): boolean {
     return this.#outbox.dismiss(clientMessageId);
   }
 
-  /** Sends a failed message again. Resolves with whether there was one. */
+  /** Sends a failed message again, or tries again to delete one that was taken back. Resolves with whether there was one. */
   retryFailed(clientMessageId: string): Promise<boolean> {
     return this.#outbox.retry(clientMessageId);
   }

@@ -38,7 +38,8 @@ export class Deliveries {
   constructor(client: ParleyClient) {
     this.#client = client;
     for (const item of client.outbox()) {
-      const { clientMessageId, failure } = item;
+      const { clientMessageId, failure, withdrawal } = item;
+      if (withdrawal !== undefined && withdrawal.seq > 0) continue;
       this.#unsent.set(
         clientMessageId,
         failure === undefined ? WAITING : { kind: "failed", ...failure },
@@ -75,6 +76,8 @@ export class Deliveries {
         this.#unsent.set(clientMessageId, WAITING);
         break;
       case "failed":
+        // It is there, and could not be deleted.
+        if (change.item.withdrawal !== undefined) break;
         this.#unsent.set(clientMessageId, { kind: "failed", ...asFailure(change.error) });
         break;
       case "removed":

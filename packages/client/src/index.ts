@@ -59,6 +59,7 @@ export type {
   OutboxFile,
   OutboxItem,
   OutboxStore,
+  OutboxWithdrawal,
   Random,
   Timer,
   Trouble,
@@ -67,6 +68,7 @@ export { type Presence, Presences } from "./presences.ts";
 export { type Reader, RoomReaders } from "./room-readers.ts";
 export { type SearchFields, type SnippetPart, snippetOf } from "./search.ts";
 export type {
+  CancelOutcome,
   OutboxBounds,
   OutboxChange,
   QueuedSend,

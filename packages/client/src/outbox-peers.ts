@@ -11,11 +11,16 @@ export type OutboxNews =
   /** `lasts`: it is in the store that all share; otherwise in its writer's memory alone. */
   | { readonly kind: "queued"; readonly item: OutboxItem; readonly lasts: boolean }
   | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
+  | { readonly kind: "withdrawn"; readonly item: OutboxItem }
   /** The item says why. */
   | { readonly kind: "failed"; readonly item: OutboxItem }
   | { readonly kind: "removed"; readonly item: OutboxItem }
-  /** Asks the sender to drop a message that it has not sent yet. */
-  | { readonly kind: "cancel"; readonly clientMessageId: string };
+  /** Asks the sender to take a message back; `onlyUnsent`: unless it has been sent. */
+  | {
+      readonly kind: "cancel";
+      readonly clientMessageId: string;
+      readonly onlyUnsent: boolean;
+    };
 
 export interface OutboxPeerEvents {
   /** This client is the sender from now on. */

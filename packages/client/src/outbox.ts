@@ -26,6 +26,7 @@ import type { Clock, OutboxItem, OutboxStore } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import { type Entry, RoomQueue } from "./room-queue.ts";
 import {
+  type CancelOutcome,
   type OutboxBounds,
   type OutboxChange,
   type QueuedSend,
@@ -35,6 +36,7 @@ import {
   sizeOf,
 } from "./sends.ts";
 import { TIMING } from "./timing.ts";
+import { awaitsDeletion, laterOf, Withdrawals, type WithdrawalsOptions } from "./withdrawals.ts";
 
 export interface OutboxOptions {
   readonly store: OutboxStore;
@@ -43,6 +45,8 @@ export interface OutboxOptions {
   readonly random: { int(bound: number): number };
   readonly exchange: Exchange;
   readonly newId: () => string;
+  readonly newRequestId: () => string;
+  readonly deleteMessage: WithdrawalsOptions["deleteMessage"];
   readonly soon: (action: () => void) => void;
   /** Who writes; 0 and "" = not known yet. */
   readonly account: () => { readonly clusterId: string; readonly accountId: number };
@@ -78,6 +82,7 @@ export class Outbox {
   /** Rises whenever that changes, so that a change which took its time does not undo a later one. */
   #turn = 0;
   readonly #stall: StallWatch;
+  readonly #withdrawals: Withdrawals;
   #inFlight = 0;
   #bytes = 0;
   #failed = 0;
@@ -93,9 +98,25 @@ export class Outbox {
       couldServe: () => this.#couldServe(),
       onStall: () => options.peers?.claim(),
     });
+    this.#withdrawals = new Withdrawals({
+      clock: options.clock,
+      random: options.random,
+      newRequestId: options.newRequestId,
+      deleteMessage: options.deleteMessage,
+      save: async (item) => {
+        // Not kept, it is made anew by whoever repeats it: to delete twice is to delete once.
+        await options.store.put(item)?.catch(() => {});
+      },
+      due: () => this.#dueDeletions(),
+      onDone: (entry) => {
+        this.#drop(entry);
+        this.#changed({ kind: "removed", item: entry.item });
+      },
+      onRefused: (entry, error) => this.#keepFailed(entry, error),
+    });
   }
 
-  /** Messages that wait for their commit; failed ones don't. */
+  /** Messages that wait for their commit, or to be deleted after it; failed ones don't. */
   get pending(): number {
     return this.#entries.size - this.#failed;
   }
@@ -125,6 +146,7 @@ export class Outbox {
       onNews: (news) => this.#onNews(news),
     });
     this.#watchSender();
+    this.#withdrawals.wake();
     this.#pumpAll();
   }
 
@@ -145,7 +167,7 @@ export class Outbox {
       entry.transmitted = true;
       if (mine?.state !== "storing") {
         entry.state = "ready";
-        entry.item = item;
+        entry.item = laterOf(entry.item, item);
       }
       this.#insert(entry);
     }
@@ -156,11 +178,12 @@ export class Outbox {
     return this.#options.store.lasts?.(item.clientMessageId) ?? true;
   }
 
-  /** As the last one of its room, unless it has failed. */
+  /** As the last one of its room, unless it has failed or is there already. */
   #insert(entry: Entry): void {
     this.#entries.set(entry.item.clientMessageId, entry);
     this.#bytes += entry.bytes;
-    if (entry.item.failure === undefined) this.#append(entry);
+    if (awaitsDeletion(entry.item)) entry.state = "deleting";
+    else if (entry.item.failure === undefined) this.#append(entry);
     else {
       entry.state = "failed";
       this.#failed += 1;
@@ -173,12 +196,14 @@ export class Outbox {
     if (!ready) return;
     this.#watchSender();
     this.#recall((entry) => !this.#mine(entry.item));
+    this.#withdrawals.wake();
     this.#pumpAll();
   }
 
   /** Nobody is signed in any more: what is in flight must not be repeated as somebody else. */
   signedOut(): void {
     this.#ready = false;
+    this.#withdrawals.stop();
     this.#recall(() => true);
   }
 
@@ -227,27 +252,47 @@ export class Outbox {
     return { clientMessageId, stored, committed };
   }
 
-  /**
-   * `cancelled`: it was never sent. `too-late`: a node may have it. `asked`: another client is the
-   * sender; the message is removed if that one is in time. `unknown`: it is not here.
-   */
-  cancel(clientMessageId: string): "cancelled" | "too-late" | "asked" | "unknown" {
+  /** Takes a message back: certain before transmission; after it the message is deleted once it is committed. */
+  cancel(clientMessageId: string): CancelOutcome {
     const entry = this.#entries.get(clientMessageId);
     if (entry === undefined) return "unknown";
-    if (entry.state === "failed") return "too-late";
-    // While it is being written, no other client knows of it.
-    if (!this.#leads && entry.state !== "storing") {
-      this.#options.peers?.announce({ kind: "cancel", clientMessageId });
+    if (entry.state === "failed") return "failed";
+    if (!this.#decides(entry)) {
+      entry.isCancelled = true;
+      this.#options.peers?.announce({ kind: "cancel", clientMessageId, onlyUnsent: false });
       return "asked";
     }
-    if (entry.transmitted) return "too-late";
+    if (this.#cancelUnsent(entry)) return "cancelled";
+    this.#withdraw(entry);
+    return "withdrawn";
+  }
+
+  /** This client sends it, or no other one knows of it while it is being written. */
+  #decides(entry: Entry): boolean {
+    return this.#leads || (entry.state === "storing" && !entry.transmitted);
+  }
+
+  /** Returns whether that was in time. */
+  #cancelUnsent(entry: Entry): boolean {
+    if (entry.transmitted) return false;
+    this.#removed(entry);
+    return true;
+  }
+
+  #removed(entry: Entry): void {
     this.#drop(entry);
     entry.settle?.({ error: cancelled() });
     this.#changed({ kind: "removed", item: entry.item });
-    return "cancelled";
   }
 
-  /** Forgets a failed message. Returns whether there was one. */
+  #withdraw(entry: Entry): void {
+    if (entry.item.withdrawal !== undefined) return;
+    entry.item = { ...entry.item, withdrawal: { seq: 0, requestId: "" } };
+    this.#options.store.put(entry.item)?.catch(() => {});
+    this.#changed({ kind: "withdrawn", item: entry.item });
+  }
+
+  /** Forgets a failed message, or one that could not be deleted. Returns whether there was one. */
   dismiss(clientMessageId: string): boolean {
     const entry = this.#entries.get(clientMessageId);
     if (entry?.state !== "failed") return false;
@@ -256,11 +301,19 @@ export class Outbox {
     return true;
   }
 
-  /** Sends a failed message again, at the end of its room's queue. */
+  /** Sends a failed message again, at the end of its room's queue; or tries again to delete one that was taken back. */
   async retry(clientMessageId: string): Promise<boolean> {
     const entry = this.#entries.get(clientMessageId);
     if (entry?.state !== "failed") return false;
     const { failure: _, ...item } = entry.item;
+    if (item.withdrawal !== undefined) {
+      const { seq } = item.withdrawal;
+      this.#deleteLater(entry, { ...item, withdrawal: { seq, requestId: "" } });
+      this.#changed({ kind: "withdrawn", item: entry.item });
+      await this.#options.store.put(entry.item);
+      this.#withdrawals.wake();
+      return true;
+    }
     this.#revive(entry, { ...item, ...this.#options.account() }, "storing");
     await this.#store(entry);
     return true;
@@ -282,6 +335,7 @@ export class Outbox {
     this.#leads = false;
     this.#turn += 1;
     this.#stall.stop();
+    this.#withdrawals.stop();
     this.#options.peers?.leave();
     for (const room of this.#rooms.values()) room.timer?.cancel();
     for (const entry of this.#entries.values()) entry.settle?.({ error });
@@ -308,6 +362,11 @@ export class Outbox {
       this.#load(stored);
     }
     this.#leads = true;
+    // The one before it may not have heard of it.
+    for (const { isCancelled, item } of [...this.#entries.values()]) {
+      if (isCancelled) this.cancel(item.clientMessageId);
+    }
+    this.#withdrawals.wake();
     this.#pumpAll();
   }
 
@@ -315,6 +374,7 @@ export class Outbox {
   #follow(): void {
     this.#turn += 1;
     this.#leads = false;
+    this.#withdrawals.stop();
     this.#recall(() => true);
     this.#watchSender();
   }
@@ -339,7 +399,7 @@ export class Outbox {
 
   #onNews(news: OutboxNews): void {
     if (news.kind === "cancel") {
-      if (this.#leads) this.cancel(news.clientMessageId);
+      if (this.#leads) this.#cancelFor(news.clientMessageId, news.onlyUnsent);
       return;
     }
     const { item } = news;
@@ -359,9 +419,17 @@ export class Outbox {
         return;
       case "committed":
         this.#options.observe(news.result.message.revision);
-        if (entry !== undefined) this.#forget(entry);
+        if (entry !== undefined && awaitsDeletion(item)) this.#deleteLater(entry, item);
+        else if (entry !== undefined) this.#forget(entry);
         entry?.settle?.({ value: news.result });
         this.#options.onChange(news);
+        break;
+      case "withdrawn":
+        if (entry === undefined) return;
+        if (awaitsDeletion(item)) this.#deleteLater(entry, item);
+        else entry.item = item;
+        this.#options.onChange(news);
+        this.#withdrawals.wake();
         break;
       case "failed": {
         if (entry === undefined || entry.state === "failed") return;
@@ -384,6 +452,13 @@ export class Outbox {
     }
   }
 
+  /** As another client asks. */
+  #cancelFor(clientMessageId: string, onlyUnsent: boolean): void {
+    const entry = this.#entries.get(clientMessageId);
+    if (entry === undefined || entry.state === "failed") return;
+    if (!this.#cancelUnsent(entry) && !onlyUnsent) this.#withdraw(entry);
+  }
+
   #changed(change: OutboxChange): void {
     const lasts = this.#entries.get(change.item.clientMessageId)?.lasts ?? true;
     this.#options.peers?.announce(newsOf(change, lasts));
@@ -399,6 +474,7 @@ export class Outbox {
       state: "storing",
       lasts: false,
       transmitted: false,
+      isCancelled: false,
       exchangeId: 0,
       attempts: 0,
       notBeforeMs: 0,
@@ -445,6 +521,7 @@ export class Outbox {
     entry.state = "ready";
     entry.lasts = this.#lasts(entry.item);
     this.#changed({ kind: "queued", item: entry.item });
+    if (entry.isCancelled) this.cancel(entry.item.clientMessageId);
     this.#pumpSoon(entry.item.roomId);
     this.#watchSender();
   }
@@ -495,6 +572,24 @@ export class Outbox {
     this.#failed += 1;
   }
 
+  /** It is there already, and will be deleted. */
+  #deleteLater(entry: Entry, item: OutboxItem): void {
+    if (entry.state === "failed") this.#failed -= 1;
+    this.#unlink(entry);
+    entry.item = item;
+    entry.attempts = 0;
+    entry.state = "deleting";
+  }
+
+  #dueDeletions(): readonly Entry[] {
+    if (!this.#leads || !this.#ready || !this.#open) return [];
+    const { clusterId } = this.#options.account();
+    return [...this.#entries.values()].filter(
+      ({ state, item }) =>
+        state === "deleting" && this.#mine(item) && ["", clusterId].includes(item.clusterId),
+    );
+  }
+
   /** A failed message goes to the end of its room's queue again. */
   #revive(entry: Entry, item: OutboxItem, state: "storing" | "ready"): void {
     this.#failed -= 1;
@@ -506,7 +601,10 @@ export class Outbox {
   }
 
   #abort(entry: Entry): void {
-    if (this.cancel(entry.item.clientMessageId) === "cancelled") return;
+    const { clientMessageId } = entry.item;
+    if (!this.#decides(entry))
+      this.#options.peers?.announce({ kind: "cancel", clientMessageId, onlyUnsent: true });
+    else if (this.#cancelUnsent(entry)) return;
     const message = "the waiting was given up; the message may still be delivered";
     entry.settle?.({ error: new ParleyError("CANCELLED", message) });
   }
@@ -627,9 +725,16 @@ export class Outbox {
     }
     const sent: SendResult = { message: result.value.message, replicas: result.value.replicas };
     this.#options.observe(sent.message.revision);
-    this.#drop(entry);
+    if (entry.item.withdrawal === undefined) this.#drop(entry);
+    else {
+      const withdrawal = { seq: sent.message.seq, requestId: "" };
+      this.#deleteLater(entry, { ...entry.item, withdrawal });
+      // Not yet kept after a crash, it is sent again, answered with the same number, and deleted then.
+      this.#options.store.put(entry.item)?.catch(() => {});
+    }
     entry.settle?.({ value: sent });
     this.#changed({ kind: "committed", item: entry.item, result: sent });
+    this.#withdrawals.wake();
     if (this.#dirty.size > 0) this.#schedulePump();
   }
 
@@ -663,6 +768,12 @@ export class Outbox {
 
   /** It can never succeed: it is kept for its author to see, and blocks nothing else. */
   #fail(entry: Entry, error: ParleyError): void {
+    // Its author took it back.
+    if (entry.item.withdrawal !== undefined) this.#removed(entry);
+    else this.#keepFailed(entry, error);
+  }
+
+  #keepFailed(entry: Entry, error: ParleyError): void {
     this.#markFailed(entry, { ...entry.item, failure: asFailure(error) });
     // Not yet marked on disk after a crash, it is sent again and fails again.
     this.#options.store.put(entry.item)?.catch(() => {});

@@ -76,7 +76,15 @@ export interface OutboxFile {
   readonly size: number;
 }
 
-/** One message that was written and is not yet known to be committed. */
+/** A message was taken back when a node might have had it already: it is deleted once it is committed. */
+export interface OutboxWithdrawal {
+  /** Its number in the room; 0 = it is not known to be committed. */
+  readonly seq: number;
+  /** Of the request that deletes it, which is done once (P2); "" = none was made yet. */
+  readonly requestId: string;
+}
+
+/** One message that was written and is not yet known to be committed, or was taken back and is not yet deleted. */
 export interface OutboxItem {
   /** 1–64 bytes, unique for the author; the same over every retry (P2). */
   readonly clientMessageId: string;
@@ -93,7 +101,12 @@ export interface OutboxItem {
   readonly files?: readonly OutboxFile[] | undefined;
   /** Wall clock of this device, for display. */
   readonly queuedAtMs: number;
-  /** Set once it can never succeed; it stays until it is dismissed or retried. */
+  /** Left out: it was not taken back. */
+  readonly withdrawal?: OutboxWithdrawal | undefined;
+  /**
+   * Set once it can never succeed; it stays until it is dismissed or retried. Of a message that was taken back it says why it can't be
+   * deleted.
+   */
   readonly failure?: OutboxFailure | undefined;
 }
 

@@ -8,11 +8,14 @@ import type { SendResult } from "./sends.ts";
 export interface Entry extends Ask {
   item: OutboxItem;
   readonly bytes: number;
-  state: "storing" | "ready" | "sent" | "failed";
+  /** `deleting`: committed, and to be deleted. */
+  state: "storing" | "ready" | "sent" | "failed" | "deleting";
   /** It is in the store; whoever finds it missing there knows that it was dealt with. */
   lasts: boolean;
   /** Whether a node may have it. */
   transmitted: boolean;
+  /** Its author asked for it back, and the sender has not said yet what becomes of it. */
+  isCancelled: boolean;
   exchangeId: number;
   attempts: number;
   notBeforeMs: number;

@@ -33,8 +33,17 @@ export interface QueuedSend {
 export type OutboxChange =
   | { readonly kind: "queued"; readonly item: OutboxItem }
   | { readonly kind: "committed"; readonly item: OutboxItem; readonly result: SendResult }
+  /** It was taken back, and is deleted once it is committed. */
+  | { readonly kind: "withdrawn"; readonly item: OutboxItem }
+  /** It can't be sent, or, where its `withdrawal` has a number, not be deleted. */
   | { readonly kind: "failed"; readonly item: OutboxItem; readonly error: ParleyError }
   | { readonly kind: "removed"; readonly item: OutboxItem };
+
+/**
+ * `cancelled`: it was never sent. `withdrawn`: a node may have it; it is deleted once it is committed. `asked`: another client is the sender, and
+ * does one or the other. `failed`: it is not sent anyway. `unknown`: it is not here.
+ */
+export type CancelOutcome = "cancelled" | "withdrawn" | "asked" | "failed" | "unknown";
 
 export interface OutboxBounds {
   /** Messages that wait or have failed. */

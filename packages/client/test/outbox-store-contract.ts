@@ -28,8 +28,10 @@ export function outboxStoreContract(name: string, make: (fresh: boolean) => Outb
     await store.put(reply);
     const failed = { ...item("a"), failure: { reason: "TOO_LARGE", message: "too large" } };
     await store.put(failed);
+    const withdrawn = { ...item("c"), withdrawal: { seq: 9, requestId: "r" } };
+    await store.put(withdrawn);
     await store.close();
-    expect(await left()).toEqual([failed, item("c"), reply]);
+    expect(await left()).toEqual([failed, withdrawn, reply]);
   });
 
   test(`contract, ${name}: the order is that of the calls, not of the ids or of the waiting`, async () => {

@@ -196,7 +196,7 @@ test("the next process sends first what the last one left", async () => {
   expect(await outbox.open()).toEqual([]);
 });
 
-test("cancelling is certain before transmission, and refused after it", async () => {
+test("cancelling is certain before transmission", async () => {
   const { clock, client, node } = newWorld(1);
   const early = client.enqueue(1, "never mind");
   const seen = watch(early.committed);
@@ -206,8 +206,129 @@ test("cancelling is certain before transmission, and refused after it", async ()
   await clock.advance(1);
   expect(seen.error).toMatchObject({ reason: "CANCELLED" });
   expect(sends(node(1).session.requests).map(({ body }) => body)).toEqual(["kept"]);
-  expect(client.cancelSend(kept.clientMessageId)).toBe("too-late");
+  expect(client.cancelSend(kept.clientMessageId)).toBe("withdrawn");
   expect(client.cancelSend("no such id")).toBe("unknown");
+});
+
+/** Stores sends as `Keeper` does, and keeps what is asked to be deleted: `reason` = why it is refused; "" = nobody answers. */
+function deleting(node: FakeNode, reason: () => string | undefined) {
+  const asked: { readonly seqs: readonly number[]; readonly requestId: string }[] = [];
+  new Keeper().attach(node);
+  const storing = node.onRequest;
+  node.onRequest = (session, request) => {
+    if (request.op.$case !== "delete") return storing?.(session, request);
+    asked.push(request.op.value);
+    const refusal = reason();
+    if (refusal === "") return;
+    if (refusal !== undefined) return session.refuse(request, refusal);
+    session.reply(request, { $case: "delete", value: { deletedCount: 1, revision: 200 } });
+  };
+  return asked;
+}
+
+test("P2: what is cancelled after transmission is deleted once it is committed, by one request id over processes and failovers", async () => {
+  const outbox = new MemoryOutbox();
+  const { clock, client, cluster } = await startedWorld(1, { outbox });
+  const queued = client.enqueue(1, "taken back");
+  const next = watch(client.send(1, "the next one"));
+  await clock.advance(1);
+  expect(client.cancelSend(queued.clientMessageId)).toBe("withdrawn");
+  expect(client.cancelSend(queued.clientMessageId)).toBe("withdrawn");
+  const seq0 = { seq: 0, requestId: "" };
+  expect(client.outbox()[0]).toMatchObject({ body: "taken back", withdrawal: seq0 });
+  await client.close();
+  const node = cluster.node(1);
+  let reason: string | undefined = "";
+  const asked = deleting(node, () => reason);
+  const carrier = { servers: "node1:1", carrier: cluster, outbox, token: "token", clock };
+  const second = new ParleyClient({ ...carrier, random: new SeededRandom(2) });
+  await second.start();
+  await clock.advance(1);
+  expect(next.error).toMatchObject({ reason: "CANCELLED" });
+  expect(asked).toMatchObject([{ seqs: [101] }]);
+  expect(second.outbox()).toMatchObject([{ withdrawal: { seq: 101 } }]);
+  expect(second.state.pendingSends).toBe(1);
+  // The node dies with the answer, then the process.
+  node.kill();
+  node.mode = "up";
+  await clock.advance(3_000);
+  expect(asked).toHaveLength(2);
+  await second.close();
+  reason = undefined;
+  const third = new ParleyClient({ ...carrier, random: new SeededRandom(3) });
+  await third.start();
+  await clock.advance(1);
+  expect(third.outbox()).toEqual([]);
+  expect(await outbox.open()).toEqual([]);
+  const ids = new Set(asked.map(({ requestId }) => requestId));
+  expect([asked.length, ids.size, ids.has("")]).toEqual([3, 1, false]);
+});
+
+test("a deletion that is refused in passing is repeated; one whose id is too old gets a new one", async () => {
+  const { clock, client, node } = await startedWorld(1);
+  const reasons = ["NO_QUORUM", "ID_EXPIRED", undefined];
+  const queued = client.enqueue(1, "taken back");
+  await clock.advance(1);
+  client.cancelSend(queued.clientMessageId);
+  const asked = deleting(node(1), () => reasons.shift());
+  node(1).kill();
+  node(1).mode = "up";
+  await clock.advance(10_000);
+  expect(client.outbox()).toEqual([]);
+  const [first, second, third] = asked.map(({ requestId }) => requestId);
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
+});
+
+test("a deletion that is refused for good says so, and can be tried again or forgotten", async () => {
+  const { clock, client, node } = await startedWorld(1);
+  const changes: OutboxChange[] = [];
+  client.onOutbox((change) => changes.push(change));
+  const queued = client.enqueue(1, "taken back");
+  const sent = watch(queued.committed);
+  await clock.advance(1);
+  client.cancelSend(queued.clientMessageId);
+  let reason: string | undefined = "NOT_A_MEMBER";
+  const asked = deleting(node(1), () => reason);
+  node(1).kill();
+  node(1).mode = "up";
+  await clock.advance(3_000);
+  expect(sent.value?.message.body).toBe("taken back");
+  const failure = { reason: "NOT_A_MEMBER" };
+  expect(client.outbox()).toMatchObject([{ withdrawal: { seq: 101 }, failure }]);
+  expect(client.state.pendingSends).toBe(0);
+  await Promise.all([client.retryFailed(queued.clientMessageId), clock.advance(1)]);
+  expect(asked).toHaveLength(2);
+  expect(client.outbox()).toMatchObject([{ failure }]);
+  reason = undefined;
+  await Promise.all([client.retryFailed(queued.clientMessageId), clock.advance(1)]);
+  expect(client.outbox()).toEqual([]);
+  expect(changes.map(({ kind }) => kind)).toEqual([
+    "queued",
+    "withdrawn",
+    "committed",
+    "failed",
+    "withdrawn",
+    "failed",
+    "withdrawn",
+    "removed",
+  ]);
+});
+
+test("what was cancelled and can never be sent is gone; its successors keep their order", async () => {
+  const { clock, client, node } = await startedWorld(1);
+  const queued = client.enqueue(1, "taken back");
+  const outcome = watch(queued.committed);
+  const next = watch(client.send(1, "the next one"));
+  await clock.advance(1);
+  client.cancelSend(queued.clientMessageId);
+  new Keeper().attach(node(1), (body) => (body === "taken back" ? "NOT_A_MEMBER" : undefined));
+  node(1).kill();
+  node(1).mode = "up";
+  await clock.advance(3_000);
+  expect(outcome.error).toMatchObject({ reason: "CANCELLED" });
+  expect(next.value?.message.body).toBe("the next one");
+  expect(client.outbox()).toEqual([]);
 });
 
 test("an aborted send ends the waiting; what was transmitted may still be delivered", async () => {

@@ -1,5 +1,5 @@
 // What the commands of the chat do.
-import { newSecret, passwordPath } from "@parley/client";
+import { newSecret, type OutboxItem, passwordPath } from "@parley/client";
 import { LIMITS, ParleyError, type Room, RoomVisibility } from "@parley/protocol";
 import pc from "picocolors";
 import { MODE_NAMES, modeOf, registrationText } from "../cli/account-commands.ts";
@@ -161,13 +161,20 @@ function unsent(chat: Chat, rest: string): void {
   const items = chat.client.outbox();
   if (rest.toLowerCase() === "drop") {
     for (const item of items) chat.client.dismissFailed(item.clientMessageId);
+  } else if (rest.toLowerCase() === "cancel") {
+    for (const item of items) chat.client.cancelSend(item.clientMessageId);
   }
   const left = chat.client.outbox();
   if (left.length === 0) chat.note("nothing waits");
   for (const item of left) {
-    const why = item.failure === undefined ? "waits" : pc.red(item.failure.message);
-    chat.print(`  ${printable(item.body)}  ${why}`);
+    chat.print(`  ${printable(item.body)}  ${unsentState(item)}`);
   }
+}
+
+function unsentState({ failure, withdrawal }: OutboxItem): string {
+  if (withdrawal === undefined) return failure === undefined ? "waits" : pc.red(failure.message);
+  if (failure === undefined) return "will be deleted, once it is committed";
+  return pc.red(`can't be deleted: ${failure.message}`);
 }
 
 async function status(chat: Chat): Promise<void> {

@@ -121,7 +121,10 @@ export class Chat {
         this.print(pc.dim(`      waits to be sent${printable(where)}: ${printable(item.body)}`));
       },
       onFailed: (item, why) =>
-        this.print(pc.red(`Not sent: ${why}`) + pc.dim(`  (${printable(item.body)})`)),
+        this.print(
+          pc.red(`${item.withdrawal === undefined ? "Not sent" : "Not deleted"}: ${why}`) +
+            pc.dim(`  (${printable(item.body)})`),
+        ),
     });
   }
 

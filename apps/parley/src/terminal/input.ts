@@ -120,8 +120,8 @@ export const CHAT_COMMANDS = [
   },
   {
     name: "unsent",
-    usage: "/unsent",
-    text: "messages on their way; /unsent drop forgets the failed ones",
+    usage: "/unsent [cancel|drop]",
+    text: "messages on their way; with cancel, take them back; with drop, forget the failed ones",
   },
   { name: "status", usage: "/status", text: "the nodes, as this one sees them" },
   { name: "quit", usage: "/quit", text: "end" },

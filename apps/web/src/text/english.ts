@@ -260,6 +260,8 @@ export const english = {
   "message.notSent": "not sent",
   "message.failed": "Not sent: {why}",
   "message.cancel": "Cancel",
+  "message.willBeDeleted": "will be deleted",
+  "message.notDeleted": "Not deleted: {why}",
   "message.committed": "committed",
   "message.waitingLong": "waiting; it is kept until a majority of the nodes has it",
   "message.failedLong": "not sent: {why}",

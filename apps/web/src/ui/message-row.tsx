@@ -129,6 +129,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             </small>
           )}
         </div>
+        {isOwn && <Withdrawn message={message} />}
         {message.reactions.length > 0 && (
           <ul className="reactions" aria-label={t("message.reactions")}>
             {message.reactions.map(({ emoji, count }) => {
@@ -218,6 +219,44 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   );
 });
 
+/** What becomes of a message that was taken back too late not to be sent. */
+function Withdrawn({ message }: { readonly message: Message }) {
+  const { outbox } = useChat();
+  const item = useSyncExternalStore(outbox.subscribe, () =>
+    outbox.withdrawnAs(message.clientMessageId),
+  );
+  if (item === undefined || message.deleted) return null;
+  return item.failure === undefined ? (
+    <small className="edited">{t("message.willBeDeleted")}</small>
+  ) : (
+    <NotDeleted item={item} />
+  );
+}
+
+function NotDeleted({ item }: { readonly item: OutboxItem }) {
+  const { client } = useChat();
+  const why = useProblemText(item.failure);
+  return (
+    <p className="problem" role="alert">
+      {t("message.notDeleted", { why })}{" "}
+      <button
+        type="button"
+        className="quiet"
+        onClick={() => void client.retryFailed(item.clientMessageId)}
+      >
+        {t("app.tryAgain")}
+      </button>{" "}
+      <button
+        type="button"
+        className="quiet"
+        onClick={() => client.dismissFailed(item.clientMessageId)}
+      >
+        {t("app.ok")}
+      </button>
+    </p>
+  );
+}
+
 /** How many replied, when last, and what of it is new. */
 function ThreadLink({
   message,
@@ -293,7 +332,7 @@ function Quote({
 
 export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: OutboxItem }) {
   const { client, signIn } = useChat();
-  const { failure, clientMessageId } = item;
+  const { failure, clientMessageId, withdrawal } = item;
   const why = useProblemText(failure);
   return (
     <article className={`message unsent${failure === undefined ? "" : " failed"}`}>
@@ -302,7 +341,13 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
         <header>
           <bdi className="author">{plainName(signIn.username)}</bdi>
           <span className="time">
-            {t(failure === undefined ? "message.waiting" : "message.notSent")}
+            {t(
+              withdrawal !== undefined
+                ? "message.willBeDeleted"
+                : failure === undefined
+                  ? "message.waiting"
+                  : "message.notSent",
+            )}
           </span>
         </header>
         <div className="body" dir="auto">
@@ -318,9 +363,11 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
       <Tick clientMessageId={clientMessageId} isCommitted={false} />
       <div className="actions">
         {failure === undefined ? (
-          <button type="button" onClick={() => client.cancelSend(clientMessageId)}>
-            {t("message.cancel")}
-          </button>
+          withdrawal === undefined && (
+            <button type="button" onClick={() => client.cancelSend(clientMessageId)}>
+              {t("message.cancel")}
+            </button>
+          )
         ) : (
           <>
             <button type="button" onClick={() => void client.retryFailed(clientMessageId)}>

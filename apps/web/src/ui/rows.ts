@@ -56,7 +56,8 @@ export function rowsOf(given: RowsOf): readonly Row[] {
     before = message;
   }
   for (const item of unsent) {
-    if (own.has(item.clientMessageId)) continue;
+    // Committed, it is a message, though it may stand elsewhere.
+    if (own.has(item.clientMessageId) || (item.withdrawal?.seq ?? 0) > 0) continue;
     rows.push({ kind: "unsent", key: `own:${item.clientMessageId}`, item });
   }
   return rows;

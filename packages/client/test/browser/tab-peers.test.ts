@@ -28,6 +28,7 @@ let tabs: Tab[] = [];
 /** What the servers have stored, by client message id (P2), and how often each was sent. */
 let stored = new Map<string, { revision: number; body: string }>();
 let transmissions = new Map<string, number>();
+let deleted: number[] = [];
 
 beforeEach(() => {
   vi.stubGlobal("indexedDB", new IDBFactory());
@@ -37,6 +38,7 @@ beforeEach(() => {
   tabs = [];
   stored = new Map();
   transmissions = new Map();
+  deleted = [];
 });
 afterEach(async () => {
   for (const { client } of tabs) await client.close();
@@ -60,6 +62,11 @@ async function openTab(
   const node = world.node(1);
   if (!online) node.kill();
   node.onRequest = (session, request) => {
+    if (request.op.$case === "delete" && node.hasQuorum) {
+      deleted.push(...request.op.value.seqs);
+      const value = { deletedCount: 1, revision: 90 };
+      return session.reply(request, { $case: "delete", value });
+    }
     if (request.op.$case !== "send" || !node.hasQuorum) return;
     const { clientMessageId: id, body } = request.op.value;
     transmissions.set(id, (transmissions.get(id) ?? 0) + 1);
@@ -253,6 +260,34 @@ test("cancelling in a tab that does not send asks the one that does: certain bef
   first.cluster.node(1).mode = "up";
   await pass(5_000);
   expect(bodies()).toEqual([]);
+});
+
+test("cancelling in a tab that does not send, after transmission: it is deleted once it is committed", async () => {
+  const [first, second] = [await openTab(), await openTab()];
+  for (const tab of [first, second]) tab.cluster.node(1).hasQuorum = false;
+  const queued = second.client.enqueue(1, "taken back");
+  await pass(50);
+  expect(second.client.cancelSend(queued.clientMessageId)).toBe("asked");
+  await until(() => second.client.outbox()[0]?.withdrawal !== undefined);
+  expect(first.client.outbox()).toEqual(second.client.outbox());
+  for (const tab of [first, second]) tab.cluster.node(1).hasQuorum = true;
+  first.cluster.node(1).session.end();
+  await until(() => first.client.outbox().length + second.client.outbox().length === 0);
+  expect((await queued.committed).message.body).toBe("taken back");
+  expect(deleted).toEqual([20]);
+  expect(kinds(second)).toEqual(["queued", "withdrawn", "committed", "removed"]);
+});
+
+test("what was cancelled in a tab that follows, while nobody heard of it, is deleted by that tab as the sender", async () => {
+  const first = await openTab();
+  const second = await openTab({ visible: false });
+  first.cluster.node(1).hasQuorum = false;
+  const queued = second.client.enqueue(1, "taken back");
+  await until(() => first.client.outbox().length === 1);
+  second.client.cancelSend(queued.clientMessageId);
+  await first.client.close();
+  await until(() => second.client.outbox().length === 0);
+  expect(deleted.length === 1 || bodies().length === 0).toBe(true);
 });
 
 test("what was cancelled while a tab slept is not sent when it wakes up as the sender", async () => {
