@@ -594,6 +594,28 @@ describe("P9: a wiped disk is a new server", () => {
     expect(cluster.nodes.get(2)?.services).toBeUndefined();
   });
 
+  test("a founder whose file lists it alone, and that others joined, comes back to them", async () => {
+    await boot(1);
+    for (const id of [2, 3]) {
+      await Promise.all([cluster.start(id, [1]), add(1, id)]);
+      await until(async () => (await votersSeenBy(1)).includes(id), `server ${id} to vote`);
+    }
+    const chatter = await Chatter.start();
+    const { clusterId } = await statusOf(2);
+    await cluster.kill(1);
+    cluster.disks.delete(1);
+    await cluster.start(1);
+    await until(async () => {
+      const { members } = await statusOf(2);
+      const member = members.find(({ id }) => id === 1);
+      return (member?.raftId ?? 0) > 3 && member?.role === MemberRole.MEMBER_ROLE_VOTER;
+    }, "server 1 to be a voter again");
+    expect((await statusOf(1)).clusterId).toBe(clusterId);
+    await chatter.progress();
+    await chatter.stopAndCheck();
+    expect(cluster.fatal).toEqual([]);
+  });
+
   test("an id that is in use is not given to another disk", async () => {
     await boot(3);
     const impostor = new LocalCluster(3, {}, cluster.network);

@@ -3,6 +3,8 @@
 //
 // - the first nodes of a new cluster find one another "fresh". The one with the lowest id makes the bootstrap record
 //   (cluster id, every node's id and server uuid) when *all* of them have answered so, and hands it to those it lists;
+//   A file that lists one node alone has nobody to answer: that node listens for a moment first, because others may have joined it
+//   before its disk was lost, and they call;
 // - whoever meets a cluster that exists is a joining server, or one whose disk was lost. It waits until the cluster
 //   says that it is a member, under a raft id of its own: never under the one that a lost disk had.
 import { STATE_VERSION } from "@parley/chat";
@@ -26,8 +28,15 @@ import {
   refusedFor,
   type Self,
 } from "../peers/handshake.ts";
-import type { LogPosition, LogStore, NodeIdentity, NodePorts, Random } from "../ports.ts";
+import { REDIAL_MS_MAX } from "../peers/peer-link.ts";
+import type { LogPosition, LogStore, NodeIdentity, NodePorts, Random, Timer } from "../ports.ts";
 import { isWitness } from "./membership.ts";
+
+/**
+ * A node that is alone in its file listens for so long before it makes a cluster: the members of one that it had before call what is gone
+ * at least once in that time, and have a moment left to be heard.
+ */
+export const LISTENING_MS = REDIAL_MS_MAX + 500;
 
 /** A node that must not run: the message says why and what can be done. */
 export class StartupError extends Error {
@@ -59,6 +68,8 @@ export class Bootstrap {
   #address: string;
   #httpAddress: string;
   #isBeingTold = false;
+  /** Alone in its file, and nobody who has the cluster may have had the time to call yet. */
+  #listening: Timer | undefined;
   /** Server uuids of peers that have answered "fresh". */
   readonly #fresh = new Map<number, string>();
   #adopting = false;
@@ -127,19 +138,24 @@ export class Bootstrap {
       this.#events.onMember(adoption);
       return;
     }
-    await this.#makeRecordIfComplete();
-    if (this.#adoption !== undefined || this.#closed) return;
     this.#enquiry = new Enquiry(this.#ports, {
       hello: () => this.hello(),
       onHello: (hello, from) => this.#answered(hello, from),
       onAnswer: (answer) => this.#told(answer),
       onRefused: (error, from) => this.#waitFor(`${from.address}: ${error.message}`, error),
     });
-    for (const informant of this.#informants()) this.#enquiry.ask(informant);
+    const informants = this.#informants();
+    for (const informant of informants) this.#enquiry.ask(informant);
+    if (informants.length > 0) return;
+    this.#listening = this.#ports.clock.after(LISTENING_MS, () => {
+      this.#listening = undefined;
+      this.#makeRecordIfComplete().catch((error: unknown) => this.#events.onFatal(error));
+    });
   }
 
   close(): void {
     this.#closed = true;
+    this.#listening?.cancel();
     this.#enquiry?.close();
   }
 
@@ -290,6 +306,7 @@ export class Bootstrap {
 
   async #makeRecordIfComplete(): Promise<void> {
     if (this.#adoption !== undefined || this.#adopting || this.#isJoining) return;
+    if (this.#listening !== undefined || this.#closed) return;
     const { nodeId, nodes } = this.#config;
     if (nodes.some((node) => node.id < nodeId)) return;
     if (nodes.some((node) => node.id !== nodeId && !this.#fresh.has(node.id))) return;

@@ -20,7 +20,8 @@ import type {
 } from "../ports.ts";
 
 const REDIAL_MS_MIN = 20;
-const REDIAL_MS_MAX = 1_000;
+/** Whoever is not there is called again after this long at the latest. */
+export const REDIAL_MS_MAX = 1_000;
 /** A link that stood for this long is redialled at once; one that did not, after a pause that grows. */
 const STOOD_MS_MIN = 500;
 /** How long the other end may take to greet. */
