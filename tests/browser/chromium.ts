@@ -74,6 +74,18 @@ export class Person {
     return person;
   }
 
+  /** The clicks on its page from now on, in `clicks`: journeys have bounds. Before the page is loaded. */
+  async countClicks(): Promise<{ readonly clicks: number }> {
+    const counted = { clicks: 0 };
+    this.page.on("console", (message) => {
+      if (message.text() === "a click") counted.clicks += 1;
+    });
+    await this.page.addInitScript(() =>
+      addEventListener("click", (event) => event.isTrusted && console.log("a click"), true),
+    );
+    return counted;
+  }
+
   /** Another tab of the same browser. */
   async tab(url: string): Promise<Page> {
     const page = await this.context.newPage();
@@ -183,6 +195,8 @@ export async function hasNoViolations(
       const { violations } = await axe.run({
         // To tell of all that is well takes as long as to look.
         resultTypes: ["violations"],
+        // WCAG 2.2 AA, which axe leaves out by itself.
+        rules: { "target-size": { enabled: true } },
         ...(only.length === 0 ? {} : { runOnly: { type: "rule", values: only } }),
       });
       return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);

@@ -164,6 +164,11 @@ describe.skipIf(CHROMIUM === undefined)("by keyboard alone", { timeout: 300_000 
       expect(await focused(page), "the focus is where it was").toBe(before);
     }
 
+    await keyboard.press("Control+/");
+    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    await keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+
     // One way around the whole page passes all of it, and ends.
     const names = await wayAround(page);
     for (const name of ["Jump to", "quay", "Account", "Messages in quay", "Message to quay"]) {

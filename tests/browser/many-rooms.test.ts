@@ -55,9 +55,7 @@ describe.skipIf(CHROMIUM === undefined)("a thousand rooms", { timeout: 600_000 }
     await until(async () => (await links.count()) >= ROOMS, "all rooms in the sidebar");
     for (const at of [0, 42, 500, 999]) {
       await page.keyboard.press("Control+k");
-      const keys = [...String(at).padStart(3, "0"), "Enter"];
-      expect(keys.length).toBeLessThanOrEqual(4);
-      for (const key of keys) await page.keyboard.press(key);
+      for (const key of [...String(at).padStart(3, "0"), "Enter"]) await page.keyboard.press(key);
       await page.getByRole("heading", { name: nameOf(at) }).waitFor();
     }
     await composer(page).waitFor();
@@ -78,10 +76,12 @@ describe.skipIf(CHROMIUM === undefined)("a thousand rooms", { timeout: 600_000 }
     expect(await unread(999).textContent()).toContain("6 unread");
     await page.getByText("news 5", { exact: true }).waitFor();
     await until(async () => (await unread(7).count()) === 0, "the open one to be read");
-    expect(count.told).toBeLessThanOrEqual(EVENTS_MAX);
+    const toldInPassing = count.told;
+    expect(toldInPassing).toBeLessThanOrEqual(EVENTS_MAX);
     // What follows comes live.
     await planner.send(roomIds[7] ?? 0, "live again");
     await page.getByText("live again", { exact: true }).waitFor();
+    expect(count.told).toBeGreaterThan(toldInPassing);
     expect(builder.complaints).toEqual([]);
     await builder.context.close();
   });

@@ -1,4 +1,6 @@
 // The page in a real Chromium, against real server processes that are really killed: the journeys that people take.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { afterAll, describe, expect, test } from "vitest";
 import { until } from "../harness/dev-cluster.ts";
@@ -9,6 +11,7 @@ import {
   composer,
   hasNoViolations,
   PATIENCE_MS,
+  Person,
   say,
   servingNode,
 } from "./chromium.ts";
@@ -19,13 +22,16 @@ const stage = sharedStage();
 
 describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () => {
   test("from the link to the first message: two fields, three clicks; axe finds nothing", async () => {
-    const ada = await stage.arrive("ada");
+    const ada = await Person.arrive(stage.browser, "ada", "about:blank");
+    const counted = await ada.countClicks();
+    await ada.page.goto(stage.originOf(1));
     await hasNoViolations(ada.page);
-    expect(await ada.page.locator("input").count()).toBeLessThanOrEqual(3);
     await ada.signUp();
     await ada.page.getByRole("button", { name: "Open #general" }).click();
     await say(ada.page, "Hello, **world**");
     await committed(ada.page, "Hello, world").waitFor();
+    // The same form signs in and makes an account: two fields, and the last click may as well be Enter.
+    expect(counted.clicks).toBe(3);
     expect(await ada.page.locator(".message strong").textContent()).toBe("world");
     await hasNoViolations(ada.page);
     await ada.page.locator(".pill").click();
@@ -143,6 +149,9 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 in two");
     await two.reload();
     await until(async () => (await two.locator(".message.unsent").count()) === 20, "20 again");
+    for (const page of [one, two]) {
+      await page.getByText(/^Read-only, as of \d.*; 20 messages waiting$/).waitFor();
+    }
     await Promise.all([stage.cluster.restart(2), stage.cluster.restart(3)]);
     await until(async () => (await one.locator(".message.unsent").count()) === 0, "all sent");
     const expected = ["zero"];
@@ -219,10 +228,21 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     });
     await ella.page.getByRole("button", { name: "To the newest" }).click();
     await ella.page.getByText("message 160", { exact: true }).waitFor();
-    // A link to one message works on any node, and back leads back.
+    // A link to one message works on any node, also where one has to sign in first; and back leads back.
     const room = new URL(ella.page.url()).pathname;
+    const target = ella.page.locator(".message.target", { hasText: "message 20" });
     await ella.page.goto(`${stage.originOf(1)}${room}/20`);
-    await ella.page.locator(".message.target", { hasText: "message 20" }).waitFor();
+    await target.waitFor();
+    await ella.page.goto(`${stage.originOf(2)}${room}/20`);
+    await ella.page.getByLabel("Username").fill("ella");
+    await ella.page.getByLabel("Password").fill("a long password");
+    await ella.page.getByRole("button", { name: "Sign in" }).click();
+    await target.waitFor();
+    await ella.page.goBack();
+    await target.waitFor();
+    expect(ella.page.url()).toBe(`${stage.originOf(1)}${room}/20`);
+    await ella.page.goBack();
+    await ella.page.getByText("message 161", { exact: true }).waitFor();
     await ella.context.close();
   });
 
@@ -282,6 +302,10 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     await gus.page.keyboard.press("Control+k");
     await gus.page.keyboard.type("be");
     await gus.page.keyboard.press("Enter");
+    await gus.page.getByRole("heading", { name: "beta" }).waitFor();
+    await gus.page.keyboard.press("Alt+ArrowDown");
+    await gus.page.getByRole("heading", { name: "gamma" }).waitFor();
+    await gus.page.keyboard.press("Alt+ArrowUp");
     await gus.page.getByRole("heading", { name: "beta" }).waitFor();
     await hal.joinRoom("beta");
     const tab = await hal.tab(hal.page.url());
@@ -368,6 +392,56 @@ describe.skipIf(CHROMIUM === undefined)("the web app", { timeout: 300_000 }, () 
     for (const path of ["/../package.json", "/assets/../../package.json", "/r/1/2/3", "/r/x"]) {
       expect((await fetch(`${stage.originOf(1)}${path}`)).status, path).toBe(404);
     }
+  });
+
+  test("P10: a page of another origin can't read the page, open a session, or show it in a frame; and finds no token", async () => {
+    const ivo = await stage.member("ivo");
+    const origin = stage.originOf(1);
+    const evil = createServer((_, response) => {
+      response.setHeader("content-type", "text/html");
+      response.end(`<!doctype html><title>evil</title><iframe src="${origin}"></iframe>`);
+    });
+    await new Promise<void>((resolve) => evil.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = evil.address() as AddressInfo;
+      const page = await ivo.tab(`http://127.0.0.1:${port}/`);
+      const found = await page.evaluate(async (target) => {
+        const refused = (promise: Promise<unknown>) =>
+          promise.then(
+            () => "read",
+            () => "refused",
+          );
+        const socket = new WebSocket(`${target.replace("http", "ws")}/session`);
+        return {
+          page: await refused(fetch(target)),
+          withCookies: await refused(fetch(target, { credentials: "include" })),
+          session: await new Promise((resolve) => {
+            socket.onopen = () => resolve("open");
+            socket.onerror = () => resolve("refused");
+          }),
+          cookies: document.cookie,
+          keys: Object.keys(localStorage),
+          databases: await indexedDB.databases(),
+        };
+      }, origin);
+      const nothing = { cookies: "", keys: [], databases: [] };
+      expect(found).toEqual({
+        page: "refused",
+        withCookies: "refused",
+        session: "refused",
+        ...nothing,
+      });
+      // What the frame shows is Chromium's own page, which says that it was refused.
+      await until(() => page.frames().length === 2, "the frame");
+      const framed = page.frames()[1];
+      await until(async () => framed?.url() !== "about:blank", "what is in it");
+      expect(await framed?.locator("#root, input").count()).toBe(0);
+      // The token is in no cookie, no address and no request but the session's first frame.
+      expect(await ivo.context.cookies()).toEqual([]);
+    } finally {
+      evil.close();
+    }
+    await ivo.context.close();
   });
 
   test("on a phone: the rooms, or one of them", async () => {
