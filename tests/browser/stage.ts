@@ -3,7 +3,7 @@
 import type { ParleyClient } from "@parley/client";
 import { RegistrationMode } from "@parley/protocol";
 import { type Browser, chromium } from "playwright-core";
-import { afterAll, beforeAll, inject } from "vitest";
+import { afterAll, beforeAll, beforeEach, inject } from "vitest";
 import { DevCluster } from "../harness/dev-cluster.ts";
 import { CHROMIUM, composer, Person, VIEWPORT } from "./chromium.ts";
 import { createRooms, OWNER, sdkPerson, sdkReturns } from "./sdk-person.ts";
@@ -130,6 +130,8 @@ export function sharedStage(): Stage {
     await cluster.heal();
     await stage.open(cluster);
   }, OPEN_MS_MAX);
+  // Also after a test of the same file: what it started again may not listen yet.
+  beforeEach(() => stage.cluster.heal(), OPEN_MS_MAX);
   afterAll(() => stage.close());
   return stage;
 }
