@@ -64,7 +64,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [NODE_STOPS, LIVENESS, "P7 quick failover"],
-    seedsMax: 30,
+    seedsMax: 60,
     // Who has just begun to lead has not heard of those that are cut off.
     worlds: { upgradeAfterUs: 10_000_000, ...onlyFaults({ partition: 3, kill: 1 }, 2_000_000) },
   },
@@ -190,7 +190,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [AUTOPILOT],
-    seedsMax: 3,
+    seedsMax: 12,
     worlds: { spares: 2, tuning: { autopilotDeadMs: 5_000, autopilotVotersMin: 3 } },
   },
   {

@@ -116,7 +116,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["files"],
-    seedsMax: 12,
+    seedsMax: 60,
   },
   {
     name: "expired-password-link-counts",
@@ -208,7 +208,14 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
         replacement: "      if (term <= entry.term) {",
       },
     ],
-    caughtBy: ["P1 durable", "P2 once", "P4 no going back", "linearizability", "P7 quick failover"],
+    caughtBy: [
+      "P1 durable",
+      "P2 once",
+      "P4 no going back",
+      "linearizability",
+      "P7 quick failover",
+      "no exception",
+    ],
     seedsMax: 12,
   },
   {
