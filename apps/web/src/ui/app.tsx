@@ -13,10 +13,9 @@ import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { DialogBoundary } from "./boundary.tsx";
 import { ChatContext } from "./chat-context.ts";
-import { InviteDialog, PasswordPage } from "./later.ts";
+import { InviteDialog, PasswordPage, SignInPage } from "./later.ts";
 import { forgetLink, goTo, inviteInAddress, passwordLinkInAddress } from "./route.ts";
 import { Shell } from "./shell.tsx";
-import { SignInPage } from "./sign-in-page.tsx";
 
 export function App() {
   const [signIn, setSignIn] = useState(savedSignIn);
@@ -63,7 +62,11 @@ export function App() {
     );
   }
   if (signIn === undefined) {
-    return <SignInPage notice={notice} invite={invite} onSignedIn={onSignedIn} />;
+    return (
+      <Suspense fallback={null}>
+        <SignInPage notice={notice} invite={invite} onSignedIn={onSignedIn} />
+      </Suspense>
+    );
   }
   return (
     <SignedIn

@@ -3,6 +3,7 @@ import { LIMITS, type Message, type Room, type SendOptions } from "@parley/clien
 import {
   type KeyboardEvent,
   type Ref,
+  Suspense,
   useEffect,
   useId,
   useImperativeHandle,
@@ -17,8 +18,8 @@ import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
 import { serverNowMs, useChat, useMayNotWrite } from "./chat-context.ts";
 import { type Completed, completableAt, completed } from "./completion.ts";
-import { EmojiDialog } from "./emoji-dialog.tsx";
 import { mutedText, plainName, tooLongText } from "./format.ts";
+import { EmojiDialog } from "./later.ts";
 import { wordsOf } from "./markdown.tsx";
 import { type Offer, useOffers } from "./offers.ts";
 import { useSetAside } from "./set-aside.tsx";
@@ -366,14 +367,16 @@ export function Composer(props: ComposerProps) {
         </button>
       </div>
       {isPicking && (
-        <EmojiDialog
-          title={t("composer.pick")}
-          onPick={(emoji) => {
-            setIsPicking(false);
-            insert(emoji);
-          }}
-          onClose={() => setIsPicking(false)}
-        />
+        <Suspense fallback={null}>
+          <EmojiDialog
+            title={t("composer.pick")}
+            onPick={(emoji) => {
+              setIsPicking(false);
+              insert(emoji);
+            }}
+            onClose={() => setIsPicking(false)}
+          />
+        </Suspense>
       )}
     </form>
   );

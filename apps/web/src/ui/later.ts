@@ -16,6 +16,10 @@ const signOut = () => import("./sign-out.tsx");
 const shortcuts = () => import("./shortcuts.tsx");
 const thread = () => import("./thread-panel.tsx");
 const selection = () => import("./selection-bar.tsx");
+const welcome = () => import("./welcome.tsx");
+const signedOut = () => import("./signed-out.ts");
+const leftovers = () => import("./leftovers.tsx");
+const emoji = () => import("./emoji-dialog.tsx");
 const oneFile = () => import("./one-file.tsx");
 const notifications = () => import("../chat/notifications.ts");
 const PARTS = [
@@ -31,6 +35,10 @@ const PARTS = [
   shortcuts,
   thread,
   selection,
+  welcome,
+  signedOut,
+  leftovers,
+  emoji,
   oneFile,
 ];
 
@@ -56,9 +64,13 @@ export const SelectionBar = lazy(async () => ({
   default: (await eventually(selection)).SelectionBar,
 }));
 export const OneFile = lazy(async () => ({ default: (await eventually(oneFile)).OneFile }));
+export const Welcome = lazy(async () => ({ default: (await eventually(welcome)).Welcome }));
+export const Leftovers = lazy(async () => ({ default: (await eventually(leftovers)).Leftovers }));
+export const EmojiDialog = lazy(async () => ({ default: (await eventually(emoji)).EmojiDialog }));
+export const SignInPage = lazy(async () => ({ default: (await eventually(signedOut)).SignInPage }));
 /** Of those who come by a link: nobody waits for them who does not. */
 export const PasswordPage = lazy(async () => ({
-  default: (await eventually(() => import("./password-page.tsx"))).PasswordPage,
+  default: (await eventually(signedOut)).PasswordPage,
 }));
 export const InviteDialog = lazy(async () => ({
   default: (await eventually(() => import("./invite-dialog.tsx"))).InviteDialog,

@@ -13,9 +13,8 @@ import { t } from "../text/t.ts";
 import { Boundary, WentWrong } from "./boundary.tsx";
 import { serverNowMs, useChat, usePresent } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
-import { EmojiDialog } from "./emoji-dialog.tsx";
 import { isDirect, plainName, presenceText, roomName } from "./format.ts";
-import { SelectionBar, ThreadPanel } from "./later.ts";
+import { EmojiDialog, SelectionBar, ThreadPanel } from "./later.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
@@ -198,14 +197,16 @@ export function RoomPage({ room, seq: addressed, thread, onDialog }: RoomPagePro
           </Suspense>
         )}
         {reactingTo !== undefined && (
-          <EmojiDialog
-            title={t("emoji.forMessage")}
-            onPick={(emoji) => {
-              setReactingTo(undefined);
-              acts.react(reactingTo, emoji, true);
-            }}
-            onClose={() => setReactingTo(undefined)}
-          />
+          <Suspense fallback={null}>
+            <EmojiDialog
+              title={t("emoji.forMessage")}
+              onPick={(emoji) => {
+                setReactingTo(undefined);
+                acts.react(reactingTo, emoji, true);
+              }}
+              onClose={() => setReactingTo(undefined)}
+            />
+          </Suspense>
         )}
         {problem !== "" && (
           <p className="problem" role="alert">

@@ -10,6 +10,7 @@ import {
   ClusterDialog,
   Directory,
   fetchParts,
+  Leftovers,
   MembersDialog,
   NewRoom,
   notifyOf,
@@ -19,13 +20,12 @@ import {
   SettingsDialog,
   Shortcuts,
   SignOut,
+  Welcome,
 } from "./later.ts";
-import { Leftovers } from "./leftovers.tsx";
 import { QuickSwitcher } from "./quick-switcher.tsx";
 import { RoomPage } from "./room-page.tsx";
 import { goTo, useRoute } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
-import { Welcome } from "./welcome.tsx";
 
 export type Dialog =
   | "switcher"
@@ -74,7 +74,9 @@ export function Shell({ durability, onSignOut }: ShellProps) {
         <main>
           <Boundary>
             <KeepingBanner outbox={durability} />
-            <Leftovers />
+            <Suspense fallback={null}>
+              <Leftovers />
+            </Suspense>
           </Boundary>
           <Boundary
             key={route.roomId}
@@ -100,12 +102,14 @@ export function Shell({ durability, onSignOut }: ShellProps) {
                 onDialog={setDialog}
               />
             ) : (
-              <Welcome
-                isLoaded={loaded}
-                isMissing={route.roomId !== 0}
-                notice={notice}
-                onDialog={setDialog}
-              />
+              <Suspense fallback={null}>
+                <Welcome
+                  isLoaded={loaded}
+                  isMissing={route.roomId !== 0}
+                  notice={notice}
+                  onDialog={setDialog}
+                />
+              </Suspense>
             )}
           </Boundary>
         </main>

@@ -2,6 +2,7 @@
 import { followedThread, type Message, type Room } from "@parley/client/browser";
 import {
   type KeyboardEvent,
+  Suspense,
   useEffect,
   useMemo,
   useRef,
@@ -12,8 +13,8 @@ import { sayProblem } from "../text/problem-text.ts";
 import { t } from "../text/t.ts";
 import { useChat } from "./chat-context.ts";
 import { Composer } from "./composer.tsx";
-import { EmojiDialog } from "./emoji-dialog.tsx";
 import { isDirect, roomName } from "./format.ts";
+import { EmojiDialog } from "./later.ts";
 import { isRoomAdmin, serverActs } from "./message-acts.ts";
 import { MessageList } from "./message-list.tsx";
 import type { MessageActs } from "./message-row.tsx";
@@ -119,14 +120,16 @@ export function ThreadPanel({ room, rootSeq, seq, onClose }: ThreadPanelProps) {
         acts={acts}
       />
       {reactingTo !== undefined && (
-        <EmojiDialog
-          title={t("emoji.forMessage")}
-          onPick={(emoji) => {
-            setReactingTo(undefined);
-            acts.react(reactingTo, emoji, true);
-          }}
-          onClose={() => setReactingTo(undefined)}
-        />
+        <Suspense fallback={null}>
+          <EmojiDialog
+            title={t("emoji.forMessage")}
+            onPick={(emoji) => {
+              setReactingTo(undefined);
+              acts.react(reactingTo, emoji, true);
+            }}
+            onClose={() => setReactingTo(undefined)}
+          />
+        </Suspense>
       )}
       {problem !== "" && (
         <p className="problem" role="alert">
