@@ -49,8 +49,8 @@ export class Health {
       // Whichever node the client has found may be the one that is cut off: all of them must do.
       const served =
         isStable &&
-        // Witnesses alone serve nobody.
-        cores.some((core) => !core.isWitness) &&
+        // Witnesses alone serve nobody, and have nothing for who lost the chat.
+        cores.some((core) => !core.isWitness && !core.chatFileLost) &&
         this.#servers.every(
           (server) => !server.isUp || this.#connected(client.name, server.name),
         ) &&

@@ -62,6 +62,8 @@ export interface WorldOptions extends Density {
   readonly witnesses: number;
   /** Machines that may join; 0 = the membership stays, and nobody loses a disk. */
   readonly spares: number;
+  /** The last of these machines is started as a witness. */
+  readonly isSpareWitness: boolean;
   readonly clients: number;
   readonly faultWeights: Readonly<Record<FaultKind, number>>;
   /** A node whose disk is damaged in this seed, for ever. */
@@ -104,9 +106,7 @@ export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
   faultWeights["kill-leader"] += 1;
   // Ticks are most of what a quiet world costs.
   const tickMs = random.pick(sparse ? [10, 25, 25, 25] : [10, 10, 25]);
-  // Three with a chat and two without: any two of the three may be away (P6).
-  const witnesses =
-    nodes === 5 && spares === 0 && new Prng(seed).branch("witnesses").chance(0.5) ? 2 : 0;
+  const { witnesses, isSpareWitness } = drawWitnesses(seed, nodes, spares);
   const activeUs = ACTIVE_US_MIN + random.int(ACTIVE_US_MORE);
   const faultGapUs = random.between(1_000_000, 3_000_000);
   const density = (): Density => {
@@ -121,10 +121,11 @@ export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
     nodes,
     witnesses,
     spares,
+    isSpareWitness,
     clients,
     faultWeights,
-    // With witnesses the log is kept for a data node that is away, for ever if it never comes back.
-    damageDisk: random.chance(0.1) && witnesses === 0,
+    // With witnesses the log is kept for a data node that is away, for ever if nobody takes its place.
+    damageDisk: random.chance(0.1) && (witnesses === 0 || spares > 0),
     network: {
       latencyUsMin: wide ? random.between(1_000, 8_000) : random.between(30, 500),
       latencyUsMean: wide ? random.between(9_000, 20_000) : random.between(600, 3_000),
@@ -176,4 +177,24 @@ export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
     healsQuorumFirst: random.chance(0.4),
     upgradeAfterUs: random.chance(0.4) ? random.between(2_000_000, 30_000_000) : undefined,
   };
+}
+
+/**
+ * Where the membership stays: three with a chat and two without, any two of the three may be away (P6). Where it changes, the fewest
+ * too, and one witness more that may join.
+ */
+function drawWitnesses(
+  seed: number,
+  nodes: number,
+  spares: number,
+): Pick<WorldOptions, "witnesses" | "isSpareWitness"> {
+  const root = new Prng(seed);
+  if (spares === 0) {
+    const isWitnessed = nodes === 5 && root.branch("witnesses").chance(0.5);
+    return { witnesses: isWitnessed ? 2 : 0, isSpareWitness: false };
+  }
+  const random = root.branch("witnesses and spares");
+  if (random.chance(0.6)) return { witnesses: 0, isSpareWitness: false };
+  const witnesses = nodes === 5 ? random.pick([1, 2, 2]) : 1;
+  return { witnesses, isSpareWitness: random.chance(0.3) };
 }

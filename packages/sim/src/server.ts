@@ -105,12 +105,17 @@ export class Server {
   /** Set while a fault keeps it from working as a member. */
   suspendedBy: "pause" | "suspend" | undefined;
 
-  constructor(id: number, nodes: readonly ConfiguredNode[], world: ServerWorld) {
+  constructor(
+    id: number,
+    nodes: readonly ConfiguredNode[],
+    isWitness: boolean,
+    world: ServerWorld,
+  ) {
     this.id = id;
     this.name = `n${id}`;
     this.#world = world;
     this.#nodes = nodes;
-    this.isWitness = nodes.some((node) => node.id === id && node.isWitness === true);
+    this.isWitness = isWitness;
     const { scheduler, network, options, events } = world;
     const random = world.random;
     this.stateVersion = options.upgradeAfterUs === undefined ? STATE_VERSION : STATE_VERSION_FIRST;

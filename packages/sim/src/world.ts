@@ -10,6 +10,7 @@ import { Admission } from "./checkers/admission.ts";
 import { Autopilot } from "./checkers/autopilot.ts";
 import { Blocking } from "./checkers/blocking.ts";
 import { CommitRule } from "./checkers/commit-rule.ts";
+import { DataFloor } from "./checkers/data-floor.ts";
 import { DurablePromises, type DurableState } from "./checkers/durable-promises.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
 import { Files } from "./checkers/files.ts";
@@ -34,10 +35,11 @@ import { StateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { StateVersion } from "./checkers/state-version.ts";
 import { TypingForMembers } from "./checkers/typing.ts";
 import { UnreadCounts } from "./checkers/unread-counts.ts";
-import { DataNodes, WitnessServesNoChat } from "./checkers/witnesses.ts";
+import { DataNodes, WitnessesAppendNothing, WitnessServesNoChat } from "./checkers/witnesses.ts";
 import { ClientHost } from "./client-host.ts";
 import { Coverage } from "./coverage.ts";
 import { Nemesis } from "./faults/nemesis.ts";
+import { canGoOnAlone } from "./faults/quorum.ts";
 import { Health } from "./health.ts";
 import { History } from "./history.ts";
 import type { FinalNode, Violation } from "./observer.ts";
@@ -57,6 +59,8 @@ import { CLIENT_SERVICE } from "./world/transports.ts";
 const SAMPLE_US = 50_000;
 /** How long after the last fault everything must be equal everywhere again. */
 const CONVERGENCE_US_MAX = 60_000_000;
+/** By then every wish of an operator has been answered or given up. */
+const WISHES_US_MAX = 15_000_000;
 /** In quiet times leaders do by themselves what they have put off: leadership goes to whoever is preferred, logs are forgotten. */
 const QUIET_US = 5_000_000;
 /** How long it may take until everybody is shown to be there again: who was away is told late, and all the changes of a moment at once. */
@@ -100,6 +104,7 @@ export class World {
   readonly #p8: P8SafeGrowth;
   readonly #linearizability: Linearizability;
   readonly #stateMachine: StateMachineSafety;
+  readonly #dataFloor: DataFloor;
   readonly #operator: Operator;
   /** What was durable on the disks that were lost, by raft id. */
   readonly #lostLogs: { readonly raftId: number; readonly log: readonly Entry[] }[] = [];
@@ -138,6 +143,7 @@ export class World {
       () => scheduler.nowUs,
       (raftId) => this.#durableState(raftId)?.lastIndex,
     );
+    this.#dataFloor = new DataFloor(this.#report, this.servers, () => this.#p8.newest);
     this.#health = new Health(
       this.servers,
       this.clients,
@@ -195,6 +201,11 @@ export class World {
       leader: () => this.#leaderServer(),
       garbleNextFrame: (from, to) => this.#datagrams.garbleNext(from, to),
       mayLoseDisk: (server) => this.#operator.mayLoseDisk(server),
+      canGoOnAlone: (servers) =>
+        canGoOnAlone(servers, {
+          founders: options.nodes,
+          from: (index) => this.#p8.from(index),
+        }),
     });
 
     this.#p2 = new P2Once(this.#report);
@@ -253,6 +264,8 @@ export class World {
       new Blocking(this.#report, coverage),
       new Files(this.#report, coverage, isSdk),
       new DataNodes(this.servers, coverage),
+      this.#dataFloor,
+      new WitnessesAppendNothing(this.#report, (raftId) => this.#isWitness(raftId)),
       this.#intruder,
     );
     const witnesses = new WitnessServesNoChat(this.servers, this.#report);
@@ -330,24 +343,41 @@ export class World {
     return this.scheduler.run(untilUs, () => this.violation !== undefined || stop());
   }
 
-  /**
-   * Not where the membership changes, and so who makes a majority; nor after a chat file was lost: that is a fault
-   * beside those that the others are left in.
-   */
+  /** Not after a chat file was lost: that is a fault beside those that the others are left in. */
   #mayHealQuorumFirst(): boolean {
-    const { healsQuorumFirst, spares } = this.options;
-    return healsQuorumFirst && spares === 0 && !this.servers.some((one) => one.chatFileLost);
+    return this.options.healsQuorumFirst && !this.servers.some((one) => one.chatFileLost);
   }
 
-  /** P6: a majority that is well serves everybody, whatever the others are in. */
+  /** P6: a majority that is well serves everybody, and finishes what was begun with the membership, whatever the others are in. */
   async #convergeWithQuorum(): Promise<void> {
-    const { quorum, frozen } = this.#nemesis.healQuorum();
+    // What an operator still waits for may be to take a vote away from a majority of the newest membership.
+    if (!this.#operator.isDone) {
+      await this.#runUntil(this.scheduler.nowUs + WISHES_US_MAX, () => this.#operator.isDone);
+    }
+    const healed = this.#nemesis.healQuorum();
+    if (healed === undefined) return;
+    const { frozen } = healed;
+    const quorum = () => this.#runnable().filter((server) => healed.quorum.includes(server));
     this.#people.everybodySpeaks();
     this.coverage.add("quorums-healed");
-    await this.#converge(() => quorum, `a majority was healed (${frozen})`);
+    if (this.#isChanging()) this.coverage.add("quorums-healed-while-changing");
+    await this.#converge(quorum, `a majority was healed (${frozen})`);
     await this.#runUntil(this.scheduler.nowUs + QUIET_US);
     this.#people.everybodySpeaks();
-    await this.#converge(() => quorum, `a majority had gone on for a while (${frozen})`);
+    await this.#converge(quorum, `a majority had gone on for a while (${frozen})`);
+  }
+
+  /** Somebody is to be promoted or taken back, or the configuration is joint. */
+  #isChanging(): boolean {
+    const membership = this.#p8.newest;
+    if (membership === undefined) return false;
+    const { servers, learners, votersOutgoing } = membership;
+    const isWaiting = servers.some(
+      ({ raftId, nodeId, role }) =>
+        (role !== MemberRole.MEMBER_ROLE_LEARNER && learners.includes(raftId)) ||
+        this.#server(nodeId).raftId !== raftId,
+    );
+    return isWaiting || votersOutgoing.length > 0;
   }
 
   /** Everything is equal everywhere and told to everybody; again, where a change of the membership was still on its way. */
@@ -396,8 +426,10 @@ export class World {
       return "the configuration is still joint";
     }
     const waiting = membership?.servers.find(
-      ({ raftId, role }) =>
-        membership.learners.includes(raftId) && role === MemberRole.MEMBER_ROLE_VOTER,
+      ({ raftId, nodeId, role }) =>
+        membership.learners.includes(raftId) &&
+        role !== MemberRole.MEMBER_ROLE_LEARNER &&
+        servers.some(({ id }) => id === nodeId),
     );
     if (waiting !== undefined) return `server ${waiting.nodeId} has not been promoted`;
     if (applied.size !== 1) return `the nodes have applied ${[...applied].join(", ")}`;
@@ -475,6 +507,7 @@ export class World {
   #sample(): void {
     this.#p11.sample(this.network.longestBacklogBytes(CLIENT_SERVICE));
     this.#health.sample();
+    this.#dataFloor.sample();
     this.scheduler.after(SAMPLE_US, () => this.#sample());
   }
 
@@ -484,12 +517,15 @@ export class World {
     if (this.#leader.nodeId !== 0 && this.#leader.nodeId !== nodeId) {
       this.coverage.add("leader-changes");
     }
-    const isWitness = (raftId: number) =>
-      this.servers.some((server) => server.raftId === raftId && server.isWitness);
-    if (isWitness(nodeId)) this.coverage.add("witnesses-elected");
-    else if (isWitness(this.#leader.nodeId)) this.coverage.add("witnesses-followed-by-data-nodes");
+    if (this.#isWitness(nodeId)) this.coverage.add("witnesses-elected");
+    else if (this.#isWitness(this.#leader.nodeId))
+      this.coverage.add("witnesses-followed-by-data-nodes");
     this.#leader = { nodeId, term };
     this.trace.add(`n${nodeId}`, `leads term ${term}`);
+  }
+
+  #isWitness(raftId: number): boolean {
+    return this.servers.some((server) => server.raftId === raftId && server.isWitness);
   }
 
   /** Of a committed entry, under the configuration that it may have been committed in. */
@@ -526,7 +562,10 @@ export class World {
 
   #makeServer(id: number, nodes: readonly ConfiguredNode[], random: Prng): Server {
     const { scheduler, network, trace, coverage, options } = this;
-    return new Server(id, nodes, {
+    const isWitness =
+      nodes.find((node) => node.id === id)?.isWitness ??
+      (options.isSpareWitness && id === options.nodes + options.spares);
+    return new Server(id, nodes, isWitness, {
       scheduler,
       network,
       trace,

@@ -2,6 +2,7 @@
 // majorities overlap, and gives no raft id twice. (That no two leaders are elected in a term is Election Safety's to
 // check, under every configuration; that no acknowledged message is lost, P1's.) A copy of the chat file comes with the one as of its index.
 import type { Membership } from "@parley/node";
+import { MemberRole } from "@parley/protocol";
 import type { ConfState } from "@parley/raft";
 import { encodeConfState } from "@parley/store";
 import type { Coverage } from "../coverage.ts";
@@ -57,6 +58,12 @@ export class P8SafeGrowth implements Checker {
     const later = this.#history.findIndex(({ sinceUs }) => sinceUs > us);
     const from = later < 0 ? this.#history.length - 1 : later - 1;
     return this.#history.slice(Math.max(0, from)).map(({ membership }) => membership);
+  }
+
+  /** The one in force as of an index, and all later ones. */
+  from(index: number): readonly { readonly index: number; readonly membership: Membership }[] {
+    const at = this.#history.findLastIndex((one) => one.index <= index);
+    return this.#history.slice(Math.max(0, at));
   }
 
   /** The memberships under which an entry may have been committed: the newest up to it, and the one before. */
@@ -158,8 +165,14 @@ export class P8SafeGrowth implements Checker {
       if (!after.servers.some((one) => one.raftId === raftId))
         this.#coverage.add("servers-removed");
     }
+    const witnesses = after.servers
+      .filter(({ role }) => role === MemberRole.MEMBER_ROLE_WITNESS)
+      .map(({ raftId }) => raftId);
     for (const voter of after.voters) {
-      if (!before.voters.includes(voter)) this.#coverage.add("servers-promoted");
+      if (before.voters.includes(voter)) continue;
+      this.#coverage.add("servers-promoted");
+      if (witnesses.includes(voter)) this.#coverage.add("witnesses-promoted");
+      else if (witnesses.length > 0) this.#coverage.add("promoted-beside-witnesses");
     }
     for (const learner of [...after.learners, ...after.learnersNext]) {
       if (before.voters.includes(learner)) this.#coverage.add("servers-demoted");

@@ -1,8 +1,9 @@
 // P6 with witnesses: any two of three data nodes may be away, and writes go on. And what a witness is: it votes and keeps the log, but
 // nothing of the chat ever leaves it.
+import type { LogWrite } from "@parley/node";
 import { ServerFrame } from "@parley/protocol";
 import type { Coverage } from "../coverage.ts";
-import type { Checker, Operation, Outcome, Report } from "../observer.ts";
+import type { Checker, ObservedRaftMessage, Operation, Outcome, Report } from "../observer.ts";
 import type { Server } from "../server.ts";
 
 const PROPERTY = "P6 witnesses";
@@ -50,5 +51,36 @@ export class DataNodes implements Checker {
       (server) => server.state === "up" && server.suspendedBy === undefined,
     );
     if (working.length <= 1) this.#coverage.add("sends-on-one-data-node");
+  }
+}
+
+/** A witness leads until a data voter has everything: it takes configuration changes, and nothing of its clients'. */
+export class WitnessesAppendNothing implements Checker {
+  readonly property = PROPERTY;
+  readonly #report: Report;
+  readonly #isWitness: (raftId: number) => boolean;
+  /** The highest term that each witness has led. */
+  readonly #led = new Map<number, number>();
+
+  constructor(report: Report, isWitness: (raftId: number) => boolean) {
+    this.#report = report;
+    this.#isWitness = isWitness;
+  }
+
+  onRaftMessageSent({ from, type, term }: ObservedRaftMessage): void {
+    if ((type === "MsgApp" || type === "MsgHeartbeat") && this.#isWitness(from)) {
+      this.#led.set(from, term);
+    }
+  }
+
+  onLogWrite(nodeId: number, { entries }: LogWrite): void {
+    const term = this.#led.get(nodeId);
+    if (term === undefined) return;
+    const taken = entries.find(
+      (entry) => entry.term === term && entry.type === "EntryNormal" && entry.data.length > 0,
+    );
+    if (taken === undefined) return;
+    const detail = `the witness r${nodeId} leads term ${term} and takes a proposal at index ${taken.index}`;
+    this.#report({ property: PROPERTY, detail });
   }
 }

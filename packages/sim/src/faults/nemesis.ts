@@ -10,6 +10,7 @@ import type { Scheduled, Scheduler } from "../world/scheduler.ts";
 import type { Trace } from "../world/trace.ts";
 import { freeze } from "./freeze.ts";
 import { FAULTS, type FaultContext } from "./kinds.ts";
+import { andSomeMore, smallestSet } from "./quorum.ts";
 
 export interface NemesisParts {
   readonly scheduler: Scheduler;
@@ -25,6 +26,8 @@ export interface NemesisParts {
   garbleNextFrame(from: string, to: string): void;
   /** Whether enough copies of everything are left without this one's disk. */
   mayLoseDisk(server: Server): boolean;
+  /** Whether these can serve everybody, whatever the others are in. */
+  canGoOnAlone(servers: readonly Server[]): boolean;
 }
 
 interface RunningFault {
@@ -80,14 +83,18 @@ export class Nemesis {
   }
 
   /**
-   * Ends every fault among a random smallest majority and brings that up; each other node is left in a
-   * fault for good. Returns the healed ones, and how the others are.
+   * Ends every fault among a random smallest set of servers that can go on alone, and brings those up; each other node is left in a
+   * fault for good. Returns the healed ones, and how the others are; undefined where not even all of them could go on.
    */
-  healQuorum(): { readonly quorum: readonly Server[]; readonly frozen: string } {
-    this.#stopFaults();
-    const { servers, network, clients, trace } = this.#parts;
+  healQuorum(): { readonly quorum: readonly Server[]; readonly frozen: string } | undefined {
+    const { servers, network, clients, trace, options, canGoOnAlone } = this.#parts;
     const able = servers.filter((server) => server.state !== "lost" && !server.damaged);
-    const quorum = this.#random.shuffled(able).slice(0, Math.floor(servers.length / 2) + 1);
+    const ordered = this.#random.shuffled(able);
+    const smallest = smallestSet(ordered, canGoOnAlone);
+    if (smallest === undefined) return undefined;
+    const quorum =
+      options.spares === 0 ? smallest : andSomeMore(smallest, ordered, this.#random, canGoOnAlone);
+    this.#stopFaults();
     network.healAll();
     const frozen: string[] = [];
     for (const server of servers) {

@@ -62,6 +62,8 @@ export class Operator {
   #stopped = false;
   /** Fewer voters may be left than are known of. */
   #shrinkingUntilUs = 0;
+  /** Until when each wish may be under way. */
+  #busyUntilUs: number[] = [];
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
@@ -73,6 +75,11 @@ export class Operator {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Nothing that was asked for is under way any more, and nobody may be carrying it out. */
+  get isDone(): boolean {
+    return this.#stopped && this.#busyUntilUs.every((us) => us <= this.#parts.scheduler.nowUs);
   }
 
   #next(): void {
@@ -184,10 +191,12 @@ export class Operator {
     this.#ask("replaceServer", request.finish(), `replace ${old.name} by ${next.name}`);
   }
 
-  /** Clients and servers without a disk know the first members' addresses only: two of them stay. */
+  /** Clients and servers without a disk know the first members' addresses only: two of them, who have the chat, stay. */
   #canGo(server: Server, members: readonly Server[]): boolean {
     if (members.length <= 3) return false;
-    const founders = members.filter(({ id }) => id <= this.#parts.founders);
+    const founders = members.filter(
+      ({ id, isWitness }) => id <= this.#parts.founders && !isWitness,
+    );
     return founders.filter((one) => one !== server).length >= 2;
   }
 
@@ -204,7 +213,23 @@ export class Operator {
       .membershipsSince(nowUs - KNOWN_EVERYWHERE_US)
       .flatMap(({ voters, votersOutgoing }) => [voters, votersOutgoing])
       .filter((voters) => voters.includes(server.raftId))
-      .every((voters) => this.#lostAmong(voters) + 1 <= Math.floor((voters.length - 1) / 2));
+      .every(
+        (voters) =>
+          this.#lostAmong(voters) + 1 <= Math.floor((voters.length - 1) / 2) &&
+          this.#hasChatWithout(server, voters),
+      );
+  }
+
+  /** Whether one of these voters is left that has the chat: witnesses have what came after it at the most. */
+  #hasChatWithout(server: Server, voters: readonly number[]): boolean {
+    return this.#parts.servers.some(
+      (one) =>
+        one !== server &&
+        !one.isWitness &&
+        !one.damaged &&
+        !one.chatFileLost &&
+        voters.includes(one.raftId),
+    );
   }
 
   /** Where all that the file lists are empty, it describes a cluster that is yet to be made. */
@@ -263,10 +288,13 @@ export class Operator {
     // For a moment the cluster takes a voter for alive whose disk has just been lost, and would let the vote go.
     if (isShrinking && this.#lostAmong(this.#parts.membership()?.voters ?? []) > 0) return;
     trace.add("operator", `asks ${through.name}: ${what}`);
-    if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + TIMEOUT_MS * 1_000 + SETTLING_US;
+    const untilUs = scheduler.nowUs + TIMEOUT_MS * 1_000 + SETTLING_US;
+    const wish = this.#busyUntilUs.push(untilUs) - 1;
+    if (isShrinking) this.#shrinkingUntilUs = untilUs;
     through.operate(method, request, TIMEOUT_MS, (reason) => {
       if (isShrinking) this.#shrinkingUntilUs = scheduler.nowUs + SETTLING_US;
       trace.add("operator", `${what}: ${reason}`);
+      this.#busyUntilUs[wish] = scheduler.nowUs + (reason === "done" ? 0 : SETTLING_US);
       if (reason !== "done") coverage.add("changes-refused");
     });
   }
