@@ -44,6 +44,7 @@ export const FAULT_KINDS = [
   "wall-jump",
   "client-crash",
   "client-cut",
+  "crash-while-compacting",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -99,8 +100,12 @@ export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
   const clients = random.between(4, 7);
   const faultWeights = {} as Record<FaultKind, number>;
   // Swarm testing: each seed leaves out some kinds, so that the others meet in new combinations.
-  for (const kind of FAULT_KINDS)
+  for (const kind of FAULT_KINDS) {
+    if (kind === "crash-while-compacting") continue;
     faultWeights[kind] = random.chance(0.75) ? random.between(1, 6) : 0;
+  }
+  const compacting = new Prng(seed).branch("crash-while-compacting");
+  faultWeights["crash-while-compacting"] = compacting.chance(0.1) ? compacting.between(3, 8) : 0;
   faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;

@@ -101,7 +101,13 @@ export class Server {
   damaged = false;
   /** Set between SIGTERM and the end. */
   isStopping = false;
-  #crashAtWrite: { readonly kind: "kill" | "power-cut"; readonly then: () => void } | undefined;
+  #crashAtWrite:
+    | {
+        readonly kind: "kill" | "power-cut";
+        readonly step: "write" | "compact";
+        readonly then: () => void;
+      }
+    | undefined;
   /** Set while a fault keeps it from working as a member. */
   suspendedBy: "pause" | "suspend" | undefined;
 
@@ -125,8 +131,9 @@ export class Server {
     this.logDisk = new LogDisk(this.name, scheduler, random.branch("disk"), options.logDisk, {
       onWrite: (write) => {
         events.onLogWrite(this.raftId, write);
-        this.#written();
+        this.#written("write");
       },
+      onCompact: () => this.#written("compact"),
       onDurable: (write) => events.onLogDurable(this.raftId, write),
       onIdentity: (identity) => this.#identified(identity),
       onInstalled: () => events.onLogInstalled(this.raftId),
@@ -281,9 +288,9 @@ export class Server {
     events.onDied(this.id);
   }
 
-  /** Crashes a moment after the next write was handed over, while its sync is under way. */
-  crashAtNextWrite(kind: "kill" | "power-cut", then: () => void): void {
-    this.#crashAtWrite = { kind, then };
+  /** Crashes a moment after the next write, or the next cut of the log, was handed over, while its sync is under way. */
+  crashAtNext(step: "write" | "compact", kind: "kill" | "power-cut", then: () => void): void {
+    this.#crashAtWrite = { step, kind, then };
   }
 
   forgetFaults(): void {
@@ -291,10 +298,11 @@ export class Server {
     this.chatDisk.copyDisk.forgetFaults();
   }
 
-  #written(): void {
+  #written(step: "write" | "compact"): void {
     const crash = this.#crashAtWrite;
-    if (crash === undefined) return;
+    if (crash === undefined || crash.step !== step) return;
     this.#crashAtWrite = undefined;
+    if (step === "compact") this.#world.coverage.add("crashes-while-compacting");
     this.#world.scheduler.after(this.#world.random.between(1, 200), () => {
       this.crash(crash.kind);
       crash.then();

@@ -50,6 +50,7 @@ import { Intruder } from "./workload/intruder.ts";
 import { Operator } from "./workload/operator.ts";
 import { People } from "./workload/people.ts";
 import { RollingUpgrade } from "./workload/upgrade.ts";
+import { COPY_PHASES } from "./world/copy-disk.ts";
 import { Network } from "./world/network.ts";
 import { Prng } from "./world/prng.ts";
 import { Scheduler } from "./world/scheduler.ts";
@@ -634,7 +635,18 @@ export class World {
     const { logDisk, raftId } = this.#server(nodeId);
     if (raftId === 0) return;
     const log: Entry[] = logDisk.durableLog();
+    if (raftId === this.#leader.nodeId) this.#countLost(log);
     for (const tell of this.#audience.of.onRestart) tell(raftId, log);
+  }
+
+  /** A leader is gone, whose disk has this log. */
+  #countLost(log: readonly Entry[]): void {
+    const newest = this.#p8.from(Number.POSITIVE_INFINITY)[0];
+    if (newest === undefined) return;
+    const { index, membership } = newest;
+    if (membership.votersOutgoing.length > 0) this.coverage.add("leaders-lost-while-joint");
+    const isProposed = log.slice(index).some(({ type }) => type !== "EntryNormal");
+    if (isProposed) this.coverage.add("leaders-lost-with-a-change-proposed");
   }
 
   #failed(nodeId: number, error: unknown): void {
@@ -698,12 +710,6 @@ export class World {
     coverage.add("unknown-outcomes", outcomes.unknown);
     coverage.add("retries-answered-once", this.#p2.repeated);
     coverage.add("linearizable-operations", this.#linearizability.operations);
-    if (this.#linearizability.undecided > 0) {
-      this.trace.add(
-        "checker",
-        `${this.#linearizability.undecided} rooms were too tangled to search`,
-      );
-    }
     coverage.add("linearizable-reads", this.#p4.linearizableReads);
     coverage.add("stale-reads", this.#p4.staleReads);
     coverage.add("events-delivered", this.#p5.delivered);
@@ -725,7 +731,9 @@ export class World {
       coverage.add("truncations", logDisk.counts.truncations);
       coverage.add("copies-corrupt", chatDisk.copyDisk.counts.corrupt);
       coverage.add("copies-found-at-start", chatDisk.copyDisk.counts.foundAtStart);
-      coverage.add("crashes-while-copying", chatDisk.copyDisk.counts.crashes);
+      for (const phase of COPY_PHASES) {
+        coverage.add(`crashes-in-copy-${phase}`, chatDisk.copyDisk.counts.crashes[phase]);
+      }
     }
   }
 }

@@ -286,8 +286,15 @@ describe("a room", () => {
 
 describe("the checker", () => {
   function run(...steps: [OperationKind, Outcome | undefined][]): string[] {
+    return runWithin(undefined, steps);
+  }
+
+  function runWithin(
+    stepsMax: number | undefined,
+    steps: readonly [OperationKind, Outcome | undefined][],
+  ): string[] {
     const found: string[] = [];
-    const checker = new Linearizability(({ detail }) => found.push(detail));
+    const checker = new Linearizability(({ detail }) => found.push(detail), stepsMax);
     let at = 0;
     for (const [kind, outcome] of steps) {
       at += 2;
@@ -313,6 +320,15 @@ describe("the checker", () => {
     expect(run([history(true), saw(1)])).toEqual([
       "room 7: no order explains a read that saw 1 messages (called at 2, returned at 3)",
     ]);
+  });
+
+  test("fails where its search is given up", () => {
+    const reads: [OperationKind, Outcome][] = [history(true), history(true)].map((read) => [
+      read,
+      saw(0),
+    ]);
+    expect(runWithin(100, reads)).toEqual([]);
+    expect(runWithin(1, reads)).toEqual(["room 7: the search was given up after 1 steps"]);
   });
 
   test("takes a send that failed, or is still open, for one that may have happened", () => {

@@ -21,6 +21,7 @@ function world(seed = 1) {
     {
       onIdentity: () => {},
       onWrite: () => {},
+      onCompact: () => {},
       onInstalled: () => {},
       committedTerm: () => 1,
       onDurable: (write) => durable.push(...write.entries.map((one) => one.index)),

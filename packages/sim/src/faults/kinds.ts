@@ -33,6 +33,13 @@ function crash(world: FaultContext, server: Server, kind: "kill" | "power-cut"):
   restartLater(world, server);
 }
 
+function crashAtNext(world: FaultContext, victim: Server, step: "write" | "compact"): void {
+  const server = world.random.chance(0.5) ? (world.leader() ?? victim) : victim;
+  server.crashAtNext(step, world.random.chance(0.5) ? "kill" : "power-cut", () =>
+    restartLater(world, server),
+  );
+}
+
 function restartLater(world: FaultContext, server: Server): void {
   world.during(world.random.between(100_000, 7_000_000), () => {
     server.powerOn();
@@ -93,12 +100,8 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
     for (const server of world.servers) crash(world, server, "kill");
   },
   "power-cut": (world, victim) => crash(world, victim, "power-cut"),
-  "crash-while-writing": (world, victim) => {
-    const server = world.random.chance(0.5) ? (world.leader() ?? victim) : victim;
-    server.crashAtNextWrite(world.random.chance(0.5) ? "kill" : "power-cut", () =>
-      restartLater(world, server),
-    );
-  },
+  "crash-while-writing": (world, victim) => crashAtNext(world, victim, "write"),
+  "crash-while-compacting": (world, victim) => crashAtNext(world, victim, "compact"),
   terminate: (world, victim) => {
     const { random } = world;
     victim.terminate(random.between(100, 3_000));

@@ -18,13 +18,17 @@ export interface CopyDiskParts {
   source(): DatabaseSync | undefined;
 }
 
+/** What is done with copies. */
+export const COPY_PHASES = ["make", "read", "receive", "write", "finish", "install"] as const;
+export type CopyPhase = (typeof COPY_PHASES)[number];
+
 export interface CopyCounts {
   /** Copies that were found to be damaged. */
   corrupt: number;
   /** Transfers that a process found half done by one before it. */
   foundAtStart: number;
-  /** Crashes in the middle of it. */
-  crashes: number;
+  /** Crashes in the middle of each. */
+  readonly crashes: Record<CopyPhase, number>;
 }
 
 interface Incoming {
@@ -49,7 +53,11 @@ export class CopyDisk {
   #crash:
     | { stepsLeft: number; readonly isAtInstall: boolean; readonly then: () => void }
     | undefined;
-  readonly counts: CopyCounts = { corrupt: 0, foundAtStart: 0, crashes: 0 };
+  readonly counts: CopyCounts = {
+    corrupt: 0,
+    foundAtStart: 0,
+    crashes: { make: 0, read: 0, receive: 0, write: 0, finish: 0, install: 0 },
+  };
 
   constructor(scheduler: Scheduler, random: Prng, parts: CopyDiskParts) {
     this.#scheduler = scheduler;
@@ -115,22 +123,27 @@ export class CopyDisk {
 
   /** A copy is about to take the place of the chat file. */
   installing(): void {
-    this.#step(true);
+    this.#step("install");
   }
 
-  #step(isInstall = false): void {
+  #step(phase: CopyPhase | "remove"): void {
     const crash = this.#crash;
-    if (crash === undefined || (crash.isAtInstall && !isInstall)) return;
+    if (crash === undefined || (crash.isAtInstall && phase !== "install")) return;
     crash.stepsLeft -= 1;
     if (crash.stepsLeft > 0) return;
     this.#crash = undefined;
-    this.counts.crashes += 1;
+    if (phase !== "remove") this.counts.crashes[phase] += 1;
     this.#scheduler.after(this.#random.between(1, 2_000), crash.then);
   }
 
   /** After a time that `bytes` take, in a callback of the process. */
-  later<T>(process: VirtualProcess, bytes: number, compute: () => T): Promise<T> {
-    this.#step();
+  later<T>(
+    process: VirtualProcess,
+    phase: CopyPhase | "remove",
+    bytes: number,
+    compute: () => T,
+  ): Promise<T> {
+    this.#step(phase);
     return new Promise((resolve, reject) => {
       if (!process.alive) return;
       const delayUs = (bytes / this.#parts.bytesPerSecond) * 1e6 + this.#random.exponential(200);
@@ -160,7 +173,7 @@ export class VirtualCopies implements CopyStore {
   async make(copyId: string): Promise<CopyHead> {
     // One read transaction: as of now, however long the writing takes.
     const bytes = this.#disk.copyOfSource();
-    return await this.#disk.later(this.#process, bytes.length, () => {
+    return await this.#disk.later(this.#process, "make", bytes.length, () => {
       this.#disk.checkRoom(bytes.length);
       this.#disk.made.set(copyId, bytes);
       return headOf(copyId, bytes);
@@ -168,7 +181,7 @@ export class VirtualCopies implements CopyStore {
   }
 
   read(copyId: string, offset: number, length: number): Promise<CopyPiece> {
-    return this.#disk.later(this.#process, length, () => {
+    return this.#disk.later(this.#process, "read", length, () => {
       const found = this.#disk.made.get(copyId)?.slice(offset, offset + length);
       if (found === undefined || found.length === 0) throw failure(`there is no ${copyId}`);
       // Read wrongly, and so with a checksum that fits what was read.
@@ -178,13 +191,13 @@ export class VirtualCopies implements CopyStore {
   }
 
   remove(copyId: string): Promise<void> {
-    return this.#disk.later(this.#process, 0, () => {
+    return this.#disk.later(this.#process, "remove", 0, () => {
       this.#disk.made.delete(copyId);
     });
   }
 
   receive(head: CopyHead): Promise<number> {
-    return this.#disk.later(this.#process, 0, () => {
+    return this.#disk.later(this.#process, "receive", 0, () => {
       const { incoming } = this.#disk;
       if (incoming !== undefined && isSameCopy(incoming.head, head) && !incoming.isVerified) {
         incoming.durable = incoming.received;
@@ -198,7 +211,7 @@ export class VirtualCopies implements CopyStore {
   }
 
   write(offset: number, piece: CopyPiece): Promise<void> {
-    return this.#disk.later(this.#process, piece.bytes.length, () => {
+    return this.#disk.later(this.#process, "write", piece.bytes.length, () => {
       const { incoming } = this.#disk;
       if (incoming === undefined || offset !== incoming.received) {
         throw failure(`the piece at ${offset} does not follow`);
@@ -212,7 +225,7 @@ export class VirtualCopies implements CopyStore {
   }
 
   finish(head: CopyHead): Promise<void> {
-    return this.#disk.later(this.#process, head.bytes, () => {
+    return this.#disk.later(this.#process, "finish", head.bytes, () => {
       const { incoming } = this.#disk;
       if (incoming === undefined || !isSameCopy(incoming.head, head)) throw failure("no such copy");
       this.#disk.flipped(incoming.bytes);
@@ -229,7 +242,7 @@ export class VirtualCopies implements CopyStore {
   }
 
   discard(): Promise<void> {
-    return this.#disk.later(this.#process, 0, () => {
+    return this.#disk.later(this.#process, "remove", 0, () => {
       this.#disk.incoming = undefined;
     });
   }

@@ -70,6 +70,8 @@ export interface DiskObserver {
   onWrite(write: LogWrite): void;
   /** The write is durable, whether or not anybody has been told. */
   onDurable(write: LogWrite): void;
+  /** The log is about to be cut off at its beginning. */
+  onCompact(): void;
   /** The identity is durable. */
   onIdentity(identity: NodeIdentity): void;
   /** A copy of the chat file took the log's place up to an index. */
@@ -308,6 +310,7 @@ export class LogDisk {
   submit(step: Step, witness: Uint8Array | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (step.kind === "write") this.#observer.onWrite(step.write);
+      if (step.kind === "compact") this.#observer.onCompact();
       this.#pending.push({ step, witness, resolve, reject });
       if (this.#syncing === 0) this.#startSync();
     });
