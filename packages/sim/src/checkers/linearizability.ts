@@ -10,7 +10,7 @@ import type { Checker, FinalState, Operation, Outcome, Report } from "../observe
 const PROPERTY = "linearizability";
 
 /** Bounds the search in one room; one that succeeds takes about two steps for each operation. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 500_000;
 
 interface Recorded {
   readonly operation: Operation;
