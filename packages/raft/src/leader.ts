@@ -11,7 +11,7 @@ import type { Progress } from "./tracker/progress.ts";
 import { continueTransfer, startTransfer } from "./transfer.ts";
 import type { Message, NodeId } from "./types.ts";
 import { NONE } from "./types.ts";
-import { handOverAsWitness } from "./witness.ts";
+import { handOverAsWitness, successorOfStuck } from "./witness.ts";
 
 const OK: StepResult = { ok: true };
 
@@ -140,9 +140,11 @@ export function tickLeader(r: RaftState): void {
   r.electionElapsed++;
   if (r.electionElapsed >= r.settings.electionTick) {
     r.electionElapsed = 0;
+    const next = successorOfStuck(r);
     if (r.settings.checkQuorum) checkQuorum(r);
     // The transfer has not come about in time (3.10).
     if (r.state === "StateLeader") r.leadTransferee = NONE;
+    if (r.state === "StateLeader" && next !== NONE) startTransfer(r, next);
   }
   if (r.state !== "StateLeader" || r.heartbeatElapsed < r.settings.heartbeatTick) return;
   r.heartbeatElapsed = 0;

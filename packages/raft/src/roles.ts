@@ -45,6 +45,7 @@ export function becomeLeader(r: RaftState): void {
   // Any of the entries so far may be a conf change that isn't applied yet.
   r.pendingConfIndex = r.log.lastIndex();
   r.termStart = r.log.lastIndex() + 1;
+  r.commitSeen = 0;
   const appended = appendAsLeader(r, [{ type: "EntryNormal", data: NO_BYTES }]);
   assert(appended, "empty entry was dropped");
   r.logger.info?.(`${hex(r.id)} became leader at term ${r.term}`);

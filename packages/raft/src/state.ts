@@ -127,6 +127,8 @@ export class RaftState {
   termStart: Index = 0;
   /** Every data voter is known to have the log up to here; see `witness.ts`. Never falls. */
   dataFloor: Index;
+  /** The commit index when this leader last looked whether it gets on; 0 before it first did. */
+  commitSeen: Index = 0;
   /** Payload bytes appended as leader and not known to be applied. */
   uncommittedSize = 0;
 

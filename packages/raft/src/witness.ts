@@ -87,26 +87,58 @@ export function handOverAsWitness(r: RaftState): void {
 }
 
 /**
- * A data voter that has everything; else, when those that are there need what this log lacks (an entry was damaged),
- * another witness, which may have it; else nobody: there is somebody to be brought up to date.
+ * A data node's log begins above the floor where it has had a copy. As a leader it can't bring up a witness that is further behind:
+ * it has nothing that the witness may begin with. When nothing gets committed without that one, somebody else has to lead, whose
+ * log may reach further back: the next one, in the order of ids, that has everything. To be called once in an election timeout; none where
+ * all is well.
+ */
+export function successorOfStuck(r: RaftState): NodeId {
+  const { committed } = r.log;
+  const isStuck = committed === r.commitSeen && committed < r.log.lastIndex();
+  r.commitSeen = committed;
+  if (!isStuck) return NONE;
+  const active = jointVoters(r.tracker.voters).filter(
+    (id) => id !== r.id && r.tracker.progress.get(id)?.recentActive === true,
+  );
+  if (!active.some((id) => r.isWitness(id) && isBeyondReach(r, id))) return NONE;
+  const able = active.filter((id) => matchOf(r, id) === r.log.lastIndex()).sort((a, b) => a - b);
+  return able.find((id) => id > r.id) ?? able[0] ?? NONE;
+}
+
+/** Whether it needs entries that this log has no more. */
+function isBeyondReach(r: RaftState, id: NodeId): boolean {
+  const progress = r.tracker.progress.get(id);
+  return progress !== undefined && r.log.term(progress.next - 1) === "compacted";
+}
+
+/**
+ * A data voter that has everything, but at first only when this term's first entry is committed without the witnesses that could be brought up
+ * here, and perhaps not there; else, when those that are there need what this log lacks (an entry was damaged), another witness, which
+ * may have it; else nobody: there is somebody to be brought up to date.
  */
 function successor(r: RaftState): NodeId {
   const lastIndex = r.log.lastIndex();
   let lacks = false;
   let isNeeded = false;
   let witness = NONE;
+  let data = NONE;
+  let helps = false;
   for (const id of r.tracker.voters.incoming) {
     const progress = r.tracker.progress.get(id);
     if (progress === undefined || id === r.id || !progress.recentActive) continue;
     if (r.isWitness(id)) {
       if (witness === NONE || progress.match > matchOf(r, witness)) witness = id;
+      if (progress.match < lastIndex && !isBeyondReach(r, id)) helps = true;
     } else if (progress.match === lastIndex) {
-      return id;
-    } else if (r.log.term(progress.next - 1) === "compacted") {
+      if (data === NONE) data = id;
+    } else if (isBeyondReach(r, id)) {
       lacks = true;
     } else {
       isNeeded = true;
     }
   }
+  // For an election timeout at the most: it may have fallen silent, and a data node may need a copy.
+  const isHelping = helps && r.log.committed < r.termStart && r.commitSeen === 0;
+  if (data !== NONE) return isHelping ? NONE : data;
   return lacks && !isNeeded ? witness : NONE;
 }
