@@ -144,7 +144,11 @@ export class World {
       () => scheduler.nowUs,
       (raftId) => this.#durableState(raftId)?.lastIndex,
     );
-    this.#dataFloor = new DataFloor(this.#report, this.servers, () => this.#p8.newest);
+    this.#dataFloor = new DataFloor(
+      this.#report,
+      this.servers,
+      () => this.#p8.from(Number.POSITIVE_INFINITY)[0],
+    );
     this.#health = new Health(
       this.servers,
       this.clients,

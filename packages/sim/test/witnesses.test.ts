@@ -91,7 +91,8 @@ function floorOf(logs: Readonly<Record<number, readonly [begin: number, last: nu
     servers: [1, 2, 3, 4].map((raftId) => ({ raftId, role: role(raftId) })),
   } as unknown as Membership;
   const report = ({ detail }: { detail: string }) => found.push(detail);
-  return { found, checker: new DataFloor(report, disks, () => membership) };
+  const checker = new DataFloor(report, disks, () => ({ index: 5, membership }));
+  return { found, checker };
 }
 
 test("P6: a data voter who has not come to the floor is found out, a learner and a witness may be behind it", () => {
@@ -101,6 +102,18 @@ test("P6: a data voter who has not come to the floor is found out, a learner and
   expect(found).toEqual([]);
   checker.onRaftMessageSent(said(1, "MsgHeartbeat", 3, 13));
   expect(found).toEqual(["the data voter r2 has the log up to 12, the floor is 13"]);
+});
+
+test("a floor of who knows of a later membership is judged when that is in force", () => {
+  const { found, checker } = floorOf({ 1: [0, 20], 2: [0, 12], 3: [13, 18], 4: [0, 3] });
+  const change = { index: 6, term: 3, type: "EntryConfChangeV2", data: new Uint8Array(0) };
+  checker.onLogWrite(1, append([change]));
+  checker.onRaftMessageSent(said(1, "MsgHeartbeat", 3, 13));
+  checker.onMembership();
+  expect(found).toEqual([]);
+  checker.onLogWrite(1, append([{ ...change, index: 5 }]));
+  checker.onRaftMessageSent(said(1, "MsgHeartbeat", 4, 14));
+  expect(found).toEqual(["the data voter r2 has the log up to 12, the floor is 14"]);
 });
 
 test("P6: a witness that has forgotten what a data voter needs is found out, a data node may give a copy", () => {
