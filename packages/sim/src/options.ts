@@ -44,7 +44,7 @@ export const FAULT_KINDS = [
   "wall-jump",
   "client-crash",
   "client-cut",
-  "crash-while-compacting",
+  "crash-in-phase",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -101,11 +101,11 @@ export function optionsOf(seed: number, sparse = isSparse(seed)): WorldOptions {
   const faultWeights = {} as Record<FaultKind, number>;
   // Swarm testing: each seed leaves out some kinds, so that the others meet in new combinations.
   for (const kind of FAULT_KINDS) {
-    if (kind === "crash-while-compacting") continue;
+    if (kind === "crash-in-phase") continue;
     faultWeights[kind] = random.chance(0.75) ? random.between(1, 6) : 0;
   }
-  const compacting = new Prng(seed).branch("crash-while-compacting");
-  faultWeights["crash-while-compacting"] = compacting.chance(0.1) ? compacting.between(3, 8) : 0;
+  const inPhase = new Prng(seed).branch("crash-while-compacting");
+  faultWeights["crash-in-phase"] = inPhase.chance(0.1) ? inPhase.between(3, 8) : 0;
   faultWeights["kill-all"] = Math.min(faultWeights["kill-all"], 1);
   faultWeights["break-link"] += 1;
   faultWeights["kill-leader"] += 1;

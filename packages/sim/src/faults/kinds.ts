@@ -101,7 +101,18 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
   },
   "power-cut": (world, victim) => crash(world, victim, "power-cut"),
   "crash-while-writing": (world, victim) => crashAtNext(world, victim, "write"),
-  "crash-while-compacting": (world, victim) => crashAtNext(world, victim, "compact"),
+  // What comes so seldom that no crash at any step meets it.
+  "crash-in-phase": (world, victim) => {
+    const phase = world.random.pick(["compact", "make", "receive", "finish"] as const);
+    if (phase === "compact") {
+      crashAtNext(world, victim, "compact");
+      return;
+    }
+    const { copyDisk } = victim.chatDisk;
+    copyDisk.crashAt(phase, () =>
+      crash(world, victim, world.random.chance(0.5) ? "kill" : "power-cut"),
+    );
+  },
   terminate: (world, victim) => {
     const { random } = world;
     victim.terminate(random.between(100, 3_000));
@@ -184,7 +195,7 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
     const { copyDisk } = victim.chatDisk;
     const then = () => crash(world, victim, random.chance(0.5) ? "kill" : "power-cut");
     // Installing is one step of many, and the one that must be all or nothing.
-    if (random.chance(0.3)) copyDisk.crashAtInstall(then);
+    if (random.chance(0.3)) copyDisk.crashAt("install", then);
     else copyDisk.crashAtNextStep(random.between(1, 30), then);
   },
   "disk-nearly-full": (world, victim) => {

@@ -51,7 +51,7 @@ export class CopyDisk {
   /** The next piece that is read or received has a flipped bit. */
   #flipNext = false;
   #crash:
-    | { stepsLeft: number; readonly isAtInstall: boolean; readonly then: () => void }
+    | { stepsLeft: number; readonly phase: CopyPhase | undefined; readonly then: () => void }
     | undefined;
   readonly counts: CopyCounts = {
     corrupt: 0,
@@ -107,12 +107,12 @@ export class CopyDisk {
 
   /** The machine crashes at one of the next steps of making, sending, receiving or installing a copy. */
   crashAtNextStep(steps: number, then: () => void): void {
-    this.#crash = { stepsLeft: steps, isAtInstall: false, then };
+    this.#crash = { stepsLeft: steps, phase: undefined, then };
   }
 
-  /** It crashes while the next copy that it has received takes the place of its chat file. */
-  crashAtInstall(then: () => void): void {
-    this.#crash = { stepsLeft: 1, isAtInstall: true, then };
+  /** It crashes when this is done to a copy the next time; installed, it takes the place of the chat file. */
+  crashAt(phase: CopyPhase, then: () => void): void {
+    this.#crash = { stepsLeft: 1, phase, then };
   }
 
   /** No fault waits for its moment any more. */
@@ -128,7 +128,7 @@ export class CopyDisk {
 
   #step(phase: CopyPhase | "remove"): void {
     const crash = this.#crash;
-    if (crash === undefined || (crash.isAtInstall && phase !== "install")) return;
+    if (crash === undefined || (crash.phase !== undefined && crash.phase !== phase)) return;
     crash.stepsLeft -= 1;
     if (crash.stepsLeft > 0) return;
     this.#crash = undefined;
