@@ -108,10 +108,13 @@ export const FAULTS: Readonly<Record<FaultKind, (world: FaultContext, victim: Se
       crashAtNext(world, victim, "compact");
       return;
     }
-    const { copyDisk } = victim.chatDisk;
-    copyDisk.crashAt(phase, () =>
-      crash(world, victim, world.random.chance(0.5) ? "kill" : "power-cut"),
-    );
+    // Whoever is the next to come to it.
+    for (const server of world.servers) {
+      server.chatDisk.copyDisk.crashAt(phase, () => {
+        for (const other of world.servers) other.chatDisk.copyDisk.forgetCrash();
+        crash(world, server, world.random.chance(0.5) ? "kill" : "power-cut");
+      });
+    }
   },
   terminate: (world, victim) => {
     const { random } = world;

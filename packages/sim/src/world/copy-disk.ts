@@ -115,9 +115,14 @@ export class CopyDisk {
     this.#crash = { stepsLeft: 1, phase, then };
   }
 
-  /** No fault waits for its moment any more. */
-  forgetFaults(): void {
+  /** No crash waits for its moment any more. */
+  forgetCrash(): void {
     this.#crash = undefined;
+  }
+
+  /** No fault does. */
+  forgetFaults(): void {
+    this.forgetCrash();
     this.#flipNext = false;
   }
 
