@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePort } from "../testing/running-server.ts";
 import { readClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { askSupervisor, ControlServer, controlPath } from "./control.ts";
 import { eraseData, prepareData } from "./data-folder.ts";
@@ -101,7 +100,7 @@ describe("the data folder", () => {
     await expect(other).rejects.toThrow(/holds a cluster of 3 nodes, not 5.*--fresh/);
   });
   it("says which ports are taken when a base port is given", async () => {
-    const port = await freePort();
+    const port = (await quietBase(1)) + 1;
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
     try {

@@ -61,6 +61,8 @@ export class EventStream implements Outlet {
 
   readReceipts(): void {}
 
+  live(): void {}
+
   flush(): void {}
 
   backlogBytes(): number {

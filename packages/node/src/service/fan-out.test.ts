@@ -138,6 +138,7 @@ test("a subscription goes on after a gap from where it was, and repeats nothing 
       event: (revision) => got.push(revision),
       typing() {},
       readReceipts() {},
+      live() {},
       flush() {},
       backlogBytes: () => 0,
       resync() {},

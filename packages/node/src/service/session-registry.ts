@@ -65,8 +65,12 @@ export class SessionRegistry {
 
   add(session: Session): void {
     this.#sessions.add(session);
-    this.#positions.joined();
     this.#sweepTimer ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  /** A session has caught up, and is to be told where the disks are. */
+  wentLive(): void {
+    this.#positions.joined();
   }
 
   remove(session: Session): void {

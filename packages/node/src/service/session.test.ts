@@ -73,6 +73,13 @@ test("P1: subscribers are told how far the members' disks are, together and not 
     { nodeId: 3, revision: 4 },
   ]);
   expect(asks.frames.filter(({ positions }) => positions !== undefined)).toEqual([]);
+  // Whoever comes when nothing moves any more is told all the same, also when they subscribe long after they connected.
+  const late = world.connect();
+  late.hello({ token: ann.token });
+  await world.clock.advance(5_000);
+  late.hello({ token: ann.token, subscribe: true });
+  await world.clock.advance(1_000);
+  expect(late.frames.filter(({ positions }) => positions !== undefined)).toHaveLength(1);
 });
 
 test("requests behind a hello whose token is not known yet wait for it, in order (P4)", async () => {

@@ -306,6 +306,10 @@ export class Session implements SessionHandler, Outlet, PresenceWatcher, Flushab
     this.#parts.turn.add(this);
   }
 
+  live(): void {
+    this.#parts.registry.wentLive();
+  }
+
   presence(news: PresenceNews): void {
     if (this.hasEnded) return;
     this.#outbox.presence(news);

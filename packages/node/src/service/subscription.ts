@@ -18,6 +18,8 @@ export interface Outlet {
   typing(field: Uint8Array): void;
   /** Somebody has read on: a `readReceiptsField`. */
   readReceipts(field: Uint8Array): void;
+  /** It has caught up: what is told to the live ones alone is told to it from now on. */
+  live(): void;
   /** A page or a hand-over is complete: write what was gathered, then the subscription's position. */
   flush(): void;
   backlogBytes(): number;
@@ -211,6 +213,7 @@ export class Subscription implements LiveSubscriber {
     this.#position = Math.max(this.#position, fanOut.applied);
     this.#live = true;
     fanOut.join(this);
+    this.#outlet.live();
     this.#outlet.flush();
     return true;
   }
