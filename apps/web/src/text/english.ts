@@ -431,6 +431,8 @@ export const english = {
   "signOut.leave": "Sign out",
 
   "settings.title": "Account of {name}",
+  "settings.insecure":
+    "This page came over plain http, where browsers leave out some of what it needs: it can't be reloaded while its server is down, nothing notifies you of messages, and what is to be copied you copy by hand. Over https all of it works.",
   "settings.name": "Name that others see",
   "settings.nameChanged": "The name is changed.",
   "settings.language": "Language",

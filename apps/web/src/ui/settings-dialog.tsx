@@ -69,6 +69,7 @@ export function SettingsDialog({ onClose, onDeleted }: SettingsDialogProps) {
           {problem}
         </p>
       )}
+      {!globalThis.isSecureContext && <p className="notice">{t("settings.insecure")}</p>}
       <DisplayName act={act} />
       <Language />
       <Notifications />
