@@ -6,9 +6,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /**
  * `pass`: as it comes. `dead`: connections stay, and new ones are taken, but not a byte goes through. `random`: each WebSocket frame of the
  * node becomes one of random bytes. `truncated`: each lacks its end. `broken`: instead of frames come bytes that are none. `html`: whatever is
- * asked is answered with a page and status 200, as a hotel's network does.
+ * asked is answered with a page and status 200, as a hotel's network does. `refused`: no connection comes about, and those that there were have ended.
  */
-export type Trouble = "pass" | "dead" | "random" | "truncated" | "broken" | "html";
+export type Trouble = "pass" | "dead" | "random" | "truncated" | "broken" | "html" | "refused";
 
 const PAGE = "<!doctype html><title>Welcome</title><p>Room number, please.";
 const HTML = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: ${PAGE.length}\r\nConnection: close\r\n\r\n${PAGE}`;
@@ -56,10 +56,10 @@ export class TroubledLine {
     return this.#spoilt;
   }
 
-  /** From now on. What is connected stays so and gets the same, but for `html`, which nobody gets in the middle of something. */
+  /** From now on. What is connected stays so and gets the same, but for `html` and `refused`, which nobody gets in the middle of something. */
   set trouble(trouble: Trouble) {
     this.#trouble = trouble;
-    if (trouble === "html") this.cut();
+    if (trouble === "html" || trouble === "refused") this.cut();
   }
 
   /** Ends every connection, now. */
@@ -81,6 +81,10 @@ export class TroubledLine {
   }
 
   #take(incoming: Socket): void {
+    if (this.#trouble === "refused") {
+      incoming.destroy();
+      return;
+    }
     const outgoing = connect(this.#target);
     this.#sockets.add(incoming);
     let isWebSocket = false;
@@ -107,7 +111,7 @@ export class TroubledLine {
   #answer(socket: Socket, bytes: Buffer): void {
     const trouble = this.#trouble;
     if (trouble === "pass") socket.write(bytes);
-    if (trouble === "pass" || trouble === "dead" || trouble === "html") return;
+    if (trouble !== "random" && trouble !== "truncated" && trouble !== "broken") return;
     this.#spoilt += 1;
     const length = 1 + this.#random(RANDOM_BYTES_MAX);
     const random = Uint8Array.from({ length }, () => this.#random(256));

@@ -78,6 +78,7 @@ export class Chat {
     client: ParleyClient,
     sync: ChatSync,
     cache: IndexedDbCache,
+    kept: FallbackOutbox,
   ) {
     this.signIn = signIn;
     this.scope = scopeOf(signIn);
@@ -94,7 +95,10 @@ export class Chat {
     this.typists = new Typists(client);
     this.readers = new RoomReaders(client, sync);
     this.presences = new Presences(client);
-    const nodes = new NodesOfPage(client);
+    const nodes = new NodesOfPage(client, () => {
+      const hasUnsent = kept.problem !== undefined && this.outbox.getSnapshot().length > 0;
+      return hasUnsent || this.isUploading;
+    });
     this.#stops = [
       probeOnWake(client),
       () => nodes.close(),
@@ -143,10 +147,11 @@ export class Chat {
     const name = outboxName(clusterId, accountId);
     const cache = new IndexedDbCache({ clusterId, accountId });
     const contents = await cache.open().catch(() => undefined);
+    const outbox = new FallbackOutbox(new IndexedDbOutbox(name), events.onDurability);
     const client = new ParleyClient({
       servers: savedServers(),
       carrier: webSocketCarrier(),
-      outbox: new FallbackOutbox(new IndexedDbOutbox(name), events.onDurability),
+      outbox,
       outboxPeers: tabPeers(name),
       token,
       tokenRevision,
@@ -169,7 +174,7 @@ export class Chat {
     });
     client.onSignedOut(() => signedOut(t("app.signedOut")));
     await client.start();
-    chat = new Chat(signIn, client, sync, cache);
+    chat = new Chat(signIn, client, sync, cache, outbox);
     sync.start();
     return chat;
   }

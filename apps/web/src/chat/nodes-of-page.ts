@@ -1,5 +1,5 @@
 // A page may dial only the nodes that its policy lists. So that the next one lists today's, the worker is told of them; and a page that may
-// not dial a new member reloads itself when nobody is using it. Drafts and unsent messages are kept by then.
+// not dial a new member reloads itself when nobody is using it and nothing would be lost.
 import type { ParleyClient } from "@parley/client/browser";
 import { hasUnkeptDraft, saveServers } from "./saved.ts";
 
@@ -9,13 +9,16 @@ const RELOAD_PAUSE_MS = 60_000;
 
 export class NodesOfPage {
   readonly #client: ParleyClient;
+  /** Beside drafts. */
+  readonly #wouldLose: () => boolean;
   readonly #stops: readonly (() => void)[];
   #told = "";
   #usedAtMs = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(client: ParleyClient) {
+  constructor(client: ParleyClient, wouldLose: () => boolean) {
     this.#client = client;
+    this.#wouldLose = wouldLose;
     const listening = new AbortController();
     const { signal } = listening;
     const used = () => {
@@ -50,9 +53,16 @@ export class NodesOfPage {
     if (event.effectiveDirective !== "connect-src" || this.#timer !== undefined) return;
     this.#timer = setInterval(() => {
       const isIdle = performance.now() - this.#usedAtMs > IDLE_MS || document.hidden;
-      const isSettled = this.#client.state.phase === "online" && !hasUnkeptDraft();
-      if (isIdle && isSettled && this.#mayReload()) location.reload();
+      if (isIdle && this.#isSettled && this.#mayReload()) location.reload();
     }, 1_000);
+  }
+
+  /** The page would be there again, with all that is on it. */
+  get #isSettled(): boolean {
+    // The worker has the page, also when none of the nodes that it may dial is there any more.
+    const hasWorker = Boolean(navigator.serviceWorker?.controller);
+    const comesBack = this.#client.state.phase === "online" || hasWorker;
+    return comesBack && !hasUnkeptDraft() && !this.#wouldLose();
   }
 
   /** Never in a circle. */

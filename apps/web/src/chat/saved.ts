@@ -48,9 +48,21 @@ function setProblem(now: KeepingProblem): void {
   for (const listener of [...listeners]) listener();
 }
 
-/** Whether a draft would be lost with the page. */
+/** What is written and kept nowhere, such as the change of a message that is being edited. */
+const unkept = new Set<object>();
+
+/** Something that is being written would be lost with the page, until what this returns is called. */
+export function holdUnkept(): () => void {
+  const hold = {};
+  unkept.add(hold);
+  return () => {
+    unkept.delete(hold);
+  };
+}
+
+/** Whether a text that is being written would be lost with the page. */
 export function hasUnkeptDraft(): boolean {
-  return [...memory.keys()].some((key) => key.startsWith(DRAFT));
+  return unkept.size > 0 || [...memory.keys()].some((key) => key.startsWith(DRAFT));
 }
 
 /** Undefined: nothing is kept there. */

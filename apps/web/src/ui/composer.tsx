@@ -12,7 +12,7 @@ import {
   useState,
 } from "react";
 import { flushSync } from "react-dom";
-import { draftOf, saveDraft } from "../chat/saved.ts";
+import { draftOf, holdUnkept, saveDraft } from "../chat/saved.ts";
 import { sayProblem } from "../text/problem-text.ts";
 import { rich } from "../text/rich.ts";
 import { t } from "../text/t.ts";
@@ -119,6 +119,8 @@ export function Composer(props: ComposerProps) {
     element.style.height = "auto";
     element.style.height = `${Math.min(element.scrollHeight + 2, HEIGHT_PX_MAX)}px`;
   }, [text]);
+  const isChanging = editing !== undefined && text !== editing.body;
+  useEffect(() => (isChanging ? holdUnkept() : undefined), [isChanging]);
   const change = (next: string) => {
     setText(next);
     setProblem("");
