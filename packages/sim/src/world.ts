@@ -676,6 +676,8 @@ export class World {
   /** As the message says: the files are moved away, and the server is started with an empty disk. */
   #replaceDisk(server: Server): void {
     this.scheduler.after(2_000_000, () => {
+      // An operator may have emptied it before.
+      if (server.state !== "lost") return;
       this.#wiped(server);
       server.wipe();
       server.start();
