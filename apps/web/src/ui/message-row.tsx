@@ -153,7 +153,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           <ThreadLink message={message} unread={unreadReplies} onOpen={acts.openThread} />
         )}
       </div>
-      {isOwn && <Tick clientMessageId={message.clientMessageId} isCommitted />}
+      {isOwn && <Tick clientMessageId={message.clientMessageId} revision={message.revision} />}
       {!message.deleted && isSelected === undefined && (
         <div className="actions">
           {PALETTE.map((emoji) => (
@@ -360,7 +360,7 @@ export const UnsentRow = memo(function UnsentRow({ item }: { readonly item: Outb
           </p>
         )}
       </div>
-      <Tick clientMessageId={clientMessageId} isCommitted={false} />
+      <Tick clientMessageId={clientMessageId} />
       <div className="actions">
         {failure === undefined ? (
           withdrawal === undefined && (
@@ -394,18 +394,20 @@ function Avatar({ id, name }: { readonly id: number; readonly name: string }) {
   );
 }
 
-/** Waiting, committed, on how many of the nodes' disks (P1). */
+/** Waiting, committed, on how many of the nodes' disks (P1). `revision`: of a message that is committed; left out: it is not. */
 function Tick({
   clientMessageId,
-  isCommitted,
+  revision,
 }: {
   readonly clientMessageId: string;
-  readonly isCommitted: boolean;
+  readonly revision?: number;
 }) {
   const { deliveries } = useChat();
-  const delivery = useSyncExternalStore(deliveries.subscribe, () => deliveries.of(clientMessageId));
+  const delivery = useSyncExternalStore(deliveries.subscribe, () =>
+    deliveries.of(clientMessageId, revision),
+  );
   const why = useProblemText(delivery?.kind === "failed" ? delivery : undefined);
-  const [mark, text] = tickOf(delivery, isCommitted, why);
+  const [mark, text] = tickOf(delivery, revision !== undefined, why);
   if (mark === undefined) return null;
   return (
     <span className="tick" data-kind={delivery?.kind} title={text}>
@@ -421,7 +423,7 @@ function tickOf(
   isCommitted: boolean,
   why: string,
 ): [ReactNode, string] {
-  if (delivery === undefined || (isCommitted && delivery.kind === "waiting")) {
+  if (delivery === undefined) {
     return isCommitted ? ["✓", t("message.committed")] : ["◷", t("message.waiting")];
   }
   switch (delivery.kind) {
