@@ -1,5 +1,5 @@
 import type { ClusterView, Welcome } from "@parley/protocol";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../test/virtual-world.ts";
 import {
   ADDRESSES_MAX,
@@ -8,6 +8,7 @@ import {
   FAILURES_FADE_MS,
   parseSeeds,
   STABLE_MS,
+  UNREACHED_MS_MAX,
 } from "./address-book.ts";
 
 function view(nodes: Record<number, string>, leaderId = 0): ClusterView {
@@ -16,7 +17,15 @@ function view(nodes: Record<number, string>, leaderId = 0): ClusterView {
     address,
     httpAddress: "",
   }));
-  return { clusterId: "c", nodes: list, leaderId, term: 1, hasQuorum: true, staleMs: 0 };
+  return {
+    clusterId: "c",
+    nodes: list,
+    leaderId,
+    term: 1,
+    hasQuorum: true,
+    staleMs: 0,
+    members: [],
+  };
 }
 
 function welcome(nodeId: number, hasQuorum = true): Welcome {
@@ -148,4 +157,54 @@ test("P11: a node can't send a client away for longer than the cap", () => {
   const known = book("a:1");
   known.failed("a:1", 0, 3_600_000);
   expect(known.choose(0)?.waitMs).toBe(BACKOFF_MS_MAX);
+});
+
+describe("which nodes this device does not reach", () => {
+  const ALL = { 1: "a:1", 2: "b:1", 3: "c:1" };
+  const heard = (...ids: number[]): ClusterView => ({
+    ...view(ALL),
+    members: [1, 2, 3].map((nodeId) => ({ nodeId, role: 1, heard: ids.includes(nodeId) })),
+  });
+  /** On node 1, having dialled node 2 in vain at time 0. */
+  function onOne(): AddressBook {
+    const known = book("a:1,b:1");
+    known.failed("b:1", 0);
+    known.answered("a:1");
+    known.learn(heard(1, 2, 3));
+    return known;
+  }
+
+  test("one that the cluster hears of, a while after it failed, and for a while", () => {
+    const known = onOne();
+    expect(known.unreached(3_999, 4_000)).toEqual([]);
+    expect(known.unreached(4_000, 4_000)).toEqual([2]);
+    expect(known.unreached(UNREACHED_MS_MAX, 4_000)).toEqual([]);
+    // It answers, if only to send the client away.
+    known.answered("b:1");
+    known.failed("b:1", 5_000);
+    expect(known.unreached(10_000, 4_000)).toEqual([]);
+  });
+
+  test("not one that is dead, nor one that is back from the dead", () => {
+    const known = onOne();
+    known.learn(heard(1, 3));
+    expect(known.unreached(5_000, 4_000)).toEqual([]);
+    known.failed("b:1", 6_000);
+    known.learn(heard(1, 2, 3));
+    expect(known.unreached(20_000, 4_000)).toEqual([]);
+  });
+
+  test("nobody, when this device itself reached no node at all", () => {
+    const known = onOne();
+    for (const address of ["a:1", "b:1", "c:1"]) known.failed(address, 5_000);
+    known.failed("a:1", 5_500);
+    known.answered("a:1");
+    expect(known.unreached(20_000, 4_000)).toEqual([]);
+  });
+
+  test("nobody, when the nodes are older and say of none whether it is well", () => {
+    const known = onOne();
+    known.learn(view(ALL));
+    expect(known.unreached(5_000, 4_000)).toEqual([]);
+  });
 });

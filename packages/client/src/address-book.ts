@@ -12,6 +12,9 @@ export const FAILURES_FADE_MS = 10_000;
 /** More addresses than any cluster has; what goes over it is ignored (P11). */
 export const ADDRESSES_MAX = 64;
 
+/** A dial that failed longer ago than this says nothing of now: nobody tried since. */
+export const UNREACHED_MS_MAX = 5 * 60_000;
+
 /** What is known of one address. */
 interface Entry {
   readonly address: string;
@@ -25,6 +28,10 @@ interface Entry {
   welcomedAtMs: number | undefined;
   /** Not dialled before (monotonic). */
   notBeforeMs: number;
+  /** It has answered since it was last dialled, whatever it said. */
+  hasAnswered: boolean;
+  /** When it could last not be dialled (monotonic); undefined = it has answered since. */
+  undialledAtMs: number | undefined;
   /** What it last said of itself; undefined = never met, or not lately. */
   hasQuorum: boolean | undefined;
 }
@@ -58,6 +65,8 @@ export function parseSeeds(servers: string | readonly string[]): readonly string
 /** The known nodes. Its methods take the time, so that it needs no clock. */
 export class AddressBook {
   readonly #entries = new Map<string, Entry>();
+  /** Of whom the cluster hears, by node id; undefined = it has not said. */
+  #heard: ReadonlySet<number> | undefined;
   readonly #random: Random;
   readonly #addressOf: (node: NodeAddress) => string | undefined;
   #leaderId = 0;
@@ -85,11 +94,50 @@ export class AddressBook {
       if (entry === undefined) grew = this.#add(address, node.id, false) || grew;
       else entry.nodeId = node.id;
     }
+    this.#learnHeard(view);
     if (named.size === 0) return grew;
     for (const entry of [...this.#entries.values()]) {
       if (!entry.seed && !named.has(entry.address)) this.#entries.delete(entry.address);
     }
     return grew;
+  }
+
+  /** The node answered. What failed as well until then says nothing: it was this device that reached nobody. */
+  answered(address: string): void {
+    const entry = this.#entries.get(address);
+    if (entry === undefined) return;
+    entry.hasAnswered = true;
+    const wasUnreached = entry.undialledAtMs !== undefined;
+    for (const one of this.#entries.values()) {
+      if (one === entry || wasUnreached) one.undialledAtMs = undefined;
+    }
+  }
+
+  /**
+   * Ids of nodes that could not be dialled lately, though the cluster hears of them; ascending. A failure younger than `waitMs` is left out: a node that died
+   * a moment ago may still be called well.
+   */
+  unreached(nowMs: number, waitMs: number): readonly number[] {
+    const ids = new Set<number>();
+    for (const { nodeId, undialledAtMs } of this.#entries.values()) {
+      if (undialledAtMs === undefined || this.#heard?.has(nodeId) !== true) continue;
+      const ageMs = nowMs - undialledAtMs;
+      if (ageMs >= waitMs && ageMs < UNREACHED_MS_MAX) ids.add(nodeId);
+    }
+    return [...ids].sort((one, other) => one - other);
+  }
+
+  /** A node that was not heard of, or is again: that it could not be dialled was no wonder. */
+  #learnHeard({ members }: ClusterView): void {
+    const before = this.#heard;
+    const heard = new Set<number>();
+    for (const member of members) if (member.heard) heard.add(member.nodeId);
+    this.#heard = heard;
+    for (const entry of this.#entries.values()) {
+      if (entry.nodeId === 0) continue;
+      const wasHeard = before === undefined || before.has(entry.nodeId);
+      if (!wasHeard || !heard.has(entry.nodeId)) entry.undialledAtMs = undefined;
+    }
   }
 
   /** The node welcomed a session: it lives, and says whether it has a quorum. */
@@ -112,6 +160,8 @@ export class AddressBook {
     const entry = this.#entries.get(address);
     if (entry === undefined) return;
     entry.hasQuorum = undefined;
+    if (!entry.hasAnswered) entry.undialledAtMs = nowMs;
+    entry.hasAnswered = false;
     if (entry.welcomedAtMs !== undefined && nowMs - entry.welcomedAtMs >= STABLE_MS) {
       entry.failures = 0;
     }
@@ -196,6 +246,8 @@ export class AddressBook {
       failures: 0,
       welcomedAtMs: undefined,
       notBeforeMs: 0,
+      hasAnswered: false,
+      undialledAtMs: undefined,
       hasQuorum: undefined,
     });
     return true;

@@ -151,6 +151,8 @@ export class ParleyClient {
   readonly #cursorAheadOf = new Set<string>();
   #resubscribeTimer: Timer | undefined;
   #leaderTimer: Timer | undefined;
+  /** Ends when a node that failed last may be called unreached. */
+  #unreachedTimer: Timer | undefined;
   #phase: Phase = "idle";
 
   constructor(options: ClientOptions) {
@@ -185,6 +187,9 @@ export class ParleyClient {
         onCluster: (view) => this.#onCluster(view),
         onUnfit: (address) => {
           this.#calls.unfit(address);
+          this.#unreachedTimer?.cancel();
+          const look = () => this.#changed();
+          this.#unreachedTimer = this.#clock.after(TIMING.unreachedShownMs, look);
           if (this.#cursorAheadOf.size > 0) this.#cursorIsAhead(address);
         },
         onTokenRefused: (token) => {
@@ -268,6 +273,7 @@ export class ParleyClient {
     this.#connection.stop();
     this.#quorumTimer?.cancel();
     this.#leaderTimer?.cancel();
+    this.#unreachedTimer?.cancel();
     this.#resubscribeTimer?.cancel();
     this.#exchange.close();
     this.#calls.close(new ParleyError("CANCELLED", "the client was closed"));
@@ -373,6 +379,11 @@ export class ParleyClient {
   /** What a node last said of the cluster; undefined = none has yet. */
   get cluster(): ClusterView | undefined {
     return this.#view;
+  }
+
+  /** Ids of nodes that this device could not reach lately although the cluster hears of them, ascending; `onState` tells of changes. */
+  get unreached(): readonly number[] {
+    return this.#connection.book.unreached(this.#clock.monotonicMs(), TIMING.unreachedShownMs);
   }
 
   /** How far each member's disk has the log, witnesses too, as last told; see `spread`. */

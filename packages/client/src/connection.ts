@@ -518,6 +518,7 @@ export class Connection {
     const greeted = link.welcome !== undefined;
     link.nodeId = welcome.nodeId;
     link.welcome = welcome;
+    this.book.answered(link.address);
     if (welcome.cluster !== undefined) this.book.learn(welcome.cluster);
     if (!this.#user.acceptsSession(welcome, link.token)) {
       this.#lastProblem = "the node does not know the sign-in yet";

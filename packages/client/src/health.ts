@@ -12,7 +12,13 @@ type WhyNot = Pick<ClientState, "problem" | "trouble">;
 export type Health =
   /** No node has been met yet. */
   | ({ readonly kind: "connecting"; readonly waiting: number } & WhyNot)
-  | { readonly kind: "online"; readonly nodeId: number; readonly waiting: number }
+  /** `unreached`: ids of nodes that are well, but this device could not reach them lately. */
+  | {
+      readonly kind: "online";
+      readonly nodeId: number;
+      readonly waiting: number;
+      readonly unreached: readonly number[];
+    }
   /** `waiting` messages are kept and will be sent. */
   | ({ readonly kind: "reconnecting"; readonly waiting: number } & WhyNot)
   /** No quorum: what is shown was true at `asOfMs` (Unix time by the servers' clock), P6. */
@@ -85,9 +91,17 @@ export class HealthMonitor implements Observable<Health> {
     // What was shown before the gap goes on being shown during it.
     if (grace && before.kind === "online") return { ...before, waiting };
     if (state.phase !== "online") return { kind: "reconnecting", waiting, problem, trouble };
-    if (state.hasQuorum) return { kind: "online", nodeId, waiting };
-    if (grace && before.kind === "connecting") return { kind: "online", nodeId, waiting };
+    if (state.hasQuorum || (grace && before.kind === "connecting")) {
+      return { kind: "online", nodeId, waiting, unreached: this.#unreached(before) };
+    }
     return { kind: "read-only", nodeId, asOfMs: this.#asOfMs(state, before), waiting };
+  }
+
+  /** The same list while it says the same. */
+  #unreached(before: Health): readonly number[] {
+    const { unreached } = this.#client;
+    if (before.kind !== "online") return unreached;
+    return before.unreached.join() === unreached.join() ? before.unreached : unreached;
   }
 
   /** By the servers' clock: this device's may be wrong by a day. */

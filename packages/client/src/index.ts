@@ -9,6 +9,7 @@ export {
   type Invite,
   LIMITS,
   type LoginSession,
+  MemberRole,
   type Message,
   type NodePosition,
   ParleyError,

@@ -22,6 +22,8 @@ export const TIMING = {
   quorumGraceMs: 1_000,
   /** Between two searches for a better node. */
   seekPauseMs: 2_000,
+  /** A node that could not be dialled is told of after this, if the cluster still hears of it then. */
+  unreachedShownMs: 4_000,
   /** What a node gets to answer one attempt; the request itself may live longer. */
   attemptMs: 10_000,
   /** A node that is this much overdue with an answer is broken. */

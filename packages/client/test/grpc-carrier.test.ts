@@ -54,7 +54,15 @@ function chatty(nodeId: number, addresses: () => readonly string[]) {
       const { hello, requests } = ChatService.session.requestDeserialize(Buffer.from(bytes));
       if (hello !== undefined) {
         const nodes = addresses().map((address, at) => ({ id: at + 1, address, httpAddress: "" }));
-        const view = { clusterId: "c", nodes, leaderId: 1, term: 1, hasQuorum: true, staleMs: 0 };
+        const view = {
+          clusterId: "c",
+          nodes,
+          leaderId: 1,
+          term: 1,
+          hasQuorum: true,
+          staleMs: 0,
+          members: [],
+        };
         const welcome = { protocolVersion: 1, nodeId, revision: 1, serverTimeMs: 0 };
         call.write(frame({ welcome: { ...welcome, account: ALICE, cluster: view } }));
       }

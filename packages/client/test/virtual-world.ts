@@ -262,6 +262,7 @@ export class FakeCluster implements Carrier {
       term: 1,
       hasQuorum: true,
       staleMs: 0,
+      members: [],
     };
   }
 

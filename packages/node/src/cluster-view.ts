@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import type { RawNode, StateType } from "@parley/raft";
 import { bytesToGo, type CopyUnderWay } from "./bytes-to-go.ts";
+import { MemberViews } from "./member-views.ts";
 import { isJoint, isVoter, isWitness, majorityOf } from "./membership/membership.ts";
 import type { Roster } from "./membership/roster.ts";
 import { knownVersion } from "./membership/state-versions.ts";
@@ -50,6 +51,7 @@ export class ClusterObserver {
   readonly #versions: Versions;
   readonly #priority: () => number;
   readonly #copyUnderWay: (raftId: number) => CopyUnderWay | undefined;
+  readonly #memberViews = new MemberViews();
   #nodesNow: ClusterView["nodes"] = [];
   /** The servers that `#nodesNow` was made of. */
   #nodesOf: readonly ServerRecord[] | undefined;
@@ -133,7 +135,18 @@ export class ClusterObserver {
       term: this.#raft.term,
       hasQuorum: this.#contacts.hasQuorum() && !this.#isRemoved,
       staleMs: this.#contacts.staleMs(),
+      members: this.#memberViews.now,
     };
+  }
+
+  /** Brings what `view` says of the members up to now. */
+  lookAtMembers(nowMs: number): void {
+    const members = this.#roster.servers().map((server) => ({
+      nodeId: server.nodeId,
+      role: this.#roleOf(server),
+      heard: this.#isHeard(server.raftId),
+    }));
+    this.#memberViews.look(members, nowMs);
   }
 
   /** Whom clients may turn to; the same list until the servers change. */
@@ -177,7 +190,7 @@ export class ClusterObserver {
   #member(server: ServerRecord, matches: ReadonlyMap<number, number>, commit: number): Member {
     const { raftId } = server;
     const isSelf = raftId === this.#roster.raftId;
-    const isLive = isSelf || (this.#contacts.isLive(raftId) && this.#isConnected(raftId));
+    const isLive = this.#isHeard(raftId);
     const report = isSelf ? this.report() : this.#contacts.reportOf(raftId);
     const applied = report?.appliedIndex ?? 0;
     const match = matches.get(raftId) ?? 0;
@@ -204,6 +217,12 @@ export class ClusterObserver {
       priority: report?.priority ?? 0,
       bytesToGo: this.#bytesToGo(raftId, match),
     };
+  }
+
+  /** Or is this node. */
+  #isHeard(raftId: number): boolean {
+    if (raftId === this.#roster.raftId) return true;
+    return this.#contacts.isLive(raftId) && this.#isConnected(raftId);
   }
 
   /** As the leader knows it. */

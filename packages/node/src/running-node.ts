@@ -668,6 +668,7 @@ export class RunningNode implements Replica {
   }
 
   #tellView(): void {
+    this.#observer.lookAtMembers(this.#ports.clock.monotonicMs());
     const view = this.#observer.view();
     const last = this.#lastView;
     if (last !== undefined && isSameView(view, last)) return;
@@ -746,6 +747,7 @@ export class RunningNode implements Replica {
 /** As far as listeners are concerned; the age of the data grows by itself. */
 function isSameView(a: ClusterView, b: ClusterView): boolean {
   if (a.leaderId !== b.leaderId || a.term !== b.term || a.hasQuorum !== b.hasQuorum) return false;
+  if (a.members !== b.members) return false;
   if (a.nodes === b.nodes) return true;
   const names = ({ nodes }: ClusterView) => nodes.map(({ id, address }) => `${id} ${address}`);
   return names(a).join(" ") === names(b).join(" ");

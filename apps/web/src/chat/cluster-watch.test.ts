@@ -4,12 +4,13 @@ import { expect, test } from "vitest";
 import { ClusterWatch } from "./cluster-watch.ts";
 
 const NODES = [{ id: 1, address: "127.0.0.1:7101" }];
-const CLUSTER = { nodes: NODES, leaderId: 1, term: 3, hasQuorum: true };
+const CLUSTER = { nodes: NODES, leaderId: 1, term: 3, hasQuorum: true, members: [] };
 
 /** As far as it is looked at here. */
 class StubClient {
   readonly cluster = CLUSTER;
   readonly positions = [];
+  readonly unreached = [];
   state = { phase: "online", nodeId: 1, clockOffsetMs: 0 } as unknown as ClientState;
   #listener: () => void = () => {};
 

@@ -1,12 +1,24 @@
 // The cluster as the page knows it, and what happened to it while the page was open: for the view behind the health pill.
-import { type Observable, type ParleyClient, platformClock } from "@parley/client/browser";
+import {
+  MemberRole,
+  type Observable,
+  type ParleyClient,
+  platformClock,
+} from "@parley/client/browser";
 import { t } from "../text/t.ts";
 import { troubleText } from "./trouble.ts";
 
+/** `voter`: it leads, or may. `unknown`: a node whose program is older does not say. */
+export type NodeRole = "voter" | "learner" | "witness" | "unknown";
+
 export interface NodePicture {
   readonly id: number;
-  readonly address: string;
+  readonly role: NodeRole;
   readonly isLeader: boolean;
+  /** The node that this page is connected to hears of it. */
+  readonly isHeard: boolean;
+  /** It is well, but this browser could not reach it lately. */
+  readonly isUnreached: boolean;
   /** The one that this page is connected to. */
   readonly isOurs: boolean;
   /** How far its disk has the log; undefined = not told. */
@@ -29,6 +41,12 @@ export interface ClusterPicture {
   /** The newest last. */
   readonly happenings: readonly ClusterHappening[];
 }
+
+const ROLES: Readonly<Record<number, NodeRole>> = {
+  [MemberRole.MEMBER_ROLE_VOTER]: "voter",
+  [MemberRole.MEMBER_ROLE_LEARNER]: "learner",
+  [MemberRole.MEMBER_ROLE_WITNESS]: "witness",
+};
 
 const HAPPENINGS_MAX = 50;
 const EMPTY: ClusterPicture = { nodes: [], leaderId: 0, term: 0, hasQuorum: false, happenings: [] };
@@ -68,15 +86,17 @@ export class ClusterWatch implements Observable<ClusterPicture> {
     const ours = isOnline ? state.nodeId : 0;
     const at = new Map(positions.map(({ nodeId, revision }) => [nodeId, revision]));
     const farthest = Math.max(0, ...at.values());
-    // Members that serve no clients, witnesses, are known by their positions alone.
-    const addresses = new Map(cluster.nodes.map(({ id, address }) => [id, address]));
-    for (const id of at.keys()) if (!addresses.has(id)) addresses.set(id, "");
-    const nodes = [...addresses]
-      .sort(([one], [other]) => one - other)
-      .map(([id, address]) => ({
+    const members = new Map(cluster.members.map((member) => [member.nodeId, member]));
+    const ids = new Set([...cluster.nodes.map(({ id }) => id), ...members.keys(), ...at.keys()]);
+    const { unreached } = this.#client;
+    const nodes = [...ids]
+      .sort((one, other) => one - other)
+      .map((id) => ({
         id,
-        address,
+        role: ROLES[members.get(id)?.role ?? 0] ?? "unknown",
         isLeader: id === cluster.leaderId,
+        isHeard: members.get(id)?.heard !== false,
+        isUnreached: unreached.includes(id),
         isOurs: id === ours,
         position: at.get(id),
         lag: farthest - (at.get(id) ?? farthest),

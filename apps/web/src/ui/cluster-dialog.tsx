@@ -16,9 +16,37 @@ function placeOf(at: number, count: number): { x: number; y: number } {
   return { x: SIZE / 2 + RADIUS * Math.cos(angle), y: SIZE / 2 + RADIUS * Math.sin(angle) };
 }
 
-function roleOf(node: NodePicture): string {
-  if (node.isLeader) return t("cluster.leader");
-  return t(node.address === "" ? "cluster.witness" : "cluster.follower");
+function edgeClass({ isHeard, lag }: NodePicture): string {
+  return `edge ${isHeard ? "" : "gone"} ${lag > 0 ? "behind" : ""}`;
+}
+
+function nodeClass({ isHeard, isLeader, isOurs }: NodePicture): string {
+  return `node ${isHeard ? "" : "gone"} ${isLeader ? "leader" : ""} ${isOurs ? "ours" : ""}`;
+}
+
+/** `hasLeader`: who has none follows nobody. */
+function roleOf({ isLeader, role }: NodePicture, hasLeader: boolean): string {
+  if (isLeader) return t("cluster.leader");
+  switch (role) {
+    case "voter":
+      return t(hasLeader ? "cluster.follower" : "cluster.voter");
+    case "learner":
+      return t("cluster.learner");
+    case "witness":
+      return t("cluster.witness");
+    case "unknown":
+      return t("cluster.unknown");
+  }
+}
+
+/** What it is, as far as it does that now. */
+function standingOf(node: NodePicture, hasLeader: boolean): string {
+  const role = roleOf(node, hasLeader);
+  if (!node.isHeard) {
+    // A voter that is not heard of follows nobody.
+    return node.role === "voter" ? t("cluster.notHeard") : t("cluster.roleNotHeard", { role });
+  }
+  return node.isUnreached ? t("cluster.roleUnreached", { role }) : role;
 }
 
 export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
@@ -59,17 +87,14 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
                   y1={from.y}
                   x2={to.x}
                   y2={to.y}
-                  className={node.lag > 0 ? "edge behind" : "edge"}
+                  className={edgeClass(node)}
                 />
               );
             })}
           {nodes.map((node, at) => {
             const { x, y } = placeOf(at, nodes.length);
             return (
-              <g
-                key={node.id}
-                className={`node ${node.isLeader ? "leader" : ""} ${node.isOurs ? "ours" : ""}`}
-              >
+              <g key={node.id} className={nodeClass(node)}>
                 <circle cx={x} cy={y} r={node.isLeader ? 27 : 22} />
                 <text x={x} y={y + 5}>
                   {node.id}
@@ -94,7 +119,7 @@ export function ClusterDialog({ onClose }: { readonly onClose: () => void }) {
                   {node.id}
                   {node.isOurs && <small> {t("cluster.yours")}</small>}
                 </td>
-                <td>{roleOf(node)}</td>
+                <td>{standingOf(node, leaderId !== 0)}</td>
                 <td>{node.position ?? t("cluster.notTold")}</td>
                 <td>{node.position === undefined ? "" : node.lag}</td>
               </tr>

@@ -10,8 +10,13 @@ export function healthText(health: Health): string {
       const { waiting: count } = health;
       return count === 0 ? t("health.connecting") : t("health.connectingWaiting", { count });
     }
-    case "online":
-      return t("health.online", { node: `${health.nodeId}` });
+    case "online": {
+      const [node, nodes] = [`${health.nodeId}`, health.unreached.join(", ")];
+      const count = health.unreached.length;
+      return count === 0
+        ? t("health.online", { node })
+        : t("health.onlineUnreached", { node, nodes, count });
+    }
     case "reconnecting": {
       const { waiting: count } = health;
       return count === 0 ? t("health.reconnecting") : t("health.reconnectingWaiting", { count });

@@ -66,7 +66,15 @@ export function chatty(
           address: `grpc${at}:1`,
           httpAddress,
         }));
-        const view = { clusterId: "c", nodes, leaderId: 1, term: 1, hasQuorum: true, staleMs: 0 };
+        const view = {
+          clusterId: "c",
+          nodes,
+          leaderId: 1,
+          term: 1,
+          hasQuorum: true,
+          staleMs: 0,
+          members: [],
+        };
         const welcome = { protocolVersion: 1, nodeId, revision: 1, serverTimeMs: 0 };
         socket.send(frame({ welcome: { ...welcome, account: ALICE, cluster: view } }));
       }

@@ -132,6 +132,7 @@ export class SingleLog implements Replica {
       term: 1,
       hasQuorum: this.hasQuorum,
       staleMs: this.staleMs(),
+      members: [],
     };
   }
 

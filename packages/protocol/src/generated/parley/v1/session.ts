@@ -107,6 +107,7 @@ import {
   UsePasswordLinkRequest,
   UsePasswordLinkResponse,
 } from "./chat_messages.ts";
+import { MemberRole } from "./cluster_messages.ts";
 
 /**
  * A failed request. `code` is a gRPC status code, `reason` a stable word for programs, `message` a
@@ -141,6 +142,14 @@ export interface NodeAddress {
   httpAddress: string;
 }
 
+/** What the node knows of a member, for people. */
+export interface MemberView {
+  nodeId: number;
+  role: MemberRole;
+  /** The node hears of it (or is it); a change is told a few seconds after the one before at the earliest. */
+  heard: boolean;
+}
+
 /** What a client needs to know of the cluster; pushed whenever it changes. */
 export interface ClusterView {
   clusterId: string;
@@ -152,6 +161,8 @@ export interface ClusterView {
   hasQuorum: boolean;
   /** Age of this node's data when it is not; 0 otherwise. */
   staleMs: number;
+  /** All members, witnesses and learners too; empty: the node's program is older. */
+  members: MemberView[];
 }
 
 /** The first frame of a session; a later one re-authenticates and resets the subscription. */
@@ -657,8 +668,87 @@ export const NodeAddress: MessageFns<NodeAddress> = {
   },
 };
 
+function createBaseMemberView(): MemberView {
+  return { nodeId: 0, role: 0, heard: false };
+}
+
+export const MemberView: MessageFns<MemberView> = {
+  encode(message: MemberView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writeUint64(writer.uint32(8), message.nodeId);
+    }
+    if (message.role !== 0) {
+      writer.uint32(16).int32(message.role);
+    }
+    if (message.heard !== false) {
+      writer.uint32(24).bool(message.heard);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = readUint64(reader);
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.heard = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MemberView>): MemberView {
+    return MemberView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MemberView>): MemberView {
+    const message = createBaseMemberView();
+    message.nodeId = object.nodeId ?? 0;
+    message.role = object.role ?? 0;
+    message.heard = object.heard ?? false;
+    return message;
+  },
+};
+
 function createBaseClusterView(): ClusterView {
-  return { clusterId: "", nodes: [], leaderId: 0, term: 0, hasQuorum: false, staleMs: 0 };
+  return { clusterId: "", nodes: [], leaderId: 0, term: 0, hasQuorum: false, staleMs: 0, members: [] };
 }
 
 export const ClusterView: MessageFns<ClusterView> = {
@@ -680,6 +770,9 @@ export const ClusterView: MessageFns<ClusterView> = {
     }
     if (message.staleMs !== 0) {
       writeUint64(writer.uint32(48), message.staleMs);
+    }
+    for (const v of message.members) {
+      MemberView.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -745,6 +838,14 @@ export const ClusterView: MessageFns<ClusterView> = {
             message.staleMs = readUint64(reader);
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.members.push(MemberView.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -768,6 +869,7 @@ export const ClusterView: MessageFns<ClusterView> = {
     message.term = object.term ?? 0;
     message.hasQuorum = object.hasQuorum ?? false;
     message.staleMs = object.staleMs ?? 0;
+    message.members = object.members?.map((e) => MemberView.fromPartial(e)) || [];
     return message;
   },
 };
