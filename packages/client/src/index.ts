@@ -9,7 +9,6 @@ export {
   type Invite,
   LIMITS,
   type LoginSession,
-  MemberRole,
   type Message,
   type NodePosition,
   ParleyError,

@@ -1,10 +1,5 @@
 // The cluster as the page knows it, and what happened to it while the page was open: for the view behind the health pill.
-import {
-  MemberRole,
-  type Observable,
-  type ParleyClient,
-  platformClock,
-} from "@parley/client/browser";
+import { type Observable, type ParleyClient, platformClock } from "@parley/client/browser";
 import { t } from "../text/t.ts";
 import { troubleText } from "./trouble.ts";
 
@@ -42,11 +37,8 @@ export interface ClusterPicture {
   readonly happenings: readonly ClusterHappening[];
 }
 
-const ROLES: Readonly<Record<number, NodeRole>> = {
-  [MemberRole.MEMBER_ROLE_VOTER]: "voter",
-  [MemberRole.MEMBER_ROLE_LEARNER]: "learner",
-  [MemberRole.MEMBER_ROLE_WITNESS]: "witness",
-};
+/** By the number of a `MemberRole`. */
+const ROLES: readonly NodeRole[] = ["unknown", "voter", "learner", "witness"];
 
 const HAPPENINGS_MAX = 50;
 const EMPTY: ClusterPicture = { nodes: [], leaderId: 0, term: 0, hasQuorum: false, happenings: [] };
