@@ -135,6 +135,7 @@ async function views(page: Page, look: (view: string) => Promise<void>): Promise
   const atTheSide = (key: PlainKey) => nav(page).getByRole("button", { name: said(key) });
   const inHeader = (name: string) => page.locator(".room-page > header button", { hasText: name });
   const details = async () => {
+    await dialog.locator("summary").first().waitFor();
     for (const summary of await dialog.locator("summary").all()) await summary.click();
   };
   await look("a room");
