@@ -47,7 +47,7 @@ describe.skipIf(CHROMIUM === undefined)(
     });
 
     test("a node that is well but not reached from here is named, one that died is not heard of, and both end", async () => {
-      const client = await sdkPerson(stage.cluster, "nora");
+      const client = await sdkPerson(stage.cluster, "noam");
       const { page, context, complaints } = await stage.browserOf(client, { browser });
       await client.close();
       await page.locator(".pill", { hasText: /^node \d$/ }).waitFor();
@@ -80,7 +80,7 @@ describe.skipIf(CHROMIUM === undefined)(
     });
 
     test("P1: on how many disks a message is, is told after a reload and on another device", async () => {
-      const client = await sdkPerson(stage.cluster, "otto");
+      const client = await sdkPerson(stage.cluster, "ottilie");
       const { page, context } = await stage.browserOf(client, { room: "disks" });
       await client.close();
       await stage.cluster.heal();
@@ -96,7 +96,7 @@ describe.skipIf(CHROMIUM === undefined)(
       await shows(page, "on two", "✓ 2/3");
       await page.reload();
       await shows(page, "on two", "✓ 2/3");
-      const again = await stage.returns("otto", 2, new URL(page.url()).pathname);
+      const again = await stage.returns("ottilie", 2, new URL(page.url()).pathname);
       await shows(again.page, "on two", "✓ 2/3");
       await stage.cluster.restart(3);
       for (const one of [page, again.page]) {

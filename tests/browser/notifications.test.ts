@@ -36,13 +36,13 @@ describe.skipIf(WHOLE_CHROMIUM === undefined)("notifications", { timeout: 300_00
   afterAll(() => browser.close());
 
   test("two tabs tell once of what nobody sees, a click leads there, and nothing comes while it should not disturb", async () => {
-    const [zoe, yan] = await Promise.all([
-      sdkPerson(stage.cluster, "zoe"),
+    const [zita, yan] = await Promise.all([
+      sdkPerson(stage.cluster, "zita"),
       sdkPerson(stage.cluster, "yan"),
     ]);
     const roomId = await stage.enter(yan, "bells");
     const say = (body: string) => yan.send(roomId, body);
-    const person = await stage.browserOf(zoe, { room: "bells", browser });
+    const person = await stage.browserOf(zita, { room: "bells", browser });
     const { context } = person;
     await context.grantPermissions(["notifications"], { origin: stage.originOf(1) });
     await context.addInitScript(() => {
@@ -102,6 +102,6 @@ describe.skipIf(WHOLE_CHROMIUM === undefined)("notifications", { timeout: 300_00
       [...expected, "yan in #bells: good morning"].toSorted(),
     );
     expect(person.complaints).toEqual([]);
-    await Promise.all([context.close(), zoe.close(), yan.close()]);
+    await Promise.all([context.close(), zita.close(), yan.close()]);
   });
 });
