@@ -182,7 +182,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [DURABLE, "P1 durable", LIVENESS, ...DIVERGED],
-    seedsMax: 40,
+    seedsMax: 80,
     worlds: onlyFaults({ "disk-stall": 4, "isolate-leader": 3, "kill-leader": 2 }, 700_000),
   },
   {

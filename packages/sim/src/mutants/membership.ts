@@ -84,7 +84,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["P8 safe growth", "State Machine Safety", "Log Matching", NODE_STOPS],
-    seedsMax: 30,
+    seedsMax: 60,
     worlds: { spares: 2, ...onlyFaults({ "kill-leader": 2, "isolate-leader": 2 }, 700_000) },
   },
   {
@@ -123,7 +123,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [LIVENESS],
-    seedsMax: 20,
+    seedsMax: 40,
     worlds: { spares: 2, ...onlyFaults({ "kill-leader": 2, "isolate-leader": 2 }, 700_000) },
   },
   {

@@ -116,7 +116,9 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["files"],
-    seedsMax: 60,
+    seedsMax: 20,
+    // An upload is sent again when its answer is lost.
+    worlds: onlyFaults({ "kill-leader": 3, kill: 2, "break-link": 3 }, 700_000),
   },
   {
     name: "expired-password-link-counts",
@@ -216,7 +218,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
       "P7 quick failover",
       "no exception",
     ],
-    seedsMax: 12,
+    seedsMax: 24,
   },
   {
     name: "local-linearizable-reads",

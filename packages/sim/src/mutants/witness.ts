@@ -26,7 +26,7 @@ export const WITNESS_MUTANTS: readonly Mutant[] = [
           "const kept = isPatient ? Math.min(target, neededFrom - 1) : dataFloor < 0 ? 0 : target;",
       },
     ],
-    caughtBy: [LIVENESS, NODE_STOPS, "P7 quick failover"],
+    caughtBy: [LIVENESS, NODE_STOPS, "P7 quick failover", FLOOR],
     seedsMax: 16,
     // Busy, so that the logs are cut while somebody is away.
     worlds: {
