@@ -6,6 +6,9 @@ import type { Clock, OutboxItem, Timer } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { Entry } from "./room-queue.ts";
 
+/** Requests at once: an outbox may be full of what was taken back (P11). */
+export const DELETIONS_AT_ONCE = 8;
+
 export interface WithdrawalsOptions {
   readonly clock: Clock;
   readonly random: { int(bound: number): number };
@@ -45,9 +48,10 @@ export class Withdrawals {
     this.#options = options;
   }
 
-  /** Begins with whatever is due and not under way. */
+  /** Begins with what is due and not under way, as far as there is room; the rest follows as those end. */
   wake(): void {
     for (const entry of this.#options.due()) {
+      if (this.#running.size >= DELETIONS_AT_ONCE) return;
       if (!this.#running.has(entry)) void this.#run(entry);
     }
   }
@@ -69,6 +73,7 @@ export class Withdrawals {
       if (signal.aborted) return;
       this.#running.delete(entry);
       this.#options.onDone(entry);
+      if (this.#timer === undefined) this.wake();
     } catch (cause) {
       if (signal.aborted) return;
       this.#running.delete(entry);
@@ -91,17 +96,20 @@ export class Withdrawals {
 
   #failed(entry: Entry, error: ParleyError): void {
     const { withdrawal } = entry.item;
-    if (error.reason === "ID_EXPIRED" && withdrawal !== undefined) {
-      entry.item = { ...entry.item, withdrawal: { ...withdrawal, requestId: "" } };
-      this.wake();
-    } else if (isTransient(error)) {
+    const isExpired = error.reason === "ID_EXPIRED" && withdrawal !== undefined;
+    if (isExpired) entry.item = { ...entry.item, withdrawal: { ...withdrawal, requestId: "" } };
+    if (isExpired || isTransient(error)) {
       const delayMs = retryDelayMs(error, entry.attempts, this.#options.random);
       entry.attempts += 1;
       this.#timer?.cancel();
-      this.#timer = this.#options.clock.after(delayMs, () => this.wake());
+      this.#timer = this.#options.clock.after(delayMs, () => {
+        this.#timer = undefined;
+        this.wake();
+      });
     } else if (error.reason !== "UNAUTHENTICATED") {
       // Without a sign-in it stays where it is until there is one.
       this.#options.onRefused(entry, error);
+      if (this.#timer === undefined) this.wake();
     }
   }
 }

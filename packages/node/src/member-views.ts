@@ -1,5 +1,5 @@
-// What clients are told of each member: its role, and whether this node hears of it. A member that comes and goes is told of a few times a
-// minute at most, because every client gets every change.
+// What clients are told of each member: its role, and whether this node hears of it. Of a member that comes and goes it is told every few
+// seconds at most, because every client gets every change.
 import type { MemberRole, MemberView } from "@parley/protocol";
 
 /** Between two changes of what is told of one member. */
