@@ -61,28 +61,34 @@ function logOf(running: DevCluster, id: number): string {
   return readFileSync(join(running.dir, "logs", `n${id}.log`), "utf8");
 }
 
+/** People talk, and a follower is dead for so long that the log can't catch it up any more. */
+async function oneLeftBehind(subscribers: number) {
+  const running = await DevCluster.start(3, undefined, SHORT_LOG);
+  cluster = running;
+  const talkers = await Crowd.gather({
+    servers: running.addresses,
+    writers: 3,
+    subscribers,
+    rooms: 2,
+  });
+  crowd = talkers;
+  const leader = await leaderOf(running);
+  const away = leader === 1 ? 2 : 1;
+  const before = await appliedIndex(running, away);
+  running.kill(away);
+  await running.waitDead(away);
+  await until(
+    async () => (await compactedIndex(running, leader)) > before + 400,
+    "the log to go on without it",
+  );
+  return { running, talkers, leader, away };
+}
+
 describe("copies of the chat file", () => {
   test("P1, P5, P7: a follower that the log can't catch up comes back under load, killed once on the way", {
     timeout: 300_000,
   }, async () => {
-    const running = await DevCluster.start(3, undefined, SHORT_LOG);
-    cluster = running;
-    const talkers = await Crowd.gather({
-      servers: running.addresses,
-      writers: 3,
-      subscribers: 2,
-      rooms: 2,
-    });
-    crowd = talkers;
-    const leader = await leaderOf(running);
-    const away = leader === 1 ? 2 : 1;
-    const before = await appliedIndex(running, away);
-    running.kill(away);
-    await running.waitDead(away);
-    await until(
-      async () => (await compactedIndex(running, leader)) > before + 400,
-      "the log to go on without it",
-    );
+    const { running, talkers, leader, away } = await oneLeftBehind(2);
     await running.restart(away);
     const isInstalled = () =>
       logOf(running, away).includes("a copy of the chat file was installed");
@@ -123,24 +129,7 @@ describe("copies of the chat file", () => {
   test("P7, P9: a leader whose chat file is damaged can't give a copy: it hands over and stops, and comes back with another's", {
     timeout: 300_000,
   }, async () => {
-    const running = await DevCluster.start(3, undefined, SHORT_LOG);
-    cluster = running;
-    const talkers = await Crowd.gather({
-      servers: running.addresses,
-      writers: 3,
-      subscribers: 1,
-      rooms: 2,
-    });
-    crowd = talkers;
-    const leader = await leaderOf(running);
-    const away = leader === 1 ? 2 : 1;
-    const before = await appliedIndex(running, away);
-    running.kill(away);
-    await running.waitDead(away);
-    await until(
-      async () => (await compactedIndex(running, leader)) > before + 400,
-      "the log to go on without it",
-    );
+    const { running, talkers, leader, away } = await oneLeftBehind(1);
     // Nobody reads the page until a copy is made.
     await talkers.finishWriting();
     damageMessagesPage(running.node(leader).db_path);
